@@ -1,0 +1,52 @@
+"""Printing: everything that is shown goes through here, and is made safe to show on the way."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from promptopt.domain.text import one_line, sanitize
+
+
+def say(text: str = "") -> None:
+    """Print a line of the result to standard output."""
+    print(sanitize(text), flush=True)
+
+
+def note(text: str) -> None:
+    """Print a line that is not part of the result to standard error."""
+    print(sanitize(text), file=sys.stderr, flush=True)
+
+
+def complain(text: str) -> None:
+    """Print what is wrong to standard error."""
+    note(f"promptopt: {text}")
+
+
+def emit(value: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Print one JSON value on one line. Pure ASCII, so no encoding or terminal can trip over it."""
+    print(json.dumps(value, ensure_ascii=True), flush=True)
+
+
+def on_terminal() -> bool:
+    """Whether a person sits at both ends."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a plain table: columns as wide as their widest cell, two spaces between them."""
+    from rich.cells import cell_len
+
+    clean = [[one_line(cell, 200) for cell in row] for row in (header, *rows)]
+    widths = [max(cell_len(row[column]) for row in clean) for column in range(len(header))]
+    return [
+        "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in clean
+    ]
+
+
+def number(value: float | None, form: str = ".1%") -> str:
+    """A figure, or a dash for one that is not there."""
+    return "–" if value is None else format(value, form)

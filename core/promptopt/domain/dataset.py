@@ -1,0 +1,179 @@
+"""Cases, and how they are split."""
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from promptopt.domain.errors import SettingsError
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+FEWEST_TO_HOLD_BACK = 8
+"""With fewer cases than this nothing is held back: all of them serve both training and validation."""
+
+
+class Example(BaseModel):
+    """One case: what goes in, what should come out, and who judges it.
+
+    Attributes:
+        id: unique in its dataset.
+        inputs: column name to text; ``{column}`` in a prompt is replaced by it.
+        expected: the reference output, if there is one. Structured references are JSON text.
+        checks: settings of checks that judge this case only (the project's checks judge it too).
+        tags: free labels, for break-downs.
+        weight: its share in a mean over cases.
+        group: cases of one group (document, customer) are never parted by a split.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    inputs: dict[str, str]
+    expected: str | None = None
+    checks: tuple[dict[str, Any], ...] = ()
+    tags: tuple[str, ...] = ()
+    weight: float = Field(default=1.0, gt=0)
+    group: str | None = None
+
+    @property
+    def input_text(self) -> str:
+        """The case as one text: its only column, or ``name: value`` lines."""
+        if len(self.inputs) == 1:
+            return next(iter(self.inputs.values()))
+        return "\n".join(f"{name}: {value}" for name, value in self.inputs.items())
+
+    def fingerprint(self) -> str:
+        """Hash of what is sent and expected (not of the id), to find duplicates and leaks."""
+        return _hash([self.inputs, self.expected])
+
+
+class Dataset(BaseModel):
+    """Cases in three splits.
+
+    The optimizer may read ``train``; candidates are selected on ``validation``; ``test`` is scored once,
+    at the end. ``held_back`` is False when there were too few cases to split: then train and validation
+    are the same cases and there is no test split.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...] = ()
+    held_back: bool = True
+
+    def __getitem__(self, split: Split) -> tuple[Example, ...]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}[split]
+
+    def __len__(self) -> int:
+        return len(list(self.cases()))
+
+    def cases(self) -> Iterator[Example]:
+        """Every case once, train first."""
+        seen: set[str] = set()
+        for split in SPLITS:
+            for case in self[split]:
+                if case.id not in seen:
+                    seen.add(case.id)
+                    yield case
+
+    def fingerprint(self) -> str:
+        """Hash of all cases and of their splits."""
+        return _hash([[case.model_dump(mode="json") for case in self[split]] for split in SPLITS])
+
+    @classmethod
+    def from_splits(
+        cls, train: Sequence[Example], validation: Sequence[Example] = (), test: Sequence[Example] = ()
+    ) -> "Dataset":
+        """Make a dataset of splits that the user chose.
+
+        Raises:
+            SettingsError: no train case, or an id used twice.
+        """
+        if not train:
+            raise SettingsError("there is no train case", where="data", fix="give at least one case")
+        check_ids([*train, *validation, *test])
+        if not validation:
+            whole = split_cases(train, (2 / 3, 1 / 3, 0.0), seed=0)
+            return cls(
+                train=whole.train, validation=whole.validation, test=tuple(test), held_back=whole.held_back
+            )
+        return cls(train=tuple(train), validation=tuple(validation), test=tuple(test))
+
+
+def split_cases(
+    cases: Sequence[Example], shares: tuple[float, float, float] = (0.5, 0.25, 0.25), seed: int = 0
+) -> Dataset:
+    """Split ``cases`` by ``shares`` (train, validation, test), seeded, stratified and grouped.
+
+    Groups (cases with one ``group``, and cases equal in content) stay together. Inside a stratum (one
+    expected output, if outputs repeat) groups are dealt to the split that is furthest below its share.
+    Fewer than ``FEWEST_TO_HOLD_BACK`` cases are not split at all.
+
+    Raises:
+        SettingsError: no case, or an id used twice.
+    """
+    if not cases:
+        raise SettingsError("there is no case", where="data", fix="give at least one case")
+    check_ids(cases)
+    if len(cases) < FEWEST_TO_HOLD_BACK:
+        return Dataset(train=tuple(cases), validation=tuple(cases), held_back=False)
+    order = {case.id: position for position, case in enumerate(cases)}
+    dealt: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    total = sum(shares)
+    wanted = {split: share / total for split, share in zip(SPLITS, shares, strict=True) if share > 0}
+    for stratum in _strata(cases, random.Random(seed)):
+        counts: dict[Split, int] = dict.fromkeys(wanted, 0)
+        for group in stratum:
+            overall = sum(len(dealt[split]) for split in wanted) + len(group)
+            size = sum(counts.values()) + len(group)
+
+            shortfall = {
+                split: share * size - counts[split] + share * overall - len(dealt[split])
+                for split, share in wanted.items()
+            }
+            split = max(wanted, key=lambda name: (shortfall[name], wanted[name]))
+            counts[split] += len(group)
+            dealt[split].extend(group)
+    parts = {split: tuple(sorted(part, key=lambda c: order[c.id])) for split, part in dealt.items()}
+    if not parts["train"] or ("validation" in wanted and not parts["validation"]):
+        return Dataset(train=tuple(cases), validation=tuple(cases), held_back=False)
+    if "validation" not in wanted:
+        return Dataset(train=parts["train"], validation=parts["train"], test=parts["test"], held_back=False)
+    return Dataset(train=parts["train"], validation=parts["validation"], test=parts["test"])
+
+
+def check_ids(cases: Iterable[Example]) -> None:
+    """Raise SettingsError, naming the id, if two cases share one."""
+    seen: set[str] = set()
+    for case in cases:
+        if case.id in seen:
+            raise SettingsError(
+                f"two cases have the id {case.id!r}", where="data", fix="give every case an id of its own"
+            )
+        seen.add(case.id)
+
+
+def _strata(cases: Sequence[Example], rng: random.Random) -> list[list[list[Example]]]:
+    """Groups of cases that must stay together, shuffled, by stratum (the group's first expected output)."""
+    groups: dict[str, list[Example]] = {}
+    for case in cases:
+        groups.setdefault(case.group or case.fingerprint(), []).append(case)
+    outputs = [group[0].expected or "" for group in groups.values()]
+    repeated = len(set(outputs)) <= max(1, len(outputs) // 3)
+    strata: dict[str, list[list[Example]]] = {}
+    for group in groups.values():
+        strata.setdefault((group[0].expected or "") if repeated else "", []).append(group)
+    for stratum in strata.values():
+        rng.shuffle(stratum)
+    return [strata[name] for name in sorted(strata)]
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

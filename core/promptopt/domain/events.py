@@ -1,0 +1,295 @@
+"""The events of a run: everything that anyone shows is a fold over this stream.
+
+Every event states where things stand (totals, ids), never a change to them, so that folding an event twice
+is the same as folding it once: a resumed run may say again what it said before it was killed.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from promptopt.domain.dataset import Split
+from promptopt.domain.results import Comparison, Interval
+
+Role = Literal["target", "optimizer", "judge", "generator"]
+ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator")
+
+Status = Literal["created", "running", "paused", "finished", "stopped", "failed"]
+"""What a run says of itself. ``interrupted`` (its worker died) is derived from the heartbeat."""
+
+StopReason = Literal["all_pass", "max_iterations", "plateau", "budget", "user", "error"]
+
+Source = Literal["seed", "optimizer", "human"]
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ModelInfo(BaseModel):
+    """A model in a role. Prices in USD per million tokens; None is unknown, never free."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    endpoint: str = ""
+    input_price: float | None = None
+    output_price: float | None = None
+    simulated: bool = False
+    free: bool = False
+
+
+class RunStarted(_Event):
+    """The run's frozen frame."""
+
+    kind: Literal["run_started"] = "run_started"
+    run_id: str
+    project: str
+    optimizer: str
+    models: dict[Role, ModelInfo]
+    limits: dict[str, float] = {}
+    sizes: dict[Split, int]
+    held_back: bool = True
+    max_iterations: int | None = None
+    simulated: bool = False
+
+
+class RunResumed(_Event):
+    """A worker took the run up again. ``lost`` calls were in flight when the last one died."""
+
+    kind: Literal["run_resumed"] = "run_resumed"
+    journaled: int
+    lost: int
+
+
+class PhaseStarted(_Event):
+    """``baseline``: the seed prompt is scored; ``search``: iterations; ``test``: the sealed test."""
+
+    kind: Literal["phase_started"] = "phase_started"
+    phase: Literal["baseline", "search", "test"]
+
+
+class IterationStarted(_Event):
+    """Iterations count from 1."""
+
+    kind: Literal["iteration_started"] = "iteration_started"
+    iteration: int
+
+
+class CandidateProposed(_Event):
+    """A prompt entered the running. ``iteration`` 0: the seed; ``confidence`` (0 to 1): its proposer's."""
+
+    kind: Literal["candidate_proposed"] = "candidate_proposed"
+    candidate_id: str
+    text: str
+    source: Source
+    iteration: int = 0
+    parent_id: str | None = None
+    reasoning: str = ""
+    confidence: float | None = None
+
+
+class ProposalFailed(_Event):
+    """A proposal that could not be used: malformed, a repetition, a lost placeholder."""
+
+    kind: Literal["proposal_failed"] = "proposal_failed"
+    iteration: int
+    attempt: int
+    reason: str
+
+
+class CaseMark(BaseModel):
+    """How one case went; the output and the checks' reasons are in the store's cells."""
+
+    model_config = ConfigDict(frozen=True)
+
+    case_id: str
+    score: float
+    passed: bool
+    category: str = ""
+
+
+class EvaluationStarted(_Event):
+    kind: Literal["evaluation_started"] = "evaluation_started"
+    candidate_id: str
+    split: Split
+    total: int
+
+
+class CasesFinished(_Event):
+    """Cases that finished since the last such event (about ten a second are sent, however many cases)."""
+
+    kind: Literal["cases_finished"] = "cases_finished"
+    candidate_id: str
+    split: Split
+    cases: list[CaseMark]
+
+
+class CandidateScored(_Event):
+    """An evaluation is complete."""
+
+    kind: Literal["candidate_scored"] = "candidate_scored"
+    candidate_id: str
+    split: Split
+    score: Interval
+    passed: int
+    errors: int = 0
+
+
+class FeedbackReady(_Event):
+    """Error categories (counts) and the trend against the parent."""
+
+    kind: Literal["feedback_ready"] = "feedback_ready"
+    candidate_id: str
+    split: Split
+    categories: dict[str, int]
+    fixed: list[str] = []
+    broken: list[str] = []
+    suggestions: list[str] = []
+
+
+class CandidateJudged(_Event):
+    """Whether a candidate took its parent's place as the prompt that the search goes on from."""
+
+    kind: Literal["candidate_judged"] = "candidate_judged"
+    candidate_id: str
+    against_id: str
+    accepted: bool
+    reason: str
+    comparison: Comparison | None = None
+
+
+class Meter(BaseModel):
+    """One budget: USD, calls, tokens or minutes. ``limit`` None is no limit.
+
+    ``spent`` counts answered calls; ``uncertain`` what calls cost at most that were in flight when a worker
+    died or that timed out; ``held`` what is kept back for the sealed test. The cap holds for their sum.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    spent: float = 0.0
+    reserved: float = 0.0
+    uncertain: float = 0.0
+    held: float = 0.0
+    limit: float | None = None
+
+
+class BudgetMoved(_Event):
+    """Where the money stands. Keys of ``meters``: ``usd``, ``calls``, ``tokens``, ``minutes``, and
+    ``target_calls`` … per role. ``unpriced`` roles spend at an unknown price, which ``usd`` leaves out.
+    """
+
+    kind: Literal["budget_moved"] = "budget_moved"
+    meters: dict[str, Meter]
+    in_flight: int = 0
+    replayed: int = 0
+    unpriced: list[Role] = []
+
+
+class Paused(_Event):
+    """No new call starts. ``by`` says who asked (a person, or why the run paused itself)."""
+
+    kind: Literal["paused"] = "paused"
+    by: str
+
+
+class Resumed(_Event):
+    kind: Literal["resumed"] = "resumed"
+    by: str
+
+
+class StopRequested(_Event):
+    """``now``: without the sealed test."""
+
+    kind: Literal["stop_requested"] = "stop_requested"
+    by: str
+    now: bool = False
+
+
+class PromptEdited(_Event):
+    """A person rewrote the prompt; the candidate with source ``human`` has been proposed just before."""
+
+    kind: Literal["prompt_edited"] = "prompt_edited"
+    candidate_id: str
+    against_id: str
+    by: str
+    command_id: int
+
+
+class EditJudged(_Event):
+    """The edit was scored against the prompt it would replace, on the validation cases.
+
+    ``waiting``: the run's owner is asked whether to go on from it.
+    """
+
+    kind: Literal["edit_judged"] = "edit_judged"
+    candidate_id: str
+    against_id: str
+    comparison: Comparison
+    waiting: bool
+    command_id: int
+
+
+class EditDecided(_Event):
+    kind: Literal["edit_decided"] = "edit_decided"
+    candidate_id: str
+    adopted: bool
+    by: str
+    reason: str = ""
+
+
+class CheckpointSaved(_Event):
+    kind: Literal["checkpoint_saved"] = "checkpoint_saved"
+    iteration: int
+
+
+class Notice(_Event):
+    """Something to know: a retry storm, a warning, what went wrong."""
+
+    kind: Literal["notice"] = "notice"
+    level: Literal["info", "warning", "error"] = "info"
+    text: str
+
+
+class RunFinished(_Event):
+    """The end. ``comparison``: winner against seed prompt on the sealed test split, if there is one."""
+
+    kind: Literal["run_finished"] = "run_finished"
+    status: Literal["finished", "stopped", "failed"]
+    stop_reason: StopReason
+    detail: str = ""
+    seed_id: str
+    best_id: str
+    iterations: int
+    comparison: Comparison | None = None
+    test_note: str = ""
+
+
+Event = Annotated[
+    RunStarted
+    | RunResumed
+    | PhaseStarted
+    | IterationStarted
+    | CandidateProposed
+    | ProposalFailed
+    | EvaluationStarted
+    | CasesFinished
+    | CandidateScored
+    | FeedbackReady
+    | CandidateJudged
+    | BudgetMoved
+    | Paused
+    | Resumed
+    | StopRequested
+    | PromptEdited
+    | EditJudged
+    | EditDecided
+    | CheckpointSaved
+    | Notice
+    | RunFinished,
+    Field(discriminator="kind"),
+]
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+"""Reads and writes events as JSON."""

@@ -1,0 +1,175 @@
+"""What judging an output gives: check results, case results, evaluations, comparisons."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from promptopt.domain.dataset import Split
+
+Verdict = Literal["better", "worse", "not distinguishable"]
+
+CATEGORIES = {
+    "error": "the call failed or timed out, or nothing came back",
+    "truncated": "the output was cut off at its token limit",
+    "refusal": "the model declined to do the task",
+    "wrong format": "the output can't be read as the required format, or has prose around it",
+    "wrong structure": "it parses, but fields are missing, added or of the wrong type",
+    "missing information": "content that the expected output has is absent",
+    "too verbose": "the right content is there, inside much more text than wanted",
+    "too terse": "far shorter than the expected output, with content missing",
+    "near miss": "almost right: a small slip in spelling, case, number or unit",
+    "wrong reasoning": "the form is right, the answer is not",
+    "hallucination": "it states facts that neither the input nor the reference has",
+    "other": "failed its checks in a way that no rule names",
+}
+"""The error categories, most specific signal first, and what each means."""
+
+
+class CheckResult(BaseModel):
+    """One check's opinion of one output.
+
+    Attributes:
+        name: the check's name.
+        score: in [0, 1].
+        passed: the score reached the check's threshold.
+        reason: why it did not (or did), in words.
+        weight: the check's share in the case's score.
+        hard: failing it makes the case score 0.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    score: float = Field(ge=0, le=1)
+    passed: bool
+    reason: str = ""
+    weight: float = 1.0
+    hard: bool = False
+
+
+class CaseResult(BaseModel):
+    """One prompt on one case.
+
+    Attributes:
+        case_id: the case.
+        output: what the model said; empty if the call failed.
+        score: weighted mean of the checks in [0, 1]; 0 if a hard check failed or the call failed.
+        passed: every check passed.
+        checks: each check's result.
+        category: error category of a failed case (see ``CATEGORIES``), empty if it passed.
+        error: why there is no output, empty if there is one.
+        prompt_tokens, completion_tokens: as the provider counted them.
+        cost: USD; None if the price is unknown.
+        latency: seconds.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    case_id: str
+    output: str = ""
+    score: float = Field(default=0.0, ge=0, le=1)
+    passed: bool = False
+    checks: tuple[CheckResult, ...] = ()
+    category: str = ""
+    error: str = ""
+    weight: float = 1.0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = None
+    latency: float = 0.0
+
+
+class Interval(BaseModel):
+    """A mean with its 95 % confidence interval, in [0, 1] (a difference: in [-1, 1])."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+class Evaluation(BaseModel):
+    """A prompt on a set of cases, in the order of the cases."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prompt_id: str
+    split: Split
+    results: tuple[CaseResult, ...]
+    score: Interval
+
+    @property
+    def passed(self) -> int:
+        return sum(result.passed for result in self.results)
+
+    @property
+    def errors(self) -> int:
+        return sum(bool(result.error) for result in self.results)
+
+    @property
+    def all_passed(self) -> bool:
+        return self.passed == len(self.results)
+
+    def by_case(self) -> dict[str, CaseResult]:
+        return {result.case_id: result for result in self.results}
+
+
+class Comparison(BaseModel):
+    """Paired comparison of two evaluations on the same cases.
+
+    Attributes:
+        difference: mean of (second - first) with its interval.
+        p_value: two-sided; exact McNemar for pass/fail scores, sign-flip permutation otherwise.
+        verdict: of the second against the first.
+        method: how interval and p-value were computed, for the report.
+        fixed, broken: ids of the cases that only the second, or only the first, passes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    difference: Interval
+    p_value: float
+    verdict: Verdict
+    method: str
+    fixed: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+
+
+class CaseDiff(BaseModel):
+    """Expected against actual output of one failed case."""
+
+    model_config = ConfigDict(frozen=True)
+
+    case_id: str
+    expected: str
+    actual: str
+    similarity: float
+    changes: tuple[tuple[Literal["=", "-", "+"], str], ...]
+
+
+class Feedback(BaseModel):
+    """What an evaluation teaches.
+
+    Attributes:
+        categories: error category to the ids of its cases, largest first.
+        diffs: expected against actual for representative failures.
+        fixed, broken, still_failing: case ids against the evaluation it was compared with.
+        suggestions: what to change in the prompt, most promising first.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    prompt_id: str
+    split: Split
+    score: Interval
+    passed: int
+    total: int
+    categories: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
+    diffs: tuple[CaseDiff, ...] = ()
+    fixed: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    still_failing: tuple[str, ...] = ()
+    suggestions: Sequence[str] = ()

@@ -1,0 +1,210 @@
+"""What a project file says. Every key has a documented default; ``store/projects.py`` reads and writes it."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from promptopt.domain.events import ROLES, Role
+
+BUDGETS = ("usd", "calls", "tokens", "minutes")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="allow", str_strip_whitespace=False)
+
+
+class ConstraintSettings(_Section):
+    """A rule for every output, in the project file. Exactly one of the rule keys is given.
+
+    ``code`` is Python that asserts something of ``output``; ``regex`` must be found and ``not_regex`` must
+    not be found in it; ``one_of`` lists the only outputs allowed (case and surrounding space ignored).
+    """
+
+    name: str
+    description: str = ""
+    weight: float = Field(default=1.0, gt=0)
+    hard: bool = False
+    max_words: int | None = None
+    min_words: int | None = None
+    max_chars: int | None = None
+    regex: str | None = None
+    not_regex: str | None = None
+    one_of: list[str] | None = None
+    json_output: bool = False
+    code: str | None = None
+
+
+class TaskSettings(_Section):
+    """The task in the words of its owner; the optimizer reads it."""
+
+    description: str = ""
+    signature: str = "input -> output"
+    input_format: dict[str, Any] = Field(default_factory=dict[str, Any])
+    output_format: dict[str, Any] = Field(default_factory=dict[str, Any])
+    constraints: list[ConstraintSettings] = Field(default_factory=list[ConstraintSettings])
+
+
+class Price(_Section):
+    """USD per million tokens."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+
+class ModelSettings(_Section):
+    """One model in one role.
+
+    Attributes:
+        model: any litellm name (``openai/gpt-4o-mini``), or ``sim/…`` for the built-in simulator.
+        base_url: endpoint, for an OpenAI-compatible server, Ollama or a proxy.
+        api_key_env: name of the environment variable with the key. Never the key.
+        temperature: sampling temperature; None leaves it to the provider.
+        max_tokens: most tokens to generate per call (an upper bound is what makes a hard budget possible).
+        timeout: seconds until one call is given up.
+        max_concurrency: calls at once.
+        retries: attempts after the first for rate limits, overload, lost connections and malformed bodies.
+        price: USD per million tokens, for a model that the price list lacks.
+        free: the model costs nothing (local).
+        latency: for ``sim/…`` only: mean seconds per simulated call.
+        params: passed on to the provider as they are (``top_p``, ``seed``, ``reasoning_effort`` …).
+    """
+
+    model: str = Field(min_length=1)
+    base_url: str | None = None
+    api_key_env: str | None = None
+    temperature: float | None = Field(default=None, ge=0)
+    max_tokens: int = Field(default=1024, gt=0)
+    timeout: float = Field(default=60.0, gt=0)
+    max_concurrency: int = Field(default=16, gt=0)
+    retries: int = Field(default=4, ge=0)
+    price: Price | None = None
+    free: bool = False
+    latency: float | None = Field(default=None, ge=0)
+    params: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+    @property
+    def simulated(self) -> bool:
+        return self.model.startswith("sim/")
+
+
+def default_optimizer_model() -> ModelSettings:
+    """Claude Opus 4.5, with room for a long prompt in its reply."""
+    return ModelSettings(model="anthropic/claude-opus-4-5", max_tokens=4096, timeout=180.0, max_concurrency=4)
+
+
+class OptimizerSettings(_Section):
+    """Which optimizer, and its own settings beside ``name``; each optimizer documents and checks them."""
+
+    name: str = "refine"
+
+
+class BudgetSettings(BaseModel):
+    """Caps; each optional. ``usd = 5.0`` is for the whole run, ``target_usd = 4.0`` for one role.
+
+    ``minutes`` counts running time, without pauses. No cap is ever crossed.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    usd: float | None = Field(default=None, gt=0)
+    calls: int | None = Field(default=None, gt=0)
+    tokens: int | None = Field(default=None, gt=0)
+    minutes: float | None = Field(default=None, gt=0)
+    target_usd: float | None = Field(default=None, gt=0)
+    target_calls: int | None = Field(default=None, gt=0)
+    target_tokens: int | None = Field(default=None, gt=0)
+    optimizer_usd: float | None = Field(default=None, gt=0)
+    optimizer_calls: int | None = Field(default=None, gt=0)
+    optimizer_tokens: int | None = Field(default=None, gt=0)
+    judge_usd: float | None = Field(default=None, gt=0)
+    judge_calls: int | None = Field(default=None, gt=0)
+    judge_tokens: int | None = Field(default=None, gt=0)
+    generator_usd: float | None = Field(default=None, gt=0)
+    generator_calls: int | None = Field(default=None, gt=0)
+    generator_tokens: int | None = Field(default=None, gt=0)
+
+    def limits(self) -> dict[str, float]:
+        """The caps that are set: ``{"usd": 5.0, "target_calls": 100.0}``."""
+        return {name: float(value) for name, value in self if value is not None}
+
+
+class DataSettings(_Section):
+    """Where the cases are: inline, one file with ``split``, or a file per split.
+
+    Attributes:
+        file: one file with all cases (.jsonl, .json, .csv, .tsv, .yaml), beside the project file.
+        split: shares of train, validation and test for ``file`` or inline cases.
+        train, validation, test: a file per split.
+        cases: cases inline, each a table with ``input`` and ``expected`` (or the columns named below).
+        input: column, or list of columns, with the input. Default: ``input``, else every other column.
+        expected: column with the expected output. Default: ``expected`` if there is such a column.
+        id, group, tags, weight: columns with the case's id, group, tags and weight.
+        seed: of the split.
+        max_case_kb: a case larger than this is refused.
+    """
+
+    file: str | None = None
+    split: tuple[float, float, float] = (0.5, 0.25, 0.25)
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    cases: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]])
+    input: str | list[str] | None = None
+    expected: str | None = None
+    id: str = "id"
+    group: str = "group"
+    tags: str = "tags"
+    weight: str = "weight"
+    seed: int = 0
+    max_case_kb: int = Field(default=256, gt=0)
+
+
+class CheckSettings(_Section):
+    """Anything that judges one output. The check's own options stand beside these keys.
+
+    Attributes:
+        type: ``exact``, ``contains``, ``regex``, ``json_fields``, ``assertion``, ``callable``.
+        name: shown in reports; default is the type.
+        weight: share in the case's score.
+        threshold: lowest score in [0, 1] that passes.
+        hard: failing it makes the case score 0.
+    """
+
+    type: str
+    name: str = ""
+    weight: float = Field(default=1.0, gt=0)
+    threshold: float = Field(default=1.0, ge=0, le=1)
+    hard: bool = False
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class ProjectSettings(_Section):
+    """A whole project file."""
+
+    name: str = Field(min_length=1, max_length=100)
+    prompt: str = ""
+    task: TaskSettings = Field(default_factory=TaskSettings)
+    models: dict[Role, ModelSettings] = Field(default_factory=dict[Role, ModelSettings])
+    optimizer: OptimizerSettings = Field(default_factory=OptimizerSettings)
+    budget: BudgetSettings = Field(default_factory=BudgetSettings)
+    data: DataSettings = Field(default_factory=DataSettings)
+    checks: list[CheckSettings] = Field(default_factory=list[CheckSettings])
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> "ProjectSettings":
+        if "target" not in self.models:
+            raise ValueError("models.target is missing: give the model that the prompt is for")
+        self.models.setdefault("optimizer", default_optimizer_model())
+        if not self.prompt:
+            self.prompt = self.task.description
+        if not self.prompt:
+            raise ValueError("give a prompt to start from, or at least task.description")
+        return self
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any model in use is a simulation."""
+        return any(self.models[role].simulated for role in ROLES if role in self.models)

@@ -1,0 +1,1 @@
+"""Running a prompt on cases, judging its outputs, and drawing feedback and statistics from that."""

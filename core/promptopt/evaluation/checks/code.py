@@ -1,0 +1,100 @@
+"""Checks that run code of people in the sandbox: ``assertion``, ``callable``."""
+
+import ast
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from promptopt.domain.dataset import Example
+from promptopt.domain.errors import SettingsError
+from promptopt.evaluation.checks.base import Check, Opinion, Tools
+from promptopt.evaluation.sandbox import Request
+
+
+class Assertion(Check):
+    """Python code that asserts something of the output; it passes if nothing is raised.
+
+    ``output``, ``expected`` (None if the case has none), ``input`` (the case as one text) and ``inputs``
+    (column name to text) are bound. The standard library can be imported.
+
+    Attributes:
+        code: the code.
+        timeout: seconds. Default: 2.
+    """
+
+    code: str = Field(min_length=1)
+    timeout: float = Field(default=2.0, gt=0)
+
+    def check_options(self, where: str, project_dir: Path) -> None:
+        check_code(self.code, f"{where}.code")
+
+    async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
+        outcome = await tools.sandbox.run(_request("assert", self.code, case, output, self.timeout))
+        return Opinion(outcome.score, outcome.reason)
+
+
+class Call(Check):
+    """A function of the project: ``(output, expected, inputs)`` to a bool, a score, or a score and a reason.
+
+    The module is looked up in the standard library, in the project's folder and among installed packages,
+    and imported in the sandbox only. It may return True or False, a number in [0, 1], ``(score, reason)``, or
+    a dict with ``score`` and, if you like, ``reason``.
+
+    Attributes:
+        function: ``module:function``.
+        timeout: seconds for one call (the import has 30). Default: 2.
+    """
+
+    function: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+    timeout: float = Field(default=2.0, gt=0)
+
+    def check_options(self, where: str, project_dir: Path) -> None:
+        package = self.function.partition(":")[0].partition(".")[0]
+        known = package in sys.builtin_module_names
+        if not known and PathFinder.find_spec(package, import_paths(project_dir)) is None:
+            raise SettingsError(
+                f"there is no module {package!r} in {project_dir} or among the installed packages",
+                where=f"{where}.function",
+                fix=f"put {package}.py beside the project file, or install the package that has it",
+            )
+
+    async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
+        request = _request("call", self.function, case, output, self.timeout)
+        outcome = await tools.own_modules.run(request)
+        return Opinion(outcome.score, outcome.reason)
+
+
+def import_paths(project_dir: Path) -> list[str]:
+    """Where a project's functions are imported from, the standard library aside."""
+    return [str(project_dir.absolute()), *(path for path in sys.path if path)]
+
+
+def check_code(code: str, where: str) -> None:
+    """Raise SettingsError if ``code`` is not Python, or asserts nothing. It is parsed, not run."""
+    try:
+        body = ast.parse(code).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        what = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
+        raise SettingsError(
+            f"the code is not Python: {what}{line}", where=where, fix="mend the code"
+        ) from error
+    last = body[-1] if body else None
+    computes = isinstance(last, ast.Expr) and isinstance(
+        last.value, ast.Compare | ast.BoolOp | ast.UnaryOp | ast.Constant | ast.Name
+    )
+    if not body or (len(body) == 1 and computes):
+        raise SettingsError(
+            "the code asserts nothing, so every output would pass",
+            where=where,
+            fix=f"write: assert {code.strip() or 'output'}",
+        )
+
+
+def _request(
+    op: Literal["assert", "call"], source: str, case: Example, output: str, timeout: float
+) -> Request:
+    return Request(op, source, output, case.expected, case.input_text, case.inputs, timeout)

@@ -1,0 +1,37 @@
+"""The task of a project, with its constraints as validators that anyone can call."""
+
+from collections.abc import Sequence
+
+from promptopt.domain.dataset import Example
+from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.task import Constraint, TaskSpec
+from promptopt.evaluation.checks.rules import Rule, build_rules
+
+__all__ = ["Rule", "build_rules", "build_task"]
+
+
+def build_task(settings: ProjectSettings, examples: Sequence[Example] = ()) -> TaskSpec:
+    """The task of a project, with validators that can be called without an event loop.
+
+    Raises:
+        SettingsError: as ``build_rules``.
+    """
+    task = settings.task
+    constraints = [
+        Constraint(
+            name=rule.settings.name,
+            description=rule.description,
+            validator=rule.keeps,
+            weight=rule.settings.weight,
+            hard=rule.settings.hard,
+        )
+        for rule in build_rules(task.constraints)
+    ]
+    return TaskSpec(
+        description=task.description,
+        signature=task.signature,
+        input_format=task.input_format,
+        output_format=task.output_format,
+        constraints=constraints,
+        examples=tuple(examples),
+    )

@@ -1,0 +1,349 @@
+"""The gateway: the only way to a model, for every optimizer, judge and check.
+
+In this order: pause gate → journal → concurrency → budget reservation → transport with retries → journal →
+settle. What was answered once is answered from the journal for ever after.
+"""
+
+import asyncio
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from promptopt.domain.chat import ChatRequest, LLMResponse
+from promptopt.domain.events import Role
+from promptopt.domain.prompt import Message
+from promptopt.domain.settings import ModelSettings, Price
+from promptopt.domain.stopping import StopRun
+from promptopt.models.budget import Amount, Ledger
+from promptopt.models.transport import Reply, Transport, TransportError
+from promptopt.store.journal import Journal, Recorded
+
+T = TypeVar("T")
+
+STREAK = 5
+"""Calls of one role that may fail one after the other before the run stops: the endpoint is gone."""
+
+LONGEST_WAIT = 60.0
+"""Most seconds between two attempts, whatever the server asks for."""
+
+
+class CallFailed(Exception):
+    """A call that ended without an answer; the run goes on from that."""
+
+
+@dataclass
+class Endpoint:
+    """A model in a role: how to reach it and what it costs (``price`` None: unknown)."""
+
+    settings: ModelSettings
+    transport: Transport
+    price: Price | None
+    slots: asyncio.Semaphore = field(init=False)
+    streak: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
+
+    def __post_init__(self) -> None:
+        self.slots = asyncio.Semaphore(self.settings.max_concurrency)
+
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> float | None:
+        """USD, or None if the price is unknown."""
+        if self.price is None:
+            return None
+        return (prompt_tokens * self.price.input + completion_tokens * self.price.output) / 1_000_000
+
+
+class PauseGate:
+    """Open or shut. Nothing new is sent while it is shut."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+
+    @property
+    def shut(self) -> bool:
+        return not self._open.is_set()
+
+    def close(self) -> None:
+        self._open.clear()
+
+    def open(self) -> None:
+        self._open.set()
+
+    async def passed(self) -> None:
+        await self._open.wait()
+
+
+class Gateway:
+    """Makes calls for one run. Used from one event loop.
+
+    Args:
+        notice: told, in words, of retries worth knowing.
+        redact: takes secrets out of error texts.
+    """
+
+    def __init__(
+        self,
+        endpoints: Mapping[Role, Endpoint],
+        journal: Journal,
+        ledger: Ledger,
+        notice: Callable[[str], None],
+        redact: Callable[[str], str] = str,
+    ) -> None:
+        self.endpoints = endpoints
+        self.gate = PauseGate()
+        self.replayed = 0
+        self._journal = journal
+        self._ledger = ledger
+        self._notice = notice
+        self._redact = redact
+        self._occurrences: Counter[tuple[str, str]] = Counter()
+        self._under_way: dict[tuple[str, str, int], asyncio.Task[LLMResponse]] = {}
+        self._stopped: StopRun | None = None
+
+    async def call(
+        self,
+        role: Role,
+        messages: Sequence[Message],
+        *,
+        path: str = "",
+        sample: int | None = 0,
+        urgent: bool = False,
+        finishing: bool = False,
+    ) -> LLMResponse:
+        """Answer ``messages`` by the model of ``role``.
+
+        Args:
+            path: where in the run the call is made. Calls of equal content and path share one answer.
+            sample: number of the draw; None numbers the calls of equal content and path by their order.
+            urgent: goes through the pause gate (a person asked for it while the run is paused).
+            finishing: may use what was held back for the sealed test.
+
+        Raises:
+            CallFailed: no answer, after all retries.
+            StopRun: a cap is reached, the endpoint is gone, or the run was stopped.
+        """
+        request = self._request(role, messages)
+        key = request.content_key()
+        if sample is None:
+            sample = self._occurrences[key, path]
+            self._occurrences[key, path] += 1
+        place = (key, path, sample)
+        task = self._under_way.get(place)
+        if task is None:
+            if not urgent:
+                await self.gate.passed()
+            recorded = self._journal.take(*place)
+            if recorded is not None:
+                self.replayed += 1
+                return _replay(recorded)
+            task = self._under_way.get(place)
+        if task is None:
+            task = asyncio.create_task(self._make(role, request, place, urgent, finishing))
+            self._under_way[place] = task
+            task.add_done_callback(lambda done: self._forget(place, done))
+        # Shielded: whoever waits may go away, but a request that was sent is answered and kept.
+        return await asyncio.shield(task)
+
+    def stop(self, signal: StopRun) -> None:
+        """Let nothing more be sent; calls that have not been sent yet end with ``signal``."""
+        self._stopped = signal
+        self.gate.open()
+
+    def go_on(self) -> None:
+        """Undo :meth:`stop`, for the sealed test."""
+        self._stopped = None
+
+    async def drain(self, patience: float | None = None) -> None:
+        """Wait for the calls in flight, at most ``patience`` seconds, and give up the rest."""
+        tasks = list(self._under_way.values())
+        if not tasks:
+            return
+        await asyncio.wait(tasks, timeout=patience)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        for endpoint in self.endpoints.values():
+            await endpoint.transport.close()
+
+    def _request(self, role: Role, messages: Sequence[Message]) -> ChatRequest:
+        settings = self.endpoints[role].settings
+        return ChatRequest(
+            model=settings.model,
+            messages=tuple(messages),
+            temperature=settings.temperature,
+            max_tokens=settings.max_tokens,
+            params=settings.params,
+        )
+
+    def _forget(self, place: tuple[str, str, int], task: "asyncio.Task[LLMResponse]") -> None:
+        del self._under_way[place]
+        if not task.cancelled():
+            task.exception()  # seen, even if nobody waits for it any more
+
+    async def _make(
+        self,
+        role: Role,
+        request: ChatRequest,
+        place: tuple[str, str, int],
+        urgent: bool,
+        finishing: bool,
+    ) -> LLMResponse:
+        endpoint = self.endpoints[role]
+        async with endpoint.slots:
+            for attempt in range(endpoint.settings.retries + 1):
+                if not urgent:
+                    await self.gate.passed()
+                try:
+                    response = await self._attempt(role, request, place, finishing)
+                except TransportError as error:
+                    last = attempt == endpoint.settings.retries
+                    if last or not error.retryable:
+                        return await self._fail(role, request, place, error)
+                    await asyncio.sleep(_backoff(attempt, error.retry_after))
+                    continue
+                endpoint.streak.clear()
+                return response
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _attempt(
+        self, role: Role, request: ChatRequest, place: tuple[str, str, int], finishing: bool
+    ) -> LLMResponse:
+        """Send one request, with its own reservation, and keep what comes back."""
+        if self._stopped:
+            raise self._stopped
+        endpoint = self.endpoints[role]
+        prompt_bound = request.token_bound()
+        tokens = prompt_bound + request.max_tokens
+        bound = Amount(1, tokens, endpoint.cost(prompt_bound, request.max_tokens) or 0.0)
+        await self._ledger.reserve(role, bound, finishing=finishing)
+        intent = uuid.uuid4().hex
+        sent = False
+        try:
+            await asyncio.wrap_future(self._journal.intend(intent, role, bound.usd, bound.tokens))
+            timeout = self._timeout(endpoint)
+            started = time.perf_counter()
+            sent = True
+            async with asyncio.timeout(timeout + 1.0):
+                reply = await endpoint.transport.complete(request, sample=place[2], timeout=timeout)
+            latency = time.perf_counter() - started
+        except BaseException as error:
+            failure = _as_transport_error(error)
+            await _finish(self._book_failure(role, intent, bound, failure, maybe_billed=sent))
+            if isinstance(error, Exception):
+                raise failure from None
+            raise
+        return await _finish(self._book(role, request, place, bound, intent, reply, latency))
+
+    async def _book(
+        self,
+        role: Role,
+        request: ChatRequest,
+        place: tuple[str, str, int],
+        bound: Amount,
+        intent: str,
+        reply: Reply,
+        latency: float,
+    ) -> LLMResponse:
+        endpoint = self.endpoints[role]
+        prompt_tokens = request.token_bound() if reply.prompt_tokens is None else reply.prompt_tokens
+        completion_tokens = (
+            len(reply.text.encode("utf-8", "surrogatepass"))
+            if reply.completion_tokens is None
+            else reply.completion_tokens
+        )
+        response = LLMResponse(
+            text=reply.text,
+            usage={"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens},
+            cost=endpoint.cost(prompt_tokens, completion_tokens),
+            latency=latency,
+            metadata={
+                "model": reply.model or request.model,
+                "finish_reason": reply.finish_reason,
+                "simulated": endpoint.settings.simulated,
+                **({"usage_estimated": True} if reply.completion_tokens is None else {}),
+            },
+        )
+        actual = Amount(1, prompt_tokens + completion_tokens, response.cost or 0.0)
+        await asyncio.wrap_future(self._journal.record(intent, role, request, place, response))
+        await self._ledger.settle(role, bound, actual, priced=response.cost is not None)
+        return response
+
+    async def _book_failure(
+        self, role: Role, intent: str, bound: Amount, error: TransportError, *, maybe_billed: bool
+    ) -> None:
+        unknown = maybe_billed and error.billed
+        actual = Amount(1, bound.tokens, bound.usd) if unknown else Amount(calls=1 if maybe_billed else 0)
+        outcome = "unknown" if unknown else "refused" if maybe_billed else "unsent"
+        booked = self._journal.settle(
+            intent, role, outcome, actual.usd, actual.tokens, self._redact(str(error))[:500]
+        )
+        await asyncio.wrap_future(booked)
+        await self._ledger.settle(role, bound, Amount(calls=actual.calls))
+        if unknown:
+            await self._ledger.settle(role, Amount(), Amount(0, actual.tokens, actual.usd), uncertain=True)
+
+    async def _fail(
+        self, role: Role, request: ChatRequest, place: tuple[str, str, int], error: TransportError
+    ) -> LLMResponse:
+        """Keep the error as the call's outcome, or stop the run if it will meet every call."""
+        endpoint = self.endpoints[role]
+        text = self._redact(str(error))
+        if error.fatal:
+            self._journal.forget(endpoint.streak)
+            raise StopRun("error", f"the {role} model can't be called: {text}", now=True)
+        if error.retryable:
+            endpoint.streak.append(place)
+        await asyncio.wrap_future(self._journal.record(uuid.uuid4().hex, role, request, place, text))
+        if len(endpoint.streak) >= STREAK:
+            self._journal.forget(endpoint.streak)
+            endpoint.streak = []
+            raise StopRun(
+                "error",
+                f"{STREAK} calls of the {role} model failed one after the other, the last with: {text}",
+                now=True,
+            )
+        self._notice(f"a call of the {role} model failed: {text}")
+        raise CallFailed(text)
+
+    def _timeout(self, endpoint: Endpoint) -> float:
+        left = self._ledger.seconds_left()
+        timeout = endpoint.settings.timeout
+        return timeout if left is None else max(0.05, min(timeout, left))
+
+
+def _replay(recorded: Recorded) -> LLMResponse:
+    if recorded.response is None:
+        raise CallFailed(recorded.error)
+    return recorded.response
+
+
+def _as_transport_error(error: BaseException) -> TransportError:
+    if isinstance(error, TransportError):
+        return error
+    if isinstance(error, TimeoutError):
+        return TransportError("no answer in time", retryable=True, billed=True)
+    if isinstance(error, Exception):
+        return TransportError(f"{type(error).__name__}: {error}", billed=True)
+    return TransportError("given up before the answer came", billed=True)
+
+
+def _backoff(attempt: int, retry_after: float | None) -> float:
+    """Seconds to wait: what the server asks for, else exponential with full jitter (0.5 s, doubling)."""
+    if retry_after is not None:
+        return min(LONGEST_WAIT, max(0.0, retry_after))
+    return min(LONGEST_WAIT, 0.5 * 2**attempt) * random.uniform(0.5, 1.0)
+
+
+async def _finish(work: Coroutine[Any, Any, T]) -> T:
+    """Await ``work`` to its end even if the caller is cancelled meanwhile: books must be kept."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

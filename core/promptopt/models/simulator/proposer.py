@@ -1,0 +1,81 @@
+"""The simulated optimizer model: reads feedback and proposes the next prompt, mostly well."""
+
+import json
+from collections.abc import Sequence
+
+from promptopt.domain.chat import ChatRequest
+from promptopt.models.simulator.chance import Dice
+from promptopt.models.simulator.clues import Clues, read_request
+from promptopt.models.simulator.edits import GOOD, MISSTEPS, Edit, insert, read_prompt
+
+MALFORMED = 0.05
+"""Share of replies that can't be read as JSON."""
+
+MISSTEP = 0.22
+"""Share of proposals that do harm."""
+
+TWO_AT_ONCE = 0.12
+"""Share of good proposals that carry the second-best idea too."""
+
+_TAKES_THE_BEST = 0.75
+
+
+class Proposer:
+    """Proposes an edit of the current prompt. See ``clues`` for what it reads, ``edits`` for what it can do."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def answer(self, request: ChatRequest, sample: int) -> str:
+        """The reply: the JSON object with ``prompt``, ``reasoning`` and ``confidence``, mostly."""
+        dice = Dice(self._seed, request.content_key(), sample)
+        clues = read_request("\n".join(message.content for message in request.messages))
+        return _dressed(_proposal(clues, dice), dice)
+
+
+def _proposal(clues: Clues, dice: Dice) -> dict[str, object]:
+    useful = _useful(clues, dice)
+    if not useful or dice.roll("misstep") < MISSTEP:
+        misstep = dice.pick(MISSTEPS, "which misstep")
+        return _as_fields(
+            misstep.change(clues.prompt, dice), [misstep.because], 0.3 + 0.5 * dice.roll("confidence")
+        )
+    chosen = _chosen(useful, dice)
+    prompt = clues.prompt
+    for _, rule in chosen:
+        prompt = insert(prompt, rule)
+    return _as_fields(prompt, [edit.because for edit, _ in chosen], 0.55 + 0.4 * dice.roll("confidence"))
+
+
+def _useful(clues: Clues, dice: Dice) -> list[tuple[Edit, str]]:
+    """Edits that the feedback calls for and the prompt lacks, the most promising first."""
+    prompt = read_prompt(clues)
+    ranked = sorted(GOOD, key=lambda edit: -edit.appeal(clues))
+    drafted = [(edit, edit.rule(clues, prompt, dice)) for edit in ranked if edit.appeal(clues) > 0]
+    return [(edit, rule) for edit, rule in drafted if rule]
+
+
+def _chosen(useful: Sequence[tuple[Edit, str]], dice: Dice) -> list[tuple[Edit, str]]:
+    if len(useful) > 1 and dice.roll("two at once") < TWO_AT_ONCE:
+        return list(useful[:2])
+    best = len(useful) == 1 or dice.roll("takes the best") < _TAKES_THE_BEST
+    return [useful[0] if best else dice.pick(useful[1:], "another idea")]
+
+
+def _as_fields(prompt: str, because: Sequence[str], confidence: float) -> dict[str, object]:
+    return {"prompt": prompt, "reasoning": " ".join(because), "confidence": round(confidence, 2)}
+
+
+def _dressed(fields: dict[str, object], dice: Dice) -> str:
+    """The reply's text: JSON, at times in a fence or after a sentence, now and then spoiled."""
+    text = json.dumps(fields, ensure_ascii=False, indent=2)
+    luck = dice.roll("dress")
+    if luck < MALFORMED / 2:
+        return f"I would suggest this: {fields['reasoning']} Shall I write the new prompt out?"
+    if luck < MALFORMED:
+        return text[: len(text) * 2 // 3]
+    if luck < 0.30:
+        return f"```json\n{text}\n```"
+    if luck < 0.42:
+        return f"Here is the improved prompt.\n\n{text}"
+    return text

@@ -1,0 +1,1 @@
+"""Optimizers: they propose candidates, and reach the world only through their RunContext."""

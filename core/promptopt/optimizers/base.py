@@ -1,0 +1,148 @@
+"""What an optimizer is, and the door through which it reaches the world."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from promptopt.domain.chat import LLMResponse
+from promptopt.domain.dataset import Dataset, Example, Split
+from promptopt.domain.errors import SettingsError
+from promptopt.domain.events import Role
+from promptopt.domain.prompt import Message, Prompt
+from promptopt.domain.results import Comparison, Evaluation, Feedback
+from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.stopping import StopRun
+from promptopt.domain.task import TaskSpec
+
+
+class RunContext(Protocol):
+    """All that an optimizer can do. Journal, budget, pause, stop and edits hold for every call made here."""
+
+    @property
+    def settings(self) -> ProjectSettings: ...
+    @property
+    def task(self) -> TaskSpec: ...
+    @property
+    def dataset(self) -> Dataset:
+        """Train and validation cases; the test split is sealed, and empty here."""
+        ...
+
+    @property
+    def seed_prompt(self) -> Prompt:
+        """The prompt to start from."""
+        ...
+
+    async def complete(self, role: Role, messages: Sequence[Message], *, path: str) -> LLMResponse:
+        """Ask a model. ``path`` names the place in the run; equal content at one path is answered once.
+
+        Raises:
+            CallFailed: no answer after all retries.
+        """
+        ...
+
+    async def evaluate(
+        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
+    ) -> Evaluation:
+        """Score a prompt on a split, or on some of its cases."""
+        ...
+
+    def candidate(
+        self, prompt: Prompt, *, iteration: int, parent: Prompt, reasoning: str, confidence: float | None
+    ) -> None:
+        """Enter a prompt in the running."""
+        ...
+
+    def feedback(self, feedback: Feedback) -> None:
+        """Show what an evaluation teaches."""
+        ...
+
+    def judged(
+        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+    ) -> None:
+        """Show whether a candidate took its parent's place. Only accepted ones can win."""
+        ...
+
+    def refused(self, iteration: int, attempt: int, reason: str) -> None:
+        """Show that a proposal could not be used."""
+        ...
+
+    def iteration(self, number: int) -> None:
+        """Show that an iteration starts."""
+        ...
+
+    def adopted(self) -> Prompt | None:
+        """The person's edit to go on from, if one was adopted since the last call."""
+        ...
+
+    def restored(self) -> dict[str, Any] | None:
+        """The state of the last checkpoint of this run, if it has one."""
+        ...
+
+    def checkpoint(self, iteration: int, state: dict[str, Any]) -> None:
+        """Keep ``state`` (JSON values), in place of the one before."""
+        ...
+
+
+class OptimizerOptions(BaseModel):
+    """Settings of an optimizer, from ``[optimizer]`` of the project file.
+
+    Attributes:
+        seed: of everything random.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = ""
+    seed: int = 0
+
+
+class BaseOptimizer(ABC):
+    """An optimizer. Subclasses say how they search; the engine does everything around it.
+
+    Attributes:
+        name: as in ``[optimizer] name = …``.
+        Options: pydantic model of its settings, with documented defaults.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[OptimizerOptions]] = OptimizerOptions
+
+    def __init__(self, options: OptimizerOptions) -> None:
+        self.options = options
+
+    @classmethod
+    def from_settings(cls, settings: ProjectSettings) -> "BaseOptimizer":
+        """Make the optimizer that a project asks for.
+
+        Raises:
+            SettingsError: a setting it does not know, or a bad value.
+        """
+        given = settings.optimizer.model_dump()
+        try:
+            options = cls.Options.model_validate(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            known = ", ".join(name for name in cls.Options.model_fields if name != "name")
+            found = "" if first["type"] == "extra_forbidden" else f", found {given.get(key)!r}"
+            said = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"]
+            raise SettingsError(
+                f"{said}{found}", where=f"optimizer.{key}", fix=f"{cls.name} knows: {known}"
+            ) from None
+        return cls(options)
+
+    @property
+    def max_iterations(self) -> int | None:
+        """The most iterations it will do, if it has such a limit."""
+        return None
+
+    @abstractmethod
+    async def search(self, context: RunContext) -> StopRun:
+        """Look for a better prompt until done; return why it ended.
+
+        It may be cancelled at any ``await``, and asked again in another process: then what
+        ``context.restored()`` gives is the last state it kept, and calls made before are answered from the
+        journal. ``Redirected`` out of an ``await`` means that a person's edit waits in ``context.adopted()``.
+        """

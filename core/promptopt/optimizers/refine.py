@@ -1,0 +1,278 @@
+"""Iterative meta-prompt refinement: a strong model reads what failed, rewrites the prompt, and is measured.
+
+Each iteration asks for one proposal, scores it on training cases first (cheap, and the only cases that the
+proposer sees) and, unless it is clearly worse there, on the validation cases. It takes its parent's place
+only if it gains at least one standard error of the paired difference there: the ladder of Blum and Hardt
+(2015), which keeps luck, and what a search learns of its validation cases, from adding up.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, ClassVar, cast
+
+from pydantic import Field
+
+from promptopt.domain.dataset import Example
+from promptopt.domain.prompt import Message, Prompt
+from promptopt.domain.results import Comparison, Evaluation, Feedback
+from promptopt.domain.stopping import Redirected, StopRun
+from promptopt.evaluation.feedback import analyze, render_feedback
+from promptopt.evaluation.statistics import compare
+from promptopt.models.gateway import CallFailed
+from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
+from promptopt.optimizers.metaprompt import Attempt, conversation, correction
+from promptopt.optimizers.proposals import Malformed, Proposal, Rules, parse_proposal
+
+
+class RefineOptions(OptimizerOptions):
+    """Settings of ``refine``.
+
+    Attributes:
+        max_iterations: most proposals.
+        plateau: stop after so many iterations in a row without an accepted proposal.
+        train_cases: most training cases that a proposal is scored on (a fixed sample of them).
+        tries: replies asked for per iteration before it is skipped, if they can't be used.
+        recent: earlier attempts shown to the proposer in full; all are shown in a table.
+        feedback_chars: length of the feedback text.
+        max_growth: a prompt may grow to this multiple of the first one …
+        room: … or by so many characters, whichever is more.
+    """
+
+    max_iterations: int = Field(default=20, ge=1)
+    plateau: int = Field(default=5, ge=1)
+    train_cases: int = Field(default=60, ge=1)
+    tries: int = Field(default=3, ge=1)
+    recent: int = Field(default=3, ge=0)
+    feedback_chars: int = Field(default=6000, ge=500)
+    max_growth: float = Field(default=3.0, ge=1.0)
+    room: int = Field(default=4000, ge=0)
+
+
+class RefineOptimizer(BaseOptimizer):
+    """Iterative meta-prompt refinement."""
+
+    name: ClassVar[str] = "refine"
+    Options: ClassVar[type[OptimizerOptions]] = RefineOptions
+
+    @property
+    def max_iterations(self) -> int | None:
+        return cast(RefineOptions, self.options).max_iterations
+
+    async def search(self, context: RunContext) -> StopRun:
+        """Refine until all cases pass, the iterations are used up, or nothing was accepted for long."""
+        search = _Search(context, cast(RefineOptions, self.options))
+        while True:
+            try:
+                await search.settle_in()
+                end = search.ended()
+                if end is not None:
+                    return end
+                await search.iterate()
+            except Redirected:
+                continue
+
+
+class _Search:
+    """One search: where it stands, and one iteration."""
+
+    def __init__(self, context: RunContext, options: RefineOptions) -> None:
+        self._context = context
+        self._options = options
+        self._current = context.seed_prompt
+        self._iteration = 0
+        self._barren = 0
+        self._attempts: list[Attempt] = []
+        self._tried: list[Prompt] = [context.seed_prompt]
+        self._train = _sample(context.dataset.train, options.train_cases, options.seed)
+        self._cases = {case.id: case for case in self._train}
+        self._on_train: Evaluation | None = None
+        self._on_validation: Evaluation | None = None
+        self._restore(context.restored())
+
+    async def settle_in(self) -> None:
+        """Take up a person's edit, if there is one, and know the current prompt's scores."""
+        edit = self._context.adopted()
+        if edit is not None:
+            self._current, self._barren = edit, 0
+            self._on_train = self._on_validation = None
+            self._tried.append(edit)
+            self._keep()
+        if self._on_validation is None:
+            self._on_train = await self._context.evaluate(self._current, "train", self._train)
+            self._on_validation = await self._context.evaluate(self._current, "validation")
+
+    def ended(self) -> StopRun | None:
+        """Why the search is over, if it is."""
+        assert self._on_train and self._on_validation
+        if self._on_train.all_passed and self._on_validation.all_passed:
+            return StopRun("all_pass", "every training and validation case passes")
+        if self._iteration >= self._options.max_iterations:
+            return StopRun("max_iterations", f"{self._iteration} iterations, as many as were allowed")
+        if self._barren >= self._options.plateau:
+            return StopRun("plateau", f"{self._barren} iterations in a row brought no gain")
+        return None
+
+    async def iterate(self) -> None:
+        """One proposal, measured and judged."""
+        assert self._on_train and self._on_validation
+        number = self._iteration + 1
+        self._context.iteration(number)
+        feedback = analyze(self._on_train, self._cases)
+        self._context.feedback(feedback)
+        proposal = await self._propose(number, feedback)
+        if proposal is None:
+            self._close(number, None)
+            return
+        prompt = Prompt(text=proposal.prompt, demonstrations=self._current.demonstrations)
+        self._context.candidate(
+            prompt,
+            iteration=number,
+            parent=self._current,
+            reasoning=proposal.reasoning,
+            confidence=proposal.confidence,
+        )
+        on_train = await self._context.evaluate(prompt, "train", self._train)
+        train_gain = compare(self._on_train, on_train)
+        self._context.feedback(analyze(on_train, self._cases, self._on_train))
+        on_validation: Evaluation | None = None
+        if _clearly_worse(self._on_train, on_train):
+            accepted, reason, gain = False, "clearly worse on the training cases", train_gain
+        else:
+            on_validation = await self._context.evaluate(prompt, "validation")
+            gain = compare(self._on_validation, on_validation)
+            accepted, reason = _gate(self._on_validation, on_validation)
+        self._context.judged(prompt, self._current, accepted, reason, gain)
+        self._tried.append(prompt)
+        attempt = _attempt(number, proposal, accepted, train_gain)
+        if accepted:
+            self._current, self._on_train, self._on_validation = prompt, on_train, on_validation
+        self._close(number, attempt)
+
+    async def _propose(self, number: int, feedback: Feedback) -> Proposal | None:
+        """Ask for a proposal until one can be used; None after all tries."""
+        assert self._on_train
+        dataset = self._context.dataset
+        columns = list(dataset.train[0].inputs)
+        placeholders = self._context.seed_prompt.placeholders(columns)
+        rules = Rules(
+            columns=columns,
+            placeholders=placeholders,
+            max_chars=self._longest(),
+            guarded=dataset.validation if dataset.held_back else (),
+        )
+        text = render_feedback(feedback, self._cases, self._on_train, max_chars=self._options.feedback_chars)
+        messages = conversation(
+            self._context.task,
+            placeholders,
+            self._current,
+            self._on_train.score,
+            text,
+            self._attempts,
+            self._options.recent,
+        )
+        for attempt in range(1, self._options.tries + 1):
+            try:
+                response = await self._context.complete(
+                    "optimizer", messages, path=f"propose/{number}/{attempt}"
+                )
+            except CallFailed as failure:
+                self._context.refused(number, attempt, f"no reply: {failure}")
+                continue
+            try:
+                proposal = parse_proposal(response.text)
+                objection = rules.objection(proposal, self._tried)
+            except Malformed as fault:
+                proposal, objection = None, str(fault)
+            if proposal is not None and objection is None:
+                return proposal
+            self._context.refused(number, attempt, objection or "")
+            messages = [
+                *messages,
+                Message(role="assistant", content=response.text or "(empty)"),
+                Message(role="user", content=correction(objection or "")),
+            ]
+        return None
+
+    def _longest(self) -> int:
+        first = max(len(self._context.seed_prompt.text), len(self._current.text))
+        return max(int(first * self._options.max_growth), first + self._options.room)
+
+    def _close(self, number: int, attempt: Attempt | None) -> None:
+        self._iteration = number
+        self._barren = 0 if attempt and attempt.accepted else self._barren + 1
+        if attempt:
+            self._attempts.append(attempt)
+        self._keep()
+
+    def _keep(self) -> None:
+        self._context.checkpoint(
+            self._iteration,
+            {
+                "current": self._current.model_dump(mode="json"),
+                "barren": self._barren,
+                "attempts": [asdict(attempt) for attempt in self._attempts],
+                "tried": [prompt.model_dump(mode="json") for prompt in self._tried],
+                "iteration": self._iteration,
+            },
+        )
+
+    def _restore(self, state: dict[str, Any] | None) -> None:
+        if state is None:
+            return
+        self._current = Prompt.model_validate(state["current"])
+        self._barren = state["barren"]
+        self._attempts = [Attempt(**attempt) for attempt in state["attempts"]]
+        self._tried = [Prompt.model_validate(prompt) for prompt in state["tried"]]
+        self._iteration = state["iteration"]
+
+
+def _sample(cases: Sequence[Example], most: int, seed: int) -> tuple[Example, ...]:
+    """A fixed sample, in the order of the cases: every candidate is scored on the same ones."""
+    if len(cases) <= most:
+        return tuple(cases)
+    chosen = set(random.Random(seed).sample(range(len(cases)), most))
+    return tuple(case for position, case in enumerate(cases) if position in chosen)
+
+
+def _paired(first: Evaluation, second: Evaluation) -> tuple[float, float]:
+    """Weighted mean of the paired differences, and its standard error (0 for a single case)."""
+    before = first.by_case()
+    pairs = [(r.score - before[r.case_id].score, r.weight) for r in second.results if r.case_id in before]
+    total = sum(weight for _, weight in pairs)
+    mean = sum(gap * weight for gap, weight in pairs) / total
+    if len(pairs) < 2:
+        return mean, 0.0
+    variance = (
+        sum(weight * (gap - mean) ** 2 for gap, weight in pairs) / total * len(pairs) / (len(pairs) - 1)
+    )
+    return mean, math.sqrt(variance / len(pairs))
+
+
+def _clearly_worse(first: Evaluation, second: Evaluation) -> bool:
+    mean, error = _paired(first, second)
+    return mean < 0 and -mean > error
+
+
+def _gate(first: Evaluation, second: Evaluation) -> tuple[bool, str]:
+    """Whether ``second`` gains at least one standard error of the paired difference, and that in words."""
+    mean, error = _paired(first, second)
+    said = f"validation {mean:+.1%}, standard error {error:.1%}"
+    # A billionth of slack: one case won and none lost is exactly one standard error.
+    if mean > 0 and mean >= error - 1e-9:
+        return True, said
+    return False, f"{said}: no more than noise" if mean > 0 else said
+
+
+def _attempt(number: int, proposal: Proposal, accepted: bool, train_gain: Comparison) -> Attempt:
+    return Attempt(
+        iteration=number,
+        prompt=proposal.prompt,
+        reasoning=proposal.reasoning,
+        accepted=accepted,
+        train_change=train_gain.difference.mean,
+        fixed=len(train_gain.fixed),
+        broken=len(train_gain.broken),
+        note="it gained on cases you do not see" if accepted else "no gain beyond noise",
+    )

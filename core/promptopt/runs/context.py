@@ -1,0 +1,208 @@
+"""The door: what an optimizer sees of its run (see ``optimizers.base.RunContext``)."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from promptopt.domain import events as ev
+from promptopt.domain.chat import LLMResponse
+from promptopt.domain.dataset import Dataset, Example, Split
+from promptopt.domain.prompt import Message, Prompt
+from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedback
+from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.stopping import Redirected
+from promptopt.domain.task import TaskSpec
+from promptopt.evaluation.runner import Runner
+from promptopt.models.gateway import Gateway
+from promptopt.store.cells import Cells
+
+T = TypeVar("T")
+
+EVALUATIONS_KEPT = 6
+"""Whole evaluations at hand (the current prompt's, on two splits, are asked for again and again)."""
+
+
+class Context:
+    """One run's door. It is given the sealed test split only in :meth:`score`, which the engine calls."""
+
+    def __init__(
+        self,
+        settings: ProjectSettings,
+        task: TaskSpec,
+        dataset: Dataset,
+        gateway: Gateway,
+        runner: Runner,
+        cells: Cells,
+        emit: Callable[[ev.Event], None],
+    ) -> None:
+        self.settings = settings
+        self.task = task
+        self.dataset = dataset.model_copy(update={"test": ()})
+        self.seed_prompt = Prompt(text=settings.prompt)
+        self._gateway = gateway
+        self._runner = runner
+        self._cells = cells
+        self._emit = emit
+        self._known: dict[tuple[str, Split, tuple[str, ...]], Evaluation] = {}
+        self._edits: list[Prompt] = []
+        self._edits_taken = 0
+        self._redirect = asyncio.Event()
+
+    async def complete(self, role: ev.Role, messages: Sequence[Message], *, path: str) -> LLMResponse:
+        return await self._unless_redirected(self._gateway.call(role, messages, path=path))
+
+    async def evaluate(
+        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
+    ) -> Evaluation:
+        chosen = self.dataset[split] if cases is None else cases
+        return await self._unless_redirected(self.score(prompt, split, chosen))
+
+    async def score(
+        self,
+        prompt: Prompt,
+        split: Split,
+        cases: Sequence[Example],
+        *,
+        urgent: bool = False,
+        finishing: bool = False,
+    ) -> Evaluation:
+        """Score a prompt on any cases, told to everyone who watches.
+
+        Args:
+            urgent: also while the run is paused.
+            finishing: the sealed test, with the budget that was held back for it.
+        """
+        place = (prompt.id, split, tuple(case.id for case in cases))
+        if place in self._known:
+            return self._known[place]
+        self._emit(ev.EvaluationStarted(candidate_id=prompt.id, split=split, total=len(cases)))
+        send = partial(self._gateway.call, "target", urgent=urgent, finishing=finishing)
+        evaluation = await self._runner.evaluate(
+            prompt, split, cases, send, partial(self._sink, prompt.id, split)
+        )
+        self._emit(
+            ev.CandidateScored(
+                candidate_id=prompt.id,
+                split=split,
+                score=evaluation.score,
+                passed=evaluation.passed,
+                errors=evaluation.errors,
+            )
+        )
+        self._known[place] = evaluation
+        while len(self._known) > EVALUATIONS_KEPT:
+            del self._known[next(iter(self._known))]
+        return evaluation
+
+    def propose(self, prompt: Prompt, source: ev.Source, **details: Any) -> None:
+        """Enter a prompt in the running."""
+        self._cells.keep_prompt(prompt)
+        self._emit(ev.CandidateProposed(candidate_id=prompt.id, text=prompt.text, source=source, **details))
+
+    def candidate(
+        self, prompt: Prompt, *, iteration: int, parent: Prompt, reasoning: str, confidence: float | None
+    ) -> None:
+        self.propose(
+            prompt,
+            "optimizer",
+            iteration=iteration,
+            parent_id=parent.id,
+            reasoning=reasoning,
+            confidence=confidence,
+        )
+
+    def feedback(self, feedback: Feedback) -> None:
+        self._emit(
+            ev.FeedbackReady(
+                candidate_id=feedback.prompt_id,
+                split=feedback.split,
+                categories={name: len(cases) for name, cases in feedback.categories.items()},
+                fixed=list(feedback.fixed),
+                broken=list(feedback.broken),
+                suggestions=list(feedback.suggestions),
+            )
+        )
+
+    def judged(
+        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+    ) -> None:
+        self._emit(
+            ev.CandidateJudged(
+                candidate_id=prompt.id,
+                against_id=against.id,
+                accepted=accepted,
+                reason=reason,
+                comparison=comparison,
+            )
+        )
+
+    def refused(self, iteration: int, attempt: int, reason: str) -> None:
+        self._emit(ev.ProposalFailed(iteration=iteration, attempt=attempt, reason=reason))
+
+    def iteration(self, number: int) -> None:
+        self._emit(ev.IterationStarted(iteration=number))
+
+    def adopt(self, prompt: Prompt) -> None:
+        """Let the search go on from a person's edit, as soon as it looks."""
+        self._edits.append(prompt)
+        self._redirect.set()
+
+    def restore_edits(self, edits: Sequence[Prompt]) -> None:
+        """Take over the edits adopted before this worker came; those that no checkpoint holds wait."""
+        self._edits = list(edits)
+        self._edits_taken = self._kept()["edits"]
+        if self.edit_waits:
+            self._redirect.set()
+
+    @property
+    def edit_waits(self) -> bool:
+        """An adopted edit has not been taken up yet."""
+        return self._edits_taken < len(self._edits)
+
+    def prompt(self, candidate_id: str) -> Prompt:
+        """A prompt that entered the running."""
+        prompt = self._cells.prompt(candidate_id)
+        return self.seed_prompt if prompt is None else prompt
+
+    def adopted(self) -> Prompt | None:
+        self._redirect.clear()
+        if not self.edit_waits:
+            return None
+        self._edits_taken = len(self._edits)
+        return self._edits[-1]
+
+    def restored(self) -> dict[str, Any] | None:
+        return self._kept()["state"]
+
+    def checkpoint(self, iteration: int, state: dict[str, Any]) -> None:
+        body = {"edits": self._edits_taken, "state": state}
+        self._cells.save_checkpoint(iteration, json.dumps(body, ensure_ascii=False))
+        self._emit(ev.CheckpointSaved(iteration=iteration))
+
+    def _kept(self) -> dict[str, Any]:
+        body = self._cells.checkpoint()
+        return json.loads(body) if body else {"edits": 0, "state": None}
+
+    def _sink(self, prompt_id: str, split: Split, results: Sequence[CaseResult]) -> None:
+        self._cells.keep(prompt_id, split, results)
+        marks = [
+            ev.CaseMark(case_id=r.case_id, score=r.score, passed=r.passed, category=r.category)
+            for r in results
+        ]
+        self._emit(ev.CasesFinished(candidate_id=prompt_id, split=split, cases=marks))
+
+    async def _unless_redirected(self, work: Coroutine[Any, Any, T]) -> T:
+        """Give ``work`` up as soon as an edit is adopted. Requests that were sent are answered and kept."""
+        task = asyncio.ensure_future(work)
+        turned = asyncio.ensure_future(self._redirect.wait())
+        try:
+            await asyncio.wait({task, turned}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise Redirected
+        finally:
+            turned.cancel()
+            task.cancel()
+            await asyncio.gather(task, turned, return_exceptions=True)

@@ -1,0 +1,186 @@
+"""Carrying out what people ask of a run while it runs."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from promptopt.domain import events as ev
+from promptopt.domain.prompt import Prompt
+from promptopt.domain.stopping import StopRun
+from promptopt.evaluation.statistics import compare
+from promptopt.models.budget import Stopwatch
+from promptopt.models.gateway import CallFailed, Gateway
+from promptopt.runs.context import Context
+from promptopt.runs.state import RunState
+from promptopt.store.commands import Command, Commands, Decide, Edit, Pause, Resume, Sent, Stop
+
+POLL_SECONDS = 0.1
+
+
+class Voice(Protocol):
+    """What control needs of the engine."""
+
+    state: RunState
+    watch: Stopwatch
+
+    def emit(self, event: ev.Event) -> None: ...
+
+
+class Control:
+    """Pause, resume, stop and edit for one run."""
+
+    def __init__(self, engine: Voice, context: Context, gateway: Gateway, commands: Commands) -> None:
+        self._engine = engine
+        self._context = context
+        self._gateway = gateway
+        self._commands = commands
+        self._under_way: asyncio.Task[StopRun] | None = None
+        self._stop: StopRun | None = None
+        self._scoring: dict[int, asyncio.Task[None]] = {}
+        self._moved = asyncio.Event()
+        self._handlers: dict[type[Command], Callable[[Sent, Any], str | None]] = {
+            Pause: self._pause,
+            Resume: self._resume,
+            Stop: self._stop_run,
+            Edit: self._edit,
+            Decide: self._decide,
+        }
+
+    async def watch_commands(self) -> None:
+        """Look for commands for as long as the run lasts."""
+        while True:
+            for sent in self._commands.waiting():
+                if sent.id not in self._scoring:
+                    outcome = self._handlers[type(sent.command)](sent, sent.command)
+                    if outcome is not None:
+                        self._commands.done(sent.id, outcome)
+                    self._moved.set()
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def stoppable(self, work: Coroutine[Any, Any, StopRun]) -> StopRun:
+        """Do ``work`` until it ends, a cap ends it, or a person stops it; return why it ended."""
+        self._stop = None
+        self._under_way = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(self._under_way)
+        except StopRun as signal:
+            return signal
+        except asyncio.CancelledError:
+            if self._stop is None:
+                self._under_way.cancel()
+                raise
+            return self._stop
+        finally:
+            await asyncio.gather(self._under_way, return_exceptions=True)
+            await self._give_up_scoring()
+            self._go_on()
+
+    async def edit_to_take(self) -> bool:
+        """Wait until every edit is scored and decided on; return whether one waits to be taken up."""
+        while self._scoring or self._waiting_edit():
+            self._moved.clear()
+            await self._moved.wait()
+        return self._context.edit_waits
+
+    def _waiting_edit(self) -> bool:
+        edit = self._engine.state.edit
+        return edit is not None and edit.waiting
+
+    def _pause(self, sent: Sent, _command: Pause) -> str:
+        if self._gateway.gate.shut:
+            return "already paused"
+        self._gateway.gate.close()
+        self._engine.watch.pause()
+        self._engine.emit(ev.Paused(by=sent.author))
+        return "paused"
+
+    def _resume(self, sent: Sent, _command: Resume) -> str:
+        if not self._gateway.gate.shut:
+            return "was not paused"
+        self._go_on()
+        self._engine.emit(ev.Resumed(by=sent.author))
+        return "resumed"
+
+    def _go_on(self) -> None:
+        self._gateway.gate.open()
+        self._engine.watch.go_on()
+
+    def _stop_run(self, sent: Sent, command: Stop) -> str:
+        if self._under_way is None or self._under_way.done():
+            return "the run is already ending"
+        self._engine.emit(ev.StopRequested(by=sent.author, now=command.now))
+        in_test = self._engine.state.phase == "test"
+        self._stop = StopRun("user", f"stopped by {sent.author}", now=command.now or in_test)
+        self._gateway.stop(self._stop)
+        self._under_way.cancel()
+        return "stopping"
+
+    def _edit(self, sent: Sent, command: Edit) -> str | None:
+        state = self._engine.state
+        prompt = Prompt(text=command.text)
+        if state.phase != "search":
+            return None if state.phase in ("", "baseline") else "the search is over"
+        if not command.text.strip():
+            return "an empty prompt is not taken"
+        if prompt.id == state.current_id:
+            return "it is the prompt that the run goes on from already"
+        if self._scoring:
+            return None  # one after the other
+        task = asyncio.create_task(self._score_edit(sent, command, prompt))
+        self._scoring[sent.id] = task
+        task.add_done_callback(lambda _: self._scored(sent.id))
+        return None
+
+    def _scored(self, command_id: int) -> None:
+        del self._scoring[command_id]
+        self._moved.set()
+
+    async def _score_edit(self, sent: Sent, command: Edit, prompt: Prompt) -> None:
+        """Compare the edit with the prompt it would replace, then adopt it or ask."""
+        state = self._engine.state
+        against = state.current_id
+        if prompt.id not in state.candidates:
+            self._context.propose(
+                prompt,
+                "human",
+                iteration=state.iteration,
+                parent_id=against,
+                reasoning=f"edited by {sent.author}",
+            )
+        told = {"candidate_id": prompt.id, "against_id": against, "command_id": sent.id}
+        self._engine.emit(ev.PromptEdited(by=sent.author, **told))
+        cases = self._context.dataset.validation
+        try:
+            before = await self._context.score(
+                self._context.prompt(against), "validation", cases, urgent=True
+            )
+            after = await self._context.score(prompt, "validation", cases, urgent=True)
+        except (StopRun, CallFailed) as error:
+            self._engine.emit(ev.Notice(level="warning", text=f"the edit could not be scored: {error}"))
+            self._commands.done(sent.id, f"could not be scored: {error}")
+            return
+        comparison = compare(before, after)
+        ask = command.adopt == "ask"
+        self._engine.emit(ev.EditJudged(comparison=comparison, waiting=ask, **told))
+        self._commands.done(sent.id, comparison.verdict)
+        if not ask:
+            adopt = command.adopt == "always" or comparison.verdict != "worse"
+            self._settle(prompt, adopt, sent.author, "" if adopt else "it is worse")
+
+    def _decide(self, sent: Sent, command: Decide) -> str:
+        edit = self._engine.state.edit
+        if edit is None or not edit.waiting or edit.candidate_id != command.candidate_id:
+            return "no such edit is waiting"
+        self._settle(self._context.prompt(command.candidate_id), command.adopt, sent.author)
+        return "adopted" if command.adopt else "put aside"
+
+    def _settle(self, prompt: Prompt, adopt: bool, by: str, reason: str = "") -> None:
+        self._engine.emit(ev.EditDecided(candidate_id=prompt.id, adopted=adopt, by=by, reason=reason))
+        if adopt:
+            self._context.adopt(prompt)
+
+    async def _give_up_scoring(self) -> None:
+        tasks = list(self._scoring.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,293 @@
+"""One run from its first event to its last: baseline, search, sealed test."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from promptopt.domain import events as ev
+from promptopt.domain.dataset import SPLITS, Example, Split
+from promptopt.domain.errors import PromptoptError
+from promptopt.domain.prompt import Prompt
+from promptopt.domain.results import Comparison, Evaluation
+from promptopt.domain.stopping import StopRun
+from promptopt.evaluation.checks import Judge, build_judge
+from promptopt.evaluation.constraints import build_task
+from promptopt.evaluation.runner import Runner
+from promptopt.evaluation.statistics import compare
+from promptopt.models.budget import Amount, Ledger, Stopwatch
+from promptopt.models.gateway import Gateway
+from promptopt.models.redaction import Redactor
+from promptopt.optimizers import registry
+from promptopt.optimizers.base import BaseOptimizer
+from promptopt.runs.context import Context
+from promptopt.runs.control import Control
+from promptopt.runs.setup import describe, open_endpoints, roles_in_use
+from promptopt.runs.state import RunState
+from promptopt.store.cells import Cells
+from promptopt.store.commands import Commands
+from promptopt.store.database import Database
+from promptopt.store.journal import Journal
+from promptopt.store.runlog import RunLog
+from promptopt.store.runs import RunRow, Runs
+
+BUDGET_EVERY = 0.25
+"""Seconds between looks at the ledger; an event goes out only if it moved."""
+
+HOLD_MARGIN = 1.5
+"""The sealed test may cost this multiple of what the baseline's calls did on average."""
+
+NOTICES = 200
+"""Different warnings that a run tells; more of them tell nothing new."""
+
+PATIENCE = {True: 3.0, False: 30.0}
+"""Seconds that calls in flight have when a run is stopped: at once, or in order."""
+
+
+class Engine:
+    """Carries one run out. Make it, then await :meth:`run`, once."""
+
+    def __init__(self, database: Database, row: RunRow) -> None:
+        self._db = database
+        self._row = row
+        self._runs = Runs(database)
+        self._log = RunLog(database, row.id)
+        self._cells = Cells(database, row.id)
+        self._settings = self._runs.settings(row.id)
+        self._dataset = self._runs.dataset(row.id)
+        self._seed = Prompt(text=self._settings.prompt)
+        self.state = RunState()
+        self.watch = Stopwatch(row.active_seconds)
+        self._ledger = Ledger(self._settings.budget.limits(), self.watch)
+        self._ledger_seen = -1
+        self._noticed: set[str] = set()
+
+    async def run(self) -> None:
+        """Run to the end; whatever ends it is in the last event."""
+        edits = self._fold()
+        try:
+            judge = build_judge(self._settings, Path(self._row.project_dir), self._dataset.cases())
+            try:
+                await self._carry_out(judge, edits)
+            finally:
+                await judge.close()
+        except PromptoptError as error:
+            if not self.state.version:
+                self._announce({})
+            self._finish(StopRun("error", str(error), now=True))
+
+    async def _carry_out(self, judge: Judge, edits: Sequence[Prompt]) -> None:
+        judge.check_cases(self._dataset.cases())
+        optimizer = None if self._row.kind == "eval" else registry.make(self._settings)
+        endpoints = open_endpoints(self._settings, self._dataset, roles_in_use(self._row.kind))
+        journal = Journal(self._db, self._row.id)
+        found = journal.load()
+        self._ledger.restore(found.spending)
+        redactor = Redactor(self._settings.models.values())
+        gateway = Gateway(endpoints, journal, self._ledger, self._notice, redactor.redact)
+        task = build_task(self._settings)
+        runner = Runner(judge, endpoints["target"].settings.max_concurrency)
+        context = Context(self._settings, task, self._dataset, gateway, runner, self._cells, self.emit)
+        context.restore_edits(edits)
+        if self.state.version:
+            self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
+        else:
+            models = {role: describe(endpoint) for role, endpoint in endpoints.items()}
+            self._announce(models, optimizer)
+        control = Control(self, context, gateway, Commands(self._db, self._row.id))
+        background = [asyncio.create_task(control.watch_commands()), asyncio.create_task(self._tick(gateway))]
+        try:
+            end = await self._phases(optimizer, context, gateway, control)
+        finally:
+            for task_ in background:
+                task_.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await gateway.drain(PATIENCE[True])
+            await gateway.close()
+        self._finish(*end)
+
+    async def _phases(
+        self, optimizer: BaseOptimizer | None, context: Context, gateway: Gateway, control: Control
+    ) -> tuple[StopRun, Comparison | None, str]:
+        if optimizer is None:
+            return await self._only_evaluate(context, control), None, ""
+        end = await control.stoppable(self._search(optimizer, context, control))
+        await gateway.drain(PATIENCE[end.now])
+        if end.now:
+            return end, None, "the sealed test was not scored"
+        gateway.go_on()
+        comparison: Comparison | None = None
+        note = ""
+
+        async def test() -> StopRun:
+            nonlocal comparison, note
+            comparison, note = await self._test(context)
+            return end
+
+        ended = await control.stoppable(test())
+        if ended is not end:
+            note = f"the sealed test is incomplete: {ended.detail or ended.reason}"
+            if ended.reason != "budget":
+                end = ended
+        return end, comparison, note
+
+    async def _search(self, optimizer: BaseOptimizer, context: Context, control: Control) -> StopRun:
+        """Baseline, then the optimizer, until it ends and no edit is waiting."""
+        self.emit(ev.PhaseStarted(phase="baseline"))
+        context.propose(self._seed, "seed")
+        await context.score(self._seed, "validation", self._dataset.validation)
+        self._hold_for_test()
+        self.emit(ev.PhaseStarted(phase="search"))
+        while True:
+            end = await optimizer.search(context)
+            if not await control.edit_to_take():
+                return end
+
+    async def _only_evaluate(self, context: Context, control: Control) -> StopRun:
+        async def evaluate() -> StopRun:
+            self.emit(ev.PhaseStarted(phase="baseline"))
+            context.propose(self._seed, "seed")
+            for split, cases in self._asked_for():
+                await context.score(self._seed, split, cases)
+            return StopRun("max_iterations", "scored")
+
+        return await control.stoppable(evaluate())
+
+    def _asked_for(self) -> list[tuple[Split, Sequence[Example]]]:
+        """The splits that an ``eval`` run scores."""
+        wanted = (self._settings.optimizer.model_extra or {}).get("split", "validation")
+        splits: Sequence[Split] = SPLITS if wanted == "all" else [s for s in SPLITS if s == wanted]
+        if not self._dataset.held_back and wanted == "all":
+            splits = ("train", "test")
+        return [(split, self._dataset[split]) for split in splits if self._dataset[split]]
+
+    async def _test(self, context: Context) -> tuple[Comparison | None, str]:
+        """Score seed prompt and winner on the test split: the only time that it is touched."""
+        cases = self._dataset.test
+        if not cases:
+            few = "there were too few cases to hold any back" if not self._dataset.held_back else ""
+            return None, few or "the project has no test split, so the gain is not proven on unseen cases"
+        self.emit(ev.PhaseStarted(phase="test"))
+        best = self._prompt(self.state.best_id)
+        seed_result = await context.score(self._seed, "test", cases, finishing=True)
+        if best.id == self._seed.id:
+            return None, "no prompt was found that is better than the one to start from"
+        best_result: Evaluation = await context.score(best, "test", cases, finishing=True)
+        return compare(seed_result, best_result), ""
+
+    def emit(self, event: ev.Event) -> None:
+        """Say it to everyone: the stream, and the fold that this engine itself reads."""
+        self.state.apply(event, self._log.append(event))
+
+    def _announce(self, models: dict[ev.Role, ev.ModelInfo], optimizer: BaseOptimizer | None = None) -> None:
+        sizes: dict[Split, int] = {split: len(self._dataset[split]) for split in SPLITS}
+        self.emit(
+            ev.RunStarted(
+                run_id=self._row.id,
+                project=self._row.project,
+                optimizer=self._row.optimizer,
+                models=models,
+                limits=self._settings.budget.limits(),
+                sizes=sizes,
+                held_back=self._dataset.held_back,
+                max_iterations=optimizer.max_iterations if optimizer else None,
+                simulated=any(model.simulated for model in models.values()),
+            )
+        )
+
+    def _fold(self) -> list[Prompt]:
+        """Fold what earlier workers said; returns the edits that were adopted, in order."""
+        edits: list[Prompt] = []
+        n = 0
+        while batch := self._log.after(n):
+            for stored in batch:
+                self.state.apply(stored.event, stored.at)
+                if isinstance(stored.event, ev.EditDecided) and stored.event.adopted:
+                    edits.append(self._prompt(stored.event.candidate_id))
+            n = batch[-1].n
+        return edits
+
+    def _prompt(self, candidate_id: str) -> Prompt:
+        known = self._cells.prompt(candidate_id)
+        if known is not None:
+            return known
+        candidate = self.state.candidates.get(candidate_id)
+        return Prompt(text=candidate.text) if candidate else self._seed
+
+    def _hold_for_test(self) -> None:
+        """Keep enough back for the sealed test of two prompts, from what the baseline's calls cost."""
+        number = 2 * len(self._dataset.test)
+        if not number:
+            return
+        spent = self._ledger.spent("target")
+        calls = max(1, spent.calls)
+        mean = Amount(calls=0, tokens=spent.tokens // calls + 1, usd=spent.usd / calls)
+        target = self._settings.models["target"]
+        one_more = Amount(0, target.max_tokens + 4 * mean.tokens, 4 * mean.usd)
+        amount = mean.times(number * HOLD_MARGIN) + one_more + Amount(calls=number)
+        per_call = self.watch.seconds / max(1, len(self._dataset.validation))
+        self._ledger.hold(amount, per_call * number * HOLD_MARGIN)
+        for name, meter in self._ledger.meters().items():
+            if meter.limit and meter.held > 0.4 * meter.limit:
+                share = f"{min(1.0, meter.held / meter.limit):.0%}"
+                self._notice(
+                    f"the sealed test needs {share} of the budget's {name}; the search gets the rest"
+                )
+
+    def _notice(self, text: str) -> None:
+        """Warn of something once, however often it happens."""
+        if text not in self._noticed and len(self._noticed) < NOTICES:
+            self._noticed.add(text)
+            self.emit(ev.Notice(level="warning", text=text))
+
+    async def _tick(self, gateway: Gateway) -> None:
+        while True:
+            self._report(gateway)
+            await asyncio.sleep(BUDGET_EVERY)
+
+    def _report(self, gateway: Gateway) -> None:
+        """Budget and summary, if something moved."""
+        if self._ledger.version == self._ledger_seen:
+            return
+        self._ledger_seen = self._ledger.version
+        self._say_budget(gateway.replayed)
+
+    def _say_budget(self, replayed: int) -> None:
+        meters = self._ledger.meters()
+        self.emit(
+            ev.BudgetMoved(
+                meters=meters,
+                in_flight=self._ledger.in_flight,
+                replayed=replayed,
+                unpriced=self._ledger.unpriced,
+            )
+        )
+        seed, best = (
+            self.state.candidates.get(self.state.seed_id),
+            self.state.candidates.get(self.state.best_id),
+        )
+        self._runs.summarize(
+            self._row.id,
+            status=self.state.status,
+            iteration=self.state.iteration,
+            seed_score=seed.validation.mean if seed and seed.validation else None,
+            best_score=best.validation.mean if best and best.validation else None,
+            usd=None if self._ledger.unpriced else meters["usd"].spent,
+            calls=int(meters["calls"].spent),
+        )
+
+    def _finish(self, end: StopRun, comparison: Comparison | None = None, note: str = "") -> None:
+        status = {"error": "failed", "user": "stopped"}.get(end.reason, "finished")
+        self._say_budget(self.state.replayed)
+        self.emit(
+            ev.RunFinished(
+                status=status,  # type: ignore[arg-type]
+                stop_reason=end.reason,
+                detail=end.detail,
+                seed_id=self._seed.id,
+                best_id=self.state.best_id or self._seed.id,
+                iterations=self.state.iteration,
+                comparison=comparison,
+                test_note=note,
+            )
+        )
+        self._runs.summarize(self._row.id, status=self.state.status, detail=end.detail[:500])

@@ -1,0 +1,66 @@
+"""Starting a run's worker: a process of its own, which no terminal takes down with it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from promptopt.domain.settings import ProjectSettings
+from promptopt.store.casefiles import load_dataset
+from promptopt.store.database import Database
+from promptopt.store.home import home
+from promptopt.store.projects import Project, load_project
+from promptopt.store.runs import Runs
+
+
+def create_run(
+    database: Database, project: Project | Path, *, simulate: bool = False, kind: str = "optimize"
+) -> tuple[str, list[str]]:
+    """Freeze a project as a new run; nothing is sent yet.
+
+    Args:
+        project: the project, or the path of its file.
+        simulate: put the built-in simulator in the place of every model.
+        kind: ``optimize``, or ``eval`` for a run that only scores a prompt.
+
+    Returns:
+        The run's id, and notices about the project and its data.
+
+    Raises:
+        SettingsError: the project or its data can't be used.
+    """
+    if isinstance(project, Path):
+        project = load_project(project)
+    settings = simulated(project.settings) if simulate else project.settings
+    data = load_dataset(settings, project.dir)
+    run_id = Runs(database).create(settings, data.dataset, project.dir, kind)
+    return run_id, [*project.notices, *data.notices]
+
+
+def simulated(settings: ProjectSettings) -> ProjectSettings:
+    """The same project with the built-in simulator in the place of every model."""
+    models = {
+        role: model.model_copy(
+            update={"model": f"sim/{'optimizer' if role == 'optimizer' else 'target'}", "base_url": None}
+        )
+        for role, model in settings.models.items()
+    }
+    return settings.model_copy(update={"models": models})
+
+
+def start_worker(run_id: str) -> "subprocess.Popen[bytes]":
+    """Start the worker of a run (new, interrupted or ended early) in a session of its own.
+
+    What it prints goes to ``logs/RUN.log`` in the data directory.
+    """
+    logs = home() / "logs"
+    logs.mkdir(exist_ok=True)
+    with (logs / f"{run_id}.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "promptopt.runs.worker", run_id],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+        )

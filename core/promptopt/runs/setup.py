@@ -1,0 +1,79 @@
+"""Putting a run's parts together, and refusing, before anything is spent, what can't work."""
+
+from collections.abc import Iterable
+
+from promptopt.domain.dataset import Dataset
+from promptopt.domain.errors import ModelError
+from promptopt.domain.events import ModelInfo, Role
+from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
+from promptopt.models.gateway import Endpoint
+from promptopt.models.keys import missing_key
+from promptopt.models.prices import lookup_price
+from promptopt.models.transport import Transport
+
+
+def roles_in_use(kind: str) -> tuple[Role, ...]:
+    """The models that a run of this kind calls."""
+    return ("target",) if kind == "eval" else ("target", "optimizer")
+
+
+def open_endpoints(
+    settings: ProjectSettings, dataset: Dataset, roles: Iterable[Role]
+) -> dict[Role, Endpoint]:
+    """Transports and prices for the roles in use.
+
+    Raises:
+        ModelError: a key is missing, or a cap on USD meets a model of unknown price.
+        SettingsError: there is no such simulated model.
+    """
+    endpoints: dict[Role, Endpoint] = {}
+    for role in roles:
+        model = settings.models[role]
+        problem = missing_key(model)
+        if problem:
+            raise ModelError(problem, where=f"models.{role}", fix="`promptopt doctor` checks it again")
+        price = _price(model)
+        _check_price(settings, role, model, price)
+        endpoints[role] = Endpoint(model, _transport(settings, dataset, model), price)
+    return endpoints
+
+
+def describe(endpoint: Endpoint) -> ModelInfo:
+    """An endpoint as the run's first event tells it."""
+    price = endpoint.price
+    return ModelInfo(
+        model=endpoint.settings.model,
+        endpoint=endpoint.settings.base_url or "",
+        input_price=price.input if price else None,
+        output_price=price.output if price else None,
+        simulated=endpoint.settings.simulated,
+        free=endpoint.settings.free,
+    )
+
+
+def _price(model: ModelSettings) -> Price | None:
+    if model.simulated and model.price is None:
+        return Price(input=0.0, output=0.0)  # a simulation costs nothing, and that is known
+    return lookup_price(model)
+
+
+def _check_price(settings: ProjectSettings, role: Role, model: ModelSettings, price: Price | None) -> None:
+    limits = settings.budget.limits()
+    if price is None and ("usd" in limits or f"{role}_usd" in limits):
+        raise ModelError(
+            f"the price of {model.model} is unknown, so a cap on USD can't be kept",
+            where=f"models.{role}",
+            fix=f"give models.{role}.price = {{ input = …, output = … }} in USD per million tokens, or "
+            "free = true for a model that costs nothing, or cap calls or tokens in place of USD",
+        )
+
+
+def _transport(settings: ProjectSettings, dataset: Dataset, model: ModelSettings) -> Transport:
+    if model.simulated:
+        from promptopt.models.simulator import Simulator
+
+        seed = (settings.optimizer.model_extra or {}).get("seed", 0)
+        return Simulator(model.model, dataset, settings, seed if isinstance(seed, int) else 0, model.latency)
+    from promptopt.models.litellm_transport import LiteLLMTransport
+
+    return LiteLLMTransport(model)

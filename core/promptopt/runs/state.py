@@ -1,0 +1,385 @@
+"""The one fold over a run's events. Every face shows a :class:`RunState`; none keeps its own story."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+
+from promptopt.domain import events as ev
+from promptopt.domain.dataset import Split
+from promptopt.domain.results import Comparison, Interval
+
+ACTIVITY_KEPT = 500
+"""Lines of the activity log that a face can scroll back; older ones are in the store."""
+
+
+@dataclass
+class Score:
+    """A candidate on one split."""
+
+    interval: Interval
+    passed: int
+    errors: int
+
+
+@dataclass
+class Candidate:
+    """A prompt in the running."""
+
+    id: str
+    text: str
+    source: ev.Source
+    iteration: int = 0
+    parent_id: str | None = None
+    reasoning: str = ""
+    confidence: float | None = None
+    scores: dict[Split, Score] = field(default_factory=dict[Split, Score])
+    accepted: bool | None = None
+    judgement: str = ""
+    comparison: Comparison | None = None
+    categories: dict[str, int] = field(default_factory=dict[str, int])
+    suggestions: list[str] = field(default_factory=list[str])
+    fixed: list[str] = field(default_factory=list[str])
+    broken: list[str] = field(default_factory=list[str])
+
+    @property
+    def validation(self) -> Interval | None:
+        score = self.scores.get("validation")
+        return score.interval if score else None
+
+
+@dataclass
+class Progress:
+    """The evaluation that is under way."""
+
+    candidate_id: str
+    split: Split
+    total: int
+    done: int = 0
+    passed: int = 0
+
+
+@dataclass
+class Edit:
+    """A person's edit that has not been decided on, or the last one that was."""
+
+    candidate_id: str
+    against_id: str
+    by: str
+    command_id: int
+    comparison: Comparison | None = None
+    waiting: bool = False
+    adopted: bool | None = None
+
+
+@dataclass
+class Activity:
+    """One line of the log. ``at`` is seconds since the epoch."""
+
+    at: float
+    level: str
+    text: str
+
+
+class RunState:
+    """Where a run stands, as its events tell. ``version`` grows by one with each event applied."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.run_id = ""
+        self.project = ""
+        self.optimizer = ""
+        self.status: ev.Status = "created"
+        self.phase = ""
+        self.simulated = False
+        self.held_back = True
+        self.models: dict[ev.Role, ev.ModelInfo] = {}
+        self.limits: dict[str, float] = {}
+        self.sizes: dict[Split, int] = {}
+        self.iteration = 0
+        self.max_iterations: int | None = None
+        self.candidates: dict[str, Candidate] = {}
+        self.seed_id = ""
+        self.current_id = ""
+        """The prompt that the search goes on from."""
+        self.latest_id = ""
+        self.evaluations: dict[tuple[str, Split], Progress] = {}
+        """Evaluations under way; a person's edit may be scored beside a proposal."""
+        self.marks: dict[tuple[str, Split], dict[str, ev.CaseMark]] = {}
+        """Case marks of the seed, the current, the best and the latest candidate; others are in the store."""
+        self.meters: dict[str, ev.Meter] = {}
+        self.in_flight = 0
+        self.replayed = 0
+        self.unpriced: list[ev.Role] = []
+        self.edit: Edit | None = None
+        self.paused_by = ""
+        self.stop_requested: ev.StopRequested | None = None
+        self.finished: ev.RunFinished | None = None
+        self.started_at = 0.0
+        self.updated_at = 0.0
+        self.activity: deque[Activity] = deque(maxlen=ACTIVITY_KEPT)
+
+    @property
+    def best_id(self) -> str:
+        """Id of the highest validation score among the seed and the accepted candidates."""
+        if self.finished:
+            return self.finished.best_id
+        best = best_of(self.candidates.values())
+        return best.id if best else self.seed_id
+
+    @property
+    def progress(self) -> Progress | None:
+        """The evaluation that started last, of those under way."""
+        return next(reversed(self.evaluations.values()), None)
+
+    @property
+    def over(self) -> bool:
+        return self.finished is not None
+
+    def standings(self) -> list[Candidate]:
+        """Candidates scored on validation, best first, then those still unscored."""
+        scored = [c for c in self.candidates.values() if c.validation]
+        rest = [c for c in self.candidates.values() if not c.validation]
+        return sorted(scored, key=_rank, reverse=True) + rest
+
+    def course(self) -> list[Candidate]:
+        """Candidates scored on validation in the order in which they came: the course of the score."""
+        return [c for c in self.candidates.values() if c.validation]
+
+    def apply(self, event: ev.Event, at: float) -> None:
+        """Fold one event in. ``at`` is when it was stored, seconds since the epoch."""
+        self.version += 1
+        self.started_at = self.started_at or at
+        self.updated_at = at
+        self._apply(event, at)
+
+    @singledispatchmethod
+    def _apply(self, event: ev.Event, at: float) -> None:
+        raise TypeError(f"RunState has no rule for {type(event).__name__}")
+
+    def _log(self, at: float, text: str, level: str = "info") -> None:
+        self.activity.append(Activity(at, level, text))
+
+    def _name(self, candidate_id: str) -> str:
+        candidate = self.candidates.get(candidate_id)
+        if candidate is None:
+            return candidate_id[:6]
+        if candidate.source == "seed":
+            return "seed"
+        who = "edit" if candidate.source == "human" else f"#{candidate.iteration}"
+        return f"{who} {candidate_id[:6]}"
+
+    @_apply.register
+    def _(self, event: ev.RunStarted, at: float) -> None:
+        self.run_id = event.run_id
+        self.project = event.project
+        self.optimizer = event.optimizer
+        self.models = event.models
+        self.limits = event.limits
+        self.sizes = event.sizes
+        self.held_back = event.held_back
+        self.max_iterations = event.max_iterations
+        self.simulated = event.simulated
+        self.status = "running"
+        note = " (simulated models)" if event.simulated else ""
+        self._log(at, f"run started: {event.optimizer} on {event.project}{note}")
+
+    @_apply.register
+    def _(self, event: ev.RunResumed, at: float) -> None:
+        self.status = "running"
+        self.finished = None
+        self.stop_requested = None
+        self.evaluations.clear()
+        lost = f", {event.lost} were in flight and are sent again" if event.lost else ""
+        self._log(at, f"run resumed: {event.journaled} answered calls are replayed free{lost}")
+
+    @_apply.register
+    def _(self, event: ev.PhaseStarted, at: float) -> None:
+        self.phase = event.phase
+        said = {
+            "baseline": "scoring the prompt to start from",
+            "search": "searching for a better prompt",
+            "test": "scoring the sealed test split, once",
+        }
+        self._log(at, said[event.phase])
+
+    @_apply.register
+    def _(self, event: ev.IterationStarted, at: float) -> None:
+        self.iteration = event.iteration
+        self._log(at, f"iteration {event.iteration}")
+
+    @_apply.register
+    def _(self, event: ev.CandidateProposed, at: float) -> None:
+        if event.candidate_id not in self.candidates:
+            self.candidates[event.candidate_id] = Candidate(
+                id=event.candidate_id,
+                text=event.text,
+                source=event.source,
+                iteration=event.iteration,
+                parent_id=event.parent_id,
+                reasoning=event.reasoning,
+                confidence=event.confidence,
+            )
+            if event.source != "seed":
+                self._log(at, f"proposed {self._name(event.candidate_id)}: {event.reasoning}")
+        self.latest_id = event.candidate_id
+        if event.source == "seed":
+            self.seed_id = event.candidate_id
+            self.current_id = self.current_id or event.candidate_id
+
+    @_apply.register
+    def _(self, event: ev.ProposalFailed, at: float) -> None:
+        self._log(at, f"proposal refused (attempt {event.attempt}): {event.reason}", "warning")
+
+    @_apply.register
+    def _(self, event: ev.EvaluationStarted, at: float) -> None:
+        place = (event.candidate_id, event.split)
+        self._forget_old_marks(keep=event.candidate_id)
+        # What an earlier worker reported of this evaluation is reported again: it is counted anew.
+        self.marks[place] = {}
+        self.evaluations.pop(place, None)
+        self.evaluations[place] = Progress(event.candidate_id, event.split, event.total)
+
+    @_apply.register
+    def _(self, event: ev.CasesFinished, at: float) -> None:
+        place = (event.candidate_id, event.split)
+        marks = self.marks.setdefault(place, {})
+        progress = self.evaluations.get(place)
+        for mark in event.cases:
+            if progress and mark.case_id not in marks:
+                progress.done += 1
+                progress.passed += mark.passed
+            marks[mark.case_id] = mark
+
+    @_apply.register
+    def _(self, event: ev.CandidateScored, at: float) -> None:
+        candidate = self.candidates.get(event.candidate_id)
+        if candidate:
+            candidate.scores[event.split] = Score(event.score, event.passed, event.errors)
+        self.evaluations.pop((event.candidate_id, event.split), None)
+        interval = event.score
+        self._log(
+            at,
+            f"{self._name(event.candidate_id)} on {event.split}: {interval.mean:.1%} "
+            f"[{interval.low:.1%}, {interval.high:.1%}], {event.passed}/{interval.n} pass",
+        )
+
+    @_apply.register
+    def _(self, event: ev.FeedbackReady, at: float) -> None:
+        candidate = self.candidates.get(event.candidate_id)
+        if candidate:
+            candidate.categories = event.categories
+            candidate.suggestions = event.suggestions
+            candidate.fixed, candidate.broken = event.fixed, event.broken
+
+    @_apply.register
+    def _(self, event: ev.CandidateJudged, at: float) -> None:
+        candidate = self.candidates.get(event.candidate_id)
+        if candidate:
+            candidate.accepted = event.accepted
+            candidate.judgement = event.reason
+            candidate.comparison = event.comparison
+        if event.accepted:
+            self.current_id = event.candidate_id
+        word = "accepted" if event.accepted else "rejected"
+        self._log(at, f"{word} {self._name(event.candidate_id)}: {event.reason}")
+
+    @_apply.register
+    def _(self, event: ev.BudgetMoved, at: float) -> None:
+        self.meters = event.meters
+        self.in_flight = event.in_flight
+        self.replayed = event.replayed
+        self.unpriced = event.unpriced
+
+    @_apply.register
+    def _(self, event: ev.Paused, at: float) -> None:
+        self.status = "paused"
+        self.paused_by = event.by
+        self._log(at, f"paused by {event.by}")
+
+    @_apply.register
+    def _(self, event: ev.Resumed, at: float) -> None:
+        self.status = "running"
+        self.paused_by = ""
+        self._log(at, f"resumed by {event.by}")
+
+    @_apply.register
+    def _(self, event: ev.StopRequested, at: float) -> None:
+        self.stop_requested = event
+        self.status, self.paused_by = "running", ""
+        how = "at once, without the sealed test" if event.now else "after the sealed test"
+        self._log(at, f"stop asked for by {event.by}: {how}")
+
+    @_apply.register
+    def _(self, event: ev.PromptEdited, at: float) -> None:
+        self.edit = Edit(event.candidate_id, event.against_id, event.by, event.command_id)
+        self._log(at, f"prompt edited by {event.by}; scoring the edit")
+
+    @_apply.register
+    def _(self, event: ev.EditJudged, at: float) -> None:
+        edit = self.edit
+        if edit is None or edit.command_id != event.command_id:
+            edit = self.edit = Edit(event.candidate_id, event.against_id, "", event.command_id)
+        edit.comparison, edit.waiting = event.comparison, event.waiting
+        candidate = self.candidates.get(event.candidate_id)
+        if candidate:
+            candidate.comparison = event.comparison
+        gap = event.comparison.difference
+        self._log(
+            at,
+            f"edit is {event.comparison.verdict} ({gap.mean:+.1%} [{gap.low:+.1%}, {gap.high:+.1%}]) "
+            f"against {self._name(event.against_id)}",
+        )
+
+    @_apply.register
+    def _(self, event: ev.EditDecided, at: float) -> None:
+        if self.edit and self.edit.candidate_id == event.candidate_id:
+            self.edit.waiting, self.edit.adopted = False, event.adopted
+        candidate = self.candidates.get(event.candidate_id)
+        if candidate:
+            candidate.accepted = event.adopted
+            candidate.judgement = event.reason or f"decided by {event.by}"
+        if event.adopted:
+            self.current_id = event.candidate_id
+        word = "the run goes on from the edit" if event.adopted else "the edit was put aside"
+        self._log(at, f"{word} ({event.by}{': ' + event.reason if event.reason else ''})")
+
+    @_apply.register
+    def _(self, event: ev.CheckpointSaved, at: float) -> None:
+        pass  # shown by nothing; it is in the stream for those who read the stream
+
+    @_apply.register
+    def _(self, event: ev.Notice, at: float) -> None:
+        self._log(at, event.text, event.level)
+
+    @_apply.register
+    def _(self, event: ev.RunFinished, at: float) -> None:
+        self.finished = event
+        self.status = event.status
+        self.evaluations.clear()
+        self.iteration = event.iterations
+        self.in_flight = 0
+        level = "error" if event.status == "failed" else "info"
+        detail = f": {event.detail}" if event.detail else ""
+        self._log(at, f"{event.status} ({event.stop_reason}){detail}", level)
+
+    def _forget_old_marks(self, keep: str) -> None:
+        """Hold marks of few candidates, so that memory does not grow with the length of the run."""
+        wanted = {keep, self.seed_id, self.current_id, self.best_id, *(key[0] for key in self.evaluations)}
+        for key in [key for key in self.marks if key[0] not in wanted]:
+            del self.marks[key]
+
+
+def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
+    """The highest validation score among the seed and the accepted candidates; None if none has one.
+
+    A candidate that the gate rejected gained less than its noise; that it scored higher by chance is no
+    reason to prefer it at the end.
+    """
+    eligible = (c for c in candidates if c.validation and (c.accepted or c.source == "seed"))
+    return max(eligible, key=_rank, default=None)
+
+
+def _rank(candidate: Candidate) -> tuple[float, bool, int]:
+    assert candidate.validation
+    return candidate.validation.mean, candidate.source == "human", -candidate.iteration

@@ -1,0 +1,1 @@
+"""What is kept: runs and their events, the journal of model calls, cells, commands, project files."""

@@ -1,0 +1,390 @@
+"""From the rows of data files to a dataset: columns, texts, ids, splits."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from promptopt.domain.dataset import SPLITS, Dataset, Example, Split, split_cases
+from promptopt.domain.errors import SettingsError
+from promptopt.domain.settings import CheckSettings, DataSettings, ProjectSettings
+from promptopt.domain.text import one_line
+from promptopt.store.caserows import MOST_SHOWN, Problems, Row, Table, read_table, table_of
+from promptopt.store.textfiles import closest
+
+ANSWERS = (
+    *("expected", "expected_output", "label", "answer", "output", "target", "category", "class", "gold"),
+    *("reference", "ground_truth", "completion", "response", "queue", "intent", "sentiment", "topic"),
+    *("summary", "translation", "result", "verdict", "solution", "labels", "answers"),
+)
+"""Names under which people keep the expected output, best first."""
+
+SPLIT_NAMES: dict[str, Split] = {
+    **{"train": "train", "training": "train", "validation": "validation", "val": "validation"},
+    **{"valid": "validation", "dev": "validation", "test": "test"},
+}
+
+
+@dataclass(frozen=True)
+class LoadedData:
+    """The cases of a project, and what its owner should know about them."""
+
+    dataset: Dataset
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column is what. ``strict``: a row without one of ``inputs`` is an error."""
+
+    inputs: tuple[str, ...]
+    expected: str | None
+    id: str
+    group: str
+    tags: str
+    weight: str
+    strict: bool
+    checks: bool
+    split: bool
+
+
+class _BadRow(Exception):
+    """A row that can't be used, and why."""
+
+
+def load_dataset(settings: ProjectSettings, base: Path) -> LoadedData:
+    """Read the cases of a project and split them.
+
+    Args:
+        settings: the project's settings; ``settings.data`` says where the cases are.
+        base: the folder that relative paths start from.
+
+    Returns:
+        The dataset, with notices about leaks between splits, empty inputs and the like.
+
+    Raises:
+        SettingsError: no cases, a file or rows that can't be used (the first few are named), an id used twice.
+    """
+    data = settings.data
+    if not (all(math.isfinite(share) and share >= 0 for share in data.split) and data.split[0] > 0):
+        raise SettingsError(
+            f"data.split is {list(data.split)}, expected three shares of at least 0, the first above 0",
+            fix="for example split = [0.5, 0.25, 0.25]",
+        )
+    tables = _read(data, base)
+    columns = _columns(data, [table for _, table in tables])
+    parts: dict[Split | None, list[Example]] = {}
+    for split, table in tables:
+        prefix = f"{split}-" if split else ""
+        for case, chosen in _cases(table, columns, prefix, data.max_case_kb):
+            parts.setdefault(split or chosen, []).append(case)
+    _check_ids([table for _, table in tables], columns, parts)
+    if None in parts:
+        dataset = split_cases(parts[None], data.split, data.seed)
+    else:
+        _check_train(parts, tables)
+        chosen_parts = [parts.get(split, []) for split in SPLITS]
+        dataset = Dataset.from_splits(*chosen_parts, seed=data.seed)
+    notices = [notice for _, table in tables for notice in table.notices]
+    notices += _column_notices(columns, data)
+    notices += _case_notices(parts, columns)
+    notices += _leaks(dataset)
+    return LoadedData(dataset, tuple(notices))
+
+
+def text_of(value: Any) -> str:
+    """A cell as the text that is sent or compared: text as it is, nothing as "", all else as JSON.
+
+    Raises:
+        ValueError, TypeError: JSON has no form for it.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    raise TypeError(f"a value of type {type(value).__name__}, which JSON has no form for")
+
+
+def _read(data: DataSettings, base: Path) -> list[tuple[Split | None, Table]]:
+    """The tables that ``data`` names, in the order of the splits."""
+    files: dict[Split, str] = {split: name for split in SPLITS if (name := getattr(data, split))}
+    given = [
+        name
+        for name, there in (
+            ("data.cases", bool(data.cases)),
+            ("data.file", bool(data.file)),
+            (", ".join(f"data.{split}" for split in files), bool(files)),
+        )
+        if there
+    ]
+    if not given:
+        raise SettingsError(
+            "there are no cases", where="data", fix="give data.file, or data.train, or cases as [[data.cases]]"
+        )
+    if len(given) > 1:
+        raise SettingsError(f"{' and '.join(given)} are given, expected one of them", where="data")
+    if data.cases:
+        return [(None, table_of(data.cases, "data.cases"))]
+    if data.file:
+        return [(None, read_table(_path(data.file, base)))]
+    if "train" not in files:
+        raise SettingsError(f"{given[0]} is given without data.train", where="data", fix="give a file for data.train")
+    return [(split, read_table(_path(name, base))) for split, name in files.items()]
+
+
+def _path(name: str, base: Path) -> Path:
+    try:
+        return base / Path(name).expanduser()
+    except RuntimeError:
+        return base / name
+
+
+def _columns(data: DataSettings, tables: Sequence[Table]) -> Columns:
+    there = list(dict.fromkeys(column for table in tables for column in table.columns))
+    for key in ("id", "group", "tags", "weight"):
+        if key in data.model_fields_set and getattr(data, key) != key:
+            _must_have(getattr(data, key), f"data.{key}", tables)
+    if data.expected is not None:
+        _must_have(data.expected, "data.expected", tables)
+    expected = data.expected or ("expected" if "expected" in there else None)
+    named = [data.input] if isinstance(data.input, str) else data.input
+    if named is None and "input" in there:
+        named = ["input"]
+    special = {expected, data.id, data.group, data.tags, data.weight, "checks", "split"}
+    inputs = tuple(dict.fromkeys(named)) if named else tuple(name for name in there if name not in special)
+    if not inputs or named == []:
+        raise SettingsError(
+            f"there is no column with the input; the columns are: {_names(there)}",
+            where=tables[0].source,
+            fix='name it, as in data.input = "text"',
+        )
+    if expected in inputs:
+        raise SettingsError(f"{expected!r} is both the input and the expected output", where="data")
+    for name in named or ():
+        _must_have(name, "data.input", tables)
+    return Columns(
+        inputs=inputs,
+        expected=expected,
+        id=data.id,
+        group=data.group,
+        tags=data.tags,
+        weight=data.weight,
+        strict=bool(named),
+        checks="checks" in there and "checks" not in inputs,
+        split="split" in there and "split" not in inputs and len(tables) == 1,
+    )
+
+
+def _must_have(name: str, key: str, tables: Sequence[Table]) -> None:
+    for table in tables:
+        if name in table.columns:
+            continue
+        near = closest(name, table.columns)
+        raise SettingsError(
+            f"{key} is {name!r}, but there is no such column; the columns are: {_names(table.columns)}",
+            where=table.source,
+            fix=f"did you mean {near!r}?" if near else "",
+        )
+
+
+def _names(columns: Sequence[str]) -> str:
+    return one_line(", ".join(columns), 300) or "none"
+
+
+def _cases(table: Table, columns: Columns, prefix: str, max_kb: int) -> list[tuple[Example, Split | None]]:
+    problems = Problems(table.source)
+    cases: list[tuple[Example, Split | None]] = []
+    for index, row in enumerate(table.rows):
+        try:
+            cases.append((_case(row, columns, f"{prefix}{index + 1}", table.flat, max_kb), _split(row, columns)))
+        except _BadRow as error:
+            problems.add(table.place(index), str(error))
+    problems.raise_any()
+    return cases
+
+
+def _case(row: Row, columns: Columns, auto_id: str, flat: bool, max_kb: int) -> Example:
+    inputs = {name: _cell(row, name, required=columns.strict) for name in columns.inputs}
+    expected: str | None = None
+    if columns.expected is not None:
+        value = row.get(columns.expected)
+        if not (value is None or (flat and value == "")):
+            expected = _cell(row, columns.expected)
+    _check_size(inputs, expected, max_kb)
+    return Example(
+        id=_cell(row, columns.id).strip() or auto_id,
+        inputs=inputs,
+        expected=expected,
+        checks=_checks(row) if columns.checks else (),
+        tags=_tags(row.get(columns.tags)),
+        weight=_weight(row.get(columns.weight)),
+        group=_cell(row, columns.group).strip() or None,
+    )
+
+
+def _cell(row: Row, name: str, required: bool = False) -> str:
+    if required and name not in row:
+        raise _BadRow(f"there is no column {name!r}; the row has: {_names(list(row))}")
+    try:
+        text = text_of(row.get(name))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _BadRow(f"{name!r} can't be made text: {error}") from error
+    if "\0" in text:
+        raise _BadRow(f"{name!r} holds a NUL character, which models and stores refuse")
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            code = ord(text[error.start])
+            raise _BadRow(f"{name!r} holds half a character (the lone surrogate U+{code:04X})") from error
+    return text
+
+
+def _check_size(inputs: dict[str, str], expected: str | None, max_kb: int) -> None:
+    texts = [*inputs.values(), expected or ""]
+    if sum(map(len, texts)) * 4 <= max_kb * 1024:
+        return
+    size = sum(len(text.encode("utf-8")) for text in texts) / 1024
+    if size > max_kb:
+        raise _BadRow(
+            f"the case has {size:,.0f} KB, expected at most {max_kb} KB; raise data.max_case_kb if it must be so"
+        )
+
+
+def _split(row: Row, columns: Columns) -> Split | None:
+    if not columns.split:
+        return None
+    name = row.get("split")
+    split = SPLIT_NAMES.get(name.strip().lower()) if isinstance(name, str) else None
+    if split is None:
+        found = one_line(repr(name), 40)
+        raise _BadRow(f"the column 'split' says {found}, expected train, validation or test")
+    return split
+
+
+def _checks(row: Row) -> tuple[dict[str, Any], ...]:
+    value = row.get("checks")
+    if value is None or value == "":
+        return ()
+    if not isinstance(value, list):
+        raise _BadRow("'checks' must be a list of checks; only JSON and YAML files can hold one")
+    checks = cast("list[Any]", value)
+    for number, check in enumerate(checks, 1):
+        try:
+            CheckSettings.model_validate(check)
+        except ValidationError as error:
+            detail = error.errors(include_url=False, include_input=False)[0]
+            key = ".".join(str(part) for part in detail["loc"])
+            raise _BadRow(f"checks[#{number}]{'.' if key else ''}{key}: {detail['msg']}") from error
+    return tuple(checks)
+
+
+def _tags(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        parts: list[Any] = value.replace(";", ",").split(",")
+    else:
+        parts = cast("list[Any]", value) if isinstance(value, list) else [value]
+    tags = [_cell({"tags": part}, "tags").strip() for part in parts]
+    return tuple(dict.fromkeys(tag for tag in tags if tag))
+
+
+def _weight(value: Any) -> float:
+    if value is None or value == "":
+        return 1.0
+    try:
+        weight = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        weight = math.nan
+    if not (math.isfinite(weight) and weight > 0):
+        raise _BadRow(f"the weight is {one_line(repr(value), 40)}, expected a number above 0")
+    return weight
+
+
+def _check_ids(tables: Sequence[Table], columns: Columns, parts: dict[Split | None, list[Example]]) -> None:
+    """Refuse an id that two rows share, naming both."""
+    if len({case.id for cases in parts.values() for case in cases}) == sum(map(len, parts.values())):
+        return
+    twice: list[str] = []
+    seen: dict[str, str] = {}
+    for table in tables:
+        prefix = next(
+            (f"{split}-" for split in SPLITS if len(tables) > 1 and parts.get(split) and table is tables[0]), ""
+        )
+        for index, row in enumerate(table.rows):
+            name = _cell(row, columns.id).strip() or f"{prefix}{index + 1}"
+            place = f"{table.source}, {table.place(index)}"
+            if name in seen:
+                twice.append(f"{name!r}: {seen[name]} and {place}")
+            seen.setdefault(name, place)
+    raise SettingsError("\n  ".join(twice))
+
+
+def _check_train(parts: dict[Split | None, list[Example]], tables: Sequence[tuple[Split | None, Table]]) -> None:
+    if "train" not in parts:
+        raise SettingsError(
+            "the column 'split' puts no case into train", where=tables[0][1].source, fix="mark some rows train"
+        )
+
+
+def _column_notices(columns: Columns, data: DataSettings) -> list[str]:
+    if columns.expected is not None or data.input is not None:
+        return []
+    suspect = next((name for name in columns.inputs if name.lower() in ANSWERS), None)
+    if suspect is None:
+        return []
+    return [
+        f"the column {suspect!r} is sent to the model as input; "
+        f"if it is the right answer, say data.expected = {json.dumps(suspect)}"
+    ]
+
+
+def _case_notices(parts: dict[Split | None, list[Example]], columns: Columns) -> list[str]:
+    cases = [case for part in parts.values() for case in part]
+    notices: list[str] = []
+    empty = [case.id for case in cases if not any(text.strip() for text in case.inputs.values())]
+    if len(empty) == len(cases):
+        raise SettingsError("the input of every case is empty", where="data", fix="check data.input")
+    if empty:
+        notices.append(f"{len(empty)} of {len(cases)} cases have an empty input: {_some(empty)}")
+    bare = [case.id for case in cases if case.expected is None and not case.checks]
+    if columns.expected is not None and bare:
+        notices.append(f"{len(bare)} of {len(cases)} cases have no expected output: {_some(bare)}")
+    return notices
+
+
+def _leaks(dataset: Dataset) -> list[str]:
+    """Cases with one input in two splits: what was learned on one is no proof on the other."""
+    if not dataset.held_back:
+        return []
+    first: dict[tuple[str, ...], tuple[Split, str]] = {}
+    found: dict[tuple[Split, Split], list[str]] = {}
+    for split in SPLITS:
+        for case in dataset[split]:
+            earlier = first.setdefault(tuple(case.inputs.values()), (split, case.id))
+            if earlier[0] != split:
+                found.setdefault((earlier[0], split), []).append(f"{earlier[1]} = {case.id}")
+    return [
+        f"leak: {len(pairs)} cases of {later} have the same input as a case of {early}: {_some(pairs)}"
+        for (early, later), pairs in found.items()
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(one_line(name, 60) for name in islice(names, MOST_SHOWN))
+    return shown + (f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else "")

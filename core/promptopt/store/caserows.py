@@ -1,0 +1,239 @@
+"""Files of cases as rows: JSON Lines, JSON, CSV, TSV and YAML, each row with its place for messages."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from promptopt.domain.errors import SettingsError
+from promptopt.store.textfiles import decode, parse_yaml, read_bytes
+
+MAX_BYTES = 256_000_000
+"""A file of cases larger than this is refused: its cases are held in memory."""
+
+FORMATS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".yaml", ".yml")
+
+MOST_SHOWN = 5
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of one source, in its order.
+
+    Attributes:
+        source: the file, or ``data.cases``.
+        rows: column name to value.
+        lines: the line that each row starts at; empty if the format has none to speak of.
+        columns: every column, in order of first appearance.
+        flat: cells are text, an empty one stands for nothing (CSV, TSV).
+        notices: what the reader should know.
+    """
+
+    source: str
+    rows: list[Row]
+    lines: Sequence[int] = ()
+    columns: Sequence[str] = ()
+    flat: bool = False
+    notices: Sequence[str] = ()
+
+    def place(self, index: int) -> str:
+        """Where row ``index`` (from 0) is, for a message."""
+        return f"row {index + 1} (line {self.lines[index]})" if self.lines else f"case {index + 1}"
+
+
+@dataclass
+class Problems:
+    """Rows that can't be used: the first few are named, all are counted."""
+
+    source: str
+    shown: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    count: int = 0
+
+    def add(self, place: str, what: str) -> None:
+        self.count += 1
+        if len(self.shown) < MOST_SHOWN:
+            self.shown.append((place, what))
+
+    def raise_any(self) -> None:
+        """Raise SettingsError if there was one."""
+        if self.count == 1:
+            place, what = self.shown[0]
+            raise SettingsError(what, where=f"{self.source}, {place}")
+        if self.count:
+            lines = [f"\n  {place}: {what}" for place, what in self.shown]
+            if self.count > len(self.shown):
+                lines.append(f"\n  and {self.count - len(self.shown)} more")
+            raise SettingsError(f"{self.count} rows can't be used:{''.join(lines)}", where=self.source)
+
+
+def read_table(path: Path) -> Table:
+    """Read a file of cases.
+
+    Raises:
+        SettingsError: no such file, unknown format, unreadable rows (the first few are named), no row.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise SettingsError(
+            f"unknown format {path.suffix!r}, expected one of {', '.join(FORMATS)}", where=str(path)
+        )
+    return parse_table(read_bytes(path, MAX_BYTES), path)
+
+
+def parse_table(data: bytes, path: Path) -> Table:
+    """Rows of ``data``, the content of ``path``; see :func:`read_table`."""
+    text = decode(data, path)
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".tsv"):
+        table = _parse_csv(text, path)
+    elif suffix in (".jsonl", ".ndjson"):
+        table = _parse_lines(text, path)
+    elif suffix == ".json":
+        table = table_of(_listed(_parse_json(text, path), path), str(path))
+    else:
+        table = table_of(_listed(parse_yaml(text, path), path), str(path))
+    if not table.rows:
+        raise SettingsError("the file has no case", where=str(path))
+    return table
+
+
+def table_of(values: Sequence[Any], source: str, lines: Sequence[int] = ()) -> Table:
+    """A table of parsed values, each of which must be a table of columns.
+
+    Raises:
+        SettingsError: some value is anything else.
+    """
+    problems = Problems(source)
+    rows: list[Row] = []
+    columns: dict[str, None] = {}
+    for index, value in enumerate(values):
+        if isinstance(value, dict):
+            row = cast("Row", value)
+            rows.append(row)
+            columns.update(dict.fromkeys(row))
+        else:
+            place = f"row {index + 1} (line {lines[index]})" if lines else f"case {index + 1}"
+            problems.add(
+                place, f'found {_kind(value)}, expected an object such as {{"input": …, "expected": …}}'
+            )
+    problems.raise_any()
+    return Table(source, rows, lines, list(columns))
+
+
+def _parse_lines(text: str, path: Path) -> Table:
+    problems = Problems(str(path))
+    values: list[Any] = []
+    lines: list[int] = []
+    # Not splitlines(): JSON text may hold U+2028 and the like as they are.
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            values.append(_json(line))
+            lines.append(number)
+        except json.JSONDecodeError as error:
+            what = f"bad JSON: {error.msg} (column {error.colno}), expected one object per line"
+            problems.add(f"row {len(values) + problems.count + 1} (line {number})", what)
+        except (ValueError, RecursionError) as error:
+            problems.add(
+                f"row {len(values) + problems.count + 1} (line {number})", f"bad JSON: {_why(error)}"
+            )
+    problems.raise_any()
+    return table_of(values, str(path), lines)
+
+
+def _parse_json(text: str, path: Path) -> Any:
+    try:
+        return _json(text)
+    except json.JSONDecodeError as error:
+        fix = "for one object per line, name the file .jsonl" if error.msg == "Extra data" else ""
+        where = f"{path}, line {error.lineno}, column {error.colno}"
+        raise SettingsError(f"bad JSON: {error.msg}", where=where, fix=fix) from error
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"bad JSON: {_why(error)}", where=str(path)) from error
+
+
+def _json(text: str) -> Any:
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"found {name}, which is not JSON")
+
+
+def _why(error: Exception) -> str:
+    return "nested too deep" if isinstance(error, RecursionError) else str(error)
+
+
+def _listed(value: Any, path: Path) -> list[Any]:
+    """The list of cases in a parsed file: the whole of it, or under ``cases``."""
+    if isinstance(value, dict):
+        value = cast("Row", value).get("cases", cast("Row", value))
+    if not isinstance(value, list):
+        raise SettingsError(
+            f'found {_kind(value)}, expected a list of cases, or {{"cases": [...]}}', where=str(path)
+        )
+    return cast("list[Any]", value)
+
+
+def _kind(value: Any) -> str:
+    names = {"dict": "an object", "list": "a list", "str": "text", "bool": "true or false", "NoneType": "nothing"}
+    return names.get(type(value).__name__, "a number")
+
+
+def _parse_csv(text: str, path: Path) -> Table:
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
+    # The limit is the csv module's own; a cell may be as large as the file, max_case_kb judges later.
+    before = csv.field_size_limit(len(text) + 1)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    start = 1
+    try:
+        header = [name.strip() for name in next(reader)]
+        notices = _check_header(header, path)
+        named = [position for position, name in enumerate(header) if name]
+        columns = [header[position] for position in named]
+        problems = Problems(str(path))
+        rows: list[Row] = []
+        lines: list[int] = []
+        start = reader.line_num + 1
+        for cells in reader:
+            if "".join(cells).strip():
+                if len(cells) == len(header):
+                    rows.append({header[position]: cells[position] for position in named})
+                    lines.append(start)
+                else:
+                    place = f"row {len(rows) + problems.count + 1} (line {start})"
+                    problems.add(
+                        place, f"found {len(cells)} cells, expected {len(header)} ({', '.join(header)})"
+                    )
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise SettingsError(
+            f"a row that can't be read: {error}",
+            where=f"{path}, line {start}",
+            fix='put cells with quotes into quotes, and double the quotes inside: "he said ""no"""',
+        ) from error
+    finally:
+        csv.field_size_limit(before)
+    problems.raise_any()
+    return Table(str(path), rows, lines, columns, flat=True, notices=notices)
+
+
+def _delimiter(text: str) -> str:
+    """Comma, unless the header has none but semicolons or tabs, as spreadsheets in many countries write."""
+    header = text[: text.find("\n")] if "\n" in text else text
+    return next((mark for mark in (",", ";", "\t") if mark in header), ",")
+
+
+def _check_header(header: list[str], path: Path) -> list[str]:
+    seen: set[str] = set()
+    for name in header:
+        if name and name in seen:
+            raise SettingsError(f"the column {name!r} is there twice", where=f"{path}, line 1")
+        seen.add(name)
+    unnamed = [str(position) for position, name in enumerate(header, 1) if not name]
+    return [f"{path}: column {', '.join(unnamed)} has no name and is ignored"] if unnamed else []

@@ -1,0 +1,116 @@
+"""What people ask of a run: written by any face, carried out by the run's worker."""
+
+import getpass
+import time
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from sqlalchemy import Connection, insert, select, update
+
+from promptopt.store.database import Database
+from promptopt.store.schema import commands
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Pause(_Command):
+    """Start no new call; calls in flight finish."""
+
+    kind: Literal["pause"] = "pause"
+
+
+class Resume(_Command):
+    kind: Literal["resume"] = "resume"
+
+
+class Stop(_Command):
+    """End the search. Then the sealed test is scored, unless ``now``."""
+
+    kind: Literal["stop"] = "stop"
+    now: bool = False
+
+
+class Edit(_Command):
+    """Score ``text`` against the current prompt and let the run go on from it.
+
+    ``adopt``: ``always`` goes on from it whatever its score, ``if_not_worse`` unless it is worse, ``ask``
+    leaves it to a :class:`Decide`.
+    """
+
+    kind: Literal["edit"] = "edit"
+    text: str
+    adopt: Literal["always", "if_not_worse", "ask"] = "always"
+
+
+class Decide(_Command):
+    """The answer to an edit that waits for one."""
+
+    kind: Literal["decide"] = "decide"
+    candidate_id: str
+    adopt: bool
+
+
+Command = Annotated[Pause | Resume | Stop | Edit | Decide, Field(discriminator="kind")]
+
+_COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A command on its way."""
+
+    id: int
+    author: str
+    command: Command
+
+
+class Commands:
+    """One run's commands."""
+
+    def __init__(self, database: Database, run_id: str) -> None:
+        self._db = database
+        self._run_id = run_id
+
+    def send(self, command: Command, author: str = "") -> int:
+        """Ask for ``command``; returns its id. ``author`` is the user's name by default."""
+        row = {
+            "run_id": self._run_id,
+            "kind": command.kind,
+            "body": command.model_dump_json(),
+            "author": author or _user(),
+            "at": time.time(),
+        }
+
+        def put(connection: Connection) -> int:
+            result = connection.execute(insert(commands), row)
+            key = result.inserted_primary_key
+            assert key is not None
+            return int(key[0])
+
+        return self._db.transact(put).result()
+
+    def waiting(self) -> list[Sent]:
+        """Commands that were not carried out yet, oldest first."""
+        query = (
+            select(commands.c.id, commands.c.author, commands.c.body)
+            .where(commands.c.run_id == self._run_id, commands.c.handled_at.is_(None))
+            .order_by(commands.c.id)
+        )
+        with self._db.read() as connection:
+            rows = connection.execute(query).all()
+        return [Sent(row.id, row.author, _COMMAND.validate_json(row.body)) for row in rows]
+
+    def done(self, command_id: int, outcome: str = "") -> None:
+        """Mark a command as carried out (queued, in order with the worker's events)."""
+        statement = update(commands).where(commands.c.id == command_id)
+        self._db.write(statement.values(handled_at=time.time(), outcome=outcome))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"

@@ -1,0 +1,233 @@
+"""Runs: their frozen settings and cases, their summary, and who works on them."""
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import RowMapping, and_, insert, literal, or_, select, update
+
+from promptopt.domain.dataset import SPLITS, Dataset, Example, Split
+from promptopt.domain.errors import RunError
+from promptopt.domain.settings import ProjectSettings
+from promptopt.store.database import Database
+from promptopt.store.schema import dataset_cases, datasets, runs
+
+SILENCE = 5.0
+"""Seconds without a heartbeat after which a worker counts as dead."""
+
+LIVE = ("created", "running", "paused")
+
+_SUMMARY = [column for column in runs.c if column.name != "settings"]
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run as lists show it. ``status`` is ``interrupted`` if its worker died."""
+
+    id: str
+    project: str
+    project_dir: str
+    optimizer: str
+    kind: str
+    status: str
+    simulated: bool
+    created_at: float
+    iteration: int
+    seed_score: float | None
+    best_score: float | None
+    usd: float | None
+    calls: int
+    detail: str
+    dataset_id: str
+    pid: int | None
+    heartbeat_at: float | None
+    active_seconds: float
+
+    @property
+    def live(self) -> bool:
+        """A worker is at it."""
+        return self.status in LIVE
+
+
+class Runs:
+    """All runs of a store."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def create(
+        self, settings: ProjectSettings, dataset: Dataset, project_dir: Path, kind: str = "optimize"
+    ) -> str:
+        """Freeze ``settings`` and ``dataset`` as a new run, and return its id."""
+        run_id = time.strftime("%y%m%d-") + secrets.token_hex(3)
+        dataset_id = dataset.fingerprint()
+        self._keep_dataset(dataset_id, dataset)
+        row = {
+            "id": run_id,
+            "project": settings.name,
+            "project_dir": str(project_dir),
+            "optimizer": settings.optimizer.name,
+            "kind": kind,
+            "settings": settings.model_dump_json(exclude={"data": {"cases"}}),
+            "dataset_id": dataset_id,
+            "simulated": settings.simulated,
+            "created_at": time.time(),
+            "status": "created",
+        }
+        self._db.write(insert(runs), row).result()
+        return run_id
+
+    def list(self, project: str | None = None, limit: int = 200) -> list[RunRow]:
+        """Newest first."""
+        query = select(*_SUMMARY).order_by(runs.c.created_at.desc()).limit(limit)
+        if project is not None:
+            query = query.where(runs.c.project == project)
+        with self._db.read() as connection:
+            return [_row(found) for found in connection.execute(query).mappings()]
+
+    def find(self, reference: str) -> RunRow:
+        """The run with this id, or the only one whose id starts with or ends in it, or the ``latest``.
+
+        Raises:
+            RunError: none, or several.
+        """
+        query = select(*_SUMMARY).order_by(runs.c.created_at.desc())
+        if reference != "latest":
+            escaped = reference.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            query = query.where(
+                or_(runs.c.id.like(f"{escaped}%", escape="\\"), runs.c.id.like(f"%{escaped}", escape="\\"))
+            )
+        with self._db.read() as connection:
+            found = [_row(row) for row in connection.execute(query.limit(6)).mappings()]
+        if reference == "latest" or len(found) == 1:
+            if found:
+                return found[0]
+            raise RunError("there is no run yet", fix="start one: promptopt run PROJECT")
+        if not found:
+            raise RunError(f"there is no run {reference!r}", fix="promptopt runs lists them")
+        exact = [row for row in found if row.id == reference]
+        if exact:
+            return exact[0]
+        raise RunError(
+            f"{reference!r} fits several runs: {', '.join(row.id for row in found)}",
+            fix="give more of the id",
+        )
+
+    def settings(self, run_id: str) -> ProjectSettings:
+        """The frozen settings (without inline cases; see :meth:`dataset`)."""
+        with self._db.read() as connection:
+            body = connection.execute(select(runs.c.settings).where(runs.c.id == run_id)).scalar_one()
+        return ProjectSettings.model_validate_json(body)
+
+    def dataset(self, run_id: str) -> Dataset:
+        """The frozen cases."""
+        with self._db.read() as connection:
+            query = select(datasets.c.held_back).join(runs, runs.c.dataset_id == datasets.c.id)
+            held_back = connection.execute(query.where(runs.c.id == run_id)).scalar_one()
+        parts = {split: tuple(self.cases(run_id, split)) for split in SPLITS}
+        return Dataset(**parts, held_back=held_back)
+
+    def cases(self, run_id: str, split: Split) -> Iterator[Example]:
+        """The frozen cases of one split, in order."""
+        query = (
+            select(dataset_cases.c.body)
+            .join(runs, runs.c.dataset_id == dataset_cases.c.dataset_id)
+            .where(runs.c.id == run_id, dataset_cases.c.split == split)
+            .order_by(dataset_cases.c.position)
+        )
+        with self._db.read() as connection:
+            for (body,) in connection.execute(query):
+                yield Example.model_validate_json(body)
+
+    def claim(self, run_id: str, worker: str) -> bool:
+        """Make ``worker`` the only one on the run. False if another one is alive on it."""
+        now = time.time()
+        current = self.find(run_id)
+        free = or_(
+            runs.c.worker.is_(None),
+            runs.c.status.notin_(LIVE),
+            runs.c.heartbeat_at.is_(None),
+            runs.c.heartbeat_at < now - SILENCE,
+            # Its process is gone from this machine: no need to wait for the silence.
+            and_(runs.c.heartbeat_at == current.heartbeat_at, literal(current.status == "interrupted")),
+        )
+        statement = (
+            update(runs)
+            .where(runs.c.id == run_id, free)
+            .values(worker=worker, pid=os.getpid(), host=socket.gethostname(), heartbeat_at=now)
+        )
+        return self._db.transact(lambda connection: connection.execute(statement).rowcount == 1).result()
+
+    def beat(self, run_id: str, worker: str, active_seconds: float) -> bool:
+        """Say that ``worker`` is alive. False if the run was taken over."""
+        statement = (
+            update(runs)
+            .where(runs.c.id == run_id, runs.c.worker == worker)
+            .values(heartbeat_at=time.time(), active_seconds=active_seconds)
+        )
+        return self._db.transact(lambda connection: connection.execute(statement).rowcount == 1).result()
+
+    def summarize(self, run_id: str, **values: Any) -> None:
+        """Update the summary that lists show (queued, not waited for)."""
+        self._db.write(update(runs).where(runs.c.id == run_id).values(**values))
+
+    def release(self, run_id: str, worker: str, **values: Any) -> None:
+        """Let go of the run, with its last summary."""
+        statement = update(runs).where(runs.c.id == run_id, runs.c.worker == worker)
+        self._db.write(statement.values(worker=None, pid=None, **values)).result()
+
+    def _keep_dataset(self, dataset_id: str, dataset: Dataset) -> None:
+        rows = [
+            {"dataset_id": dataset_id, "split": split, "position": position, "case_id": case.id,
+             "body": case.model_dump_json(exclude_defaults=True)}
+            for split in SPLITS
+            for position, case in enumerate(dataset[split])
+        ]  # fmt: skip
+        with self._db.read() as connection:
+            if connection.execute(select(datasets.c.id).where(datasets.c.id == dataset_id)).first():
+                return
+
+        def keep(connection: Any) -> None:
+            connection.execute(insert(datasets), {"id": dataset_id, "held_back": dataset.held_back})
+            connection.execute(insert(dataset_cases), rows)
+
+        self._db.transact(keep).result()
+
+
+def _row(found: RowMapping) -> RunRow:
+    values = {name: found[name] for name in RunRow.__dataclass_fields__}
+    if values["status"] in LIVE and _silent(found):
+        values["status"] = "interrupted"
+    return RunRow(**values)
+
+
+def _silent(found: RowMapping) -> bool:
+    """Whether nobody works on a run that is not over: its worker is gone, or none came within the silence."""
+    heard = found["heartbeat_at"] or found["created_at"]
+    if time.time() - heard > SILENCE:
+        return True
+    return bool(found["pid"]) and found["host"] == socket.gethostname() and not _alive(found["pid"])
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return not _zombie(pid)
+
+
+def _zombie(pid: int) -> bool:
+    """A killed child that its parent has not yet asked after is dead all the same (Linux)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[:1] == ["Z"]

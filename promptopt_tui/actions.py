@@ -1,0 +1,157 @@
+"""Every action of the UI, once: bindings, the key line, the help screen, the palette and KEYS.md come from here."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding
+
+Scope = Literal["anywhere", "home", "run", "lists", "sorting", "cases", "log", "editor"]
+
+SCOPES: dict[Scope, str] = {
+    "anywhere": "Everywhere",
+    "home": "Projects and runs",
+    "run": "A run",
+    "lists": "In a table",
+    "sorting": "In a table of a run",
+    "cases": "Cases",
+    "log": "Log",
+    "editor": "Editing a prompt",
+}
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that a person can do.
+
+    Attributes:
+        id: scope and verb; the action's method is ``action_`` + the part after the dot.
+        keys: keys as Textual names them; any of them triggers it.
+        label: one or two words for the key line.
+        help: what it does, in a sentence.
+        show: place in the key line, from 1; 0 is not shown there.
+        palette: offered in the command palette.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    show: int = 0
+    palette: bool = True
+
+    @property
+    def scope(self) -> Scope:
+        return self.id.partition(".")[0]  # type: ignore[return-value]
+
+    @property
+    def method(self) -> str:
+        return self.id.partition(".")[2]
+
+    @property
+    def key_names(self) -> str:
+        """The keys as a person reads them."""
+        if len(self.keys) > 3:
+            return f"{self.keys[0]}–{self.keys[-1]}"
+        return " ".join(_KEY_NAMES.get(key, key) for key in self.keys)
+
+
+_KEY_NAMES = {
+    "question_mark": "?",
+    "colon": ":",
+    "slash": "/",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "escape": "esc",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+}
+
+PANELS = ("progress", "standings", "prompt", "cases", "errors", "budget", "log")
+"""The cockpit's panels, in the order of their number keys."""
+
+ACTIONS: tuple[Action, ...] = (
+    Action("anywhere.help", ("question_mark", "f1"), "help", "Show every key.", 90),
+    Action("anywhere.palette", ("ctrl+p", "colon"), "commands", "Find a command by name.", 91, palette=False),
+    Action("anywhere.theme", ("t",), "theme", "Go on to the next colour theme; the choice is kept."),
+    Action("anywhere.interrupt", ("ctrl+c",), "quit", "Twice: quit. A run goes on without you.", palette=False),
+    Action("home.open", ("enter",), "open", "Open the selected run, or show the selected project's runs.", 1),
+    Action("home.start", ("r",), "run", "Start a run of the selected project.", 2),
+    Action("home.demo", ("d",), "demo", "Start the built-in demo: simulated models, no key, no cost.", 3),
+    Action("home.resume", ("R",), "resume", "Resume the selected run if it ended early or its worker died.", 5),
+    Action("home.search", ("slash",), "search", "Show only the projects and runs that contain a text.", 4),
+    Action("home.clear", ("escape",), "clear", "Show all projects and runs again.", palette=False),
+    Action("home.switch", ("tab", "shift+tab"), "switch", "Go between projects and runs.", palette=False),
+    Action("home.leave", ("q",), "quit", "Quit. Runs go on.", 80),
+    Action("run.pause", ("space",), "pause/resume", "Pause: no new call starts. Again: go on.", 1),
+    Action("run.edit", ("e",), "edit", "Rewrite the current prompt; it is scored before the run goes on.", 2),
+    Action("run.answer", ("a",), "answer", "Answer whether to go on from the edit that was scored.", 3),
+    Action("run.stop", ("s",), "stop", "End the run, with or without the sealed test; asks first.", 4),
+    Action("run.resume", ("R",), "resume", "Start the worker again after it died, or after an early end.", 5),
+    Action("run.outcome", ("o",), "result", "Show the result: verdict, scores, what was spent.", 6),
+    Action("run.full", ("f",), "full", "Give the focused panel the whole screen, or put it back.", 8),
+    Action("run.panel", tuple("1234567"), "panels", "Go to a panel by its number.", 7, palette=False),
+    Action("run.next", ("tab",), "next", "Go to the next panel.", palette=False),
+    Action("run.previous", ("shift+tab",), "previous", "Go to the panel before.", palette=False),
+    Action("run.copy", ("y",), "copy", "Copy what the focused panel shows.", 20),
+    Action("run.diff", ("d",), "diff", "Compare the prompt with its parent, the seed, the best; or show it plain.", 9),
+    Action("run.side", ("v",), "side by side", "Show the two prompts side by side, or under each other."),
+    Action("run.split", ("x",), "split", "Show the cases of another split.", 19),
+    Action("run.back", ("escape",), "back", "Undo one step: full size, filter, choice of a candidate.", palette=False),
+    Action("run.leave", ("q",), "detach", "Leave the run; it goes on without you.", 80),
+    Action("lists.select", ("enter",), "open", "Open the row: a run, a case, a candidate.", palette=False),
+    Action("lists.up", ("up", "k"), "up", "One row up.", palette=False),
+    Action("lists.down", ("down", "j"), "down", "One row down.", palette=False),
+    Action("lists.page_up", ("pageup",), "page up", "One page up.", palette=False),
+    Action("lists.page_down", ("pagedown",), "page down", "One page down.", palette=False),
+    Action("lists.first", ("home", "g"), "first", "To the first row.", palette=False),
+    Action("lists.last", ("end", "G"), "last", "To the last row.", palette=False),
+    Action("sorting.left", ("less_than_sign",), "sort", "Sort by the column to the left.", palette=False),
+    Action("sorting.right", ("greater_than_sign",), "sort", "Sort by the column to the right.", palette=False),
+    Action("sorting.reverse", ("r",), "reverse", "Turn the order round.", palette=False),
+    Action("cases.filter", ("slash",), "filter", "Show only the cases that contain a text.", 10, palette=False),
+    Action("cases.failed", ("n",), "failed only", "Show only the cases that fail, or all.", 11, palette=False),
+    Action("log.follow", ("end", "G"), "follow", "Follow the newest lines again.", palette=False),
+    Action("editor.save", ("ctrl+s",), "score it", "See the change, then send it off to be scored.", 1, palette=False),
+    Action("editor.external", ("ctrl+e",), "$EDITOR", "Edit in your own editor.", 2, palette=False),
+    Action("editor.discard", ("escape",), "discard", "Leave; asks first if you changed anything.", 3, palette=False),
+)
+
+BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
+
+
+def bindings(*scopes: Scope) -> list[Binding]:
+    """The bindings of these scopes."""
+    found: list[Binding] = []
+    for action in ACTIONS:
+        if action.scope in scopes and action.id == "run.panel":
+            found += [Binding(key, f"panel({key})", action.help, show=False) for key in action.keys]
+        elif action.scope in scopes:
+            found.append(Binding(",".join(action.keys), action.method, action.help, show=False, id=action.id))
+    return found
+
+
+def shown(scopes: Iterable[Scope]) -> list[Action]:
+    """What the key line offers in these scopes, in order."""
+    wanted = set(scopes)
+    return sorted((a for a in ACTIONS if a.show and a.scope in wanted), key=lambda a: a.show)
+
+
+def help_table() -> list[tuple[str, list[tuple[str, str]]]]:
+    """For each scope its title and (keys, what they do)."""
+    return [
+        (title, [(action.key_names, action.help) for action in ACTIONS if action.scope == scope])
+        for scope, title in SCOPES.items()
+    ]
+
+
+def markdown() -> str:
+    """The key table as KEYS.md has it."""
+    lines = ["# Keys", "", "Made from `promptopt_tui/actions.py`; do not edit.", ""]
+    for title, rows in help_table():
+        lines += [f"## {title}", "", "| key | what it does |", "| --- | --- |"]
+        for keys, what in rows:
+            shown_keys = " ".join(f"`{key}`" for key in keys.split())
+            lines.append(f"| {shown_keys} | {what} |")
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,134 @@
+"""The UI's one door to the store. Its methods wait for the disk: call them from a thread.
+
+Imports that cost time are inside the methods, so that the first frame need not wait for them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from promptopt.domain.dataset import Example, Split
+    from promptopt.domain.events import CaseMark
+    from promptopt.domain.results import CaseResult
+    from promptopt.store.commands import Command
+    from promptopt.store.database import Database
+    from promptopt.store.projects import ProjectEntry
+    from promptopt.store.runs import RunRow
+    from promptopt_tui.follower import Follower
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What the home screen shows."""
+
+    projects: list[ProjectEntry]
+    runs: list[RunRow]
+    problem: str = ""
+
+
+class Client:
+    """Projects, runs and commands.
+
+    Args:
+        database: the store; by default the one in the data directory, opened when first needed.
+        now: seconds since the epoch.
+    """
+
+    def __init__(self, database: Database | None = None, now: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._own = database is None
+        self._lock = threading.Lock()
+        self._now = now
+
+    @property
+    def database(self) -> Database:
+        """The store, opened if it was not."""
+        with self._lock:
+            if self._database is None:
+                from promptopt.store.database import Database
+
+                self._database = Database.open()
+            return self._database
+
+    def close(self) -> None:
+        """Let go of the store, if this client opened it."""
+        with self._lock:
+            if self._own and self._database is not None:
+                self._database.close()
+
+    def lists(self) -> Lists:
+        """Projects and runs."""
+        from promptopt.domain.errors import PromptoptError
+        from promptopt.store.projects import list_projects
+        from promptopt.store.runs import Runs
+
+        runs = Runs(self.database).list()
+        try:
+            return Lists(list_projects(), runs)
+        except (PromptoptError, OSError) as error:
+            return Lists([], runs, str(error))
+
+    def find(self, reference: str) -> RunRow:
+        """The run that ``reference`` means; see :meth:`promptopt.store.runs.Runs.find`."""
+        from promptopt.store.runs import Runs
+
+        return Runs(self.database).find(reference)
+
+    def follow(self, run_id: str) -> Follower:
+        """A follower of this run, not started yet."""
+        from promptopt.store.runlog import RunLog
+        from promptopt.store.runs import Runs
+        from promptopt_tui.follower import Follower
+
+        runs = Runs(self.database)
+        return Follower(RunLog(self.database, run_id), lambda: runs.find(run_id), now=self._now)
+
+    def send(self, run_id: str, command: Command) -> int:
+        """Ask something of a run's worker; returns the command's id."""
+        from promptopt.store.commands import Commands
+
+        return Commands(self.database, run_id).send(command)
+
+    def cases(self, run_id: str, split: Split) -> list[Example]:
+        """The frozen cases of one split."""
+        from promptopt.store.runs import Runs
+
+        return list(Runs(self.database).cases(run_id, split))
+
+    def marks(self, run_id: str, prompt_id: str, split: Split) -> dict[str, CaseMark]:
+        """How a prompt did on a split, by case id."""
+        from promptopt.store.cells import Cells
+
+        return Cells(self.database, run_id).marks(prompt_id, split)
+
+    def result(self, run_id: str, prompt_id: str, split: Split, case_id: str) -> CaseResult | None:
+        """What a prompt gave on a case, and the checks' reasons."""
+        from promptopt.store.cells import Cells
+
+        return Cells(self.database, run_id).result(prompt_id, split, case_id)
+
+    def start(self, project: Path) -> tuple[str, list[str]]:
+        """Make a run of a project and start its worker; returns the run's id and notices."""
+        from promptopt.runs.launch import create_run, start_worker
+
+        run_id, notices = create_run(self.database, project)
+        start_worker(run_id)
+        return run_id, notices
+
+    def resume(self, run_id: str) -> None:
+        """Start a worker for a run that has none."""
+        from promptopt.runs.launch import start_worker
+
+        start_worker(run_id)
+
+    def demo(self) -> Path:
+        """The built-in demo's project file."""
+        from promptopt.examples import demo_dir
+
+        return demo_dir() / "project.toml"

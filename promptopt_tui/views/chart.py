@@ -1,0 +1,59 @@
+"""The course of the score: candidates from left to right, each with its interval."""
+
+from collections.abc import Sequence
+
+from promptopt.runs.state import Candidate
+from promptopt_tui.formatting import SOURCES
+from promptopt_tui.paint import Line
+
+_AXIS = 5
+
+
+def course(candidates: Sequence[Candidate], width: int, height: int, current_id: str = "") -> list[Line]:
+    """A chart of validation scores, ``height`` lines high.
+
+    The seed is always there; of the others the newest that fit.
+    """
+    scored = [c for c in candidates if c.validation]
+    if not scored or height < 3 or width < _AXIS + 4:
+        return []
+    room = width - _AXIS - 1
+    step = max(1, min(4, room // max(1, len(scored))))
+    fitting = max(1, room // step)
+    shown = scored if len(scored) <= fitting else [scored[0], *scored[len(scored) - fitting + 1 :]]
+    low, high = _range(shown)
+    grid: list[list[tuple[str, str]]] = [[(" ", "")] * room for _ in range(height)]
+    for place, candidate in enumerate(shown):
+        score = candidate.validation
+        assert score
+        x = place * step
+        top, bottom = _row(score.high, low, high, height), _row(score.low, low, high, height)
+        for y in range(top, bottom + 1):
+            grid[y][x] = ("│", "border")
+        glyph, _, style = SOURCES[candidate.source]
+        if candidate.accepted is False:
+            style = "muted"
+        if candidate.id == current_id:
+            style = "good-bold" if candidate.source != "human" else "human"
+        grid[_row(score.mean, low, high, height)][x] = (glyph, style)
+    labels = {0: high, height - 1: low}
+    if height >= 7:
+        labels[(height - 1) // 2] = high - (high - low) * ((height - 1) // 2) / (height - 1)
+    lines: list[Line] = []
+    for y, cells in enumerate(grid):
+        label = f"{labels[y] * 100:4.0f}%" if y in labels else " " * _AXIS
+        lines.append([(label, "muted"), ("┤" if y in labels else "│", "border"), *cells])
+    return lines
+
+
+def _range(shown: Sequence[Candidate]) -> tuple[float, float]:
+    """The scale: from below the lowest whisker to above the highest, in steps of ten points."""
+    lows = [c.validation.low for c in shown if c.validation]
+    highs = [c.validation.high for c in shown if c.validation]
+    low, high = int(min(lows) * 10) / 10, min(1.0, -(-max(highs) * 10 // 1) / 10)
+    return (low, high) if high - low >= 0.2 else (max(0.0, high - 0.2), max(0.2, high))
+
+
+def _row(value: float, low: float, high: float, height: int) -> int:
+    share = (value - low) / (high - low)
+    return max(0, min(height - 1, round((1 - share) * (height - 1))))

@@ -1,0 +1,150 @@
+"""The header, the one-line summary of narrow screens, the tabs and the banners."""
+
+from promptopt_tui import formatting as fm
+from promptopt_tui.actions import PANELS
+from promptopt_tui.paint import Line, columns, width_of
+from promptopt_tui.views.view import View
+
+TITLES = {
+    "progress": "Progress",
+    "standings": "Standings",
+    "prompt": "Prompt",
+    "cases": "Cases",
+    "errors": "Errors",
+    "budget": "Budget",
+    "log": "Log",
+}
+
+
+def header(view: View, width: int) -> list[Line]:
+    """Project, run, status, phase; elapsed, money."""
+    state = view.state
+    glyph, word, style = fm.status_look(view.status)
+    left: Line = [(state.project or (view.row.project if view.row else ""), "bold")]
+    left += [("  ", ""), (view.row.id if view.row else state.run_id, "muted"), ("  ", "")]
+    left += [(f" {glyph} {word} ", f"pill-{style}")]
+    stopping = state.stop_requested and not state.over
+    doing = "stopping" if stopping else "" if state.over else state.phase
+    if doing:
+        left += [("  ", ""), (doing, "warn" if stopping else "muted")]
+    right: Line = [(fm.clock(view.active_seconds), ""), ("  ", ""), *money(view)]
+    if _simulated(view):
+        pill = (" SIMULATED " if width >= 90 else " SIM ", "pill-warn")
+        right = [*right, ("  ", ""), pill]
+    return [columns(left, right, width)]
+
+
+def money(view: View) -> Line:
+    """``$0.42 / $5.00``; what is unknown is said to be unknown."""
+    meter = view.state.meters.get("usd")
+    if meter is None:
+        return [("–", "muted")]
+    spent = None if view.state.unpriced and meter.spent == 0 else meter.spent
+    line: Line = [(fm.usd(spent), "bold" if spent is not None else "warn")]
+    if view.state.unpriced and spent is not None:
+        line += [("+unknown", "warn")]
+    if meter.limit is not None:
+        line += [(f" / {fm.usd(meter.limit)}", "muted")]
+    return line
+
+
+def summary(view: View, width: int) -> list[Line]:
+    """One line: where the run stands, for screens that show one panel at a time."""
+    state = view.state
+    progress = state.progress
+    best = state.candidates.get(state.best_id)
+    right: Line = []
+    if best and best.validation:
+        right = [("best ", "muted"), (fm.interval(best.validation), "bold")]
+    left: Line = []
+    if state.iteration:
+        left += [("iteration ", "muted"), (str(state.iteration), "bold")]
+        left += [(f"/{state.max_iterations}" if state.max_iterations else "", "muted"), ("  ", "")]
+    if progress:
+        share = progress.done / progress.total if progress.total else 0
+        left += fm.bar(10, (share, "━", "accent"))
+        left += [(f" {progress.done}/{progress.total} ", ""), (progress.split, "muted")]
+    elif view.live:
+        left += [(waiting(view), "muted")]
+    return [columns(left, right, width)]
+
+
+def waiting(view: View) -> str:
+    """What a live run without a running evaluation is busy with."""
+    state = view.state
+    if view.status == "paused":
+        return "paused; space goes on"
+    if state.version == 0:
+        return "waiting for the worker"
+    calls = f", {fm.plural(state.in_flight, 'call')} in flight" if state.in_flight else ""
+    return ("writing a new prompt" if state.phase == "search" else "getting ready") + calls
+
+
+def tabs(active: str, width: int) -> list[Line]:
+    """The panels and their keys, for screens that show one at a time."""
+    line: Line = []
+    for wide in (True, False):
+        line = []
+        for number, panel in enumerate(PANELS, 1):
+            here = panel == active
+            title = TITLES[panel] if wide or here else TITLES[panel][:5]
+            line += [(f" {number} {title} ", "pill-accent" if here else "muted")]
+        if width_of(line) <= width:
+            break
+    return [line]
+
+
+def banners(view: View, width: int) -> list[Line]:
+    """What needs attention, most urgent first; a line each."""
+    found: list[tuple[str, Line]] = []
+    state = view.state
+    if view.problem:
+        found.append((" ! store ", [(f"can't be read, trying again: {view.problem}", "bad")]))
+    if view.status == "interrupted":
+        found.append((" ! interrupted ", [("worker died; press ", ""), ("R", "key"), (" to resume", "")]))
+    edit = state.edit
+    if edit and edit.waiting and edit.comparison and not state.over:
+        _, word, style = fm.VERDICTS[edit.comparison.verdict]
+        said: Line = [("the edit is ", ""), (word, style), (f": {fm.gap(edit.comparison)}; press ", "")]
+        found.append((" ◆ edit ", [*said, ("a", "key"), (" to decide", "")]))
+    elif edit and edit.comparison is None and edit.adopted is None and not state.over:
+        found.append((" ◆ edit ", [("scoring the edit…", "human"), *_done(view)]))
+    elif view.sent:
+        found.append((" … ", [(view.sent, "muted")]))
+    if state.over and view.status in ("finished", "stopped", "failed"):
+        found.append(_ending(view))
+    return [_banner(pill, line, width) for pill, line in found[:3]]
+
+
+def _banner(pill: str, line: Line, width: int) -> Line:
+    style = {"!": "pill-bad", "◆": "pill-human", "…": "pill-muted"}.get(pill.strip()[0], "pill-accent")
+    return columns([(pill, style), ("  ", ""), *line], [], width)
+
+
+def _ending(view: View) -> tuple[str, Line]:
+    finished = view.state.finished
+    assert finished
+    if finished.status == "failed":
+        return (" ! failed ", [(finished.detail, ""), ("  o", "key"), (" what to do", "")])
+    line: Line = []
+    if finished.comparison:
+        glyph, word, style = fm.VERDICTS[finished.comparison.verdict]
+        line = [(f"{glyph} {word}", f"{style}-bold"), (" than the seed on the sealed test" , "")]
+        if finished.comparison.verdict == "not distinguishable":
+            line[-1] = (" from the seed on the sealed test", "")
+        line += [(f"  {fm.gap(finished.comparison)}", "")]
+    else:
+        line = [(finished.test_note or "no sealed test", "")]
+    return (" ✓ result ", [*line, ("   o", "key"), (" shows it", "muted")])
+
+
+def _done(view: View) -> Line:
+    progress = view.state.progress
+    edit = view.state.edit
+    if progress and edit and progress.candidate_id == edit.candidate_id:
+        return [(f"  {progress.done}/{progress.total}", "muted")]
+    return []
+
+
+def _simulated(view: View) -> bool:
+    return view.state.simulated or bool(view.row and view.row.simulated)

@@ -1,0 +1,155 @@
+"""How a run ended, and how a person's edit did."""
+
+from promptopt.domain.results import Comparison, Interval
+from promptopt.runs.state import Candidate
+from promptopt_tui import formatting as fm
+from promptopt_tui.paint import Line, columns, fit, text_lines, wrap
+from promptopt_tui.views.diff import prompt_text
+from promptopt_tui.views.view import View
+
+SIMULATED = "SIMULATED: these figures come from the built-in simulator, not from a model."
+
+
+def outcome(view: View, width: int) -> list[Line]:
+    """Verdict, scores of seed and best, why it stopped, what was spent, and the best prompt."""
+    finished = view.state.finished
+    if finished is None:
+        return [[("the run is not over", "muted")]]
+    lines: list[Line] = []
+    if view.state.simulated:
+        lines += [*wrap([(SIMULATED, "warn-bold")], width), []]
+    if finished.status == "failed":
+        return lines + _failure(view, width)
+    lines += [*_verdict(view, width), [], *_scores(view, width), []]
+    lines += _facts(view, width)
+    best = view.state.candidates.get(finished.best_id)
+    if best is not None:
+        title = "best prompt" if best.id != view.state.seed_id else "best prompt: the one you started with"
+        lines += [[], [(title, "heading"), (f"   {best.id}", "muted")]]
+        lines += [[("  ", ""), *line] for line in prompt_text(best.text, width - 2)]
+    lines += [[], [("take it along", "heading")], [("  promptopt export ", ""), (_id(view), "accent")]]
+    return lines
+
+
+def verdict(comparison: Comparison, first: str, second: str, width: int) -> list[Line]:
+    """The words, the difference with its interval, and how sure that is."""
+    glyph, word, style = fm.VERDICTS[comparison.verdict]
+    than = "from" if comparison.verdict == "not distinguishable" else "than"
+    pill = f"pill-{style}"
+    lines: list[Line] = [
+        [(f" {glyph} {word} ", pill), (f"  {than} {first}", "")],
+        [],
+        columns([("difference", "muted"), ("  ", ""), (fm.gap(comparison), "bold")], [], width),
+        [("p-value", "muted"), ("     ", ""), (f"{comparison.p_value:.3g}", ""), (f"  {comparison.method}", "muted")],
+    ]
+    lines[-1:] = wrap(lines[-1], width, [(" " * 12, "")])
+    fixed, broken = comparison.fixed, comparison.broken
+    lines.append([("cases", "muted"), ("       ", ""), (f"✓ {len(fixed)} fixed", "good"), ("   ", "")])
+    lines[-1] += [(f"✗ {len(broken)} broken", "bad" if broken else "muted")]
+    lines[-1] += [(f"   of {comparison.difference.n}, by {second}", "muted")]
+    for label, ids in (("fixed", fixed), ("broken", broken)):
+        if ids:
+            more = f" and {len(ids) - 6} more" if len(ids) > 6 else ""
+            listed = ", ".join(fit(case_id, min(len(case_id), 24)) for case_id in ids[:6])
+            lines += wrap([(f"  {label}: {listed}{more}", "muted")], width, [("    ", "")])
+    return lines
+
+
+def edit_lines(view: View, width: int) -> list[Line]:
+    """How the edit that waits for an answer did."""
+    edit = view.state.edit
+    if edit is None or edit.comparison is None:
+        return [[("the edit is not scored yet", "muted")]]
+    lines: list[Line] = []
+    if view.state.simulated:
+        lines += [*wrap([(SIMULATED, "warn")], width), []]
+    lines += verdict(edit.comparison, f"the prompt before it ({view.name(edit.against_id)})", "the edit", width)
+    lines.append([])
+    for label, candidate_id in (("before", edit.against_id), ("edit", edit.candidate_id)):
+        candidate = view.state.candidates.get(candidate_id)
+        score = candidate.validation if candidate else None
+        lines.append([(f"{label:12}", "muted"), (fm.interval(score), ""), ("  validation", "muted")])
+    return lines
+
+
+def _verdict(view: View, width: int) -> list[Line]:
+    finished = view.state.finished
+    assert finished
+    if finished.best_id == finished.seed_id and finished.comparison is None:
+        lines: list[Line] = [[(" ≈ no better prompt found ", "pill-warn"), ("  the seed is still the best", "")]]
+        if finished.test_note:
+            lines += [[], *wrap([(finished.test_note, "muted")], width)]
+        return lines
+    if finished.comparison is None:
+        note = finished.test_note or "There was no sealed test."
+        lines = [[(" not tested ", "pill-muted"), ("  no claim can be made about new cases", "")], []]
+        return lines + wrap([(note, "")], width)
+    lines = verdict(finished.comparison, "the seed, on the sealed test", "the best prompt", width)
+    return lines + (wrap([(finished.test_note, "muted")], width) if finished.test_note else [])
+
+
+def _scores(view: View, width: int) -> list[Line]:
+    state = view.state
+    label = 14
+    size = min(26, (width - label) // 2)
+    head: Line = [(fit("", label), ""), (fit("validation", size), "muted"), (fit("sealed test", size), "muted")]
+    lines: list[Line] = [head]
+    for name, candidate_id in (("seed prompt", state.seed_id), ("best prompt", state.best_id)):
+        candidate = state.candidates.get(candidate_id)
+        cells: list[tuple[str, str]] = []
+        for split in ("validation", "test"):
+            cells.append((fit(fm.interval(_score(candidate, split)), size), "bold" if "best" in name else ""))
+        lines.append([(fit(name, label), "muted"), *cells])
+    return lines
+
+
+def _facts(view: View, width: int) -> list[Line]:
+    state, finished = view.state, view.state.finished
+    assert finished
+    rows = [
+        ("ended by", f"{fm.STOP_REASONS[finished.stop_reason]}{f': {finished.detail}' if finished.detail else ''}"),
+        ("iterations", str(finished.iterations)),
+        ("candidates", str(len(state.candidates))),
+        ("time", fm.clock(view.active_seconds)),
+    ]
+    lines: list[Line] = []
+    for label, text in rows:
+        lines += wrap([(f"{label:14}", "muted"), (text, "")], width, [(" " * 14, "")])
+    return [*lines, *_spent(view)]
+
+
+def _spent(view: View) -> list[Line]:
+    lines: list[Line] = []
+    for name in ("usd", "calls", "tokens"):
+        meter = view.state.meters.get(name)
+        if meter is None:
+            continue
+        unknown = name == "usd" and bool(view.state.unpriced)
+        text = "unknown" if unknown and not meter.spent else fm.amount(name, meter.spent)
+        if unknown:
+            text += f" (price unknown: {', '.join(view.state.unpriced)})"
+        text += f" of {fm.amount(name, meter.limit)}" if meter.limit is not None else ""
+        text += f", {fm.amount(name, meter.uncertain)} more uncertain" if meter.uncertain else ""
+        lines.append([(f"{'spent' if name == 'usd' else name:14}", "muted"), (text, "")])
+    return lines
+
+
+def _failure(view: View, width: int) -> list[Line]:
+    finished = view.state.finished
+    assert finished
+    lines: list[Line] = [[(" ✗ failed ", "pill-bad")], []]
+    lines += text_lines(finished.detail or "The worker gave no reason.", width)
+    lines += [[], [("what to do", "heading")]]
+    lines += wrap([("  Mend what is named above, then press ", ""), ("R", "key"), (" or run", "")], width, [("  ", "")])
+    lines += [[("  promptopt resume ", ""), (_id(view), "accent")], []]
+    lines += wrap([("  What was answered is kept: nothing is paid for twice.", "muted")], width, [("  ", "")])
+    return [*lines, [], *_spent(view)]
+
+
+def _score(candidate: Candidate | None, split: str) -> Interval | None:
+    score = candidate.scores.get(split) if candidate else None  # type: ignore[call-overload]
+    return score.interval if score else None
+
+
+def _id(view: View) -> str:
+    return view.row.id if view.row else view.state.run_id

@@ -1,0 +1,171 @@
+"""Progress, budget and error categories."""
+
+from promptopt.domain.events import Meter
+from promptopt.runs.state import Candidate
+from promptopt_tui import formatting as fm
+from promptopt_tui.paint import Line, columns, fit, wrap
+from promptopt_tui.views.chart import course
+from promptopt_tui.views.header import waiting
+from promptopt_tui.views.view import View
+
+PHASES = {"baseline": "baseline", "search": "search", "test": "sealed test", "": "–"}
+
+
+def progress(view: View, width: int, height: int) -> list[Line]:
+    """Phase, iteration, the evaluation under way, best against seed, and the course of the score."""
+    state = view.state
+    most = f" of {state.max_iterations}" if state.max_iterations else ""
+    lines: list[Line] = [
+        columns(
+            [("phase ", "muted"), ("over" if state.over else PHASES.get(state.phase, state.phase), "bold")],
+            [("iteration ", "muted"), (str(state.iteration), "bold"), (most, "muted")],
+            width,
+        ),
+        _evaluation(view, width),
+        _evaluation_note(view, width),
+    ]
+    seed, best = state.candidates.get(state.seed_id), state.candidates.get(state.best_id)
+    if seed and seed.validation:
+        lines.append(_score_line("seed", seed, width))
+    if best and best.validation and best is not seed:
+        lines.append(_score_line("best", best, width))
+    chart = course(state.course(), width, height - len(lines) - 1, state.current_id)
+    if chart:
+        lines += [[], *chart]
+    return lines
+
+
+def _evaluation(view: View, width: int) -> Line:
+    now = view.state.progress
+    if now is None:
+        return [("─" * width, "track")]
+    figures = f" {now.done}/{now.total}"
+    room = max(4, width - len(figures))
+    passed = now.passed / now.total if now.total else 0.0
+    failed = (now.done - now.passed) / now.total if now.total else 0.0
+    return [*fm.bar(room, (passed, "━", "good"), (failed, "━", "bad")), (figures, "bold")]
+
+
+def _evaluation_note(view: View, width: int) -> Line:
+    now = view.state.progress
+    if now is None:
+        if view.live:
+            return [(waiting(view), "muted")]
+        return [("nothing is being scored", "muted")]
+    left: Line = [(view.name(now.candidate_id), "accent"), (f" on {now.split}", "muted")]
+    failed = now.done - now.passed
+    right: Line = [(f"✓ {now.passed}", "good"), ("  ", ""), (f"✗ {failed}", "bad" if failed else "muted")]
+    return columns(left, right, width)
+
+
+def _score_line(label: str, candidate: Candidate, width: int) -> Line:
+    glyph, _, style = fm.SOURCES[candidate.source]
+    left: Line = [(f"{label} ", "muted"), (f"{glyph} ", style)]
+    return columns(left, [(fm.interval(candidate.validation), "bold" if label == "best" else "")], width)
+
+
+def errors(view: View, width: int) -> list[Line]:
+    """Error categories of the shown candidate as bars, largest first, then what might be done about them."""
+    shown = view.shown
+    if shown is None:
+        return [[("no candidate yet", "muted")]]
+    counts = _counts(view, shown)
+    if not counts:
+        return _no_errors(view, shown, width)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    label = min(max(len(name) for name in counts), max(8, width // 2))
+    digits = max(len(str(number)) for number in counts.values())
+    room = max(3, width - label - digits - 2)
+    largest = ordered[0][1]
+    lines: list[Line] = []
+    for name, number in ordered:
+        cells = max(1, round(number / largest * room))
+        bar: Line = [("█" * cells, "bad"), (" " * (room - cells), "")]
+        lines.append([(fit(name, label), ""), (" ", ""), *bar, (f" {number:>{digits}}", "bold")])
+    if shown.suggestions:
+        lines += [[], [("what might help", "muted")]]
+        for said in shown.suggestions:
+            lines += wrap([("· ", "muted"), (said, "")], width, [("  ", "")])
+    return lines
+
+
+def _counts(view: View, shown: Candidate) -> dict[str, int]:
+    """Categories from the case marks at hand, else from the last feedback."""
+    marks = view.state.marks.get((shown.id, view.split))
+    if not marks:
+        return dict(shown.categories)
+    counts: dict[str, int] = {}
+    for mark in marks.values():
+        if not mark.passed:
+            name = mark.category or "other"
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _no_errors(view: View, shown: Candidate, width: int) -> list[Line]:
+    score = shown.scores.get(view.split)
+    if score and score.passed == score.interval.n:
+        said = "✓ every case passes"
+        return [[(said, "good")], [(f"{view.name(shown.id)} on {view.split}", "muted")]]
+    return wrap([("Categories of failed cases appear here as the cases are scored.", "muted")], width)
+
+
+def budget(view: View, width: int) -> list[Line]:
+    """One meter for each budget: spent, reserved, uncertain, held for the test, and the limit."""
+    state = view.state
+    if not state.meters:
+        return wrap([("Nothing was spent yet.", "muted")], width)
+    lines: list[Line] = []
+    mains = [name for name in ("usd", "calls", "tokens", "minutes") if name in state.meters]
+    roles = [name for name in state.meters if name not in mains and state.meters[name].limit is not None]
+    for name in [*mains, *roles]:
+        lines += _meter(view, name, state.meters[name], width)
+    lines += _rates(view, width)
+    if any(m.held or m.uncertain or m.reserved for m in state.meters.values()):
+        key: Line = [("█", "accent"), (" spent ", "muted"), ("▓", "human"), (" reserved ", "muted")]
+        key += [("▒", "warn"), (" uncertain ", "muted"), ("░", "good"), (" test", "muted")]
+        lines += wrap(key, width)
+    if state.replayed:
+        lines.append([(f"{fm.plural(state.replayed, 'call')} answered from the journal, free", "muted")])
+    return lines
+
+
+def _meter(view: View, name: str, meter: Meter, width: int) -> list[Line]:
+    label = name.replace("_", " ").replace("usd", "money") if name != "minutes" else "time"
+    unknown = name.endswith("usd") and bool(view.state.unpriced)
+    if unknown and meter.spent == 0:
+        spent: Line = [("unknown", "warn")]
+    else:
+        spent = [(fm.amount(name, meter.spent), "bold")]
+        spent += [(" + unknown", "warn")] if unknown else []
+    limit = f" of {fm.amount(name, meter.limit)}" if meter.limit is not None else "  no limit"
+    lines = [columns([(label, "muted")], [*spent, (limit, "muted")], width)]
+    if meter.limit:
+        parts = [
+            (meter.spent / meter.limit, "█", "accent"),
+            (meter.reserved / meter.limit, "▓", "human"),
+            (meter.uncertain / meter.limit, "▒", "warn"),
+            (meter.held / meter.limit, "░", "good"),
+        ]
+        lines.append(fm.bar(width, *parts))
+    details = [("reserved", meter.reserved), ("held for the test", meter.held), ("uncertain", meter.uncertain)]
+    said = ", ".join(f"{fm.amount(name, value)} {what}" for what, value in details if value)
+    if said:
+        lines += wrap([(said, "muted")], width)
+    return lines
+
+
+def _rates(view: View, width: int) -> list[Line]:
+    """How fast money goes, and where it ends at this rate."""
+    meter = view.state.meters.get("usd")
+    if meter is None or not meter.spent or view.active_seconds < 1:
+        return []
+    rate = meter.spent / view.active_seconds * 60
+    line: Line = [(f"{fm.usd(rate)}/min", "")]
+    share = view.share_done
+    if share and view.live:
+        end = meter.spent / share + meter.held
+        over = meter.limit is not None and end > meter.limit
+        end = min(end, meter.limit) if meter.limit is not None else end
+        line += [(f"  ≈ {fm.usd(end)} at the end", "warn" if over else "muted")]
+    return [columns([("rate", "muted")], line, width)]

@@ -1,0 +1,102 @@
+"""What a frame of the cockpit is made from."""
+
+from dataclasses import dataclass
+
+from promptopt.domain.dataset import Split
+from promptopt.runs.state import Candidate, RunState
+from promptopt.store.runs import RunRow
+
+
+@dataclass
+class View:
+    """A run at one moment, and what its viewer looks at.
+
+    Attributes:
+        state: the fold; only to be read while the follower's lock is held.
+        row: the run in the store, if it was looked up yet.
+        status: the run's status, ``interrupted`` included.
+        now: seconds since the epoch.
+        shown_id: the candidate whose prompt and cases are shown.
+        split: the split whose cases are shown.
+        pinned: the viewer chose ``shown_id``; otherwise it follows the run.
+        problem: why the store can't be read just now.
+        sent: what was asked of the run and is not in its stream yet.
+    """
+
+    state: RunState
+    row: RunRow | None
+    status: str
+    now: float
+    shown_id: str = ""
+    split: Split = "validation"
+    pinned: bool = False
+    problem: str = ""
+    sent: str = ""
+
+    @property
+    def shown(self) -> Candidate | None:
+        """The candidate that is shown."""
+        return self.state.candidates.get(self.shown_id)
+
+    @property
+    def live(self) -> bool:
+        """A worker is at it."""
+        return self.status in ("created", "running", "paused")
+
+    @property
+    def active_seconds(self) -> float:
+        """Seconds that the run has been worked on."""
+        row = self.row
+        if row is not None and row.active_seconds > 0:
+            since = self.now - (row.heartbeat_at or self.now) if self.status == "running" else 0.0
+            return row.active_seconds + min(5.0, max(0.0, since))
+        if not self.state.started_at:
+            return 0.0
+        return (self.now if self.live else self.state.updated_at) - self.state.started_at
+
+    @property
+    def share_done(self) -> float | None:
+        """How much of the search is behind us, in (0, 1]; None if there is no telling."""
+        state = self.state
+        if state.over or not state.max_iterations or state.iteration == 0:
+            return None
+        progress = state.progress
+        begun = progress.done / progress.total if progress and progress.total else 0.0
+        if state.phase == "test":
+            return None
+        return min(1.0, max(0.02, (state.iteration - 1 + begun) / state.max_iterations))
+
+    def name(self, candidate_id: str) -> str:
+        """How a candidate is called: ``seed``, ``#3 a1b2c3``, ``edit a1b2c3``."""
+        candidate = self.state.candidates.get(candidate_id)
+        if candidate is None:
+            return candidate_id[:6]
+        if candidate.source == "seed":
+            return "seed"
+        who = "edit" if candidate.source == "human" else f"#{candidate.iteration}"
+        return f"{who} {candidate_id[:6]}"
+
+
+def choose_shown(state: RunState, pinned_id: str) -> str:
+    """The candidate to show: the one chosen, else the one under evaluation, else the one the run stands on."""
+    if pinned_id in state.candidates:
+        return pinned_id
+    if state.over:
+        return state.best_id
+    if state.progress and state.progress.candidate_id in state.candidates:
+        return state.progress.candidate_id
+    return state.latest_id if state.edit and state.edit.waiting else state.current_id
+
+
+def choose_split(state: RunState, shown_id: str, wanted: Split | None) -> Split:
+    """The split whose cases to show: the one chosen, else the one under evaluation, else validation."""
+    if wanted:
+        return wanted
+    progress = state.progress
+    if progress and progress.candidate_id == shown_id:
+        return progress.split
+    shown = state.candidates.get(shown_id)
+    scored = shown.scores if shown else {}
+    if "validation" in scored or not scored:
+        return "validation"
+    return next(iter(scored))

@@ -1,0 +1,39 @@
+"""Fixtures for all tests. No test reaches a network or a real key."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.loopback import API_KEY, API_KEY_ENV, LoopbackServer
+
+# Set for the whole session, since litellm reads it once, at import; worker processes inherit it.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+_SECRET_ENDINGS = ("_API_KEY", "_API_TOKEN", "_AUTH_TOKEN", "_ACCESS_KEY", "_ACCESS_KEY_ID", "_SESSION_TOKEN")
+_ENDPOINT_ENDINGS = ("_API_BASE", "_BASE_URL")
+
+
+@pytest.fixture(autouse=True)
+def no_real_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every provider key and endpoint out of the environment."""
+    for name in list(os.environ):
+        if name.endswith(_SECRET_ENDINGS + _ENDPOINT_ENDINGS):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data directory of the test's own."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("PROMPTOPT_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
+    """A started model server; the key that its projects name is in the environment."""
+    monkeypatch.setenv(API_KEY_ENV, API_KEY)
+    with LoopbackServer() as server:
+        yield server

@@ -1,0 +1,93 @@
+"""The built-in models: a target that labels tickets, and an optimizer that knows what helps.
+
+Both are pure functions of the request. The target gets more tickets right the more of ``PHRASES`` its
+instruction has; the optimizer adds the first phrase that the current prompt lacks.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+
+from tests.loopback.wire import Call
+
+PHRASES = (
+    "Answer with one word.",
+    "Read the whole ticket first.",
+    "Money questions are billing.",
+    "Things that used to work are bugs.",
+)
+SEED_PROMPT = "Label the support ticket as billing, bug, account or feature."
+
+_LABEL_OF_WORD = {
+    "invoice": "billing",
+    "refund": "billing",
+    "crashes": "bug",
+    "freezes": "bug",
+    "password": "account",
+    "login": "account",
+    "wish": "feature",
+    "export": "feature",
+}
+LABELS = ("billing", "bug", "account", "feature")
+WORDS = tuple(_LABEL_OF_WORD)
+
+_TICKET = re.compile(r"Ticket \d+: [^\n]*")
+_CURRENT = re.compile(r"<current_prompt>\n?(.*?)\n?</current_prompt>", re.DOTALL)
+
+
+def label_of(ticket: str) -> str:
+    """The right label of a ticket: that of the first tell-tale word in it."""
+    return next((label for word, label in _LABEL_OF_WORD.items() if word in ticket), "feature")
+
+
+@dataclass(frozen=True)
+class LabelTask:
+    """The behaviour of a server that plays both roles.
+
+    Attributes:
+        base: share of tickets that are right without any phrase.
+        ceiling: share that is right with all of them.
+        salt: another salt, other tickets are hard.
+    """
+
+    base: float = 0.4
+    ceiling: float = 1.0
+    salt: str = ""
+
+    def __call__(self, call: Call) -> str:
+        if "opus" in call.model or "optimizer" in call.model:
+            return propose(call)
+        return self.label(call)
+
+    def share(self, instruction: str) -> float:
+        """Share of tickets that ``instruction`` gets right in the long run."""
+        known = sum(phrase in instruction for phrase in PHRASES) / len(PHRASES)
+        return self.base + (self.ceiling - self.base) * known
+
+    def solves(self, instruction: str, ticket: str) -> bool:
+        """Whether ``instruction`` gets this ticket right. Once right, more phrases never make it wrong."""
+        digest = hashlib.sha256(f"{self.salt}{ticket}".encode()).digest()
+        return int.from_bytes(digest[:8], "big") / 2**64 < self.share(instruction)
+
+    def label(self, call: Call) -> str:
+        """The target's answer: the label; or, for a ticket it gets wrong, another label or chatter."""
+        found = _TICKET.findall(call.last_user)
+        ticket = found[-1] if found else call.last_user
+        right = label_of(ticket)
+        if self.solves(call.text, ticket):
+            return right
+        if len(ticket) % 3 == 0:
+            return f"I think that this ticket is probably about {right}, but I am not sure."
+        return LABELS[(LABELS.index(right) + 1) % len(LABELS)]
+
+
+def propose(call: Call) -> str:
+    """The optimizer's answer: the last ``<current_prompt>`` of the request with the next missing phrase."""
+    found = _CURRENT.findall(call.text)
+    current = found[-1] if found else SEED_PROMPT
+    missing = [phrase for phrase in PHRASES if phrase not in current]
+    if not missing:
+        return json.dumps({"prompt": current, "reasoning": "Nothing is missing.", "confidence": 0.1})
+    reasoning = f"The failed tickets show that this is missing: {missing[0]}"
+    return json.dumps({"prompt": f"{current}\n{missing[0]}", "reasoning": reasoning, "confidence": 0.8})

@@ -1,0 +1,225 @@
+"""The gateway: order of things, retries, single flight, pause, stop, replay."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from promptopt.domain.chat import ChatRequest
+from promptopt.domain.dataset import Dataset, Example
+from promptopt.domain.prompt import Message
+from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
+from promptopt.domain.stopping import StopRun
+from promptopt.models import gateway as gateway_module
+from promptopt.models.budget import Ledger, Stopwatch
+from promptopt.models.gateway import STREAK, CallFailed, Endpoint, Gateway
+from promptopt.models.transport import Reply, TransportError
+from promptopt.store.database import Database
+from promptopt.store.journal import Journal
+from promptopt.store.runs import Runs
+
+
+class Scripted:
+    """A transport that does what a function says, and counts."""
+
+    def __init__(self, answer: Callable[[int], Reply | BaseException]) -> None:
+        self.answer = answer
+        self.sent = 0
+        self.hold = asyncio.Event()
+        self.hold.set()
+
+    async def complete(self, request: ChatRequest, *, sample: int, timeout: float) -> Reply:
+        self.sent += 1
+        number = self.sent
+        await self.hold.wait()
+        outcome = self.answer(number)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    async def close(self) -> None: ...
+
+
+class Bench:
+    """A gateway over a scripted transport, with a real journal."""
+
+    def __init__(self, folder: Path, answer: Callable[[int], Reply | BaseException], **limits: float) -> None:
+        self.database = Database.open(f"sqlite:///{folder / 'store.db'}")
+        settings = ProjectSettings.model_validate(
+            {"name": "x", "prompt": "p", "models": {"target": {"model": "m"}}}
+        )
+        case = Example(id="1", inputs={"text": "a"})
+        self.run_id = Runs(self.database).create(settings, Dataset(train=(case,), validation=(case,)), folder)
+        self.transport = Scripted(answer)
+        self.notices: list[str] = []
+        self.ledger = Ledger(limits, Stopwatch())
+        self.gateway = self.open()
+
+    def open(self) -> Gateway:
+        """A gateway as a new worker makes it."""
+        settings = ModelSettings(model="m", max_tokens=10, retries=2, max_concurrency=4)
+        endpoint = Endpoint(settings, self.transport, Price(input=1.0, output=2.0))
+        journal = Journal(self.database, self.run_id)
+        self.ledger.restore(journal.load().spending)
+        return Gateway({"target": endpoint}, journal, self.ledger, self.notices.append)
+
+
+def ask(text: str = "hello") -> list[Message]:
+    return [Message(role="user", content=text)]
+
+
+OK = Reply("fine", 7, 3, "stop", "m-1")
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_module, "_backoff", lambda attempt, retry_after: 0.0)
+
+
+async def test_an_answer_is_priced_journaled_and_booked(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK)
+    response = await bench.gateway.call("target", ask())
+    assert response.text == "fine"
+    assert response.usage == {"prompt_tokens": 7, "completion_tokens": 3}
+    assert response.cost == pytest.approx(13e-6)
+    assert bench.ledger.meters()["tokens"].spent == 10
+    assert bench.ledger.in_flight == 0
+
+
+async def test_what_was_answered_is_never_sent_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK)
+    await bench.gateway.call("target", ask())
+    await bench.gateway.call("target", ask())
+    again = bench.open()
+    response = await again.call("target", ask())
+    assert bench.transport.sent == 1
+    assert response.metadata["replayed"] is True
+    assert again.replayed == 1
+    await again.call("target", ask(), sample=1)
+    await again.call("target", ask(), path="elsewhere")
+    assert bench.transport.sent == 3
+
+
+async def test_equal_requests_at_once_are_sent_once(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK)
+    await asyncio.gather(*[bench.gateway.call("target", ask()) for _ in range(10)])
+    assert bench.transport.sent == 1
+
+
+async def test_draws_are_numbered_by_their_order_if_not_told(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: Reply(str(n), 1, 1))
+    drawn = [(await bench.gateway.call("target", ask(), sample=None)).text for _ in range(3)]
+    again = bench.open()
+    assert [(await again.call("target", ask(), sample=None)).text for _ in range(3)] == drawn == ["1", "2", "3"]
+
+
+async def test_a_passing_fault_is_retried_and_each_attempt_is_counted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK if n == 3 else TransportError("429", retryable=True))
+    assert (await bench.gateway.call("target", ask())).text == "fine"
+    assert bench.ledger.meters()["calls"].spent == 3
+    assert bench.ledger.meters()["usd"].spent == pytest.approx(13e-6)
+
+
+async def test_a_call_that_fails_for_good_is_an_error_that_is_replayed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: TransportError("the prompt is too long"))
+    with pytest.raises(CallFailed, match="too long"):
+        await bench.gateway.call("target", ask())
+    with pytest.raises(CallFailed, match="too long"):
+        await bench.open().call("target", ask())
+    assert bench.transport.sent == 1
+    assert bench.notices
+
+
+async def test_a_timeout_is_booked_as_uncertain(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: TransportError("timed out", billed=True))
+    with pytest.raises(CallFailed):
+        await bench.gateway.call("target", ask())
+    meter = bench.ledger.meters()["usd"]
+    assert meter.spent == 0 and meter.uncertain > 0
+    assert bench.open() and bench.ledger.meters()["usd"].uncertain == pytest.approx(2 * meter.uncertain)
+
+
+async def test_an_endpoint_that_is_gone_stops_the_run_and_leaves_nothing_to_replay(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: TransportError("connection refused", retryable=True))
+
+    async def work() -> None:
+        for number in range(STREAK + 3):
+            try:
+                await bench.gateway.call("target", ask(str(number)))
+            except CallFailed:
+                continue
+
+    with pytest.raises(StopRun, match="connection refused") as stopped:
+        await work()
+    assert stopped.value.reason == "error"
+    await asyncio.wrap_future(bench.database.transact(lambda _: None))
+    assert Journal(bench.database, bench.run_id).load().answered == 0
+
+
+async def test_a_wrong_key_stops_the_run_at_once(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: TransportError("wrong key: set X", fatal=True))
+    with pytest.raises(StopRun, match="set X"):
+        await bench.gateway.call("target", ask())
+    assert bench.transport.sent == 1
+
+
+async def test_nothing_is_sent_while_paused_but_what_a_person_asks_for(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK)
+    bench.gateway.gate.close()
+    waiting = asyncio.create_task(bench.gateway.call("target", ask()))
+    await bench.gateway.call("target", ask("urgent"), urgent=True)
+    assert bench.transport.sent == 1 and not waiting.done()
+    bench.gateway.gate.open()
+    assert (await waiting).text == "fine"
+
+
+async def test_a_caller_that_goes_away_loses_no_answer(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK)
+    bench.transport.hold.clear()
+    caller = asyncio.create_task(bench.gateway.call("target", ask()))
+    while not bench.transport.sent:
+        await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.gather(caller, return_exceptions=True)
+    bench.transport.hold.set()
+    await bench.gateway.drain()
+    assert Journal(bench.database, bench.run_id).load().answered == 1
+
+
+async def test_giving_up_books_what_may_have_been_billed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK)
+    bench.transport.hold.clear()
+    caller = asyncio.create_task(bench.gateway.call("target", ask()))
+    while not bench.transport.sent:
+        await asyncio.sleep(0)
+    await bench.gateway.drain(patience=0.01)
+    await asyncio.gather(caller, return_exceptions=True)
+    assert bench.ledger.in_flight == 0
+    assert bench.ledger.meters()["usd"].uncertain > 0
+
+
+async def test_a_stop_lets_nothing_more_out(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK)
+    bench.gateway.stop(StopRun("user"))
+    with pytest.raises(StopRun):
+        await bench.gateway.call("target", ask())
+    bench.gateway.go_on()
+    assert (await bench.gateway.call("target", ask())).text == "fine"
+    assert bench.transport.sent == 1
+
+
+async def test_missing_usage_is_counted_by_its_upper_bound(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: Reply("four", None, None))
+    response = await bench.gateway.call("target", ask())
+    assert response.usage["completion_tokens"] == 4
+    assert response.usage["prompt_tokens"] >= len("hello")
+    assert response.metadata["usage_estimated"] is True
+
+
+async def test_a_cap_on_calls_is_kept_by_many_callers(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK, calls=10)
+    ends = await asyncio.gather(
+        *[bench.gateway.call("target", ask(str(n))) for n in range(40)], return_exceptions=True
+    )
+    assert bench.transport.sent == 10
+    assert sum(isinstance(end, StopRun) for end in ends) == 30

@@ -1,0 +1,253 @@
+"""The store: group commit, one writer of a run, journal, commands, cells, migrations."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from promptopt.domain import events as ev
+from promptopt.domain.chat import ChatRequest, LLMResponse
+from promptopt.domain.dataset import Dataset, Example
+from promptopt.domain.errors import RunError
+from promptopt.domain.prompt import Message, Prompt
+from promptopt.domain.results import CaseResult
+from promptopt.domain.settings import ProjectSettings
+from promptopt.store.cells import Cells
+from promptopt.store.commands import Commands, Edit, Pause
+from promptopt.store.database import Database, StoreError
+from promptopt.store.journal import Journal
+from promptopt.store.runlog import RunLog
+from promptopt.store.runs import Runs
+from promptopt.store.schema import events, metadata
+from sqlalchemy import create_engine, insert, inspect, select
+
+
+@pytest.fixture
+def database(tmp_path: Path):
+    database = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
+    yield database
+    database.close()
+
+
+def new_run(database: Database, name: str = "tickets") -> str:
+    settings = ProjectSettings.model_validate(
+        {"name": name, "prompt": "Sort.", "models": {"target": {"model": "sim/target"}}}
+    )
+    case = Example(id="1", inputs={"text": "a"}, expected="b")
+    return Runs(database).create(settings, Dataset(train=(case,), validation=(case,)), Path("/nowhere"))
+
+
+def request(text: str = "hello") -> ChatRequest:
+    return ChatRequest(model="m", messages=(Message(role="user", content=text),))
+
+
+def test_a_run_comes_back_as_it_was_frozen(database: Database) -> None:
+    run_id = new_run(database)
+    runs = Runs(database)
+    assert runs.settings(run_id).prompt == "Sort."
+    assert runs.dataset(run_id).train[0].expected == "b"
+    assert [row.id for row in runs.list()] == [run_id]
+
+
+def test_runs_on_the_same_cases_share_one_copy(database: Database) -> None:
+    first, second = new_run(database), new_run(database)
+    assert Runs(database).find(first).dataset_id == Runs(database).find(second).dataset_id
+
+
+def test_find_takes_a_part_of_the_id_and_refuses_what_is_ambiguous(database: Database) -> None:
+    first, second = new_run(database), new_run(database)
+    runs = Runs(database)
+    assert runs.find(first[-6:]).id == first
+    assert runs.find("latest").id == second
+    with pytest.raises(RunError, match="fits several"):
+        runs.find(first[:7])
+    with pytest.raises(RunError, match="there is no run"):
+        runs.find("%")
+
+
+def test_events_keep_their_order_and_come_back_equal(database: Database) -> None:
+    log = RunLog(database, new_run(database))
+    sent: list[ev.Event] = [
+        ev.IterationStarted(iteration=1),
+        ev.Notice(text="\x1b[31mred [/x] \u202e"),
+        ev.BudgetMoved(meters={"usd": ev.Meter(spent=0.5, limit=1.0)}),
+        ev.StopRequested(by="a"),
+    ]
+    for event in sent:
+        log.append(event)
+    database.write(select(1)).result()
+    assert [stored.event for stored in log.after(0)] == sent
+    assert [stored.n for stored in log.after(2)] == [3, 4]
+
+
+def test_a_second_writer_of_one_run_fails_loudly(database: Database) -> None:
+    run_id = new_run(database)
+    first, second = RunLog(database, run_id), RunLog(database, run_id)
+    first.append(ev.IterationStarted(iteration=1))
+    second._next = 1  # it looked before the first one wrote
+    second.append(ev.IterationStarted(iteration=1))
+    database.write(select(1)).result()
+    with pytest.raises(StoreError):
+        second.append(ev.IterationStarted(iteration=2))
+
+
+def test_one_failing_write_does_not_take_its_group_down(database: Database) -> None:
+    run_id = new_run(database)
+    gate = threading.Event()
+    database.transact(lambda _: gate.wait(5))
+    row = {"run_id": run_id, "n": 1, "at": 0.0, "kind": "notice", "body": "{}"}
+    good = database.write(insert(events), row)
+    bad = database.write(insert(events), row)
+    other = database.write(insert(events), {**row, "n": 2})
+    gate.set()
+    assert good.exception(5) is None and other.exception(5) is None
+    assert isinstance(bad.exception(5), StoreError)
+
+
+def test_only_one_worker_gets_a_run(database: Database) -> None:
+    run_id = new_run(database)
+    runs = Runs(database)
+    assert runs.claim(run_id, "a")
+    assert not runs.claim(run_id, "b")
+    assert runs.beat(run_id, "a", 1.0)
+    assert not runs.beat(run_id, "b", 1.0)
+    runs.release(run_id, "a", status="finished")
+    assert runs.claim(run_id, "b")
+
+
+def test_a_run_whose_worker_was_killed_shows_as_interrupted_and_can_be_claimed(database: Database) -> None:
+    run_id = new_run(database)
+    code = (
+        "import sys\nfrom promptopt.store.database import Database\nfrom promptopt.store.runs import Runs\n"
+        "Runs(Database.open(sys.argv[1])).claim(sys.argv[2], 'dead')\nimport os; os.kill(os.getpid(), 9)"
+    )
+    path = os.pathsep.join(sys.path)
+    subprocess.run(
+        [sys.executable, "-c", code, database.url, run_id], env={**os.environ, "PYTHONPATH": path}, check=False
+    )
+    runs = Runs(database)
+    assert runs.find(run_id).status == "interrupted"
+    assert runs.claim(run_id, "new")
+
+
+def test_the_journal_answers_what_was_recorded_and_counts_what_was_lost(database: Database) -> None:
+    run_id = new_run(database)
+    journal = Journal(database, run_id)
+    place = (request().content_key(), "", 0)
+    response = LLMResponse(
+        text="hi", usage={"prompt_tokens": 3, "completion_tokens": 2}, cost=0.01, latency=0.5, metadata={"a": 1}
+    )
+    journal.intend("i1", "target", 0.1, 100)
+    journal.record("i1", "target", request(), place, response)
+    journal.intend("i2", "target", 0.1, 100)  # killed in flight
+    journal.intend("i3", "optimizer", 0.2, 50)
+    journal.settle("i3", "optimizer", "unknown", 0.2, 50, "timed out")
+    journal.intend("i4", "optimizer", 0.2, 50)
+    journal.settle("i4", "optimizer", "unsent", 0.0, 0, "").result()
+
+    again = Journal(database, run_id)
+    found = again.load()
+    assert (found.answered, found.lost) == (1, 1)
+    target, optimizer = found.spending["target"], found.spending["optimizer"]
+    assert (target.calls, target.tokens, target.usd) == (1, 5, pytest.approx(0.01))
+    assert (target.uncertain_calls, target.uncertain_tokens) == (1, 100)
+    assert (optimizer.calls, optimizer.uncertain_usd) == (1, pytest.approx(0.2))
+    recorded = again.take(*place)
+    assert recorded and recorded.response and recorded.response.text == "hi"
+    assert recorded.response.metadata == {"a": 1, "replayed": True}
+    assert again.take(place[0], "elsewhere", 0) is None
+
+
+def test_an_error_that_is_taken_back_is_asked_for_again(database: Database) -> None:
+    journal = Journal(database, new_run(database))
+    place = (request().content_key(), "", 0)
+    journal.record("i", "target", request(), place, "boom").result()
+    assert journal.take(*place).error == "boom"  # type: ignore[union-attr]
+    journal.forget([place])
+    assert journal.take(*place) is None
+    database.write(select(1)).result()
+    assert journal.load().answered == 0
+
+
+def test_an_unknown_price_is_not_counted_as_zero(database: Database) -> None:
+    journal = Journal(database, new_run(database))
+    response = LLMResponse(text="x", usage={"prompt_tokens": 1, "completion_tokens": 1}, cost=None)
+    journal.intend("i", "target", 0.0, 10)
+    journal.record("i", "target", request(), ("k", "", 0), response).result()
+    assert journal.load().spending["target"].unpriced_calls == 1
+
+
+def test_commands_wait_until_they_are_done(database: Database) -> None:
+    commands = Commands(database, new_run(database))
+    first = commands.send(Pause(), "anna")
+    commands.send(Edit(text="new"), "ben")
+    assert [sent.author for sent in commands.waiting()] == ["anna", "ben"]
+    commands.done(first, "paused")
+    database.write(select(1)).result()
+    assert [sent.command for sent in commands.waiting()] == [Edit(text="new")]
+
+
+def test_cells_prompts_and_checkpoint(database: Database) -> None:
+    cells = Cells(database, new_run(database))
+    result = CaseResult(case_id="1", output="o", score=0.5, category="other")
+    cells.keep("p", "train", [result])
+    cells.keep("p", "train", [result.model_copy(update={"score": 0.75})])
+    cells.keep_prompt(Prompt(text="t"))
+    cells.save_checkpoint(1, "one")
+    cells.save_checkpoint(2, "two")
+    database.write(select(1)).result()
+    assert cells.result("p", "train", "1").score == 0.75  # type: ignore[union-attr]
+    assert cells.marks("p", "train")["1"].category == "other"
+    assert cells.prompt(Prompt(text="t").id) == Prompt(text="t")
+    assert cells.checkpoint() == "two"
+
+
+def test_migrations_make_the_same_tables_as_the_schema(tmp_path: Path) -> None:
+    from promptopt.store.migrations import upgrade
+
+    engine = create_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
+    upgrade(engine)
+    found = inspect(engine)
+    made = {
+        table: {column["name"] for column in found.get_columns(table)}
+        for table in found.get_table_names()
+        if table != "alembic_version"
+    }
+    assert made == {table.name: {column.name for column in table.columns} for table in metadata.sorted_tables}
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    database = Database.open(url)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    with pytest.raises(Exception, match="newer version"):
+        Database.open(url)
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_text("this is not a database, it is a text that is long enough" * 50)
+    with pytest.raises(StoreError, match="can't be opened"):
+        Database.open(f"sqlite:///{tmp_path / 'store.db'}")
+
+
+def test_two_processes_may_make_the_store_at_once(tmp_path: Path) -> None:
+    code = "import sys\nfrom promptopt.store.database import Database\nDatabase.open(sys.argv[1]).close()"
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    makers = [subprocess.Popen([sys.executable, "-c", code, url], env=env) for _ in range(3)]
+    assert [maker.wait(60) for maker in makers] == [0, 0, 0]
+
+
+def test_a_reader_in_another_connection_sees_a_write_once_it_is_done(database: Database) -> None:
+    log = RunLog(database, new_run(database))
+    other = Database.open(database.url)
+    before = time.time()
+    assert log.append(ev.IterationStarted(iteration=1)) >= before
+    database.write(select(1)).result()
+    assert RunLog(other, log._run_id).length() == 1
+    other.close()
