@@ -18,7 +18,7 @@ def course(candidates: Sequence[Candidate], width: int, height: int, current_id:
     if not scored or height < 3 or width < _AXIS + 4:
         return []
     room = width - _AXIS - 1
-    step = max(1, min(4, room // max(1, len(scored))))
+    step = max(1, min(6, room // max(1, len(scored))))
     fitting = max(1, room // step)
     shown = scored if len(scored) <= fitting else [scored[0], *scored[len(scored) - fitting + 1 :]]
     low, high = _range(shown)
@@ -26,7 +26,7 @@ def course(candidates: Sequence[Candidate], width: int, height: int, current_id:
     for place, candidate in enumerate(shown):
         score = candidate.validation
         assert score
-        x = place * step
+        x = place * step + min(1, step - 1)
         top, bottom = _row(score.high, low, high, height), _row(score.low, low, high, height)
         for y in range(top, bottom + 1):
             grid[y][x] = ("│", "border")

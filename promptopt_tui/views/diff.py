@@ -14,6 +14,9 @@ Row = tuple[Op, list[Span]]
 LARGEST = 60_000
 """Characters up to which two texts are compared; beyond that the newer is shown as it is."""
 
+ALIKE = 0.4
+"""Share of a line that must be common for its changed words to be marked."""
+
 _PLACEHOLDER = re.compile(r"(\{[A-Za-z_]\w*\})")
 
 _LOOK = {"=": ("  ", "", ""), "-": ("- ", "removed", "bad"), "+": ("+ ", "added", "good")}
@@ -79,52 +82,18 @@ def changed(old: str, new: str) -> tuple[int, int]:
 
 @lru_cache(maxsize=32)
 def _rows(old: str, new: str) -> list[Row]:
-    """One entry per line of either text; lines that were changed are marked word by word."""
-    from promptopt.evaluation.diff import diff_lines
+    """One entry per line of either text; in a line that was rewritten the changed words are marked."""
+    from promptopt.evaluation.diff import diff_lines_words
 
-    flat: list[tuple[Op, str]] = []
-    for op, text in diff_lines(old, new):
-        flat += [(op, line) for line in text.removesuffix("\n").split("\n")]
     rows: list[Row] = []
-    place = 0
-    while place < len(flat):
-        removed = _run(flat, place, "-")
-        added = _run(flat, place + len(removed), "+")
-        if not removed and not added:
-            rows.append((flat[place][0], [(_tidy(flat[place][1]), "")]))
-            place += 1
-            continue
-        place += len(removed) + len(added)
-        before, after = _marked(removed, added)
-        rows += [("-", spans) for spans in before] + [("+", spans) for spans in after]
+    for op, parts in diff_lines_words(old.rstrip("\n") + "\n", new.rstrip("\n") + "\n"):
+        line = {"=": "", "-": "removed", "+": "added"}[op]
+        whole = sum(len(text) for _, text in parts)
+        common = sum(len(text.strip()) for part, text in parts if part == "=")
+        # A line that shares little with the other is clearer as a whole than as a patchwork.
+        word = f"{line}-word" if common > whole * ALIKE else line
+        rows.append((op, [(_tidy(text), line if part == "=" else word) for part, text in parts]))
     return rows
-
-
-def _run(flat: list[tuple[Op, str]], place: int, op: Op) -> list[str]:
-    end = place
-    while end < len(flat) and flat[end][0] == op:
-        end += 1
-    return [text for _, text in flat[place:end]]
-
-
-def _marked(removed: list[str], added: list[str]) -> tuple[list[list[Span]], list[list[Span]]]:
-    """The lines of a change, those opposite each other compared by words."""
-    from promptopt.evaluation.diff import diff_words
-
-    before: list[list[Span]] = []
-    after: list[list[Span]] = []
-    for old, new in zip_longest(removed, added):
-        if old is None or new is None:
-            before += [[(_tidy(old), "removed")]] if old is not None else []
-            after += [[(_tidy(new), "added")]] if new is not None else []
-            continue
-        changes = diff_words(old, new)
-        same = sum(len(text) for op, text in changes if op == "=")
-        # Lines with little in common are clearer as two whole lines.
-        marks = ("-word", "-word") if same * 3 >= max(len(old), len(new)) else ("", "")
-        before.append([(_tidy(t), "removed" + (marks[0] if op == "-" else "")) for op, t in changes if op != "+"])
-        after.append([(_tidy(t), "added" + (marks[1] if op == "+" else "")) for op, t in changes if op != "-"])
-    return before, after
 
 
 def _pairs(rows: list[Row]) -> list[tuple[Row | None, Row | None]]:

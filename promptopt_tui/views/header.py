@@ -25,7 +25,7 @@ def header(view: View, width: int) -> list[Line]:
     left += [(f" {glyph} {word} ", f"pill-{style}")]
     stopping = state.stop_requested and not state.over
     doing = "stopping" if stopping else "" if state.over else state.phase
-    if doing:
+    if doing and (stopping or width >= 90):
         left += [("  ", ""), (doing, "warn" if stopping else "muted")]
     right: Line = [(fm.clock(view.active_seconds), ""), ("  ", ""), *money(view)]
     if _simulated(view):
@@ -57,12 +57,14 @@ def summary(view: View, width: int) -> list[Line]:
     if best and best.validation:
         right = [("best ", "muted"), (fm.interval(best.validation), "bold")]
     left: Line = []
+    if state.phase and not state.over:
+        left += [(state.phase, "accent"), ("  ", "")]
     if state.iteration:
         left += [("iteration ", "muted"), (str(state.iteration), "bold")]
         left += [(f"/{state.max_iterations}" if state.max_iterations else "", "muted"), ("  ", "")]
     if progress:
         share = progress.done / progress.total if progress.total else 0
-        left += fm.bar(10, (share, "━", "accent"))
+        left += fm.bar(8, (share, "━", "accent"))
         left += [(f" {progress.done}/{progress.total} ", ""), (progress.split, "muted")]
     elif view.live:
         left += [(waiting(view), "muted")]
@@ -76,6 +78,8 @@ def waiting(view: View) -> str:
         return "paused; space goes on"
     if state.version == 0:
         return "waiting for the worker"
+    if state.edit and state.edit.waiting:
+        return "waiting for an answer about the edit"
     calls = f", {fm.plural(state.in_flight, 'call')} in flight" if state.in_flight else ""
     return ("writing a new prompt" if state.phase == "search" else "getting ready") + calls
 

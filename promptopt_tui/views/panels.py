@@ -3,7 +3,7 @@
 from promptopt.domain.events import Meter
 from promptopt.runs.state import Candidate
 from promptopt_tui import formatting as fm
-from promptopt_tui.paint import Line, columns, fit, wrap
+from promptopt_tui.paint import Line, columns, fit, width_of, wrap
 from promptopt_tui.views.chart import course
 from promptopt_tui.views.header import waiting
 from promptopt_tui.views.view import View
@@ -76,11 +76,11 @@ def errors(view: View, width: int) -> list[Line]:
     label = min(max(len(name) for name in counts), max(8, width // 2))
     digits = max(len(str(number)) for number in counts.values())
     room = max(3, width - label - digits - 2)
-    largest = ordered[0][1]
+    failed = sum(counts.values())
     lines: list[Line] = []
     for name, number in ordered:
-        cells = max(1, round(number / largest * room))
-        bar: Line = [("█" * cells, "bad"), (" " * (room - cells), "")]
+        cells = max(1, round(number / failed * room))
+        bar: Line = [("▇" * cells, "bad"), (" " * (room - cells), "")]
         lines.append([(fit(name, label), ""), (" ", ""), *bar, (f" {number:>{digits}}", "bold")])
     if shown.suggestions:
         lines += [[], [("what might help", "muted")]]
@@ -110,49 +110,73 @@ def _no_errors(view: View, shown: Candidate, width: int) -> list[Line]:
     return wrap([("Categories of failed cases appear here as the cases are scored.", "muted")], width)
 
 
-def budget(view: View, width: int) -> list[Line]:
+ROOMY = 18
+"""Lines from which the budget says in words what its bars show."""
+
+
+def budget(view: View, width: int, height: int) -> list[Line]:
     """One meter for each budget: spent, reserved, uncertain, held for the test, and the limit."""
-    state = view.state
-    if not state.meters:
+    meters = view.state.meters
+    if not meters:
         return wrap([("Nothing was spent yet.", "muted")], width)
+    mains = [name for name in ("usd", "calls", "tokens", "minutes") if name in meters]
+    roles = [name for name in meters if name not in mains and meters[name].limit is not None]
+    names = [*mains, *roles]
+    label = max(len(_label(name)) for name in mains or names) + 1
     lines: list[Line] = []
-    mains = [name for name in ("usd", "calls", "tokens", "minutes") if name in state.meters]
-    roles = [name for name in state.meters if name not in mains and state.meters[name].limit is not None]
-    for name in [*mains, *roles]:
-        lines += _meter(view, name, state.meters[name], width)
+    for name in names:
+        lines += _meter(view, name, meters[name], label, width)
+        if height >= ROOMY:
+            lines += _details(name, meters[name], label, width)
     lines += _rates(view, width)
-    if any(m.held or m.uncertain or m.reserved for m in state.meters.values()):
-        key: Line = [("█", "accent"), (" spent ", "muted"), ("▓", "human"), (" reserved ", "muted")]
-        key += [("▒", "warn"), (" uncertain ", "muted"), ("░", "good"), (" test", "muted")]
-        lines += wrap(key, width)
-    if state.replayed:
-        lines.append([(f"{fm.plural(state.replayed, 'call')} answered from the journal, free", "muted")])
+    if height < ROOMY and "usd" in meters:
+        lines += _details("usd", meters["usd"], 0, width)
+    if any(m.held or m.uncertain or m.reserved for m in meters.values()):
+        lines.append([("█", "accent"), (" spent ", "muted"), ("▓", "human"), (" reserved ", "muted")])
+        lines[-1] += [("▒", "warn"), (" uncertain ", "muted"), ("░", "good"), (" for test", "muted")]
+    if view.state.replayed:
+        lines.append([(f"{fm.plural(view.state.replayed, 'call')} answered from the journal, free", "muted")])
+    if view.state.simulated:
+        lines.append([("simulated: no money was spent", "warn")])
     return lines
 
 
-def _meter(view: View, name: str, meter: Meter, width: int) -> list[Line]:
-    label = name.replace("_", " ").replace("usd", "money") if name != "minutes" else "time"
+def _label(name: str) -> str:
+    return "time" if name == "minutes" else name.replace("_", " ").replace("usd", "money")
+
+
+def _meter(view: View, name: str, meter: Meter, label: int, width: int) -> list[Line]:
+    head: Line = [(f"{_label(name):{label}}", "muted")]
+    value = _value(view, name, meter)
+    if not meter.limit:
+        return [columns(head, value, width)]
+    room = width - max(label, width_of(head) + 1) - width_of(value) - 1
+    bar = fm.bar(
+        room if room >= 8 else width,
+        (meter.spent / meter.limit, "█", "accent"),
+        (meter.reserved / meter.limit, "▓", "human"),
+        (meter.uncertain / meter.limit, "▒", "warn"),
+        (meter.held / meter.limit, "░", "good"),
+    )
+    return [columns([*head, *bar], value, width)] if room >= 8 else [columns(head, value, width), bar]
+
+
+def _value(view: View, name: str, meter: Meter) -> Line:
     unknown = name.endswith("usd") and bool(view.state.unpriced)
     if unknown and meter.spent == 0:
         spent: Line = [("unknown", "warn")]
     else:
         spent = [(fm.amount(name, meter.spent), "bold")]
-        spent += [(" + unknown", "warn")] if unknown else []
-    limit = f" of {fm.amount(name, meter.limit)}" if meter.limit is not None else "  no limit"
-    lines = [columns([(label, "muted")], [*spent, (limit, "muted")], width)]
-    if meter.limit:
-        parts = [
-            (meter.spent / meter.limit, "█", "accent"),
-            (meter.reserved / meter.limit, "▓", "human"),
-            (meter.uncertain / meter.limit, "▒", "warn"),
-            (meter.held / meter.limit, "░", "good"),
-        ]
-        lines.append(fm.bar(width, *parts))
-    details = [("reserved", meter.reserved), ("held for the test", meter.held), ("uncertain", meter.uncertain)]
-    said = ", ".join(f"{fm.amount(name, value)} {what}" for what, value in details if value)
-    if said:
-        lines += wrap([(said, "muted")], width)
-    return lines
+        spent += [("+unknown", "warn")] if unknown else []
+    size = width_of(spent)
+    limit = f" / {fm.amount(name, meter.limit)}" if meter.limit is not None else "  no limit"
+    return [(" " * max(0, 8 - size), ""), *spent, (f"{limit:<10}", "muted")]
+
+
+def _details(name: str, meter: Meter, indent: int, width: int) -> list[Line]:
+    what = [("reserved", meter.reserved), ("held for the test", meter.held), ("uncertain", meter.uncertain)]
+    said = " · ".join(f"{label} {fm.amount(name, value)}" for label, value in what if value)
+    return wrap([(" " * indent, ""), (said, "muted")], width, [(" " * indent, "")]) if said else []
 
 
 def _rates(view: View, width: int) -> list[Line]:

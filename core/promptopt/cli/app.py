@@ -1,12 +1,123 @@
-"""The tree of commands. Nothing but names and one-line helps here: ``--help`` stays fast."""
+"""The tree of commands. Nothing but names and help here: ``--help`` imports none of the commands."""
 
-from cyclopts import App, Parameter
+from typing import NamedTuple
 
-_EPILOGUE = """\
-Exit status: 0 the run ended in order (finished, stopped, out of budget), or the command did its work. \
-1 the run failed or its worker died, an evaluation gave no score, or doctor found a fault. \
-2 bad input or usage: nothing was started. \
-130 you left with Ctrl-C; the run goes on."""
+from cyclopts import App, Group, Parameter
+
+START = Group("Start", sort_key=1)
+STEER = Group("A run (RUN is its id, a part of it, or: latest)", sort_key=2)
+LOOK = Group("Look", sort_key=3)
+HELP = Group("This program", sort_key=4)
+
+
+class Command(NamedTuple):
+    """A command: its name, where its function is, its place in the help, what it does, and examples."""
+
+    name: str
+    target: str
+    group: Group
+    help: str
+    examples: tuple[str, ...]
+
+
+COMMANDS = (
+    Command(
+        "demo",
+        "running:demo",
+        START,
+        "Run the built-in demo: simulated models, no key, no cost.",
+        ("demo", "demo --headless --fast", "demo --headless --json | tail -1"),
+    ),
+    Command(
+        "new",
+        "creating:new",
+        START,
+        "Make a project, from a template or from a file of your cases.",
+        ("new triage", "new triage --from cases.csv", "new triage --from config.yaml"),
+    ),
+    Command(
+        "run",
+        "running:run",
+        START,
+        "Start an optimization run of a project and follow it.",
+        (
+            "run triage",
+            "run triage --simulate",
+            "run ./project.toml --headless --usd 2.50",
+            "run triage --detach",
+        ),
+    ),
+    Command(
+        "eval",
+        "evaluating:evaluate",
+        START,
+        "Score one prompt on a split of a project's cases.",
+        ("eval triage", "eval triage --prompt new.txt --split validation --json"),
+    ),
+    Command(
+        "attach",
+        "running:attach",
+        STEER,
+        "Follow a run that goes on elsewhere.",
+        ("attach latest", "attach latest --json | jq .kind"),
+    ),
+    Command(
+        "show",
+        "listing:show",
+        STEER,
+        "Show where a run stands, or how it ended.",
+        ("show latest", "show latest --json | jq .comparison.verdict"),
+    ),
+    Command("pause", "steering:pause", STEER, "Pause a run: no new call starts.", ("pause latest",)),
+    Command(
+        "resume",
+        "running:resume",
+        STEER,
+        "Let a paused, stopped or dead run go on; nothing is paid twice.",
+        ("resume latest", "resume latest --detach"),
+    ),
+    Command(
+        "stop",
+        "steering:stop",
+        STEER,
+        "End a run in order, or at once.",
+        ("stop latest", "stop latest --now"),
+    ),
+    Command(
+        "edit",
+        "steering:edit",
+        STEER,
+        "Rewrite the prompt of a run while it runs.",
+        ("edit latest", "edit latest --file better.txt --if-not-worse", "edit latest --file - < better.txt"),
+    ),
+    Command(
+        "export",
+        "exporting:export",
+        STEER,
+        "Write out the scored prompt, byte for byte.",
+        ("export latest", "export latest --format text --output prompt.txt", "export latest --format python"),
+    ),
+    Command("projects", "listing:projects", LOOK, "List your projects.", ("projects", "projects --json")),
+    Command(
+        "runs", "listing:runs", LOOK, "List runs, newest first.", ("runs", "runs --project triage --json")
+    ),
+    Command(
+        "doctor",
+        "doctor:doctor",
+        LOOK,
+        "Check the installation and a project; spends nothing.",
+        ("doctor", "doctor triage"),
+    ),
+)
+
+_EXIT = """\
+Exit status
+  0    done; a run ended in order (finished, stopped, out of budget)
+  1    a run failed or its worker died; eval gave no score; doctor found a fault
+  2    bad input or usage: nothing was started or changed
+  130  you left with Ctrl-C; the run goes on without you
+
+promptopt COMMAND --help shows options and examples."""
 
 
 def _version() -> str:
@@ -15,40 +126,30 @@ def _version() -> str:
     return promptopt.__version__
 
 
+def _default_shown(value: object) -> str | None:
+    """What is off or absent unless it is given needs no saying."""
+    return None if value is None or value is False else str(value)
+
+
 app = App(
     name="promptopt",
     help="Watch a prompt get better: measured prompt optimization inside a hard budget.\n\n"
-    "Without a command it opens the terminal UI. To see it work, with no key and at no cost: promptopt demo",
-    help_epilogue=_EPILOGUE,
+    "Without a command it opens the terminal UI. To see it at work: promptopt demo",
+    help_epilogue=_EXIT,
     help_format="plaintext",
     version=_version,
-    default_parameter=Parameter(negative=()),
+    default_parameter=Parameter(negative=(), show_default=_default_shown),
+    group_commands=HELP,
     result_action="return_value",
 )
 
-_COMMANDS = (
-    ("demo", "running:demo", "Start", "Run the built-in demo: simulated models, no key, no cost."),
-    ("new", "creating:new", "Start", "Make a project, from a template or from a file of your cases."),
-    ("run", "running:run", "Start", "Start an optimization run of a project and follow it."),
-    ("eval", "evaluating:evaluate", "Start", "Score one prompt on a split of a project's cases."),
-    ("attach", "running:attach", "A run", "Follow a run that goes on elsewhere."),
-    ("show", "listing:show", "A run", "Show where a run stands, or how it ended."),
-    ("pause", "steering:pause", "A run", "Pause a run: no new call starts."),
-    ("resume", "running:resume", "A run", "Let a paused, stopped or dead run go on; nothing is paid twice."),
-    ("stop", "steering:stop", "A run", "End a run in order, or at once."),
-    ("edit", "steering:edit", "A run", "Rewrite the prompt of a run while it runs."),
-    ("export", "exporting:export", "A run", "Write out the scored prompt, byte for byte."),
-    ("projects", "listing:projects", "Look", "List your projects."),
-    ("runs", "listing:runs", "Look", "List runs, newest first."),
-    ("doctor", "doctor:doctor", "Look", "Check the installation and a project; spends nothing."),
-)
-
-for _place, (_name, _target, _group, _help) in enumerate(_COMMANDS):
+for _place, _command in enumerate(COMMANDS):
     app.command(
-        f"promptopt.cli.{_target}",
-        name=_name,
-        group=_group,
-        help=_help,
+        f"promptopt.cli.{_command.target}",
+        name=_command.name,
+        group=_command.group,
+        help=_command.help,
         sort_key=_place,
         help_format="plaintext",
+        help_epilogue="Examples\n" + "\n".join(f"  promptopt {example}" for example in _command.examples),
     )

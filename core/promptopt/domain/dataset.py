@@ -88,9 +88,15 @@ class Dataset(BaseModel):
 
     @classmethod
     def from_splits(
-        cls, train: Sequence[Example], validation: Sequence[Example] = (), test: Sequence[Example] = ()
+        cls,
+        train: Sequence[Example],
+        validation: Sequence[Example] = (),
+        test: Sequence[Example] = (),
+        seed: int = 0,
     ) -> "Dataset":
         """Make a dataset of splits that the user chose.
+
+        Without validation cases a third of the train cases becomes them, dealt by ``seed``.
 
         Raises:
             SettingsError: no train case, or an id used twice.
@@ -99,7 +105,7 @@ class Dataset(BaseModel):
             raise SettingsError("there is no train case", where="data", fix="give at least one case")
         check_ids([*train, *validation, *test])
         if not validation:
-            whole = split_cases(train, (2 / 3, 1 / 3, 0.0), seed=0)
+            whole = split_cases(train, (2 / 3, 1 / 3, 0.0), seed)
             return cls(
                 train=whole.train, validation=whole.validation, test=tuple(test), held_back=whole.held_back
             )
@@ -126,7 +132,9 @@ def split_cases(
     order = {case.id: position for position, case in enumerate(cases)}
     dealt: dict[Split, list[Example]] = {split: [] for split in SPLITS}
     total = sum(shares)
-    wanted = {split: share / total for split, share in zip(SPLITS, shares, strict=True) if share > 0}
+    wanted: dict[Split, float] = {
+        split: share / total for split, share in zip(SPLITS, shares, strict=True) if share > 0
+    }
     for stratum in _strata(cases, random.Random(seed)):
         counts: dict[Split, int] = dict.fromkeys(wanted, 0)
         for group in stratum:
@@ -161,9 +169,7 @@ def check_ids(cases: Iterable[Example]) -> None:
 
 def _strata(cases: Sequence[Example], rng: random.Random) -> list[list[list[Example]]]:
     """Groups of cases that must stay together, shuffled, by stratum (the group's first expected output)."""
-    groups: dict[str, list[Example]] = {}
-    for case in cases:
-        groups.setdefault(case.group or case.fingerprint(), []).append(case)
+    groups = _groups(cases)
     outputs = [group[0].expected or "" for group in groups.values()]
     repeated = len(set(outputs)) <= max(1, len(outputs) // 3)
     strata: dict[str, list[list[Example]]] = {}
@@ -172,6 +178,25 @@ def _strata(cases: Sequence[Example], rng: random.Random) -> list[list[list[Exam
     for stratum in strata.values():
         rng.shuffle(stratum)
     return [strata[name] for name in sorted(strata)]
+
+
+def _groups(cases: Iterable[Example]) -> dict[str, list[Example]]:
+    """Cases that must stay together: of one group, or equal in content, or linked by a chain of these."""
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while (above := parent.setdefault(name, name)) != name:
+            parent[name] = name = parent[above]
+        return name
+
+    contents = [(case, f"content {case.fingerprint()}") for case in cases]
+    for case, content in contents:
+        if case.group is not None:
+            parent[root(content)] = root(f"group {case.group}")
+    groups: dict[str, list[Example]] = {}
+    for case, content in contents:
+        groups.setdefault(root(content), []).append(case)
+    return groups
 
 
 def _hash(value: Any) -> str:

@@ -79,11 +79,14 @@ def diff_json(expected: Any, actual: Any, limit: int = 50) -> list[str]:
 
     Numbers are compared by value; true and false are no numbers. At most ``limit`` lines.
     """
-    if len(json.dumps(expected)) + len(json.dumps(actual)) > LARGEST_JSON:
-        return [] if expected == actual else ["the values are different, and too large to compare"]
     from deepdiff import DeepDiff
 
-    found: Any = DeepDiff(expected, actual, view="tree", threshold_to_diff_deeper=0)
+    try:
+        if len(json.dumps(expected)) + len(json.dumps(actual)) > LARGEST_JSON:
+            return [] if expected == actual else ["the values are different, and too large to compare"]
+        found: Any = DeepDiff(expected, actual, view="tree", threshold_to_diff_deeper=0)
+    except RecursionError:
+        return ["the values are nested too deeply to compare"]
     lines: list[str] = []
     for kind, changes in found.items():
         lines.extend(line for change in changes if (line := _told(kind, change)))

@@ -122,8 +122,8 @@ class _Search:
         feedback = analyze(self._on_train, self._cases)
         self._context.feedback(feedback)
         proposal = await self._propose(number, feedback)
-        if proposal is None:
-            self._close(number, None)
+        if isinstance(proposal, str):
+            self._close(number, Attempt(number, "", "", False, None, 0, 0, proposal))
             return
         prompt = Prompt(text=proposal.prompt, demonstrations=self._current.demonstrations)
         self._context.candidate(
@@ -150,8 +150,8 @@ class _Search:
             self._current, self._on_train, self._on_validation = prompt, on_train, on_validation
         self._close(number, attempt)
 
-    async def _propose(self, number: int, feedback: Feedback) -> Proposal | None:
-        """Ask for a proposal until one can be used; None after all tries."""
+    async def _propose(self, number: int, feedback: Feedback) -> Proposal | str:
+        """Ask for a proposal until one can be used; after all tries, why the last one could not."""
         assert self._on_train
         dataset = self._context.dataset
         columns = list(dataset.train[0].inputs)
@@ -172,38 +172,36 @@ class _Search:
             self._attempts,
             self._options.recent,
         )
+        refusal = ""
         for attempt in range(1, self._options.tries + 1):
             try:
                 response = await self._context.complete(
                     "optimizer", messages, path=f"propose/{number}/{attempt}"
                 )
             except CallFailed as failure:
-                self._context.refused(number, attempt, f"no reply: {failure}")
+                refusal = f"no reply: {failure}"
+                self._context.refused(number, attempt, refusal)
                 continue
-            try:
-                proposal = parse_proposal(response.text)
-                objection = rules.objection(proposal, self._tried)
-            except Malformed as fault:
-                proposal, objection = None, str(fault)
-            if proposal is not None and objection is None:
+            proposal = _usable(response.text, rules, self._tried)
+            if isinstance(proposal, Proposal):
                 return proposal
-            self._context.refused(number, attempt, objection or "")
+            refusal = proposal
+            self._context.refused(number, attempt, refusal)
             messages = [
                 *messages,
                 Message(role="assistant", content=response.text or "(empty)"),
-                Message(role="user", content=correction(objection or "")),
+                Message(role="user", content=correction(refusal)),
             ]
-        return None
+        return refusal
 
     def _longest(self) -> int:
         first = max(len(self._context.seed_prompt.text), len(self._current.text))
         return max(int(first * self._options.max_growth), first + self._options.room)
 
-    def _close(self, number: int, attempt: Attempt | None) -> None:
+    def _close(self, number: int, attempt: Attempt) -> None:
         self._iteration = number
-        self._barren = 0 if attempt and attempt.accepted else self._barren + 1
-        if attempt:
-            self._attempts.append(attempt)
+        self._barren = 0 if attempt.accepted else self._barren + 1
+        self._attempts.append(attempt)
         self._keep()
 
     def _keep(self) -> None:
@@ -226,6 +224,15 @@ class _Search:
         self._attempts = [Attempt(**attempt) for attempt in state["attempts"]]
         self._tried = [Prompt.model_validate(prompt) for prompt in state["tried"]]
         self._iteration = state["iteration"]
+
+
+def _usable(reply: str, rules: Rules, tried: Sequence[Prompt]) -> Proposal | str:
+    """The proposal in a reply, or why it can't be used."""
+    try:
+        proposal = parse_proposal(reply)
+    except Malformed as fault:
+        return str(fault)
+    return rules.objection(proposal, tried) or proposal
 
 
 def _sample(cases: Sequence[Example], most: int, seed: int) -> tuple[Example, ...]:

@@ -147,8 +147,9 @@ class Control:
                 parent_id=against,
                 reasoning=f"edited by {sent.author}",
             )
-        told = {"candidate_id": prompt.id, "against_id": against, "command_id": sent.id}
-        self._engine.emit(ev.PromptEdited(by=sent.author, **told))
+        self._engine.emit(
+            ev.PromptEdited(candidate_id=prompt.id, against_id=against, by=sent.author, command_id=sent.id)
+        )
         cases = self._context.dataset.validation
         try:
             before = await self._context.score(
@@ -161,7 +162,15 @@ class Control:
             return
         comparison = compare(before, after)
         ask = command.adopt == "ask"
-        self._engine.emit(ev.EditJudged(comparison=comparison, waiting=ask, **told))
+        self._engine.emit(
+            ev.EditJudged(
+                candidate_id=prompt.id,
+                against_id=against,
+                comparison=comparison,
+                waiting=ask,
+                command_id=sent.id,
+            )
+        )
         self._commands.done(sent.id, comparison.verdict)
         if not ask:
             adopt = command.adopt == "always" or comparison.verdict != "worse"

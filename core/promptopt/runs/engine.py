@@ -1,6 +1,7 @@
 """One run from its first event to its last: baseline, search, sealed test."""
 
 import asyncio
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,6 +61,7 @@ class Engine:
         self._ledger = Ledger(self._settings.budget.limits(), self.watch)
         self._ledger_seen = -1
         self._noticed: set[str] = set()
+        self._redact = Redactor(self._settings.models.values()).redact
 
     async def run(self) -> None:
         """Run to the end; whatever ends it is in the last event."""
@@ -71,9 +73,11 @@ class Engine:
             finally:
                 await judge.close()
         except PromptoptError as error:
-            if not self.state.version:
-                self._announce({})
-            self._finish(StopRun("error", str(error), now=True))
+            self._fail(str(error))
+        except Exception as error:
+            # A fault in an optimizer or a check, ours or not: the run ends in order all the same.
+            traceback.print_exc()
+            self._fail(f"{type(error).__name__}: {error}\n  → the worker's log has the details")
 
     async def _carry_out(self, judge: Judge, edits: Sequence[Prompt]) -> None:
         judge.check_cases(self._dataset.cases())
@@ -82,8 +86,7 @@ class Engine:
         journal = Journal(self._db, self._row.id)
         found = journal.load()
         self._ledger.restore(found.spending)
-        redactor = Redactor(self._settings.models.values())
-        gateway = Gateway(endpoints, journal, self._ledger, self._notice, redactor.redact)
+        gateway = Gateway(endpoints, journal, self._ledger, self._notice, self._redact)
         task = build_task(self._settings)
         runner = Runner(judge, endpoints["target"].settings.max_concurrency)
         context = Context(self._settings, task, self._dataset, gateway, runner, self._cells, self.emit)
@@ -91,8 +94,7 @@ class Engine:
         if self.state.version:
             self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
         else:
-            models = {role: describe(endpoint) for role, endpoint in endpoints.items()}
-            self._announce(models, optimizer)
+            self._announce({role: describe(endpoint) for role, endpoint in endpoints.items()}, optimizer)
         control = Control(self, context, gateway, Commands(self._db, self._row.id))
         background = [asyncio.create_task(control.watch_commands()), asyncio.create_task(self._tick(gateway))]
         try:
@@ -104,6 +106,11 @@ class Engine:
             await gateway.drain(PATIENCE[True])
             await gateway.close()
         self._finish(*end)
+
+    def _fail(self, detail: str) -> None:
+        if not self.state.version:
+            self._announce({})
+        self._finish(StopRun("error", self._redact(detail), now=True))
 
     async def _phases(
         self, optimizer: BaseOptimizer | None, context: Context, gateway: Gateway, control: Control

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, time
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
@@ -26,8 +26,13 @@ ANSWERS = (
 """Names under which people keep the expected output, best first."""
 
 SPLIT_NAMES: dict[str, Split] = {
-    **{"train": "train", "training": "train", "validation": "validation", "val": "validation"},
-    **{"valid": "validation", "dev": "validation", "test": "test"},
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
 }
 
 
@@ -54,6 +59,19 @@ class Columns:
     split: bool
 
 
+class _Found(NamedTuple):
+    """A case, the split that its file or row names, and where it came from."""
+
+    case: Example
+    split: Split | None
+    table: Table
+    row: int
+
+    @property
+    def place(self) -> str:
+        return f"{self.table.source}, {self.table.place(self.row)}"
+
+
 class _BadRow(Exception):
     """A row that can't be used, and why."""
 
@@ -69,7 +87,8 @@ def load_dataset(settings: ProjectSettings, base: Path) -> LoadedData:
         The dataset, with notices about leaks between splits, empty inputs and the like.
 
     Raises:
-        SettingsError: no cases, a file or rows that can't be used (the first few are named), an id used twice.
+        SettingsError: no cases, an id used twice, or a file or rows that can't be used (the first few are
+            named).
     """
     data = settings.data
     if not (all(math.isfinite(share) and share >= 0 for share in data.split) and data.split[0] > 0):
@@ -79,21 +98,19 @@ def load_dataset(settings: ProjectSettings, base: Path) -> LoadedData:
         )
     tables = _read(data, base)
     columns = _columns(data, [table for _, table in tables])
-    parts: dict[Split | None, list[Example]] = {}
-    for split, table in tables:
-        prefix = f"{split}-" if split else ""
-        for case, chosen in _cases(table, columns, prefix, data.max_case_kb):
-            parts.setdefault(split or chosen, []).append(case)
-    _check_ids([table for _, table in tables], columns, parts)
-    if None in parts:
-        dataset = split_cases(parts[None], data.split, data.seed)
+    found = [entry for split, table in tables for entry in _cases(table, columns, split, data.max_case_kb)]
+    _check_ids(found)
+    cases = [entry.case for entry in found]
+    if found[0].split is None:
+        dataset = split_cases(cases, data.split, data.seed)
     else:
-        _check_train(parts, tables)
-        chosen_parts = [parts.get(split, []) for split in SPLITS]
-        dataset = Dataset.from_splits(*chosen_parts, seed=data.seed)
+        parts = [[entry.case for entry in found if entry.split == split] for split in SPLITS]
+        if not parts[0]:
+            raise SettingsError("the column 'split' puts no case into train", where=found[0].table.source)
+        dataset = Dataset.from_splits(*parts, seed=data.seed)
     notices = [notice for _, table in tables for notice in table.notices]
     notices += _column_notices(columns, data)
-    notices += _case_notices(parts, columns)
+    notices += _case_notices(cases, columns)
     notices += _leaks(dataset)
     return LoadedData(dataset, tuple(notices))
 
@@ -133,7 +150,9 @@ def _read(data: DataSettings, base: Path) -> list[tuple[Split | None, Table]]:
     ]
     if not given:
         raise SettingsError(
-            "there are no cases", where="data", fix="give data.file, or data.train, or cases as [[data.cases]]"
+            "there are no cases",
+            where="data",
+            fix="give data.file, or data.train, or cases as [[data.cases]]",
         )
     if len(given) > 1:
         raise SettingsError(f"{' and '.join(given)} are given, expected one of them", where="data")
@@ -142,7 +161,9 @@ def _read(data: DataSettings, base: Path) -> list[tuple[Split | None, Table]]:
     if data.file:
         return [(None, read_table(_path(data.file, base)))]
     if "train" not in files:
-        raise SettingsError(f"{given[0]} is given without data.train", where="data", fix="give a file for data.train")
+        raise SettingsError(
+            f"{given[0]} is given without data.train", where="data", fix="give a file for data.train"
+        )
     return [(split, read_table(_path(name, base))) for split, name in files.items()]
 
 
@@ -205,16 +226,18 @@ def _names(columns: Sequence[str]) -> str:
     return one_line(", ".join(columns), 300) or "none"
 
 
-def _cases(table: Table, columns: Columns, prefix: str, max_kb: int) -> list[tuple[Example, Split | None]]:
+def _cases(table: Table, columns: Columns, split: Split | None, max_kb: int) -> list[_Found]:
     problems = Problems(table.source)
-    cases: list[tuple[Example, Split | None]] = []
+    found: list[_Found] = []
+    prefix = f"{split}-" if split else ""
     for index, row in enumerate(table.rows):
         try:
-            cases.append((_case(row, columns, f"{prefix}{index + 1}", table.flat, max_kb), _split(row, columns)))
+            case = _case(row, columns, f"{prefix}{index + 1}", table.flat, max_kb)
+            found.append(_Found(case, split or _split(row, columns), table, index))
         except _BadRow as error:
             problems.add(table.place(index), str(error))
     problems.raise_any()
-    return cases
+    return found
 
 
 def _case(row: Row, columns: Columns, auto_id: str, flat: bool, max_kb: int) -> Example:
@@ -260,9 +283,7 @@ def _check_size(inputs: dict[str, str], expected: str | None, max_kb: int) -> No
         return
     size = sum(len(text.encode("utf-8")) for text in texts) / 1024
     if size > max_kb:
-        raise _BadRow(
-            f"the case has {size:,.0f} KB, expected at most {max_kb} KB; raise data.max_case_kb if it must be so"
-        )
+        raise _BadRow(f"the case has {size:,.0f} KB, expected at most {max_kb} KB (data.max_case_kb)")
 
 
 def _split(row: Row, columns: Columns) -> Split | None:
@@ -283,13 +304,13 @@ def _checks(row: Row) -> tuple[dict[str, Any], ...]:
     if not isinstance(value, list):
         raise _BadRow("'checks' must be a list of checks; only JSON and YAML files can hold one")
     checks = cast("list[Any]", value)
-    for number, check in enumerate(checks, 1):
+    for number, check in enumerate(checks):
         try:
             CheckSettings.model_validate(check)
         except ValidationError as error:
             detail = error.errors(include_url=False, include_input=False)[0]
             key = ".".join(str(part) for part in detail["loc"])
-            raise _BadRow(f"checks[#{number}]{'.' if key else ''}{key}: {detail['msg']}") from error
+            raise _BadRow(f"checks[{number}]{'.' if key else ''}{key}: {detail['msg']}") from error
     return tuple(checks)
 
 
@@ -316,30 +337,16 @@ def _weight(value: Any) -> float:
     return weight
 
 
-def _check_ids(tables: Sequence[Table], columns: Columns, parts: dict[Split | None, list[Example]]) -> None:
+def _check_ids(found: Sequence[_Found]) -> None:
     """Refuse an id that two rows share, naming both."""
-    if len({case.id for cases in parts.values() for case in cases}) == sum(map(len, parts.values())):
-        return
+    first: dict[str, _Found] = {}
     twice: list[str] = []
-    seen: dict[str, str] = {}
-    for table in tables:
-        prefix = next(
-            (f"{split}-" for split in SPLITS if len(tables) > 1 and parts.get(split) and table is tables[0]), ""
-        )
-        for index, row in enumerate(table.rows):
-            name = _cell(row, columns.id).strip() or f"{prefix}{index + 1}"
-            place = f"{table.source}, {table.place(index)}"
-            if name in seen:
-                twice.append(f"{name!r}: {seen[name]} and {place}")
-            seen.setdefault(name, place)
-    raise SettingsError("\n  ".join(twice))
-
-
-def _check_train(parts: dict[Split | None, list[Example]], tables: Sequence[tuple[Split | None, Table]]) -> None:
-    if "train" not in parts:
-        raise SettingsError(
-            "the column 'split' puts no case into train", where=tables[0][1].source, fix="mark some rows train"
-        )
+    for entry in found:
+        earlier = first.setdefault(entry.case.id, entry)
+        if earlier is not entry and len(twice) < MOST_SHOWN:
+            twice.append(f"{entry.case.id!r} is the id of {earlier.place} and of {entry.place}")
+    if twice:
+        raise SettingsError("\n  ".join(twice), where="data", fix="give every case an id of its own")
 
 
 def _column_notices(columns: Columns, data: DataSettings) -> list[str]:
@@ -354,8 +361,7 @@ def _column_notices(columns: Columns, data: DataSettings) -> list[str]:
     ]
 
 
-def _case_notices(parts: dict[Split | None, list[Example]], columns: Columns) -> list[str]:
-    cases = [case for part in parts.values() for case in part]
+def _case_notices(cases: Sequence[Example], columns: Columns) -> list[str]:
     notices: list[str] = []
     empty = [case.id for case in cases if not any(text.strip() for text in case.inputs.values())]
     if len(empty) == len(cases):

@@ -181,7 +181,13 @@ def _listed(value: Any, path: Path) -> list[Any]:
 
 
 def _kind(value: Any) -> str:
-    names = {"dict": "an object", "list": "a list", "str": "text", "bool": "true or false", "NoneType": "nothing"}
+    names = {
+        "dict": "an object",
+        "list": "a list",
+        "str": "text",
+        "bool": "true or false",
+        "NoneType": "nothing",
+    }
     return names.get(type(value).__name__, "a number")
 
 

@@ -5,7 +5,7 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,10 +115,11 @@ def find_project(name_or_path: str) -> Path:
         return path
     if is_file(path / FILE):
         return path / FILE
-    if path.suffix.lower() in (".toml", *YAML) or len(path.parts) > 1:
-        what = f"the folder has no {FILE}" if is_folder(path) else "there is no such project file"
-        raise SettingsError(what, where=text)
-    return _by_name(text)
+    entries = list_projects()
+    named = _named(text, entries)
+    if named is None:
+        raise _not_found(text, path, entries)
+    return named
 
 
 def list_projects() -> list[ProjectEntry]:
@@ -190,21 +191,25 @@ def slugify(name: str) -> str:
     return slug or "project"
 
 
-def _by_name(text: str) -> Path:
-    direct = projects_dir() / slugify(text) / FILE
-    entries = list_projects()
-    matches = [
-        entry for entry in entries if text.casefold() in (entry.name.casefold(), entry.slug.casefold())
-    ]
+def _named(text: str, entries: Sequence[ProjectEntry]) -> Path | None:
+    wanted = text.casefold()
+    matches = [entry for entry in entries if wanted in (entry.name.casefold(), entry.slug.casefold())]
     if len(matches) > 1:
         matches = [entry for entry in matches if entry.slug == text] or matches
     if len(matches) > 1:
         slugs = ", ".join(entry.slug for entry in matches)
         raise SettingsError(f"several projects are named {text!r}", fix=f"give one of the slugs: {slugs}")
-    if matches:
-        return matches[0].path
-    if is_file(direct):
-        return direct
+    return matches[0].path if matches else None
+
+
+def _not_found(text: str, path: Path, entries: Sequence[ProjectEntry]) -> SettingsError:
+    if is_folder(path):
+        return SettingsError(f"the folder has no {FILE}", where=text)
+    if is_file(path):
+        fix = f"to make a project of this file: promptopt new NAME --from {text}"
+        return SettingsError("this is no project file", where=text, fix=fix)
+    if path.suffix.lower() in (".toml", *YAML) or "/" in text or os.sep in text:
+        return SettingsError("there is no such project file", where=text)
     near = closest(text, [name for entry in entries for name in (entry.name, entry.slug)])
     if near:
         fix = f"did you mean {near!r}?"
@@ -212,9 +217,7 @@ def _by_name(text: str) -> Path:
         fix = "there are: " + ", ".join(entry.name for entry in entries[:10])
     else:
         fix = "make one: promptopt new NAME"
-    if is_file(Path(text)):
-        fix = f"to make a project of this file: promptopt new NAME --from {text}"
-    raise SettingsError(f"there is no project {text!r}", where=str(projects_dir()), fix=fix)
+    return SettingsError(f"there is no project {text!r}", where=str(projects_dir()), fix=fix)
 
 
 def _expanded(text: str) -> Path:

@@ -145,7 +145,7 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches
 
     plain = {re.sub("[-_ ]", "", name).lower(): name for name in known}
-    found = get_close_matches(re.sub("[-_ ]", "", word).lower(), plain, n=1, cutoff=0.8)
+    found = get_close_matches(re.sub("[-_ ]", "", word).lower(), plain, n=1, cutoff=0.75)
     return plain[found[0]] if found else None
 
 

@@ -101,10 +101,10 @@ def refuse_secrets(raw: Mapping[str, Any], path: Path) -> None:
 
 
 def dotted(keys: Sequence[str | int]) -> str:
-    """A key path for a message: ``models.target.temperature``, ``checks[#2].weight`` (counted from 1)."""
+    """A key path for a message: ``models.target.temperature``, ``checks[0].weight``."""
     text = ""
     for key in keys:
-        text += f"[#{key + 1}]" if isinstance(key, int) else f".{key}" if text else key
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
     return one_line(text, 120)
 
 

@@ -4,11 +4,10 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from promptopt.domain.results import CATEGORIES
 
-_CURRENT = re.compile(r"<current_prompt>[ \t]*\n?(.*?)\n?[ \t]*</current_prompt>", re.DOTALL)
-_FEEDBACK = re.compile(r"<feedback>(.*?)</feedback>", re.DOTALL)
 _FENCED_PROMPT = re.compile(r"current prompt[^\n]*\n+```[a-z]*\n(.*?)\n```", re.DOTALL | re.IGNORECASE)
 _HEADED_PROMPT = re.compile(r"current prompt[^\n:]*:[ \t]*\n?(.+?)(?:\n\s*\n|\Z)", re.DOTALL | re.IGNORECASE)
 
@@ -22,11 +21,18 @@ _INLINE = re.compile(
     r"[\"'`«“]?(?P<actual>[^\"'`»”,;\n]{1,60})",
     re.IGNORECASE,
 )
+_SEALED = re.compile(
+    r"^\[(?P<name>input|expected|actual) (?P<seal>\w+)\]\n(?P<value>.*?)\n\[/(?P=name) (?P=seal)\]$",
+    re.DOTALL | re.MULTILINE,
+)
+_CHOICES = re.compile(r"\bone of: (?P<list>\"[^\n]*)")
+_QUOTED = re.compile(r'"([^"\n]{1,60})"')
 _KINDS = {
     **dict.fromkeys(("expected", "wanted", "reference"), "expected"),
     **dict.fromkeys(("actual", "got", "output", "answered"), "actual"),
     **dict.fromkeys(("input", "case", "ticket", "text"), "input"),
 }
+_CATEGORY = re.compile(rf"(?<![\w-])(?:{'|'.join(CATEGORIES)})(?![\w-])")
 _NUMBER = re.compile(r"\d+")
 _TAG = re.compile(r"</?[a-z_]+>")
 _LONGEST_LABEL = 40
@@ -47,6 +53,7 @@ class Clues:
     """What a request shows.
 
     Attributes:
+        request: all of it.
         prompt: the current prompt.
         feedback: the feedback's text; the whole request if it marks none.
         counts: error categories to how many cases they hit.
@@ -56,6 +63,7 @@ class Clues:
         missed: labels by how often something else was answered.
     """
 
+    request: str
     prompt: str
     feedback: str
     counts: dict[str, int]
@@ -67,20 +75,19 @@ class Clues:
 
 def read_request(text: str) -> Clues:
     """Read the meta-prompt ``text``: the last marked prompt and the last marked feedback count."""
-    prompt = _last(_CURRENT, text) or _last(_FENCED_PROMPT, text) or _last(_HEADED_PROMPT, text) or ""
-    feedback = _last(_FEEDBACK, text)
-    if feedback is None:
-        feedback = text
+    prompt = _marked("current_prompt", text) or _last(_FENCED_PROMPT, text) or _last(_HEADED_PROMPT, text)
+    feedback = _marked("feedback", text) or text
     failures = _failures(feedback)
     expected = [failure.expected for failure in failures if failure.expected]
     objects = [found for found in map(_object, expected) if found]
-    labels = () if objects else tuple(dict.fromkeys(filter(_is_label, expected)))
+    labels = () if objects else tuple(dict.fromkeys(filter(_is_label, [*_choices(feedback), *expected])))
     wrong = Counter(
         f.expected
         for f in failures
         if f.expected in labels and f.expected.casefold() not in f.actual.casefold()
     )
     return Clues(
+        request=text,
         prompt=prompt.strip("\n"),
         feedback=feedback,
         counts=_counts(feedback),
@@ -91,26 +98,39 @@ def read_request(text: str) -> Clues:
     )
 
 
-def _last(pattern: re.Pattern[str], text: str) -> str | None:
+def _marked(name: str, text: str) -> str:
+    """What stands in the last ``<name>`` … ``</name>``; the marks are also spoken of before."""
+    end = text.rfind(f"</{name}>")
+    start = text.rfind(f"<{name}>", 0, max(end, 0))
+    return text[start + len(name) + 2 : end].strip("\n") if start >= 0 else ""
+
+
+def _last(pattern: re.Pattern[str], text: str) -> str:
     found = pattern.findall(text)
-    return found[-1] if found else None
+    return found[-1] if found else ""
+
+
+def _choices(feedback: str) -> list[str]:
+    """Labels that a suggestion lists."""
+    found = _CHOICES.search(feedback)
+    return _QUOTED.findall(found["list"]) if found else []
 
 
 def _counts(feedback: str) -> dict[str, int]:
-    """Each category that a line names, with the first number on that line (1 if it has none)."""
+    """The first category that each line names, with the first number on that line (1 if it has none)."""
     counts: dict[str, int] = {}
     for line in feedback.casefold().splitlines():
-        for category in CATEGORIES:
-            if re.search(rf"(?<![\w-]){category}(?![\w-])", line):
-                number = _NUMBER.search(line)
-                counts.setdefault(category, int(number.group()[:6]) if number else 1)
+        named = _CATEGORY.search(line)
+        if named:
+            number = _NUMBER.search(line)
+            counts.setdefault(named.group(), int(number.group()[:6]) if number else 1)
     return counts
 
 
 def _failures(feedback: str) -> list[Failure]:
     failures: list[Failure] = []
     current = Failure()
-    for match in _FACT.finditer(feedback):
+    for match in list(_SEALED.finditer(feedback)) or _FACT.finditer(feedback):
         kind, value = _KINDS[match["name"].casefold()], _bare(match["value"])
         if getattr(current, kind) or (kind == "input" and current.expected):
             failures.append(current)
@@ -122,11 +142,11 @@ def _failures(feedback: str) -> list[Failure]:
 
 
 def _bare(text: str) -> str:
-    text = _TAG.sub("", text).strip().rstrip(",").strip()
+    text = " ".join(_TAG.sub("", text).split()).rstrip(",").strip()
     return text if text.startswith("{") else text.strip("\"'`«»“”*").strip()
 
 
-def _object(text: str) -> dict[str, object] | None:
+def _object(text: str) -> dict[str, Any] | None:
     if not text.startswith("{"):
         return None
     try:

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 
 from promptopt.models.simulator.chance import Dice
 from promptopt.models.simulator.clues import Clues
-from promptopt.models.simulator.reading import BARE, Instruction, definitions, mentions, read
+from promptopt.models.simulator.reading import Instruction, read
 
 _PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
 _KEYWORD = re.compile(r"[^\W\d_]{4,}")
 _COMMON = frozenset(
-    "about after again also another been before being cannot could does doing done even ever from have having here "
-    "hello into just know like list made make many more most much need never only other over please really same should "
-    "since some still such than thank thanks that their them then there these they thing this those until very want "
-    "well were what when where which while will with without would your yours".split()
+    re.findall(
+        r"\w+",
+        """about after again also another been before being cannot could does doing done even ever from have
+        having here hello into just know like list made make many more most much need never only other over
+        please really same should since some still such than thank thanks that their them then there these
+        they thing this those until very want well were what when where which while will with without would
+        your yours""",
+    )
 )
 _LABELS_PER_EDIT = 2
 _WORDS_PER_DEFINITION = 6
@@ -41,9 +45,13 @@ class Edit:
     rule: Callable[[Clues, Instruction, Dice], str | None]
 
     def appeal(self, clues: Clues) -> float:
-        """How many failures it may heal, the closest category counted in full and the others less."""
+        """How many failures it may heal, the closest category counted in full and the others less.
+
+        It appeals less for each time that the request's account of past tries has its reasoning.
+        """
         cases = sum(clues.counts.get(category, 0) / (1 + 0.5 * i) for i, category in enumerate(self.heals))
-        return cases + (1.0 if re.search(self.hint, clues.feedback, re.IGNORECASE) else 0.0)
+        hinted = 1.0 if re.search(self.hint, clues.feedback, re.IGNORECASE) else 0.0
+        return (cases + hinted) / (1 + clues.request.count(self.because))
 
 
 def read_prompt(clues: Clues) -> Instruction:
@@ -63,7 +71,8 @@ def _name_labels(clues: Clues, prompt: Instruction, dice: Dice) -> str | None:
         return None
     if len(missing) < len(clues.labels):
         return f"Also allowed: {', '.join(missing)}."
-    return f"Choose one of these: {', '.join(clues.labels)}."
+    lead = dice.pick(("Choose one of these", "The allowed answers are", "Valid answers"), "lead")
+    return f"{lead}: {', '.join(clues.labels)}."
 
 
 def _bare(clues: Clues, prompt: Instruction, dice: Dice) -> str | None:
@@ -176,7 +185,7 @@ GOOD = (
         "Odd inputs throw the target off.",
         _once(
             "edge_cases",
-            "Inputs may be very short, angry, full of typos or in another language; read what is meant and answer anyway.",
+            "Inputs may be very short, angry, full of typos or in another language; answer what is meant.",
             "Even if an input is unclear or sarcastic, decide for the likeliest reading.",
         ),
     ),
@@ -249,9 +258,9 @@ MISSTEPS = (
         "raise the stakes",
         "Stressing how much this matters should make the target more careful.",
         _adding(
-            "It is of the utmost importance that you deliver a world-class, seamless result with the best possible "
-            "attention to every nuance, since excellence and a holistic view are what our customers delight in.",
-            "Approach this with passionate dedication and excellence: the best possible, world-class handling of each "
+            "It is of the utmost importance that you deliver a world-class, seamless result with attention "
+            "to every nuance, since excellence and a holistic view are what our customers delight in.",
+            "Approach this with passionate dedication: the best possible, world-class handling of each "
             "message is of the utmost importance to us.",
         ),
     ),
@@ -259,7 +268,7 @@ MISSTEPS = (
         "give it a persona",
         "A friendly persona should make the answers more helpful.",
         _adding(
-            "You are a warm and talkative colleague who likes to explain in detail how you came to your view.",
+            "You are a warm and talkative colleague who likes to explain in detail how you decide.",
             "You are a senior analyst; justify each answer so that a reader can follow it.",
         ),
     ),
@@ -274,6 +283,8 @@ MISSTEPS = (
 
 def insert(prompt: str, rule: str) -> str:
     """Add ``rule`` to ``prompt``: at its end, but before the paragraph in which the case is filled in."""
+    if not prompt.strip():
+        return rule
     paragraphs = prompt.split("\n\n")
     if len(paragraphs) > 1 and _PLACEHOLDER.search(paragraphs[-1]):
         return "\n\n".join([*paragraphs[:-1], rule, paragraphs[-1]])

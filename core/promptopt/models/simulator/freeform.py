@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.settings import ProjectSettings
@@ -93,6 +93,5 @@ def _contents(check: Mapping[str, Any]) -> Iterator[str]:
     for key, value in check.items():
         if key in _NOT_CONTENT:
             continue
-        for text in value if isinstance(value, list) else [value]:
-            if isinstance(text, str):
-                yield text
+        texts = cast(list[object], value) if isinstance(value, list) else [value]
+        yield from (text for text in texts if isinstance(text, str))

@@ -11,7 +11,7 @@ from promptopt.models.simulator.chance import Dice
 Kind = Literal["label", "json", "text", "open"]
 
 ANCHOR = 12
-"""Case texts are looked up by their first characters, so that a search costs the length of the message only."""
+"""Case texts are looked up by so many first characters: a search costs the message's length only."""
 
 _MOST_LABELS = 30
 _LONGEST_LABEL = 40
@@ -70,7 +70,7 @@ class Oracle:
         return "label" if case.expected.strip() in self.labels else "text"
 
     def find(self, message: str) -> Match | None:
-        """The case that ``message`` is, or that stands in it; of several, the last (the rest are examples)."""
+        """The case that ``message`` is, or that stands in it: the last one, as the others are examples."""
         whole = self._exact.get(message.strip())
         if whole is not None:
             return Match(whole, "")

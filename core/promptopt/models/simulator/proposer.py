@@ -11,17 +11,17 @@ from promptopt.models.simulator.edits import GOOD, MISSTEPS, Edit, insert, read_
 MALFORMED = 0.05
 """Share of replies that can't be read as JSON."""
 
-MISSTEP = 0.22
+MISSTEP = 0.2
 """Share of proposals that do harm."""
 
 TWO_AT_ONCE = 0.12
 """Share of good proposals that carry the second-best idea too."""
 
-_TAKES_THE_BEST = 0.75
+_TAKES_THE_BEST = 0.8
 
 
 class Proposer:
-    """Proposes an edit of the current prompt. See ``clues`` for what it reads, ``edits`` for what it can do."""
+    """Proposes an edit of the current prompt: ``clues`` is what it reads, ``edits`` what it can do."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -36,7 +36,8 @@ class Proposer:
 def _proposal(clues: Clues, dice: Dice) -> dict[str, object]:
     useful = _useful(clues, dice)
     if not useful or dice.roll("misstep") < MISSTEP:
-        misstep = dice.pick(MISSTEPS, "which misstep")
+        untried = [misstep for misstep in MISSTEPS if misstep.because not in clues.request]
+        misstep = dice.pick(untried or MISSTEPS, "which misstep")
         return _as_fields(
             misstep.change(clues.prompt, dice), [misstep.because], 0.3 + 0.5 * dice.roll("confidence")
         )

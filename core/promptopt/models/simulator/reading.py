@@ -9,46 +9,77 @@ from dataclasses import dataclass
 
 _ANY_CASE = re.IGNORECASE
 
-_NO_MORE = (
-    r"\b(?:no|without(?: any)?|omit|skip) (?:explanations?|reasons?|prose|preamble|comments?|commentary|"
-    r"extra|other|additional|punctuation|quotes|markdown|code fences?|introduction|further)\b"
-    r"|\b(?:do not|don't|never) (?:explain|add|write|include|repeat|justify|comment|wrap|say)\b"
+
+def _any_of(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), _ANY_CASE)
+
+
+NO_MORE = _any_of(
+    r"\b(?:no|without(?: any)?|omit|skip) (?:explanations?|reasons?|reasoning|prose|preamble|introduction)\b",
+    r"\b(?:no|without(?: any)?|omit|skip) (?:comments?|commentary|punctuation|quotes|markdown)\b",
+    r"\b(?:no|without(?: any)?|omit|skip) (?:extra|other|additional|further)\b",
+    r"\b(?:do not|don't|never) (?:explain|add|write|include|repeat|justify|comment|wrap|say)\b",
 )
-_ONLY = (
-    r"\b(?:answer|respond|reply|return|output|write|give|print)\b[^.\n]{0,40}?\b(?:only|just|exactly)\b"
-    r"|\b(?:only|just)\s+(?:the|one|a|with|its|return|output|answer|reply)\b|\bnothing (?:else|more)\b"
-    r"|\b(?:one|single) word\b|\bno more than (?:the|one|a)\b"
+"""Things that the answer shall not have."""
+
+BARE = _any_of(
+    NO_MORE.pattern,
+    r"\b(?:answer|respond|reply|return|output|write|give|print)\b[^.\n]{0,40}?\b(?:only|just|exactly)\b",
+    r"\b(?:only|just)\s+(?:the|one|a|with|its|return|output|answer|reply)\b",
+    r"\bnothing (?:else|more)\b",
+    r"\b(?:one|single) word\b",
+    r"\bno more than (?:the|one|a)\b",
 )
-NO_MORE = re.compile(_NO_MORE, _ANY_CASE)
-BARE = re.compile(f"{_NO_MORE}|{_ONLY}", _ANY_CASE)
 """Demands that nothing but the answer is written."""
 
 DEMANDS = {
-    "explain": r"\bexplain|\bjustify|\bin detail\b|\bgive (?:your )?reasons?\b|\belaborate|\bwalk .{0,20}through",
-    "steps": r"\bstep[ -]by[ -]step\b|\bthink (?:aloud|out loud|carefully|it through)\b|\breason(?:ing)? first\b",
-    "json": r"\bjson\b",
-    "tie_break": r"\btie\b|\bwhen (?:unsure|in doubt|torn)|\bif (?:it|there|a|the|both|two|several|more)\b[^.\n]{0,60}"
-    r"\b(?:both|two|several|more than one|multiple)\b|\bpriority\b|\bprecedence\b|\b(?:main|first|primary) "
-    r"(?:topic|problem|request|issue|intent|concern|question)\b",
-    "edge_cases": r"\bedge cases?\b|\bunclear\b|\bvague\b|\bsarcas|\bmisspel|\btypos?\b|\b(?:any|other|another) "
-    r"languages?\b|\bempty\b|\bangry\b|\boff[ -]topic\b|\beven if\b|\bvery short\b",
-    "role": r"\byou are an? \w+|\bact as an?\b",
-    "length": r"\b(?:at most|under|up to|no more than|max(?:imum)?(?: of)?|fewer than|within) (?:\d+|one|two|three|"
-    r"four|five|ten) (?:words?|sentences?|characters?|lines?)\b|\bbrief(?:ly)?\b|\bconcise|\bshort answer\b",
-    "grounded": r"\b(?:do not|don't|never) (?:invent|make up|guess|assume|speculate)|\bonly (?:what|facts?|information)\b"
-    r"|\bstick to\b|\bstated in\b",
-    "complete": r"\ball (?:the )?(?:details?|fields?|points?|parts?|values?|items?)\b|\b(?:do not|don't|never) "
-    r"(?:leave out|omit|drop)|\bcomplete\b|\bevery (?:detail|field|point|part|value|item)\b",
-    "always_answer": r"\balways (?:answer|choose|pick|give|return)|\b(?:do not|don't|never) (?:refuse|decline|ask back)",
-    "refuse_unknown": r"\b(?:say|answer|reply|return|write) [\"'`]?(?:unknown|n/?a|i don't know|none)\b|\brefuse\b|"
-    r"\bdecline\b",
+    "explain": _any_of(
+        r"\bexplain|\bjustify|\belaborate|\bin detail\b",
+        r"\bgive (?:your )?reasons?\b|\bwalk .{0,20}through",
+    ),
+    "steps": _any_of(
+        r"\bstep[ -]by[ -]step\b|\breason(?:ing)? first\b",
+        r"\bthink (?:aloud|out loud|carefully|it through)\b",
+    ),
+    "json": _any_of(r"\bjson\b"),
+    "tie_break": _any_of(
+        r"\btie\b|\bpriority\b|\bprecedence\b|\bwhen (?:unsure|in doubt|torn)",
+        r"\bif (?:it|there|a|the|both|two|several|more)\b[^.\n]{0,60}"
+        r"\b(?:both|two|several|more than one|multiple)\b",
+        r"\b(?:main|first|primary) (?:topic|problem|request|issue|intent|concern|question)\b",
+    ),
+    "edge_cases": _any_of(
+        r"\bedge cases?\b|\bunclear\b|\bvague\b|\bempty\b|\boff[ -]topic\b|\bvery short\b|\beven if\b",
+        r"\bsarcas|\bmisspel|\btypos?\b|\bangry\b|\b(?:any|other|another) languages?\b",
+    ),
+    "role": _any_of(r"\byou are an? \w+|\bact as an?\b"),
+    "length": _any_of(
+        r"\b(?:at most|under|up to|no more than|max(?:imum)?(?: of)?|fewer than|within) "
+        r"(?:\d+|one|two|three|four|five|ten) (?:words?|sentences?|characters?|lines?)\b",
+        r"\bbrief(?:ly)?\b|\bconcise|\bshort answer\b",
+    ),
+    "grounded": _any_of(
+        r"\b(?:do not|don't|never) (?:invent|make up|guess|assume|speculate)",
+        r"\bonly (?:what|facts?|information)\b|\bstick to\b|\bstated in\b",
+    ),
+    "complete": _any_of(
+        r"\b(?:all (?:the )?|every )(?:details?|fields?|points?|parts?|values?|items?)\b",
+        r"\b(?:do not|don't|never) (?:leave out|omit|drop)|\bcomplete\b",
+    ),
+    "always_answer": _any_of(
+        r"\balways (?:answer|choose|pick|give|return)",
+        r"\b(?:do not|don't|never) (?:refuse|decline|ask back)",
+    ),
+    "refuse_unknown": _any_of(
+        r"\b(?:say|answer|reply|return|write) [\"'`]?(?:unknown|n/?a|i don't know|none)\b",
+        r"(?<!not )(?<!n't )(?<!never )\b(?:refuse|decline)\b",
+    ),
 }
 """Other demands, each by the words that make it."""
 
-_PATTERNS = {name: re.compile(pattern, _ANY_CASE) for name, pattern in DEMANDS.items()}
-_PADDING = re.compile(
-    r"\butmost\b|\bworld-class\b|\bholistic|\bbest possible\b|\bdelight|\bseamless|\bpassionate|\bexcellence\b",
-    _ANY_CASE,
+_PADDING = _any_of(
+    r"\butmost\b|\bworld-class\b|\bholistic|\bbest possible\b",
+    r"\bdelight|\bseamless|\bpassionate|\bexcellence\b",
 )
 _EXAMPLE = re.compile(
     r"\bexamples?\b|\be\.g\.|->|→|=>|^\W*(?:output|answer|expected)\s*:", _ANY_CASE | re.MULTILINE
@@ -117,7 +148,7 @@ def read(text: str, terms: Sequence[str], shown: Sequence[str] = ()) -> Instruct
         named=mentions(wishes, terms),
         defined=definitions(wishes, terms),
         demands=frozenset(
-            name for name, pattern in _PATTERNS.items() if _demanded(name, pattern, text, wishes)
+            name for name, pattern in DEMANDS.items() if _demanded(name, pattern, text, wishes)
         ),
         bare=min(1.0, 0.55 + 0.15 * bare) if bare else 0.0,
         examples=min(3, len(shown) + len(_EXAMPLE.findall(text))) / 3,

@@ -1,0 +1,29 @@
+"""Refusing, before a run is made, what its worker would refuse."""
+
+from pathlib import Path
+
+from promptopt.domain.errors import ModelError
+from promptopt.domain.settings import ProjectSettings
+from promptopt.evaluation.checks import build_judge
+from promptopt.models.keys import missing_key
+from promptopt.runs.setup import roles_in_use
+
+
+def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "optimize") -> None:
+    """Raise what is wrong with a project's checks, optimizer or keys; sends nothing.
+
+    Raises:
+        SettingsError: a check, a constraint, the optimizer or one of its settings is wrong.
+        ModelError: the key of a model in use is missing.
+    """
+    build_judge(settings, project_dir)
+    if kind != "eval":
+        from promptopt.optimizers import registry
+
+        registry.make(settings)
+    for role in roles_in_use(kind):
+        problem = missing_key(settings.models[role])
+        if problem:
+            raise ModelError(
+                problem, where=f"models.{role}", fix="to try without any key: give the option --simulate"
+            )

@@ -1,0 +1,84 @@
+"""new: a project from a template or from a file of cases. And the demo's project."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from promptopt.cli.output import note, say
+
+if TYPE_CHECKING:
+    from promptopt.domain.settings import ProjectSettings
+
+_FROM = (
+    "a file of cases (.csv, .tsv, .jsonl, .json, .yaml), a YAML configuration, or a folder with train, "
+    "validation and test files. Without it: a small commented template, ready to run."
+)
+
+
+def new(name: str, /, *, source: Annotated[Path | None, Parameter(name="--from", help=_FROM)] = None) -> None:
+    """Make a project in the data directory. A project that is there is never overwritten.
+
+    Args:
+        name: what to call it.
+    """
+    from promptopt.store.projects import projects_dir, save_project, slugify
+
+    folder = projects_dir() / slugify(name)
+    if source is None:
+        path = _from_template(name, folder)
+    else:
+        from promptopt.store.importing import import_project
+
+        settings, files = import_project(source, name)
+        path = save_project(settings, folder, files)
+        _tell(settings)
+    say(str(path))
+    note(f"edit it, then: promptopt run {folder.name}    (to try without a key or cost: add --simulate)")
+
+
+def make_demo() -> Path:
+    """The demo's project file in the data directory, copied there if it is not there yet."""
+    import shutil
+
+    from promptopt.examples import demo_dir
+    from promptopt.store.projects import FILE, projects_dir
+
+    folder = projects_dir() / "demo"
+    if not (folder / FILE).exists():
+        # Data files first: the project is there once its project file is.
+        for source in sorted(demo_dir().iterdir(), key=lambda path: path.name == FILE):
+            folder.mkdir(exist_ok=True)
+            if source.is_file() and not (folder / source.name).exists():
+                shutil.copyfile(source, folder / source.name)
+        note(f"the demo is a project of yours now: {folder}")
+    return folder / FILE
+
+
+def _from_template(name: str, folder: Path) -> Path:
+    """Write the template; raises SettingsError if there is such a project."""
+    import tomli_w
+
+    from promptopt.domain.errors import SettingsError
+    from promptopt.store.projects import FILE
+
+    path = folder / FILE
+    body = (Path(__file__).parent / "template.toml").read_text(encoding="utf-8")
+    text = tomli_w.dumps({"name": name}) + "\n" + body
+    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise SettingsError(
+            "there is such a project already, and it is not overwritten",
+            where=str(path),
+            fix="choose another name",
+        ) from None
+    return path
+
+
+def _tell(settings: "ProjectSettings") -> None:
+    """Say which models a project made of somebody's file would call."""
+    for role, model in settings.models.items():
+        note(f"{role} model: {model.model}")

@@ -1,0 +1,193 @@
+"""doctor: is all well here? It sends no key and no model call, so it spends nothing."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from promptopt.cli.arguments import ProjectArgument
+from promptopt.cli.output import emit, say
+from promptopt.domain.errors import PromptoptError
+
+if TYPE_CHECKING:
+    from promptopt.domain.settings import ModelSettings, ProjectSettings
+    from promptopt.store.projects import Project
+
+TIMEOUT = 5.0
+"""Seconds to wait for an endpoint."""
+
+PACKAGES = ("promptopt", "textual", "litellm", "dspy-ai", "pydantic", "sqlalchemy", "cyclopts", "scipy")
+
+ENDPOINTS = {
+    "anthropic": "https://api.anthropic.com",
+    "deepseek": "https://api.deepseek.com",
+    "gemini": "https://generativelanguage.googleapis.com",
+    "groq": "https://api.groq.com",
+    "mistral": "https://api.mistral.ai",
+    "openai": "https://api.openai.com",
+    "openrouter": "https://openrouter.ai",
+}
+"""Where the usual providers are, for models without ``base_url``."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. A ``fault`` has to be mended; a ``note`` is good to know."""
+
+    check: str
+    status: Literal["ok", "note", "fault"]
+    detail: str
+    fix: str = ""
+
+
+def doctor(project: ProjectArgument | None = None, /, *, json: bool = False) -> int:
+    """Check the installation and, if one is given, a project. It spends nothing and sends no key.
+
+    Args:
+        json: print one JSON list.
+    """
+    findings = [_python(), *_packages(), _tried("data directory", _home), _tried("store", _store)]
+    if project is not None:
+        findings += _project(project)
+    if json:
+        emit([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            say(f"{finding.status:5}  {finding.check}: {finding.detail}")
+            if finding.fix:
+                say(f"       → {finding.fix}")
+    return 1 if any(finding.status == "fault" for finding in findings) else 0
+
+
+def _tried(check: str, look: Callable[[], str]) -> Finding:
+    """What ``look`` saw, or the fault that it met."""
+    try:
+        return Finding(check, "ok", look())
+    except PromptoptError as error:
+        place = f"{error.where}: " if error.where else ""
+        return Finding(check, "fault", f"{place}{error.what}", error.fix)
+
+
+def _python() -> Finding:
+    return Finding("python", "ok", f"{sys.version.split()[0]}, {sys.executable}")
+
+
+def _packages() -> Iterator[Finding]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    for name in PACKAGES:
+        try:
+            yield Finding(name, "ok", version(name))
+        except PackageNotFoundError:
+            yield Finding(name, "fault", "not installed", "install promptopt with pip, which brings it")
+
+
+def _home() -> str:
+    from promptopt.store.home import home
+
+    return str(home())
+
+
+def _store() -> str:
+    from promptopt.store.database import Database
+    from promptopt.store.runs import Runs
+    from promptopt.store.schema import REVISION
+
+    with closing(Database.open()) as database:
+        found = len(Runs(database).list(limit=1000))
+        runs = f"{found} runs" if found < 1000 else "1000 runs or more"
+        return f"{database.where}, revision {REVISION}, {runs}"
+
+
+def _project(reference: str) -> Iterator[Finding]:
+    from promptopt.store.projects import find_project, load_project
+
+    loaded: list[Project] = []
+
+    def load() -> str:
+        loaded.append(load_project(find_project(reference)))
+        return str(loaded[0].path)
+
+    yield _tried("project", load)
+    if not loaded:
+        return
+    project = loaded[0]
+    for notice in project.notices:
+        yield Finding("project", "note", notice)
+    yield _tried("cases and checks", lambda: _data(project))
+    yield _tried("optimizer", lambda: _optimizer(project.settings))
+    for role in ("target", "optimizer"):
+        yield from _model(role, project.settings)
+
+
+def _data(project: "Project") -> str:
+    from promptopt.domain.dataset import SPLITS
+    from promptopt.evaluation.checks import build_judge
+    from promptopt.store.casefiles import load_dataset
+
+    data = load_dataset(project.settings, project.dir)
+    build_judge(project.settings, project.dir, data.dataset.cases())
+    sizes = ", ".join(f"{len(data.dataset[split])} {split}" for split in SPLITS)
+    held_back = "" if data.dataset.held_back else "; too few to hold any back for a sealed test"
+    return "; ".join([f"{sizes}{held_back}", *data.notices])
+
+
+def _optimizer(settings: "ProjectSettings") -> str:
+    from promptopt.optimizers import registry
+
+    return registry.make(settings).name
+
+
+def _model(role: Literal["target", "optimizer"], settings: "ProjectSettings") -> Iterator[Finding]:
+    from promptopt.models.keys import missing_key
+
+    model = settings.models[role]
+    name = f"{role} model {model.model}"
+    if model.simulated:
+        yield Finding(name, "note", "simulated: its scores say nothing about a real model")
+        return
+    problem = missing_key(model)
+    if problem:
+        fix = "set it, or try without any key: promptopt run PROJECT --simulate"
+        yield Finding(f"{name}, key", "fault", problem, fix)
+    else:
+        yield Finding(f"{name}, key", "ok", "there, or none is needed")
+    yield _endpoint(f"{name}, endpoint", model)
+    yield _price(f"{name}, price", role, settings)
+
+
+def _endpoint(check: str, model: "ModelSettings") -> Finding:
+    """Whether anything answers there; which answer it is does not matter."""
+    import urllib.error
+    import urllib.request
+
+    url = model.base_url or ENDPOINTS.get(model.model.partition("/")[0])
+    if url is None:
+        return Finding(check, "note", "the provider's own; not tried")
+    if not url.startswith(("http://", "https://")):
+        return Finding(check, "fault", f"found {url!r}", "base_url starts with http:// or https://")
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=TIMEOUT):
+            pass
+    except urllib.error.HTTPError:
+        pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        fix = "start the server, or mend base_url" if model.base_url else "check the network, or the proxy"
+        return Finding(check, "fault", f"{url} can't be reached ({reason})", fix)
+    return Finding(check, "ok", f"{url} answers")
+
+
+def _price(check: str, role: str, settings: "ProjectSettings") -> Finding:
+    from promptopt.models.prices import lookup_price
+
+    model = settings.models["target" if role == "target" else "optimizer"]
+    price = lookup_price(model)
+    if price is not None:
+        return Finding(check, "ok", f"${price.input:g} in, ${price.output:g} out per million tokens")
+    fix = f"give models.{role}.price = {{ input = …, output = … }} in USD per million tokens"
+    limits = settings.budget.limits()
+    capped = "usd" in limits or f"{role}_usd" in limits
+    said = "unknown, so the cap on USD can't be kept" if capped else "unknown, so cost is not counted"
+    return Finding(check, "fault" if capped else "note", said, fix)

@@ -1,0 +1,100 @@
+"""export: the scored prompt, for other programs."""
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from promptopt.cli.arguments import RunArgument
+from promptopt.cli.output import note
+from promptopt.domain.errors import RunError, SettingsError
+from promptopt.domain.text import sanitize
+from promptopt.store.export import Exported, Format
+from promptopt.store.export import export as write
+
+if TYPE_CHECKING:
+    from promptopt.runs.state import RunState
+    from promptopt.store.database import Database
+
+_FORM = (
+    "messages (JSON list), text (the instruction alone), json (with scores and origin), openai or anthropic "
+    "(a request body), python (a module)."
+)
+
+
+def export(
+    reference: RunArgument = "latest",
+    /,
+    *,
+    form: Annotated[Format, Parameter(name="--format", help=_FORM)] = "messages",
+    candidate: str | None = None,
+    output: Path | None = None,
+) -> None:
+    """Write out the scored prompt, byte for byte.
+
+    Args:
+        candidate: id, or its beginning, of a prompt of the run; without it, the best.
+        output: file to write, replacing one that is there; without it, standard output.
+    """
+    from promptopt.store.database import Database
+
+    with closing(Database.open()) as database:
+        text = write(_gather(database, reference, candidate), form)
+    data = text.encode("utf-8", "surrogatepass")
+    if output is not None:
+        _save(data, output)
+    elif sys.stdout.isatty():
+        print(sanitize(text))
+    else:
+        sys.stdout.buffer.write(data)
+
+
+def _gather(database: "Database", reference: str, candidate: str | None) -> Exported:
+    from promptopt.cli.outcome import fold, summary_of
+    from promptopt.domain.prompt import Prompt
+    from promptopt.runs.summary import score_on
+    from promptopt.store.cells import Cells
+    from promptopt.store.runs import Runs
+
+    runs = Runs(database)
+    row = runs.find(reference)
+    state = fold(database, row.id)
+    chosen = _chosen(state, row.id, candidate)
+    found = state.candidates[chosen]
+    prompt = Cells(database, row.id).prompt(chosen) or Prompt(text=found.text)
+    if not state.over:
+        note(f"note: run {row.id} is {row.status}; this is the best prompt so far")
+    if row.simulated:
+        note("note: this run used simulated models; its scores say nothing about a real one")
+    scores = {split: score_on(found, split) for split in ("validation", "test")}
+    summary = summary_of(state, row)
+    record = {name: summary[name] for name in ("run_id", "project", "status", "simulated")}
+    record |= {"source": found.source, "iteration": found.iteration, "scores": scores}
+    if chosen == state.best_id:
+        record["comparison"] = summary["comparison"]
+    case = next((case for split in ("train", "validation") for case in runs.cases(row.id, split)), None)
+    columns = tuple(case.inputs) if case else ("input",)
+    return Exported(prompt, columns, runs.settings(row.id).models["target"], record)
+
+
+def _chosen(state: "RunState", run_id: str, wanted: str | None) -> str:
+    if wanted is None:
+        if state.best_id not in state.candidates:
+            raise RunError(f"run {run_id} has no prompt yet", fix=f"promptopt show {run_id} says why")
+        return state.best_id
+    fitting = [each for each in state.candidates if each.startswith(wanted)]
+    if len(fitting) != 1:
+        what = f"{wanted!r} fits several" if fitting else f"there is no candidate {wanted!r}"
+        listed = ", ".join((fitting or list(state.candidates))[:20])
+        raise RunError(what, where=f"run {run_id}", fix=f"there are: {listed}")
+    return fitting[0]
+
+
+def _save(data: bytes, path: Path) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise SettingsError(f"the file can't be written: {error.strerror}", where=str(path)) from error
+    note(f"written: {path}")

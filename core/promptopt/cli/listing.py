@@ -1,0 +1,115 @@
+"""projects, runs, show: what there is."""
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from promptopt.cli.arguments import RunArgument
+from promptopt.cli.output import emit, note, number, say, table
+
+if TYPE_CHECKING:
+    from promptopt.store.runs import RunRow
+
+
+def projects(*, json: bool = False) -> None:
+    """List your projects.
+
+    Args:
+        json: print one JSON list.
+    """
+    from promptopt.store.projects import list_projects
+
+    entries = list_projects()
+    if json:
+        emit([{"name": e.name, "slug": e.slug, "path": str(e.path), "error": e.error} for e in entries])
+        return
+    if not entries:
+        note("no project yet. promptopt new NAME makes one, promptopt demo shows how it goes.")
+        return
+    for line in table(["project", "file"], [[e.name, str(e.path)] for e in entries]):
+        say(line)
+    for entry in entries:
+        if entry.error:
+            note(f"\n{entry.name} can't be used: {entry.error}")
+
+
+def runs(*, project: str | None = None, json: bool = False) -> None:
+    """List runs, newest first.
+
+    Args:
+        project: only runs of the project with this name.
+        json: print one JSON list. Scores are validation means in [0, 1], times seconds since the epoch.
+    """
+    from promptopt.store.database import Database
+    from promptopt.store.runs import Runs
+
+    with closing(Database.open()) as database:
+        rows = Runs(database).list(project)
+    if json:
+        emit([_as_json(row) for row in rows])
+        return
+    if not rows:
+        note("no run yet. promptopt run PROJECT starts one, promptopt demo shows how it goes.")
+        return
+    header = [
+        "run",
+        "project",
+        "optimizer",
+        "status",
+        "iterations",
+        "seed",
+        "best",
+        "spent",
+        "calls",
+        "started",
+    ]
+    for line in table(header, [_cells(row) for row in rows]):
+        say(line)
+
+
+def show(reference: RunArgument = "latest", /, *, json: bool = False) -> None:
+    """Show where a run stands, or how it ended.
+
+    Args:
+        json: print the summary as one JSON object.
+    """
+    from promptopt.cli.outcome import fold, lines, summary_of
+    from promptopt.store.database import Database
+    from promptopt.store.runs import Runs
+
+    with closing(Database.open()) as database:
+        row = Runs(database).find(reference)
+        summary = summary_of(fold(database, row.id), row)
+    if json:
+        emit(summary)
+        return
+    for line in lines(summary):
+        say(line)
+    if summary["best"]:
+        say("\n" + summary["best"]["prompt"])
+    if row.status == "interrupted":
+        note(f"\nits worker is gone; to go on: promptopt resume {row.id}")
+
+
+def _cells(row: "RunRow") -> list[str]:
+    import time
+
+    simulated = " (simulated)" if row.simulated else ""
+    return [
+        row.id,
+        row.project,
+        row.optimizer if row.kind == "optimize" else row.kind,
+        row.status,
+        str(row.iteration),
+        number(row.seed_score),
+        number(row.best_score) + simulated,
+        "–" if row.usd is None else f"${row.usd:.4f}",
+        str(row.calls),
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_at)),
+    ]
+
+
+def _as_json(row: "RunRow") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    inner = {"dataset_id", "pid", "heartbeat_at"}
+    return {name: value for name, value in asdict(row).items() if name not in inner}

@@ -1,0 +1,127 @@
+"""What is said of a run when following it ends, and the exit status that goes with it."""
+
+import signal
+from typing import Any
+
+from promptopt.cli.follow import Followed
+from promptopt.cli.output import emit, note, number, say
+from promptopt.domain.text import one_line
+from promptopt.runs.state import RunState
+from promptopt.runs.summary import summarize
+from promptopt.store.database import Database
+from promptopt.store.home import home
+from promptopt.store.runlog import RunLog
+from promptopt.store.runs import RunRow, Runs
+
+LEFT = 128 + signal.SIGINT
+LOG_TAIL = 15
+"""Lines of a dead worker's log that are shown."""
+
+
+def fold(database: Database, run_id: str) -> RunState:
+    """A run as it stands now."""
+    log, state, n = RunLog(database, run_id), RunState(), 0
+    while batch := log.after(n):
+        for stored in batch:
+            state.apply(stored.event, stored.at)
+        n = batch[-1].n
+    return state
+
+
+def summary_of(state: RunState, row: RunRow) -> dict[str, Any]:
+    """The summary of a run, with what its row knows better: a death, and a run that said nothing yet."""
+    summary = summarize(state)
+    summary |= {"run_id": row.id, "project": row.project, "simulated": row.simulated}
+    if row.status == "interrupted":
+        summary["status"] = "interrupted"
+    return summary
+
+
+def conclude(database: Database, run_id: str, followed: Followed, *, json: bool) -> int:
+    """Say how it ended; returns the exit status."""
+    row = Runs(database).find(run_id)
+    summary = summary_of(followed.state, row)
+    if followed.end == "died":
+        summary["status"] = "interrupted"
+        report_death(run_id)
+    if json:
+        emit(summary)
+    elif followed.end != "left":
+        say()
+        for line in lines(summary):
+            say(line)
+    if followed.end == "left":
+        note(f"left; the run goes on. promptopt attach {run_id} follows it, promptopt stop {run_id} ends it.")
+        return LEFT
+    return 1 if followed.end == "died" or followed.state.status == "failed" else 0
+
+
+def report_death(run_id: str) -> None:
+    """Say that a run's worker is gone, what it said last, and how to go on."""
+    path = home() / "logs" / f"{run_id}.log"
+    try:
+        tail = path.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL:]
+    except OSError:
+        tail = []
+    note(f"the worker of run {run_id} is gone. Its log: {path}")
+    for line in tail:
+        note(f"  | {line[:500]}")
+    note(f"nothing that was answered is lost; to go on: promptopt resume {run_id}")
+
+
+def lines(summary: dict[str, Any]) -> list[str]:
+    """A summary for people."""
+    simulated = " (simulated)" if summary["simulated"] else ""
+    why = f" ({summary['stop_reason']})" if summary["stop_reason"] else ""
+    detail = f": {summary['detail']}" if summary["detail"] else ""
+    shown = [
+        f"run {summary['run_id']} of {one_line(summary['project'], 60)}: {summary['status']}{why}{detail}"
+    ]
+    seed, best = summary["seed"], summary["best"]
+    if seed:
+        shown.append(f"  seed {_scores(seed)}{simulated}")
+    if best and seed and best["candidate_id"] != seed["candidate_id"]:
+        shown.append(f"  best {_scores(best)}{simulated}")
+    elif best:
+        shown.append("  best the seed prompt itself")
+    shown += _verdict(summary, simulated)
+    return [*shown, *_money(summary)]
+
+
+def _scores(candidate: dict[str, Any]) -> str:
+    parts = [str(candidate["candidate_id"])]
+    for split in ("validation", "test"):
+        score = candidate[split]
+        if score:
+            parts.append(
+                f"{split} {score['score']:.1%} [{score['low']:.1%}, {score['high']:.1%}], "
+                f"{score['passed']}/{score['n']} pass"
+            )
+    return "  ".join(parts)
+
+
+def _verdict(summary: dict[str, Any], simulated: str) -> list[str]:
+    comparison = summary["comparison"]
+    if comparison is None:
+        return [f"  sealed test: {summary['test_note']}"] if summary["test_note"] else []
+    low, high = comparison["interval"]
+    return [
+        f"  sealed test: best is {comparison['verdict']} than seed"
+        if comparison["verdict"] != "not distinguishable"
+        else "  sealed test: best and seed are not distinguishable",
+        f"    difference {comparison['difference']:+.1%} [{low:+.1%}, {high:+.1%}], "
+        f"p = {comparison['p_value']:.4g}, {comparison['method']}{simulated}",
+    ]
+
+
+def _money(summary: dict[str, Any]) -> list[str]:
+    cost = "an unknown price" if summary["cost_usd"] is None else f"${number(summary['cost_usd'], '.4f')}"
+    replayed = f", {summary['replayed']} more replayed free" if summary["replayed"] else ""
+    shown = [f"  spent {cost}: {summary['calls']} calls, {summary['tokens']} tokens{replayed}"]
+    uncertain = summary["uncertain"]
+    if uncertain["calls"]:
+        shown.append(
+            f"  uncertain, beside that: {uncertain['calls']} calls without a known outcome, "
+            f"at most ${uncertain['usd']:.4f}"
+        )
+    return shown

@@ -1,0 +1,239 @@
+"""run, demo, resume, attach: starting a worker, and following a run."""
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from promptopt.cli.arguments import ProjectArgument, RunArgument
+from promptopt.cli.output import emit, note, on_terminal, say
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from promptopt.domain.settings import ProjectSettings
+    from promptopt.store.database import Database
+    from promptopt.store.projects import Project
+    from promptopt.store.runs import RunRow
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Face:
+    """How a run is followed.
+
+    Attributes:
+        headless: print lines instead of opening the terminal UI.
+        json: print one JSON object per event, and last the summary.
+        detach: start the worker, print the run's id, and leave.
+    """
+
+    headless: bool = False
+    json: bool = False
+    detach: bool = False
+
+    @property
+    def cockpit(self) -> bool:
+        """Whether to open the terminal UI."""
+        return not (self.headless or self.json or self.detach) and on_terminal()
+
+
+PLAIN = Face()
+
+
+def run(
+    project: ProjectArgument,
+    /,
+    *,
+    simulate: bool = False,
+    max_iterations: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    seed: int | None = None,
+    usd: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
+    face: Face = PLAIN,
+) -> int:
+    """Start an optimization run of a project and follow it.
+
+    Args:
+        simulate: put the built-in simulator in the place of every model; costs nothing.
+        max_iterations: most iterations, in place of the project's.
+        seed: of everything random, in place of the project's.
+        usd: cap on spending in USD, in place of the project's.
+    """
+    from promptopt.store.projects import find_project, load_project
+
+    options: dict[str, Any] = {"max_iterations": max_iterations, "seed": seed}
+    found = load_project(find_project(project))
+    return launch(_adjusted(found, options, usd), face, simulate=simulate)
+
+
+def demo(
+    *,
+    fast: bool = False,
+    seed: int | None = None,
+    face: Face = PLAIN,
+) -> int:
+    """Run the built-in demo: simulated models, no key, no cost.
+
+    The demo is a project named demo in the data directory, made the first time; it is yours to change.
+
+    Args:
+        fast: let the simulated models answer at once.
+        seed: of everything random.
+    """
+    from promptopt.cli.creating import make_demo
+    from promptopt.store.projects import load_project
+
+    project = load_project(make_demo())
+    if fast:
+        models = {
+            role: model.model_copy(update={"latency": 0.0}) if model.simulated else model
+            for role, model in project.settings.models.items()
+        }
+        project = replace(project, settings=project.settings.model_copy(update={"models": models}))
+    return launch(_adjusted(project, {"seed": seed}, None), face)
+
+
+def resume(reference: RunArgument, /, *, face: Face = PLAIN) -> int:
+    """Let a run go on: a paused one, one that was stopped or failed, one whose worker died.
+
+    What was answered before is taken from the run's journal, free and at once."""
+    from promptopt.domain.errors import RunError
+    from promptopt.runs.launch import start_worker
+    from promptopt.store.commands import Commands, Resume
+    from promptopt.store.database import Database
+    from promptopt.store.runlog import RunLog
+    from promptopt.store.runs import Runs
+
+    with closing(Database.open()) as database:
+        row = Runs(database).find(reference)
+        if row.status == "finished":
+            raise RunError(
+                f"run {row.id} is finished, there is nothing left to do",
+                fix=f"start a new one: promptopt run {row.project}",
+            )
+        before = RunLog(database, row.id).length()
+        worker = None
+        if row.status == "paused":
+            Commands(database, row.id).send(Resume())
+            note(f"asked run {row.id} to go on")
+        elif row.live and not _abandoned(row):
+            note(f"run {row.id} is {row.status} already")
+        else:
+            worker = start_worker(row.id)
+            note(f"run {row.id} was {row.status}; a new worker takes it up")
+        began_after = 0 if worker is None else before
+        return _watch(database, row, worker, replace(face, headless=True), before=began_after, quiet=before)
+
+
+def attach(reference: RunArgument = "latest", /, *, headless: bool = False, json: bool = False) -> int:
+    """Follow a run: in the terminal UI, or as lines. Leaving it does not end it.
+
+    Args:
+        headless: print lines instead of opening the terminal UI.
+        json: print one JSON object per event from the first on, and last the summary.
+    """
+    from promptopt.store.database import Database
+    from promptopt.store.runlog import RunLog
+    from promptopt.store.runs import Runs
+
+    face = Face(headless=headless, json=json)
+    with closing(Database.open()) as database:
+        row = Runs(database).find(reference)
+        quiet = 0 if json else RunLog(database, row.id).length()
+        if not json and not face.cockpit:
+            note(f"run {row.id} of {row.project}: {row.status}, iteration {row.iteration}")
+        return _watch(database, row, None, face, before=0, quiet=quiet, stop_first=False)
+
+
+def launch(project: "Project", face: Face, *, simulate: bool = False) -> int:
+    """Create a run of a project, start its worker and follow it; returns the exit status.
+
+    Raises:
+        PromptoptError: the project can't be run as it is; nothing was started.
+    """
+    from promptopt.cli.checking import check_runnable
+    from promptopt.runs.launch import create_run, simulated, start_worker
+    from promptopt.store.database import Database
+    from promptopt.store.runs import Runs
+
+    check_runnable(simulated(project.settings) if simulate else project.settings, project.dir)
+    with closing(Database.open()) as database:
+        run_id, notices = create_run(database, project, simulate=simulate)
+        for notice in notices:
+            note(f"note: {notice}")
+        row = Runs(database).find(run_id)
+        return _watch(database, row, start_worker(run_id), face)
+
+
+def _abandoned(row: "RunRow") -> bool:
+    """Whether a worker let go of a run that it did not end."""
+    return row.pid is None and row.heartbeat_at is not None
+
+
+def _watch(
+    database: "Database",
+    row: "RunRow",
+    worker: "subprocess.Popen[bytes] | None",
+    face: Face,
+    *,
+    before: int = 0,
+    quiet: int = 0,
+    stop_first: bool = True,
+) -> int:
+    if face.cockpit:
+        from promptopt.cli.cockpit import open_cockpit
+
+        return open_cockpit(row.id)
+    if face.detach:
+        return _detach(database, row, worker, json=face.json)
+    from promptopt.cli.follow import Interruptions, JsonLines, PlainLines, follow
+    from promptopt.cli.outcome import conclude
+
+    if not face.json and worker is not None:
+        said = " (simulated models)" if row.simulated else ""
+        say(f"run {row.id} of {row.project}{said}")
+    show = JsonLines(quiet) if face.json else PlainLines(quiet)
+    with Interruptions(database, row.id, stop_first=stop_first) as interruptions:
+        followed = follow(
+            database, row.id, show, worker=worker, began_after=before, leave=interruptions.leave
+        )
+    return conclude(database, row.id, followed, json=face.json)
+
+
+def _detach(
+    database: "Database", row: "RunRow", worker: "subprocess.Popen[bytes] | None", *, json: bool
+) -> int:
+    """Wait until the worker has the run, then leave: a run counts as launched when it is, not before."""
+    import time
+
+    from promptopt.cli.outcome import report_death
+    from promptopt.store.runs import Runs
+
+    runs = Runs(database)
+    now = runs.find(row.id)
+    while worker is not None and now.heartbeat_at == row.heartbeat_at:
+        if worker.poll() is not None and runs.find(row.id).heartbeat_at == row.heartbeat_at:
+            report_death(row.id)
+            return 1
+        time.sleep(0.05)
+        now = runs.find(row.id)
+    if json:
+        emit({"run_id": row.id, "status": now.status})
+    else:
+        say(row.id)
+        note(f"promptopt attach {row.id} follows it, promptopt stop {row.id} ends it")
+    return 0
+
+
+def _adjusted(project: "Project", options: dict[str, Any], usd: float | None) -> "Project":
+    """The project with what the command line says in the place of what its file says."""
+    settings: ProjectSettings = project.settings
+    given = {name: value for name, value in options.items() if value is not None}
+    if given:
+        optimizer = settings.optimizer.model_copy(update=given)
+        settings = settings.model_copy(update={"optimizer": optimizer})
+    if usd is not None:
+        settings = settings.model_copy(update={"budget": settings.budget.model_copy(update={"usd": usd})})
+    return replace(project, settings=settings)

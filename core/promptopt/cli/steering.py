@@ -1,0 +1,217 @@
+"""pause, stop, edit: asking something of a run's worker."""
+
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from promptopt.cli.arguments import RunArgument
+from promptopt.cli.output import say
+from promptopt.domain.errors import RunError, SettingsError
+
+if TYPE_CHECKING:
+    from promptopt.store.commands import Command
+    from promptopt.store.database import Database
+    from promptopt.store.runs import RunRow
+
+PATIENCE = 5.0
+"""Seconds to wait for the worker to take a command up."""
+
+LARGEST_PROMPT = 1_000_000
+"""Bytes; a prompt file larger than this is taken for a mistake."""
+
+_FILE = (
+    "file with the new prompt, taken as it is; - reads standard input. Without file and text your editor "
+    "($VISUAL, $EDITOR) opens on the current prompt."
+)
+
+
+def pause(reference: RunArgument = "latest", /) -> None:
+    """Pause a run: no new call starts, calls in flight finish."""
+    from promptopt.store.commands import Pause
+    from promptopt.store.database import Database
+
+    with closing(Database.open()) as database:
+        row = _alive(database, reference, "pause")
+        if row.status == "paused":
+            say(f"run {row.id} is paused already; promptopt resume {row.id} lets it go on")
+            return
+        _send(database, row, Pause(), "pause")
+
+
+def stop(reference: RunArgument = "latest", /, *, now: bool = False) -> None:
+    """End a run. The sealed test is still scored, so that there is a verdict.
+
+    Args:
+        now: leave the sealed test out.
+    """
+    from promptopt.store.commands import Stop
+    from promptopt.store.database import Database
+    from promptopt.store.runs import Runs
+
+    with closing(Database.open()) as database:
+        row = Runs(database).find(reference)
+        if row.status in ("finished", "stopped", "failed"):
+            say(f"run {row.id} is over already ({row.status})")
+            return
+        _send(database, _alive(database, row.id, "stop"), Stop(now=now), "stop")
+
+
+def edit(
+    reference: RunArgument = "latest",
+    /,
+    *,
+    file: Annotated[str | None, Parameter(help=_FILE)] = None,
+    text: str | None = None,
+    if_not_worse: bool = False,
+    ask: bool = False,
+) -> None:
+    """Rewrite the prompt of a run: your text is scored against the current one, and the run goes on from it.
+
+    Args:
+        text: the new prompt.
+        if_not_worse: go on from it only if it is not significantly worse.
+        ask: score it, then let the run's owner decide (in the terminal UI).
+    """
+    from promptopt.store.commands import Edit
+    from promptopt.store.database import Database
+
+    if file is not None and text is not None:
+        raise SettingsError("found both --file and --text, expected one of them")
+    if if_not_worse and ask:
+        raise SettingsError("found both --if-not-worse and --ask, expected one of them")
+    adopt: Literal["always", "if_not_worse", "ask"] = (
+        "ask" if ask else "if_not_worse" if if_not_worse else "always"
+    )
+    with closing(Database.open()) as database:
+        row = _alive(database, reference, "edit")
+        current = _current_prompt(database, row)
+        wanted = text if text is not None else _read(file) if file is not None else _edited(current)
+        if not wanted.strip():
+            raise SettingsError("the new prompt is empty; nothing was sent")
+        if wanted == current:
+            say("that is the current prompt already; nothing was sent")
+            return
+        # The editor may have been open for long.
+        _send(database, _alive(database, row.id, "edit"), Edit(text=wanted, adopt=adopt), "edit")
+
+
+def _alive(database: "Database", reference: str, verb: str) -> "RunRow":
+    """The run, if a worker is there to do what is asked."""
+    from promptopt.store.runs import Runs
+
+    row = Runs(database).find(reference)
+    if row.live:
+        return row
+    if row.status == "interrupted":
+        raise RunError(
+            f"the worker of run {row.id} is gone, so there is none to {verb}",
+            fix=f"promptopt resume {row.id} starts a new one; nothing that was answered is lost",
+        )
+    fix = f"start a new one: promptopt run {row.project}"
+    if row.status != "finished":
+        fix = f"promptopt resume {row.id} lets it go on"
+    raise RunError(f"run {row.id} is over ({row.status}), there is nothing to {verb}", fix=fix)
+
+
+def _send(database: "Database", row: "RunRow", command: "Command", verb: str) -> None:
+    """Send a command and wait a moment for the worker to take it up."""
+    from promptopt.store.commands import Commands
+
+    commands = Commands(database, row.id)
+    number = commands.send(command)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if all(sent.id != number for sent in commands.waiting()):
+            say(f"run {row.id}: {_outcome(database, number)}")
+            return
+        time.sleep(0.05)
+    later = "it is scored before the run goes on" if verb == "edit" else "its worker has not taken it up yet"
+    say(f"run {row.id}: asked to {verb}; {later}. promptopt show {row.id} tells where it stands.")
+
+
+def _outcome(database: "Database", command_id: int) -> str:
+    """What the worker said of a command that it took up."""
+    from sqlalchemy import select
+
+    from promptopt.store.schema import commands
+
+    with database.read() as connection:
+        query = select(commands.c.outcome).where(commands.c.id == command_id)
+        return connection.execute(query).scalar() or "done"
+
+
+def _current_prompt(database: "Database", row: "RunRow") -> str:
+    from promptopt.cli.outcome import fold
+    from promptopt.store.runs import Runs
+
+    state = fold(database, row.id)
+    candidate = state.candidates.get(state.current_id)
+    return candidate.text if candidate else Runs(database).settings(row.id).prompt
+
+
+def _read(file: str) -> str:
+    if file == "-":
+        import sys
+
+        return _decoded(sys.stdin.buffer.read(LARGEST_PROMPT + 1), "standard input")
+    return read_prompt(Path(file))
+
+
+def read_prompt(path: Path) -> str:
+    """A prompt from a file, exactly as it is there (UTF-8).
+
+    Raises:
+        SettingsError: it can't be read, is not UTF-8, or is too large to be a prompt.
+    """
+    try:
+        with path.expanduser().open("rb") as file:
+            data = file.read(LARGEST_PROMPT + 1)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SettingsError(f"the prompt can't be read: {reason}", where=str(path)) from error
+    return _decoded(data, str(path))
+
+
+def _decoded(data: bytes, where: str) -> str:
+    if len(data) > LARGEST_PROMPT:
+        raise SettingsError(f"found more than {LARGEST_PROMPT:,} bytes, expected a prompt", where=where)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"the prompt is not UTF-8 text (byte {error.start})", where=where, fix="save it as UTF-8"
+        ) from None
+
+
+def _edited(current: str) -> str:
+    """What the user's editor makes of ``current``."""
+    import os
+    import shlex
+    import subprocess
+    import tempfile
+
+    from promptopt.cli.output import on_terminal
+
+    if not on_terminal():
+        raise SettingsError(
+            "there is no terminal to open an editor in", fix="give --file FILE or --text TEXT"
+        )
+    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    with tempfile.TemporaryDirectory(prefix="promptopt-") as folder:
+        path = Path(folder) / "prompt.md"
+        path.write_bytes(current.encode("utf-8", "replace"))
+        try:
+            status = subprocess.call([*editor, str(path)])
+        except OSError as error:
+            raise SettingsError(
+                f"the editor {editor[0]!r} can't be started: {error.strerror}",
+                fix="set EDITOR, or give --file FILE",
+            ) from error
+        if status:
+            raise SettingsError(f"the editor ended with status {status}; nothing was sent")
+        text = read_prompt(path)
+    # Editors end a file with a newline whether or not the text had one.
+    return text.removesuffix("\n") if not current.endswith("\n") else text

@@ -1,0 +1,243 @@
+"""Intervals for scores and the paired comparison of two evaluations.
+
+All results are deterministic. Pass/fail scores (0 or 1) need closed forms only; scipy and numpy are imported
+when graded scores are met.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from statistics import NormalDist
+from typing import Any
+
+from promptopt.domain.results import CaseResult, Comparison, Evaluation, Interval, Verdict
+
+CONFIDENCE = 0.95
+SIGNIFICANT = 0.05
+Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+
+FEWEST_TO_BOOTSTRAP = 20
+"""Pairs from which BCa is used; below, the bootstrap covers too little and Student's t is used."""
+
+MOST_EXACT = 15
+"""Differing pairs up to which all sign flips are gone through."""
+
+RESAMPLES = 9_999
+SEED = 20_240_501
+_SLACK = 1e-12
+
+
+def interval(scores: Sequence[float], weights: Sequence[float] | None = None) -> Interval:
+    """Mean score with its 95 % confidence interval, in [0, 1].
+
+    Pass/fail scores get the Wilson score interval; graded ones Student's t. Equal graded scores show no
+    variance, so theirs is derived from the rule of three: a share of up to ``1 - 0.025 ** (1/n)`` of unseen
+    cases may score anything. Weights enter as Kish's effective sample size ``sum(w)**2 / sum(w**2)``.
+
+    Args:
+        scores: in [0, 1]; none at all gives 0 with the interval [0, 1].
+        weights: positive, one for each score; default is equal weights.
+    """
+    n = len(scores)
+    if n == 0:
+        return Interval(mean=0.0, low=0.0, high=1.0, n=0)
+    shares, effective = _shares(weights or [1.0] * n)
+    mean = math.fsum(share * score for share, score in zip(shares, scores, strict=True))
+    if all(score in (0, 1) for score in scores):
+        low, high = _wilson(mean, effective)
+    elif n == 1 or max(scores) - min(scores) < _SLACK:
+        low, high = _rule_of_three(mean, effective, 0.0, 1.0)
+    else:
+        spread = math.fsum(s * (score - mean) ** 2 for s, score in zip(shares, scores, strict=True))
+        low, high = _student(mean, spread, effective)
+    return _bounded(mean, low, high, n, 0.0)
+
+
+def compare(first: Evaluation, second: Evaluation) -> Comparison:
+    """Compare ``second`` with ``first`` on the cases that both have.
+
+    Pass/fail scores: Tango's score interval for the difference of paired proportions (Tango 1998, Statistics
+    in Medicine 17:891; recommended by Fagerland, Lydersen and Laake 2014, ibid. 33:2850), which keeps a width
+    when no case differs, and the exact McNemar test. Graded or weighted scores: BCa bootstrap from 20 pairs
+    on, Student's t below, and a sign-flip permutation test.
+
+    The verdict is *better* or *worse* only if the interval excludes 0 and p < 0.05.
+    """
+    before, after = first.by_case(), second.by_case()
+    pairs = [(before[key], after[key]) for key in before if key in after]
+    fixed = tuple(old.case_id for old, new in pairs if new.passed and not old.passed)
+    broken = tuple(old.case_id for old, new in pairs if old.passed and not new.passed)
+    difference, p_value, method = _difference(pairs)
+    return Comparison(
+        difference=difference,
+        p_value=p_value,
+        verdict=_verdict(difference, p_value),
+        method=method,
+        fixed=fixed,
+        broken=broken,
+    )
+
+
+def smallest_detectable(n: int, p_disc: float = 0.3) -> float:
+    """Gain in [0, 1] that comparing on ``n`` pass/fail cases shows with 80 % power: ``2.8 sqrt(p_disc/n)``.
+
+    Args:
+        n: cases.
+        p_disc: share of the cases on which the two prompts differ; 0.3 is a plausible one.
+    """
+    return min(1.0, 2.8 * math.sqrt(p_disc / n)) if n > 0 else 1.0
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Two-sided p-value of the exact McNemar test: a sign test on the cases that only one side passes."""
+    n, fewer = only_first + only_second, min(only_first, only_second)
+    tail = sum(math.comb(n, k) for k in range(fewer + 1))
+    return min(1.0, 2 * tail / 2**n)
+
+
+def tango(only_first: int, only_second: int, n: int) -> tuple[float, float]:
+    """95 % score interval for (share that only the second passes) - (share that only the first passes)."""
+    estimate = (only_second - only_first) / n
+    low = _root(lambda gap: _tango_score(only_first, only_second, n, gap) - Z, -1.0, estimate)
+    high = _root(lambda gap: _tango_score(only_first, only_second, n, gap) + Z, estimate, 1.0)
+    return low, high
+
+
+def _difference(pairs: Sequence[tuple[CaseResult, CaseResult]]) -> tuple[Interval, float, str]:
+    """Mean of (second - first) with its interval, p-value and the method in words."""
+    n = len(pairs)
+    if n == 0:
+        return Interval(mean=0.0, low=-1.0, high=1.0, n=0), 1.0, "no case in common"
+    equal_weights = all(old.weight == pairs[0][0].weight for old, _ in pairs)
+    if equal_weights and all(result.score in (0, 1) for pair in pairs for result in pair):
+        lost = sum(old.score > new.score for old, new in pairs)
+        won = sum(new.score > old.score for old, new in pairs)
+        difference = _bounded((won - lost) / n, *tango(lost, won, n), n, -1.0)
+        return difference, mcnemar(lost, won), "Tango score interval, exact McNemar test"
+    # Scaled by weight, so that the plain mean of the gaps is the weighted mean of the differences.
+    shares, _ = _shares([old.weight for old, _ in pairs])
+    gaps = [n * share * (new.score - old.score) for share, (old, new) in zip(shares, pairs, strict=True)]
+    return _graded_difference(gaps)
+
+
+def _graded_difference(gaps: Sequence[float]) -> tuple[Interval, float, str]:
+    n = len(gaps)
+    mean = math.fsum(gaps) / n
+    if max(gaps) - min(gaps) < _SLACK:
+        low, high = _rule_of_three(mean, n, -1.0, 1.0)
+        p_value = 1.0 if abs(mean) < _SLACK else min(1.0, 2.0 ** (1 - n))
+        return _bounded(mean, low, high, n, -1.0), p_value, "all differences equal: rule of three, sign flips"
+    p_value, test = _sign_flip(gaps)
+    bounds = _bca(gaps) if n >= FEWEST_TO_BOOTSTRAP else None
+    if bounds is None:
+        spread = math.fsum((gap - mean) ** 2 for gap in gaps) / n
+        return _bounded(mean, *_student(mean, spread, n), n, -1.0), p_value, f"paired t interval, {test}"
+    return _bounded(mean, *bounds, n, -1.0), p_value, f"BCa bootstrap interval, {test}"
+
+
+def _verdict(difference: Interval, p_value: float) -> Verdict:
+    if p_value < SIGNIFICANT and difference.low > 0:
+        return "better"
+    if p_value < SIGNIFICANT and difference.high < 0:
+        return "worse"
+    return "not distinguishable"
+
+
+def _shares(weights: Sequence[float]) -> tuple[list[float], float]:
+    """Weights scaled to sum to 1, and Kish's effective sample size."""
+    total = math.fsum(weights)
+    shares = [weight / total for weight in weights]
+    return shares, 1 / math.fsum(share * share for share in shares)
+
+
+def _bounded(mean: float, low: float, high: float, n: int, floor: float) -> Interval:
+    mean = min(1.0, max(floor, mean))
+    return Interval(mean=mean, low=max(floor, min(low, mean)), high=min(1.0, max(high, mean)), n=n)
+
+
+def _wilson(mean: float, n: float) -> tuple[float, float]:
+    """Score interval of a proportion (Wilson 1927)."""
+    squared = Z * Z
+    centre = (mean + squared / (2 * n)) / (1 + squared / n)
+    half = Z / (1 + squared / n) * math.sqrt(max(0.0, mean * (1 - mean)) / n + squared / (4 * n * n))
+    return centre - half, centre + half
+
+
+def _rule_of_three(mean: float, n: float, floor: float, ceiling: float) -> tuple[float, float]:
+    """Bounds if a share of cases that could have stayed unseen in ``n`` scored the lowest, or the highest."""
+    unseen = 1 - ((1 - CONFIDENCE) / 2) ** (1 / n)
+    return mean - unseen * (mean - floor), mean + unseen * (ceiling - mean)
+
+
+def _student(mean: float, spread: float, n: float) -> tuple[float, float]:
+    """Student's t interval from the mean squared deviation ``spread`` of ``n`` (effective) values."""
+    stats: Any = import_module("scipy.stats")
+    if n <= 1 + _SLACK:
+        return -math.inf, math.inf
+    quantile = float(stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1))
+    half = quantile * math.sqrt(spread / (n - 1))
+    return mean - half, mean + half
+
+
+def _bca(gaps: Sequence[float]) -> tuple[float, float] | None:
+    """Bias-corrected and accelerated bootstrap interval of the mean (Efron 1987); None if it has none."""
+    np: Any = import_module("numpy")
+    stats: Any = import_module("scipy.stats")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scipy warns of what the None says
+        found: Any = stats.bootstrap(
+            (np.asarray(gaps),),
+            np.mean,
+            n_resamples=RESAMPLES,
+            batch=max(1, 2_000_000 // len(gaps)),
+            confidence_level=CONFIDENCE,
+            method="BCa",
+            rng=np.random.default_rng(SEED),
+        )
+    low, high = float(found.confidence_interval.low), float(found.confidence_interval.high)
+    return (low, high) if math.isfinite(low) and math.isfinite(high) and low < high else None
+
+
+def _sign_flip(gaps: Sequence[float]) -> tuple[float, str]:
+    """Two-sided p-value of the sign-flip permutation test of the mean; gaps of 0 have no sign to flip."""
+    np: Any = import_module("numpy")
+    signed = np.asarray([gap for gap in gaps if gap])
+    count = len(signed)
+    observed = abs(float(signed.sum())) - _SLACK
+    if count <= MOST_EXACT:
+        patterns = np.arange(2**count)[:, None]
+        signs = ((patterns >> np.arange(count)) & 1) * 2 - 1
+        return float(np.mean(np.abs(signs @ signed) >= observed)), "exact sign-flip test"
+    rng = np.random.default_rng(SEED)
+    extreme, left = 0, RESAMPLES
+    while left:
+        rows = min(left, max(1, 2_000_000 // count))
+        signs = rng.integers(0, 2, size=(rows, count), dtype=np.int8) * 2 - 1
+        extreme += int(np.sum(np.abs(signs @ signed) >= observed))
+        left -= rows
+    return (1 + extreme) / (1 + RESAMPLES), f"sign-flip test ({RESAMPLES} permutations)"
+
+
+def _tango_score(only_first: int, only_second: int, n: int, gap: float) -> float:
+    """Tango's score statistic for a true difference of ``gap``; it falls as ``gap`` grows."""
+    a = 2 * n
+    b = -only_second - only_first + (2 * n - only_second + only_first) * gap
+    c = -only_first * gap * (1 - gap)
+    share = (math.sqrt(max(0.0, b * b - 4 * a * c)) - b) / (2 * a)
+    variance = n * (2 * share + gap * (1 - gap))
+    distance = only_second - only_first - n * gap
+    if variance <= 0:
+        return math.copysign(math.inf, distance) if distance else 0.0
+    return distance / math.sqrt(variance)
+
+
+def _root(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Where ``falling`` crosses 0 between ``low`` and ``high``, by bisection to machine precision."""
+    for _ in range(60):
+        middle = (low + high) / 2
+        if falling(middle) > 0:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2

@@ -1,0 +1,144 @@
+"""Which environment variable holds the key of a model. Keys live in the environment and nowhere else."""
+
+import os
+import re
+from collections.abc import Iterable
+
+from promptopt.domain.settings import ModelSettings
+
+_Alternatives = tuple[tuple[str, ...], ...]
+
+PROVIDER_KEYS: dict[str, _Alternatives] = {
+    "openai": (("OPENAI_API_KEY",),),
+    "anthropic": (("ANTHROPIC_API_KEY",), ("ANTHROPIC_AUTH_TOKEN",)),
+    "gemini": (("GEMINI_API_KEY",), ("GOOGLE_API_KEY",)),
+    "mistral": (("MISTRAL_API_KEY",), ("MISTRAL_AZURE_API_KEY",)),
+    "groq": (("GROQ_API_KEY",),),
+    "together_ai": (("TOGETHERAI_API_KEY",), ("TOGETHER_API_KEY",), ("TOGETHER_AI_API_KEY",)),
+    "deepseek": (("DEEPSEEK_API_KEY",),),
+    "openrouter": (("OPENROUTER_API_KEY",), ("OR_API_KEY",)),
+    "xai": (("XAI_API_KEY",),),
+    "cohere": (("COHERE_API_KEY",), ("CO_API_KEY",)),
+    "cohere_chat": (("COHERE_API_KEY",), ("CO_API_KEY",)),
+    "fireworks_ai": (("FIREWORKS_API_KEY",), ("FIREWORKS_AI_API_KEY",), ("FIREWORKSAI_API_KEY",)),
+    "perplexity": (("PERPLEXITYAI_API_KEY",), ("PERPLEXITY_API_KEY",)),
+    "cerebras": (("CEREBRAS_API_KEY",),),
+    "nvidia_nim": (("NVIDIA_NIM_API_KEY",),),
+    "azure": (
+        ("AZURE_API_KEY",),
+        ("AZURE_OPENAI_API_KEY",),
+        ("AZURE_AD_TOKEN",),
+        ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"),
+    ),
+}
+"""litellm's provider names, and the variables with which each can be used: any one of the groups, first first."""
+
+_OTHER_SECRETS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_BEARER_TOKEN_BEDROCK",
+    "DASHSCOPE_API_KEY",
+    "HF_TOKEN",
+    "HUGGINGFACE_API_KEY",
+    "LITELLM_API_KEY",
+    "LITELLM_PROXY_API_KEY",
+    "MOONSHOT_API_KEY",
+    "OLLAMA_API_KEY",
+    "OPENAI_ADMIN_KEY",
+    "REPLICATE_API_KEY",
+    "REPLICATE_API_TOKEN",
+    "VERTEX_API_KEY",
+    "WATSONX_API_KEY",
+    "ZAI_API_KEY",
+)
+"""Secrets of providers that can also be used without them (roles, local credentials), so none is missed."""
+
+_BARE_NAMES = (
+    (re.compile(r"gpt-|chatgpt-|o\d|ft:gpt-"), "openai"),
+    (re.compile(r"claude"), "anthropic"),
+    (re.compile(r"command"), "cohere_chat"),
+)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LOOKS_LIKE_A_KEY = re.compile(r"(?=.*\d)(?=.*[a-z])[A-Za-z0-9_]{28,}")
+
+
+def provider_of(model: str) -> str:
+    """The provider's name in litellm's terms: ``openai`` for ``openai/gpt-4o-mini`` and ``gpt-4o-mini``.
+
+    Empty if a name without a provider is not one of the well-known ones.
+    """
+    provider, slash, _ = model.partition("/")
+    if slash:
+        return provider
+    return next((name for pattern, name in _BARE_NAMES if pattern.match(model)), "")
+
+
+def resolve_key(settings: ModelSettings) -> str | None:
+    """The key that calls of this model are sent with, or None.
+
+    With ``api_key_env`` it is that variable's value. With a ``base_url`` alone there is none: the standard
+    key of a provider is never sent to an endpoint that a project file names. Otherwise it is the first of the
+    provider's standard variables that is set.
+    """
+    if settings.api_key_env:
+        return _value(settings.api_key_env)
+    if settings.base_url or settings.simulated:
+        return None
+    return next(
+        (_value(group[0]) for group in _groups(settings) if all(_value(name) for name in group)), None
+    )
+
+
+def missing_key(settings: ModelSettings) -> str | None:
+    """What is missing, as a message that names the variable to set; None if nothing is known to be.
+
+    Best effort: of a provider that is not in ``PROVIDER_KEYS``, nothing is known.
+    """
+    if settings.simulated:
+        return None
+    if settings.api_key_env:
+        return _missing_named(settings.model, settings.api_key_env)
+    if settings.base_url or resolve_key(settings):
+        return None
+    groups = _groups(settings)
+    if not groups:
+        return None
+    return (
+        f"no key for {settings.model}: set the environment variable {groups[0][0]}, or name the variable "
+        f"that has it with api_key_env"
+    )
+
+
+def secret_variables() -> Iterable[str]:
+    """Names of the environment variables that are known to hold provider secrets."""
+    named = {name for groups in PROVIDER_KEYS.values() for group in groups for name in group}
+    return sorted(named.union(_OTHER_SECRETS))
+
+
+def variable_name(api_key_env: str) -> str:
+    """``api_key_env`` fit to be shown: hidden if somebody put the key itself there."""
+    if _VARIABLE.fullmatch(api_key_env) and not _LOOKS_LIKE_A_KEY.fullmatch(api_key_env):
+        return api_key_env
+    return "[not a variable name]"
+
+
+def _missing_named(model: str, variable: str) -> str | None:
+    shown = variable_name(variable)
+    if shown != variable:
+        return (
+            f"api_key_env of {model} must be the name of an environment variable such as OPENAI_API_KEY, "
+            "never the key itself (its value is not shown here)"
+        )
+    if _value(variable):
+        return None
+    return f"no key for {model}: the environment variable {shown} is not set (api_key_env names it)"
+
+
+def _groups(settings: ModelSettings) -> _Alternatives:
+    return PROVIDER_KEYS.get(provider_of(settings.model), ())
+
+
+def _value(variable: str) -> str | None:
+    # A key read from a file often ends in a newline, which no HTTP header can carry.
+    return os.environ.get(variable, "").strip() or None

@@ -1,0 +1,102 @@
+"""Keeps keys out of everything that is written or shown.
+
+Providers and their client libraries put keys, whole or in part, into error messages; some proxies send the
+request's headers back. So whatever is written (errors, events, traces, exports) passes a :class:`Redactor`.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote, urlsplit
+
+from promptopt.domain.settings import ModelSettings
+from promptopt.models.keys import secret_variables
+
+REDACTED = "[redacted]"
+
+SHORTEST_SECRET = 8
+"""A shorter value is not searched for: it would be found in ordinary words."""
+
+_VENDOR_KEYS = re.compile(
+    r"""\b(?:
+        sk-(?=[\w-]*\d)[\w-]{16,}            # OpenAI, Anthropic, OpenRouter, DeepSeek …
+      | (?:gsk|xai|pplx|nvapi|fw|csk|tgp)[-_](?=\w*\d)[\w-]{16,}
+      | (?:hf|r8)_[A-Za-z0-9]{20,}
+      | AIza[\w-]{30,} | ya29\.[\w.-]{20,}   # Google
+      | (?:AKIA|ASIA)[A-Z0-9]{16}            # AWS
+      | gh[pousr]_[A-Za-z0-9]{30,} | github_pat_\w{30,}
+      | eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+ # JSON web token
+    )""",
+    re.VERBOSE,
+)
+_HEADERS = re.compile(
+    r"""(?P<name>\b(?:authorization|proxy-authorization|(?:x-|x-goog-)?api-?key)\b["']?\s*[:=]\s*["']?
+        (?:(?:bearer|basic|token)\s+)? | \bbearer\s+)
+        (?P<value>[^\s"',;{}\[\]]{8,})""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_MASKED = re.compile(r"[\w-]*\*{3,}[\w-]*")
+
+
+class Redactor:
+    """Replaces secrets in texts.
+
+    Known are the values of the variables that ``models`` name with ``api_key_env`` and of the providers'
+    standard variables, as they are when the redactor is made; besides, anything shaped like a vendor's key or
+    an authorization header.
+
+    Args:
+        models: the models in use.
+        environ: where variables are looked up; the process's environment if not given.
+    """
+
+    def __init__(
+        self, models: Iterable[ModelSettings] = (), environ: Mapping[str, str] | None = None
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        models = list(models)
+        variables = {*secret_variables(), *(model.api_key_env or "" for model in models)}
+        secrets = {environ.get(name, "").strip() for name in variables}
+        for model in models:
+            secrets.update(_credentials(model.base_url or ""))
+        self._secrets = frozenset(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
+        forms = self._secrets.union(quote(secret, safe="") for secret in self._secrets)
+        # The longest first, so that a key which begins with another is replaced whole.
+        known = [re.escape(form) for form in sorted(forms, key=len, reverse=True)]
+        self._known = re.compile("|".join(known)) if known else None
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` with every secret in it replaced by ``[redacted]``."""
+        if self._known:
+            text = self._known.sub(REDACTED, text)
+        text = _VENDOR_KEYS.sub(REDACTED, text)
+        text = _HEADERS.sub(_blank_value, text)
+        if "***" in text:
+            text = _MASKED.sub(self._blank_masked, text)
+        return text
+
+    def _blank_masked(self, match: re.Match[str]) -> str:
+        """Blank a key that was masked by somebody else (``sk-ab****wxyz``), but not just any asterisks."""
+        head, tail = re.split(r"\*{3,}", match.group(), maxsplit=1)
+        if not (head or tail):
+            return match.group()
+        ours = any(secret.startswith(head) and secret.endswith(tail) for secret in self._secrets)
+        return REDACTED if ours or head.startswith("sk-") else match.group()
+
+
+def _blank_value(match: re.Match[str]) -> str:
+    if match["value"] == REDACTED:
+        return match.group()
+    name = match["name"]
+    # "bearer of good news" is prose: alone, the word must be followed by something like a token.
+    if name.strip().lower() == "bearer" and not re.search(r"\d", match["value"]):
+        return match.group()
+    return name + REDACTED
+
+
+def _credentials(base_url: str) -> Iterable[str]:
+    try:
+        parts = urlsplit(base_url)
+    except ValueError:
+        return ()
+    return [part for part in (parts.password,) if part]

@@ -1,0 +1,91 @@
+"""A run in figures: what it was, what it found, what it cost. JSON values only."""
+
+from typing import Any
+
+from promptopt.domain.dataset import Split
+from promptopt.domain.results import Comparison
+from promptopt.runs.state import Candidate, RunState
+
+DIGITS = 6
+
+
+def summarize(state: RunState) -> dict[str, Any]:
+    """The summary of a run, finished or under way.
+
+    Scores are means in [0, 1] with their 95 % interval, money is in USD. ``cost_usd`` is None if a model in
+    use has no known price. ``test`` and ``comparison`` are None until the sealed test was scored.
+    ``uncertain`` is what calls without a known outcome may have cost at most.
+    """
+    finished = state.finished
+    comparison = finished.comparison if finished else None
+    return {
+        "run_id": state.run_id,
+        "project": state.project,
+        "status": state.status,
+        "stop_reason": finished.stop_reason if finished else None,
+        "detail": finished.detail if finished else "",
+        "simulated": state.simulated,
+        "iterations": state.iteration,
+        "seed": _candidate(state.candidates.get(state.seed_id)),
+        "best": _candidate(state.candidates.get(state.best_id)),
+        "comparison": _comparison(comparison) if comparison else None,
+        "test_note": finished.test_note if finished else "",
+        **spending(state),
+        "replayed": state.replayed,
+    }
+
+
+def spending(state: RunState) -> dict[str, Any]:
+    """What the run has spent: ``cost_usd``, ``tokens``, ``calls``, and the ``uncertain`` part beside them."""
+    return {
+        "cost_usd": None if state.unpriced else _spent(state, "usd"),
+        "tokens": int(_spent(state, "tokens")),
+        "calls": int(_spent(state, "calls")),
+        "uncertain": {
+            name: kind(round(state.meters[name].uncertain, DIGITS)) if name in state.meters else kind(0)
+            for name, kind in (("usd", float), ("calls", int), ("tokens", int))
+        },
+    }
+
+
+def score_on(candidate: Candidate, split: Split) -> dict[str, Any] | None:
+    """A candidate's score on a split, None if it was not scored there."""
+    score = candidate.scores.get(split)
+    if score is None:
+        return None
+    return {
+        "score": round(score.interval.mean, DIGITS),
+        "low": round(score.interval.low, DIGITS),
+        "high": round(score.interval.high, DIGITS),
+        "n": score.interval.n,
+        "passed": score.passed,
+        "errors": score.errors,
+    }
+
+
+def _candidate(candidate: Candidate | None) -> dict[str, Any] | None:
+    if candidate is None:
+        return None
+    return {
+        "candidate_id": candidate.id,
+        "prompt": candidate.text,
+        "source": candidate.source,
+        "iteration": candidate.iteration,
+        "validation": score_on(candidate, "validation"),
+        "test": score_on(candidate, "test"),
+    }
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    gap = comparison.difference
+    return {
+        "verdict": comparison.verdict,
+        "difference": round(gap.mean, DIGITS),
+        "interval": [round(gap.low, DIGITS), round(gap.high, DIGITS)],
+        "p_value": round(comparison.p_value, DIGITS),
+        "method": comparison.method,
+    }
+
+
+def _spent(state: RunState, name: str) -> float:
+    return round(state.meters[name].spent, DIGITS) if name in state.meters else 0.0

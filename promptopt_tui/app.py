@@ -1,0 +1,268 @@
+"""The app: screens, theme, threads. The first frame is painted before anything heavy is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.style import Style
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.command import CommandPalette
+from textual.screen import Screen
+
+import promptopt_themes
+from promptopt.domain.text import one_line, sanitize
+from promptopt_tui import theming
+from promptopt_tui.actions import Action, bindings
+from promptopt_tui.client import Client
+from promptopt_tui.palette import ActionProvider
+from promptopt_tui.screens.home import HomeScreen
+from promptopt_tui.screens.opening import OpeningScreen
+
+if TYPE_CHECKING:
+    from promptopt.store.database import Database
+    from promptopt.store.runs import RunRow
+    from promptopt_tui.follower import Follower
+
+T = TypeVar("T")
+
+BLURRED = 5
+"""Of so many frames one is drawn while the terminal has not the focus."""
+
+TWICE = 2.0
+"""Seconds in which the second ctrl+c quits."""
+
+
+class PromptoptApp(App[int], inherit_bindings=False):
+    """The terminal UI.
+
+    Args:
+        client: the door to the store.
+        run_id: open on this run, and leave with it.
+        now: seconds since the epoch.
+    """
+
+    TITLE = "promptopt"
+    CSS_PATH = "styles/app.tcss"
+    COMMANDS = {ActionProvider}
+    BINDINGS = [
+        *bindings("anywhere"),
+        Binding("tab", "focus_next", show=False),
+        Binding("shift+tab", "focus_previous", show=False),
+    ]
+
+    def __init__(
+        self, client: Client, run_id: str | None = None, *, now: Callable[[], float] = time.time
+    ) -> None:
+        self._palette: dict[str, Style] = {}
+        super().__init__()
+        self.client = client
+        self.now = now
+        self.direct = run_id is not None
+        self.farewell = ""
+        """Said in the terminal after the app is gone."""
+        self.fatal: BaseException | None = None
+        """Why the app could not do what it was started for."""
+        self._reference = run_id
+        self._frames = 0
+        self._interrupted_at = float("-inf")
+        self.our_themes, self._theme_problems = theming.load()
+        for theme in self.our_themes.values():
+            self.register_theme(theming.to_textual(theme))
+        self.theme = "ansi-dark" if os.environ.get("NO_COLOR") else theming.remembered(self.our_themes)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return theming.variables(promptopt_themes.builtin()[promptopt_themes.DEFAULT].colors)
+
+    @property
+    def palette(self) -> dict[str, Style]:
+        """Styles of the theme in force, by the names in :mod:`promptopt_tui.paint`."""
+        if not self._palette:
+            self._palette = theming.palette(self.theme_variables)
+        return self._palette
+
+    def _watch_theme(self, theme_name: str) -> None:
+        self._palette = {}
+        super()._watch_theme(theme_name)
+
+    def on_mount(self) -> None:
+        if self._theme_problems:
+            said = "\n".join(one_line(problem, 200) for problem in self._theme_problems[:5])
+            self.notify(f"Themes left out:\n{said}", severity="warning", markup=False)
+        if self._reference is None:
+            self.push_screen(HomeScreen())
+        else:
+            self.push_screen(OpeningScreen(self._reference))
+            self.open_run(self._reference)
+
+    # Threads
+
+    def background(
+        self,
+        work: Callable[[], T],
+        done: Callable[[T], object],
+        failed: Callable[[BaseException], object] | None = None,
+    ) -> None:
+        """Do ``work`` in a thread, then ``done`` with its result here; errors go to a dialog, or to ``failed``."""
+
+        def run() -> None:
+            try:
+                result = work()
+            except Exception as error:
+                self._hand_over(failed or self.show_error, error)
+            else:
+                self._hand_over(done, result)
+
+        self.run_worker(run, thread=True, exit_on_error=False, group="background")
+
+    def _hand_over(self, then: Callable[[Any], object], value: object) -> None:
+        """Call ``then`` in the app's own thread, if the app is still there."""
+        if self.is_running and not self._exit:
+            try:
+                self.call_from_thread(then, value)
+            except RuntimeError:
+                if self.is_running and not self._exit:
+                    raise
+
+    def show_error(self, error: BaseException) -> None:
+        """Say what went wrong, where, and what to do."""
+        if isinstance(self.screen, OpeningScreen):
+            self.fatal = error
+            self.exit(2)
+            return
+        from promptopt_tui.screens.dialogs import error_dialog
+
+        self.push_screen(error_dialog(error))
+
+    # Runs
+
+    def open_run(self, reference: str) -> None:
+        """Show the cockpit of a run."""
+
+        def find() -> tuple[RunRow, Follower]:
+            # Imported here, in a thread: the first frame does not need it.
+            import promptopt_tui.screens.run
+
+            assert promptopt_tui.screens.run
+            row = self.client.find(reference)
+            return row, self.client.follow(row.id)
+
+        def opened(found: tuple[RunRow, Follower]) -> None:
+            from promptopt_tui.screens.run import RunScreen
+
+            row, follower = found
+            follower.row = row
+            follower.start()
+            screen = RunScreen(follower, row.id)
+            if isinstance(self.screen, OpeningScreen):
+                self.switch_screen(screen)
+            else:
+                self.push_screen(screen)
+
+        self.background(find, opened)
+
+    def start_project(self, path: Path, name: str) -> None:
+        """Start a run of a project and show it."""
+        self.notify(f"Starting a run of {one_line(name, 60)}…", markup=False)
+        self.background(lambda: self.client.start(path), self._started)
+
+    def start_demo(self) -> None:
+        """Start a run of the built-in demo and show it."""
+        self.notify("Starting the demo: simulated models, no cost…", markup=False)
+        self.background(lambda: self.client.start(self.client.demo()), self._started)
+
+    def _started(self, started: tuple[str, list[str]]) -> None:
+        run_id, notices = started
+        for notice in notices[:3]:
+            self.notify(sanitize(notice, 300), severity="warning", markup=False)
+        self.open_run(run_id)
+
+    def leave_run(self, run_id: str, live: bool) -> None:
+        """Leave the cockpit; the run is not touched."""
+        said = f"Run {run_id} goes on. Watch it again: promptopt attach {run_id}"
+        if self.direct:
+            self.farewell = said if live else f"Run {run_id}. Take its best prompt along: promptopt export {run_id}"
+            self.exit(0)
+            return
+        self.pop_screen()
+        if live:
+            self.notify(f"Run {run_id} goes on without you.", markup=False)
+
+    # Actions
+
+    async def do(self, action: Action) -> None:
+        """Carry out an action as if its key had been pressed."""
+        scope = {"anywhere": "app", "cases": "focused"}.get(action.scope, "screen")
+        target = self.screen.focused or self.screen if scope == "focused" else self if scope == "app" else self.screen
+        if action.id == "run.panel":
+            return
+        await self.run_action(action.method, target)
+
+    def action_help(self) -> None:
+        from promptopt_tui.screens.dialogs import help_dialog
+
+        self.push_screen(help_dialog())
+
+    def action_palette(self) -> None:
+        if self.use_command_palette and not CommandPalette.is_open(self):
+            self.push_screen(CommandPalette(id="--command-palette"))
+
+    def action_theme(self) -> None:
+        names = [*self.our_themes]
+        place = names.index(self.theme) if self.theme in names else -1
+        self.choose_theme(names[(place + 1) % len(names)])
+
+    def choose_theme(self, name: str) -> None:
+        """Show a theme from now on, and remember it."""
+        self.theme = name
+        theming.remember(name)
+        self.notify(f"Theme: {one_line(self.our_themes[name].label, 60)}", timeout=2, markup=False)
+
+    def action_interrupt(self) -> None:
+        if time.monotonic() - self._interrupted_at < TWICE:
+            self.exit(0)
+            return
+        self._interrupted_at = time.monotonic()
+        self.notify("Press ctrl+c again to quit. Runs go on.", timeout=TWICE, markup=False)
+
+    def copy(self, text: str, what: str) -> None:
+        """Put a text on the clipboard of the terminal."""
+        if not text:
+            self.notify("There is nothing to copy.", severity="warning", markup=False)
+            return
+        self.copy_to_clipboard(text.encode("utf-8", "replace").decode("utf-8"))
+        self.notify(f"Copied: {what}, {len(text):,} characters.", timeout=2, markup=False)
+
+    # Frames
+
+    def due_for_a_frame(self) -> bool:
+        """Whether to draw now: always, or seldom while the terminal has not the focus."""
+        self._frames += 1
+        return self.app_focus or self._frames % BLURRED == 0
+
+    def get_system_commands(self, screen: Screen[Any]) -> list[SystemCommand]:  # type: ignore[override]
+        return []
+
+
+def run(database: Database | None = None, run_id: str | None = None) -> int:
+    """Open the terminal UI on the list of runs, or on one run; returns the exit status.
+
+    Raises:
+        PromptoptError: there is no such run, or the store can't be opened.
+    """
+    client = Client(database)
+    app = PromptoptApp(client, run_id)
+    try:
+        code = app.run()
+    finally:
+        client.close()
+    if app.fatal is not None:
+        raise app.fatal
+    if app.farewell:
+        print(app.farewell, file=sys.stderr)
+    return code if isinstance(code, int) else app.return_code or 0

@@ -1,0 +1,188 @@
+"""Dialogs: a text, and a few ways to answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+
+from promptopt.domain.errors import PromptoptError
+from promptopt_tui import paint
+from promptopt_tui.actions import help_table
+from promptopt_tui.widgets.canvas import Canvas
+
+T = TypeVar("T")
+Build = Callable[[int], list[paint.Line]]
+
+
+@dataclass(frozen=True)
+class Option(Generic[T]):
+    """An answer: the key that gives it, what it is called, what it means, and its value."""
+
+    key: str
+    label: str
+    detail: str
+    value: T
+
+
+class Menu(Canvas):
+    """The options of a dialog, one a line."""
+
+    BINDINGS = [
+        Binding("up,k,left", "move(-1)", show=False),
+        Binding("down,j,right", "move(1)", show=False),
+        Binding("enter", "choose", show=False),
+    ]
+
+    class Chosen(Message):
+        """An option was chosen."""
+
+        def __init__(self, place: int) -> None:
+            super().__init__()
+            self.place = place
+
+    def __init__(self, options: list[Option[T]], start: int = 0) -> None:
+        super().__init__(id="menu")
+        self.options = options
+        self.cursor = start
+
+    def on_mount(self) -> None:
+        self.styles.height = len(self.options)
+        self._draw()
+
+    def on_focus(self) -> None:
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def action_move(self, step: int) -> None:
+        self.cursor = (self.cursor + step) % len(self.options)
+        self._draw()
+
+    def action_choose(self) -> None:
+        self.post_message(self.Chosen(self.cursor))
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset and offset.y < len(self.options):
+            self.post_message(self.Chosen(offset.y))
+
+    def _draw(self) -> None:
+        size = max(len(option.label) for option in self.options)
+        lines: list[paint.Line] = []
+        for place, option in enumerate(self.options):
+            here = place == self.cursor
+            line: paint.Line = [("▸ " if here else "  ", "accent"), (f"{option.key:6}", "key")]
+            line += [(option.label.ljust(size), "bold" if here else ""), (f"  {option.detail}", "muted")]
+            lines.append(paint.cut(line, self.width) if self.width else line)
+        self.set_lines(lines)
+
+
+class Dialog(ModalScreen[T | None], Generic[T]):
+    """Shows lines and waits for an answer; escape answers None.
+
+    Args:
+        title: plain text, made safe here.
+        build: makes the lines for a width.
+        options: ways to answer; the first one is the safe one unless ``start`` says otherwise.
+    """
+
+    BINDINGS = [Binding("escape", "leave", show=False), Binding("tab,shift+tab", "swap", show=False)]
+
+    def __init__(
+        self, title: str, build: Build, options: list[Option[T]] | None = None, *, start: int = 0, kind: str = ""
+    ) -> None:
+        super().__init__(classes=kind)
+        self._title = title
+        self._build = build
+        self._options = options or []
+        self._start = start
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog") as box:
+            box.border_title = Content(paint.one_line(self._title, 120))
+            yield Canvas(id="body")
+            if self._options:
+                yield Menu(self._options, self._start)
+            else:
+                box.border_subtitle = Content("esc closes")
+
+    def on_mount(self) -> None:
+        self.query_one("#menu" if self._options else "#body").focus()
+        self.call_after_refresh(self.rebuild)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.rebuild)
+
+    def rebuild(self) -> None:
+        """Make the lines again, for the width that there is now."""
+        if not self.is_attached:
+            return
+        body = self.query_one("#body", Canvas)
+        if not body.width:
+            return
+        lines = self._build(body.width)
+        room = self.size.height - 6 - (len(self._options) + 1 if self._options else 0)
+        body.styles.height = max(1, min(len(lines), room))
+        body.set_lines(lines)
+
+    def on_key(self, event: events.Key) -> None:
+        pressed = event.character or event.key
+        for option in self._options:
+            if pressed == option.key:
+                event.stop()
+                self.dismiss(option.value)
+                return
+        if event.key in ("pageup", "pagedown", "home", "end"):
+            body = self.query_one("#body", Canvas)
+            move = {"pageup": body.scroll_page_up, "pagedown": body.scroll_page_down}
+            move.get(event.key, body.scroll_home if event.key == "home" else body.scroll_end)(animate=False)
+
+    def on_menu_chosen(self, message: Menu.Chosen) -> None:
+        self.dismiss(self._options[message.place].value)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    def action_swap(self) -> None:
+        if self._options:
+            self.query_one("#body" if self.query_one("#menu").has_focus else "#menu").focus()
+
+
+def error_dialog(error: BaseException) -> Dialog[None]:
+    """What went wrong, where, and what to do about it."""
+
+    def build(width: int) -> list[paint.Line]:
+        if not isinstance(error, PromptoptError):
+            return paint.text_lines(f"{type(error).__name__}: {error}", width)
+        lines: list[paint.Line] = []
+        if error.where:
+            lines += paint.text_lines(error.where, width, "muted")
+        lines += paint.text_lines(error.what, width)
+        if error.fix:
+            lines += [[], [("what to do", "heading")], *paint.text_lines(error.fix, width, "", [("  ", "")])]
+        return lines
+
+    return Dialog("That did not work", build, [Option("enter", "Close", "", None)], kind="-error")
+
+
+def help_dialog() -> Dialog[None]:
+    """Every key."""
+
+    def build(width: int) -> list[paint.Line]:
+        lines: list[paint.Line] = []
+        for title, rows in help_table():
+            lines += [[], [(title, "heading")]] if lines else [[(title, "heading")]]
+            for keys, what in rows:
+                head: paint.Line = [(f"  {keys:14} ", "key")]
+                lines += paint.wrap([*head, (what, "")], width, [(" " * 17, "")])
+        return lines
+
+    return Dialog("Keys", build, kind="-tall")

@@ -1,0 +1,135 @@
+"""Rewriting the prompt of a run."""
+
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import TextArea
+
+from promptopt.domain.text import sanitize
+from promptopt_tui import paint
+from promptopt_tui.actions import BY_ID, bindings
+from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.views import diff
+from promptopt_tui.widgets.canvas import Canvas
+
+
+class PromptArea(TextArea):
+    """A text area that takes no control characters in."""
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.text = sanitize(event.text)
+        await super()._on_paste(event)
+
+
+class EditScreen(ModalScreen[str | None]):
+    """A prompt in an editor; answers the new text, or None.
+
+    Args:
+        text: the prompt as it is.
+        name: what it is called.
+        placeholders: marks like ``{input}`` that the new text should keep.
+    """
+
+    BINDINGS = bindings("editor")
+
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(classes="-editor")
+        self._title = name
+        self._before = sanitize(text)
+        self._unsafe = self._before != text.replace("\r\n", "\n")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog") as box:
+            box.border_title = Content(paint.one_line(f"Edit the prompt: {self._title}", 80))
+            area = PromptArea(self._before, id="area", soft_wrap=True, show_line_numbers=False)
+            area.cursor_blink = False
+            yield area
+            yield Canvas(id="hints")
+
+    def on_mount(self) -> None:
+        self.query_one(PromptArea).focus()
+        self.call_after_refresh(self._hint)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._hint)
+
+    def _hint(self) -> None:
+        line: paint.Line = []
+        for action_id in ("editor.save", "editor.external", "editor.discard"):
+            if action_id == "editor.external" and self.app.is_web:
+                continue
+            action = BY_ID[action_id]
+            line += [(action.key_names, "key"), (f" {action.label}   ", "muted")]
+        if self._unsafe:
+            line += [("control characters are shown as pictures and saved so", "warn")]
+        self.query_one("#hints", Canvas).set_lines([paint.cut(line, self.query_one("#hints", Canvas).width)])
+
+    @property
+    def text(self) -> str:
+        """The text as it stands."""
+        return self.query_one(PromptArea).text
+
+    def action_save(self) -> None:
+        before, after = self._before, self.text
+        if after == before:
+            self.app.notify("Nothing was changed.", markup=False)
+            return
+        if not after.strip():
+            self.app.notify("The prompt is empty.", severity="warning", markup=False)
+            return
+        added, removed = diff.changed(before, after)
+
+        def build(width: int) -> list[paint.Line]:
+            return [[(f"+{added} lines", "good"), (f"  -{removed} lines", "bad")], [], *diff.unified(before, after, width)]
+
+        options = [
+            Option("y", "Score it", "on the validation cases, against the prompt it would replace", True),
+            Option("n", "Go on editing", "", False),
+        ]
+
+        def answered(answer: bool | None) -> None:
+            if answer:
+                self.dismiss(after)
+
+        self.app.push_screen(Dialog("Send this change?", build, options, kind="-tall"), answered)
+
+    def action_discard(self) -> None:
+        if self.text == self._before:
+            self.dismiss(None)
+            return
+        options = [Option("n", "Go on editing", "", False), Option("y", "Discard", "what you wrote is lost", True)]
+
+        def answered(answer: bool | None) -> None:
+            if answer:
+                self.dismiss(None)
+
+        self.app.push_screen(
+            Dialog("Discard the change?", lambda width: [[("The prompt was changed and not sent.", "")]], options),
+            answered,
+        )
+
+    def action_external(self) -> None:
+        if self.app.is_web:
+            return
+        command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+        with tempfile.TemporaryDirectory(prefix="promptopt-") as folder:
+            path = Path(folder) / "prompt.txt"
+            path.write_text(self.text, "utf-8")
+            try:
+                with self.app.suspend():
+                    subprocess.run([*command, str(path)], check=False)
+                text = sanitize(path.read_text("utf-8", errors="replace"))
+            except Exception as error:  # no such editor, or a terminal that can't be lent
+                self.app.notify(f"The editor did not start: {error}", severity="error", markup=False)
+                return
+        # Editors end a file with a newline that nobody typed.
+        area = self.query_one(PromptArea)
+        area.load_text(text if area.text.endswith("\n") else text.removesuffix("\n"))

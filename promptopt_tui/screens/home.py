@@ -1,0 +1,335 @@
+"""Projects and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input
+
+from promptopt.domain.text import one_line, sanitize
+from promptopt_tui import formatting as fm
+from promptopt_tui import paint
+from promptopt_tui.actions import bindings, shown
+from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.keyline import KeyLine
+from promptopt_tui.widgets.table import Column, Table
+
+if TYPE_CHECKING:
+    from promptopt.store.projects import ProjectEntry
+    from promptopt.store.runs import RunRow
+    from promptopt_tui.app import PromptoptApp
+    from promptopt_tui.client import Lists
+
+FRESHEN = 1.0
+"""Seconds between looks at the store."""
+
+RESUMABLE = ("interrupted", "stopped", "failed")
+
+NO_PROJECT: tuple[paint.Line, ...] = (
+    [("No project yet.", "bold")],
+    [("See it work:  ", ""), ("d", "key"), (" or", "muted")],
+    [("  promptopt demo", "accent")],
+    [("Begin with your own:", "")],
+    [("  promptopt new", "accent")],
+    [],
+    [("A project is your prompt,", "muted")],
+    [("your cases and what counts", "muted")],
+    [("as a good answer.", "muted")],
+)
+
+NO_RUN: tuple[paint.Line, ...] = (
+    [("No run yet.", "bold")],
+    [],
+    [("A run makes a prompt better, inside a budget,", "muted")],
+    [("while you watch. It appears here and goes on", "muted")],
+    [("when you close the terminal.", "muted")],
+    [],
+    [("Select a project and press ", ""), ("r", "key"), (", or ", ""), ("d", "key"), (" for the demo.", "")],
+    [("  promptopt run PROJECT", "accent"), ("   does the same", "muted")],
+)
+
+
+class HomeScreen(Screen[None]):
+    """The lists of projects and runs, looked up again every second."""
+
+    CSS_PATH = "../styles/home.tcss"
+    BINDINGS = bindings("home")
+    AUTO_FOCUS = "#runs"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lists: Lists | None = None
+        self.filter = ""
+        self.project = ""
+        self._busy = False
+        self._drawn: object = None
+
+    @property
+    def desk(self) -> PromptoptApp:
+        """The app, as what it is."""
+        return cast("PromptoptApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        projects = [
+            Column("", 1, lambda p: ("✗", "bad") if p.error else ("●", "accent")),
+            Column("project", 0, lambda p: (p.name, "")),
+            Column("runs", 5, self._run_count, "right"),
+        ]
+        runs = [
+            Column("status", 13, self._status),
+            Column("project", 0, lambda r: (r.project, "")),
+            Column("run", 13, lambda r: (r.id, "muted")),
+            Column("optimizer", 12, lambda r: (r.optimizer, "muted"), least=90),
+            Column("seed", 6, lambda r: (fm.percent(r.seed_score), "muted"), "right"),
+            Column("best", 6, self._best, "right"),
+            Column("iter", 4, lambda r: (str(r.iteration), "muted"), "right", least=100),
+            Column("calls", 7, lambda r: (fm.count(r.calls), "muted"), "right", least=100),
+            Column("cost", 9, self._cost, "right"),
+            Column("", 3, lambda r: ("sim", "warn") if r.simulated else ("", "")),
+            Column("age", 6, self._age, "right"),
+        ]
+        yield Canvas(id="header")
+        with Horizontal(id="lists"):
+            yield Table(projects, lambda p: p.slug, id="projects", classes="panel")
+            yield Table(runs, lambda r: r.id, id="runs", classes="panel")
+        yield Canvas(id="detail")
+        yield Input(placeholder="show projects and runs that contain …", id="search")
+        yield Canvas([[("The window is too small: 60×16 is needed.", "warn")]], id="too-small")
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        for name in ("header", "detail", "too-small"):
+            self.query_one(f"#{name}").can_focus = False
+        loading = [[("loading…", "muted")]]
+        self.query_one("#projects", Table).set_empty(loading)
+        self.query_one("#runs", Table).set_empty(loading)
+        self.query_one("#projects").border_title = Content("Projects")
+        self.query_one("#runs").border_title = Content("Runs")
+        self.freshen()
+        self.set_interval(FRESHEN, self.freshen)
+
+    def on_screen_resume(self) -> None:
+        self.freshen()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < 60 or event.size.height < 16, "-tiny")
+        self.call_after_refresh(self.draw)
+
+    def freshen(self) -> None:
+        """Look the lists up again, in a thread."""
+        if self._busy or not self.is_current:
+            return
+        self._busy = True
+        self.desk.background(lambda: self.desk.client.lists(), self._arrived, self._failed)
+
+    def _arrived(self, lists: Lists) -> None:
+        self._busy = False
+        self.lists = lists
+        self.draw()
+
+    def _failed(self, error: BaseException) -> None:
+        self._busy = False
+        said = one_line(str(error), 300)
+        self.query_one("#runs", Table).set_empty([[("The store can't be read:", "bad")], [(said, "")]])
+        self.query_one("#runs", Table).set_rows(())
+
+    # Drawing
+
+    def draw(self) -> None:
+        """Draw the lists."""
+        if not self.is_attached:
+            return
+        self._draw_header()
+        lists = self.lists
+        if lists is None:
+            self._draw_keys()
+            return
+        projects, runs = self._found(lists)
+        # Ages change without the rows changing: a minute is the finest that matters for old ones.
+        drawn = (projects, runs, self.filter, self.project, int(self.desk.now()) // 5)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._fill("#projects", projects, NO_PROJECT if not lists.projects else None)
+            self._fill("#runs", runs, NO_RUN if not lists.runs else None)
+            note = f"of {one_line(self.project, 40)} " if self.project else ""
+            self.query_one("#runs").border_title = Content(f"Runs {note}".strip())
+        self._draw_detail()
+        self._draw_keys()
+
+    def _fill(self, table_id: str, rows: Sequence[object], empty: Sequence[paint.Line] | None) -> None:
+        table = self.query_one(table_id, Table)
+        table.set_empty(empty or [[("nothing fits; ", "muted"), ("esc", "key"), (" shows all", "muted")]])
+        table.set_rows(rows)
+
+    def _found(self, lists: Lists) -> tuple[list[ProjectEntry], list[RunRow]]:
+        wanted = self.filter.casefold()
+        projects = [p for p in lists.projects if wanted in f"{p.name} {p.slug}".casefold()]
+        runs = [
+            r
+            for r in lists.runs
+            if (not self.project or r.project == self.project)
+            and wanted in f"{r.project} {r.id} {r.optimizer} {r.status}".casefold()
+        ]
+        return projects, runs
+
+    def _draw_header(self) -> None:
+        top = self.query_one("#header", Canvas)
+        live = sum(run.live for run in self.lists.runs) if self.lists else 0
+        right: paint.Line = [(f"● {live} running", "accent")] if live else []
+        left: paint.Line = [("promptopt", "heading"), ("  watch a prompt get better", "muted")]
+        top.set_lines([paint.columns(left, right, top.width)])
+
+    def _draw_detail(self) -> None:
+        detail = self.query_one("#detail", Canvas)
+        line: paint.Line = []
+        focused = self.focused
+        if isinstance(focused, Table) and focused.row is not None:
+            line = self._about_run(focused.row) if focused.id == "runs" else self._about_project(focused.row)
+        detail.set_lines([paint.cut([(one_line(text, 400), style) for text, style in line], detail.width)])
+
+    def _about_project(self, project: ProjectEntry) -> paint.Line:
+        if project.error:
+            return [("can't be used: ", "bad"), (project.error, "")]
+        return [(str(project.path), "muted")]
+
+    def _about_run(self, run: RunRow) -> paint.Line:
+        if run.detail:
+            return [(run.detail, "bad" if run.status == "failed" else "muted")]
+        if run.status == "interrupted":
+            return [("its worker died; R resumes it, nothing is paid twice", "warn")]
+        return [(run.project_dir, "muted")]
+
+    def _draw_keys(self) -> None:
+        actions = [a for a in shown(["home", "anywhere"]) if self.may(a.id)]
+        self.query_one(KeyLine).show_actions(actions)
+
+    # Cells
+
+    def _run_count(self, project: ProjectEntry) -> paint.Span:
+        runs = self.lists.runs if self.lists else []
+        return str(sum(run.project == project.name for run in runs) or "–"), "muted"
+
+    def _status(self, run: RunRow) -> paint.Span:
+        glyph, word, style = fm.status_look(run.status)
+        return f"{glyph} {word}", style
+
+    def _best(self, run: RunRow) -> paint.Span:
+        better = run.best_score is not None and run.seed_score is not None and run.best_score > run.seed_score
+        return fm.percent(run.best_score), "good" if better else ""
+
+    def _cost(self, run: RunRow) -> paint.Span:
+        return fm.usd(run.usd), "warn" if run.usd is None else ""
+
+    def _age(self, run: RunRow) -> paint.Span:
+        return fm.age(max(0.0, self.desk.now() - run.created_at)), "muted"
+
+    # Actions
+
+    def may(self, action_id: str) -> bool:
+        """Whether an action makes sense now."""
+        run, project = self._selected_run(), self._selected_project()
+        needs = {
+            "home.open": bool(run or project),
+            "home.start": project is not None,
+            "home.resume": run is not None and run.status in RESUMABLE and self._on_runs,
+            "home.clear": bool(self.filter or self.project),
+        }
+        return needs.get(action_id, True)
+
+    @property
+    def _on_runs(self) -> bool:
+        return self.focused is not None and self.focused.id == "runs"
+
+    def _selected_run(self) -> RunRow | None:
+        return self.query_one("#runs", Table).row
+
+    def _selected_project(self) -> ProjectEntry | None:
+        return self.query_one("#projects", Table).row
+
+    @on(Table.Opened)
+    def _row_opened(self) -> None:
+        self.action_open()
+
+    @on(Table.Moved)
+    def _row_moved(self) -> None:
+        self._draw_detail()
+        self._draw_keys()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self._draw_detail()
+        self._draw_keys()
+
+    def action_open(self) -> None:
+        run, project = self._selected_run(), self._selected_project()
+        if self._on_runs and run:
+            self.desk.open_run(run.id)
+        elif not self._on_runs and project:
+            self.project = project.name
+            self.draw()
+            self.query_one("#runs").focus()
+
+    def action_start(self) -> None:
+        project = self._selected_project()
+        if project is None:
+            self.app.notify("There is no project; d starts the demo.", severity="warning", markup=False)
+            return
+        self.desk.start_project(project.path, project.name)
+
+    def action_demo(self) -> None:
+        self.desk.start_demo()
+
+    def action_resume(self) -> None:
+        run = self._selected_run()
+        if run is None or run.status not in RESUMABLE:
+            self.app.notify("Only a run that ended early can be resumed.", severity="warning", markup=False)
+            return
+        self.desk.background(lambda: self.desk.client.resume(run.id), lambda _: self.desk.open_run(run.id))
+
+    def action_switch(self) -> None:
+        self.query_one("#projects" if self._on_runs else "#runs").focus()
+
+    def action_leave(self) -> None:
+        self.app.exit(0)
+
+    def action_clear(self) -> None:
+        self.filter = self.project = ""
+        self.query_one("#search", Input).value = ""
+        self.draw()
+
+    # Search
+
+    def action_search(self) -> None:
+        field = self.query_one("#search", Input)
+        field.display = True
+        field.focus()
+
+    @on(Input.Changed, "#search")
+    def _typed(self, message: Input.Changed) -> None:
+        if sanitize(message.value) != message.value:
+            message.input.value = one_line(message.value)
+            return
+        self.filter = message.value
+        self.draw()
+
+    @on(Input.Submitted, "#search")
+    def _search_done(self) -> None:
+        self.query_one("#runs").focus()
+        self.query_one("#search", Input).display = False
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "escape" and self.query_one("#search").has_focus:
+            event.stop()
+            event.prevent_default()
+            self.action_clear()
+            self._search_done()
+
+    @on(KeyLine.Clicked)
+    async def _key_clicked(self, message: KeyLine.Clicked) -> None:
+        await self.desk.do(message.action)

@@ -1,0 +1,354 @@
+"""The cockpit: one run, live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input
+
+from promptopt.domain.dataset import SPLITS, Example, Split
+from promptopt.domain.events import CaseMark
+from promptopt.domain.text import one_line, sanitize
+from promptopt_tui.actions import PANELS, Scope, bindings, shown
+from promptopt_tui.screens.steering import Steering
+from promptopt_tui.views import header, panels
+from promptopt_tui.views.view import View, choose_shown, choose_split
+from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.keyline import KeyLine
+from promptopt_tui.widgets.panels import (
+    CasesPanel,
+    LinesPanel,
+    LogPanel,
+    PromptPanel,
+    StandingsPanel,
+    is_visible,
+)
+from promptopt_tui.widgets.table import Table
+
+if TYPE_CHECKING:
+    from promptopt_tui.app import PromptoptApp
+    from promptopt_tui.follower import Follower
+
+TYPING_PAUSE = 0.15
+"""Seconds after the last key of a filter before it is applied."""
+
+
+class RunScreen(Steering):
+    """Shows what a follower has, ten times a second, and steers the run.
+
+    Args:
+        follower: started already.
+        run_id: the run.
+    """
+
+    CSS_PATH = "../styles/run.tcss"
+    BINDINGS = bindings("run")
+    AUTO_FOCUS = "#standings"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+
+    def __init__(self, follower: Follower, run_id: str) -> None:
+        super().__init__()
+        self.follower = follower
+        self.run_id = run_id
+        self.pinned_id = ""
+        self.wanted_split: Split | None = None
+        self.active = "standings"
+        self._cases: dict[Split, list[Example]] = {}
+        self._marks: dict[tuple[str, Split], dict[str, CaseMark]] = {}
+        self._loading: set[object] = set()
+        self._drawn: tuple[object, ...] = ()
+        self._typing: Timer | None = None
+
+    @property
+    def desk(self) -> PromptoptApp:
+        """The app, as what it is."""
+        return cast("PromptoptApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield Canvas(id="header")
+        yield Canvas(id="banners")
+        yield Canvas(id="summary")
+        yield Canvas(id="tabs")
+        with Horizontal(id="panels"):
+            with Vertical(id="left", classes="column"):
+                yield LinesPanel("progress", panels.progress)
+                yield LinesPanel("budget", panels.budget)
+                yield LinesPanel("errors", lambda view, width, _: panels.errors(view, width))
+            with Vertical(id="main", classes="column"):
+                with Vertical(id="middle", classes="column"):
+                    yield StandingsPanel()
+                    yield CasesPanel()
+                    yield Input(placeholder="show cases that contain …", id="filter")
+                with Vertical(id="right", classes="column"):
+                    yield PromptPanel()
+                    yield LogPanel()
+        yield Canvas([[("The window is too small: 60×16 is needed. The run goes on.", "warn")]], id="too-small")
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        for name in ("header", "banners", "summary", "tabs", "too-small"):
+            self.query_one(f"#{name}").can_focus = False
+        self._activate(self.active)
+        self.set_interval(0.1, self.tick)
+
+    def on_unmount(self) -> None:
+        self.follower.stop()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < 60 or event.size.height < 16, "-tiny")
+        self._drawn = ()
+        self.call_after_refresh(self.draw)
+
+    # Drawing
+
+    def tick(self) -> None:
+        """Draw if there is something new; seldom, when nobody looks."""
+        if not self.desk.due_for_a_frame():
+            return
+        self.attend()
+        if not self.is_current and not self._under_a_dialog:
+            return
+        fresh = (self.follower.version, int(self.desk.now()), self.sent, self.pinned_id, self.wanted_split)
+        if fresh != self._drawn:
+            self._drawn = fresh
+            self.draw()
+
+    @property
+    def _under_a_dialog(self) -> bool:
+        return self in self.app.screen_stack
+
+    def view(self) -> View:
+        """The run as it stands. Call it, and read what it gives, under the follower's lock."""
+        state = self.follower.state
+        shown_id = choose_shown(state, self.pinned_id)
+        return View(
+            state=state,
+            row=self.follower.row,
+            status=self.follower.status,
+            now=self.desk.now(),
+            shown_id=shown_id,
+            split=choose_split(state, shown_id, self.wanted_split),
+            pinned=bool(self.pinned_id),
+            problem=self.follower.error,
+            sent=self.sent,
+        )
+
+    def draw(self) -> None:
+        """Draw every panel that is visible."""
+        if not self.is_attached or self.has_class("-tiny"):
+            return
+        with self.follower.lock:
+            view = self.view()
+            self._draw_frame(view)
+            for panel in self.query(".panel"):
+                if is_visible(panel):
+                    self._draw_panel(panel, view)
+        self._draw_keys()
+
+    def _draw_frame(self, view: View) -> None:
+        top = self.query_one("#header", Canvas)
+        top.set_lines(header.header(view, top.width))
+        notes = self.query_one("#banners", Canvas)
+        lines = header.banners(view, max(20, self.size.width - 4))
+        notes.display = bool(lines)
+        notes.styles.height = len(lines)
+        notes.set_lines(lines)
+        if self.alone:
+            summary, tabs = self.query_one("#summary", Canvas), self.query_one("#tabs", Canvas)
+            summary.set_lines(header.summary(view, summary.width or self.size.width - 2))
+            tabs.set_lines(header.tabs(self.active, tabs.width or self.size.width - 2))
+
+    def _draw_panel(self, panel: Widget, view: View) -> None:
+        if isinstance(panel, CasesPanel):
+            cases = self._cases_of(view.split)
+            panel.set_cases(cases or ())
+            panel.show(view, self.marks_of(view), cases is None)
+        elif isinstance(panel, LogPanel):
+            panel.show(view, self.follower.logged)
+        elif isinstance(panel, LinesPanel | PromptPanel | StandingsPanel):
+            panel.show(view)
+
+    def _draw_keys(self) -> None:
+        scopes: list[Scope] = ["run", "anywhere"]
+        focused = self.focused
+        if isinstance(focused, CasesPanel):
+            scopes.append("cases")
+        labels = {"run.pause": "resume" if self.follower.status == "paused" else "pause"}
+        if self.desk.direct and not self.is_live:
+            labels["run.leave"] = "quit"
+        elif not self.is_live:
+            labels["run.leave"] = "back"
+        self.query_one(KeyLine).show_actions([a for a in shown(scopes) if self.may(a.id)], labels)
+
+    # Data that the events do not carry
+
+    def _cases_of(self, split: Split) -> list[Example] | None:
+        """The cases of a split; None until they are loaded."""
+        if split not in self._cases and split not in self._loading:
+            self._loading.add(split)
+
+            def done(cases: list[Example]) -> None:
+                self._cases[split] = cases
+                self._drawn = ()
+
+            self.desk.background(lambda: self.desk.client.cases(self.run_id, split), done)
+        return self._cases.get(split)
+
+    def marks_of(self, view: View) -> dict[str, CaseMark]:
+        """How the shown candidate did: from the run's state, else from the store."""
+        key = (view.shown_id, view.split)
+        live = view.state.marks.get(key)
+        if live is not None:
+            return live
+        if key not in self._marks and key not in self._loading and view.shown_id:
+            self._loading.add(key)
+
+            def done(marks: dict[str, CaseMark]) -> None:
+                self._loading.discard(key)
+                if len(self._marks) > 8:
+                    self._marks.clear()
+                self._marks[key] = marks
+                self._drawn = ()
+
+            self.desk.background(lambda: self.desk.client.marks(self.run_id, *key), done)
+        return self._marks.get(key, {})
+
+    # Panels
+
+    @property
+    def alone(self) -> bool:
+        """One panel has the whole screen."""
+        return self.has_class("-solo") or self.has_class("-narrow")
+
+    def _activate(self, panel: str) -> None:
+        self.active = panel
+        for widget in self.query(".panel"):
+            widget.set_class(widget.id == panel, "-active")
+        chosen = self.query_one(f"#{panel}")
+        for column in self.query(".column"):
+            column.set_class(column in chosen.ancestors, "-holds-active")
+        self._drawn = ()
+        self.call_after_refresh(self.draw)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if event.widget.id in PANELS and event.widget.id != self.active:
+            self._activate(event.widget.id)
+        self._drawn = ()
+
+    def action_panel(self, number: int) -> None:
+        self._go_to(PANELS[number - 1])
+
+    def action_next(self) -> None:
+        self._go_to(PANELS[(PANELS.index(self.active) + 1) % len(PANELS)])
+
+    def action_previous(self) -> None:
+        self._go_to(PANELS[PANELS.index(self.active) - 1])
+
+    def _go_to(self, panel: str) -> None:
+        self._activate(panel)
+        self.query_one(f"#{panel}").focus()
+
+    def action_full(self) -> None:
+        self.toggle_class("-solo")
+        self._drawn = ()
+        self.call_after_refresh(self.draw)
+
+    def action_back(self) -> None:
+        if self.query_one(CasesPanel).clear_filter():
+            self.query_one("#filter", Input).value = ""
+        elif self.has_class("-solo"):
+            self.action_full()
+        else:
+            self.pinned_id, self.wanted_split = "", None
+        self._drawn = ()
+
+    # What is shown
+
+    def action_diff(self) -> None:
+        self.query_one(PromptPanel).next_base()
+        self._drawn = ()
+
+    def action_side(self) -> None:
+        panel = self.query_one(PromptPanel)
+        panel.side = not panel.side
+        self._drawn = ()
+
+    def action_split(self) -> None:
+        with self.follower.lock:
+            view = self.view()
+            there = [split for split in SPLITS if view.state.sizes.get(split)]
+            over = view.state.over
+        # The sealed test is not to be looked at before the end.
+        there = [split for split in there if split != "test" or over]
+        if there:
+            place = there.index(view.split) if view.split in there else -1
+            self.wanted_split = there[(place + 1) % len(there)]
+
+    @on(Table.Opened, "#standings")
+    def _candidate_opened(self, message: Table.Opened) -> None:
+        self.pinned_id = "" if self.pinned_id == message.row.id else message.row.id
+
+    @on(Table.Opened, "#cases")
+    def _case_opened(self, message: Table.Opened) -> None:
+        from promptopt_tui.screens.case import CaseScreen
+
+        with self.follower.lock:
+            view = self.view()
+            name = view.name(view.shown_id)
+        table = self.query_one(CasesPanel)
+        self.app.push_screen(CaseScreen(self.run_id, view.shown_id, view.split, name, table))
+
+    def action_copy(self) -> None:
+        panel = self.query_one(f"#{self.active}", Canvas)
+        # A prompt is copied as it is; everything else as it is shown.
+        text = panel.raw if isinstance(panel, PromptPanel) else panel.text_to_copy()
+        self.desk.copy(text, self.active)
+
+    # The filter of the cases
+
+    @on(KeyLine.Clicked)
+    async def _key_clicked(self, message: KeyLine.Clicked) -> None:
+        await self.desk.do(message.action)
+
+    def action_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.display = True
+        field.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_typed(self, message: Input.Changed) -> None:
+        if sanitize(message.value) != message.value:
+            message.input.value = one_line(message.value)
+            return
+        if self._typing:
+            self._typing.stop()
+        self._typing = self.set_timer(TYPING_PAUSE, lambda: self._filter_by(message.value))
+
+    def _filter_by(self, text: str) -> None:
+        table = self.query_one(CasesPanel)
+        if table.filter != text:
+            table.filter = text
+            table.arrange()
+            self._drawn = ()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self, message: Input.Submitted) -> None:
+        self._filter_by(message.value)
+        self._close_filter()
+
+    def _close_filter(self) -> None:
+        self.query_one(CasesPanel).focus()
+        self.query_one("#filter", Input).display = False
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "escape" and self.query_one("#filter").has_focus:
+            event.stop()
+            event.prevent_default()
+            self.query_one("#filter", Input).value = ""
+            self._filter_by("")
+            self._close_filter()

@@ -1,0 +1,240 @@
+"""What a person can ask of a run, and the questions that a run asks a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.screen import Screen
+
+from promptopt.domain.text import one_line
+from promptopt.store.commands import Command, Decide, Edit, Pause, Resume, Stop
+from promptopt_tui import formatting as fm
+from promptopt_tui import paint
+from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.screens.editor import EditScreen
+from promptopt_tui.views import outcome
+from promptopt_tui.views.view import View
+
+if TYPE_CHECKING:
+    from promptopt_tui.app import PromptoptApp
+    from promptopt_tui.follower import Follower
+
+PATIENCE = 10.0
+"""Seconds for which it is shown that something was asked of the run."""
+
+RESUMABLE = ("interrupted", "stopped", "failed")
+
+
+class Steering(Screen[None]):
+    """The part of the cockpit that sends commands; see :class:`promptopt_tui.screens.run.RunScreen`."""
+
+    follower: Follower
+    run_id: str
+    sent = ""
+    _sent_at = 0.0
+    _logged_then = 0
+    _asked_about = 0
+    """The edit (its command's id) that the question was put for."""
+    _was_live = False
+    _question: Dialog[bool] | None = None
+
+    def view(self) -> View:
+        """The run as it stands, to be read under the follower's lock."""
+        raise NotImplementedError
+
+    @property
+    def _app(self) -> PromptoptApp:
+        return cast("PromptoptApp", self.app)
+
+    @property
+    def is_live(self) -> bool:
+        """A worker is at the run."""
+        return self.follower.status in ("created", "running", "paused")
+
+    @property
+    def _edit_waits(self) -> bool:
+        edit = self.follower.state.edit
+        return bool(edit and edit.waiting and edit.comparison and not self.follower.state.over)
+
+    def may(self, action_id: str) -> bool:
+        """Whether an action makes sense now."""
+        needs = {
+            "run.pause": self.is_live,
+            "run.edit": self.is_live and bool(self.follower.state.current_id) and not self._edit_waits,
+            "run.stop": self.is_live,
+            "run.answer": self._edit_waits,
+            "run.resume": self.follower.status in RESUMABLE,
+            "run.outcome": self.follower.state.over,
+        }
+        return needs.get(action_id, True)
+
+    def _refuse(self, action_id: str) -> bool:
+        """Say so if an action makes no sense now."""
+        if self.may(action_id):
+            return False
+        status = self.follower.status
+        why = "Answer the question about the edit first: a." if self._edit_waits else f"The run is {status}."
+        if action_id == "run.answer":
+            why = "No edit waits for an answer."
+        elif action_id == "run.outcome":
+            why = "The run is not over yet."
+        elif status in RESUMABLE and action_id != "run.resume":
+            why = f"The run is {status}; R resumes it."
+        self.app.notify(why, severity="warning", markup=False)
+        return True
+
+    def send(self, command: Command, said: str) -> None:
+        """Ask something of the run, and say so until its stream shows it."""
+        self.sent, self._sent_at, self._logged_then = said, self._app.now(), self.follower.logged
+        client = self._app.client
+        self._app.background(lambda: client.send(self.run_id, command), lambda _: self.follower.hurry())
+
+    # Commands
+
+    def action_pause(self) -> None:
+        if self._refuse("run.pause"):
+            return
+        if self.follower.status == "paused":
+            self.send(Resume(), "resuming…")
+        else:
+            self.send(Pause(), "pausing: calls in flight finish, no new one starts…")
+
+    def action_stop(self) -> None:
+        if self._refuse("run.stop"):
+            return
+        with self.follower.lock:
+            lines = self._consequences(self.view())
+        options = [
+            Option("n", "Go on", "the run is not touched", ""),
+            Option("s", "Stop, then test", "end the search, score the sealed test, give a verdict", "test"),
+            Option("x", "Stop now", "no sealed test: no claim about new cases", "now"),
+        ]
+
+        def answered(answer: str | None) -> None:
+            if answer:
+                self.send(Stop(now=answer == "now"), "stopping…")
+
+        def build(width: int) -> list[paint.Line]:
+            return [piece for line in lines for piece in paint.wrap(line, width)]
+
+        self.app.push_screen(Dialog("Stop the run?", build, options), answered)
+
+    def _consequences(self, view: View) -> list[paint.Line]:
+        state = view.state
+        best = state.candidates.get(state.best_id)
+        lines: list[paint.Line] = []
+        calls = fm.plural(state.in_flight, "call")
+        lines.append([(f"{calls} in flight finish first; everything answered so far is kept.", "")])
+        if best and best.validation:
+            lines.append([("Best so far: ", "muted"), (f"{view.name(best.id)}, {fm.interval(best.validation)}", "")])
+        tests = state.sizes.get("test", 0)
+        if not tests:
+            lines.append([("There is no test split, so neither way gives a tested verdict.", "warn")])
+            return lines
+        prompts = 1 if best is None or best.id == state.seed_id else 2
+        line: paint.Line = [("The sealed test takes ", "muted"), (f"{tests} cases × {prompts}", "")]
+        usd = state.meters.get("usd")
+        if usd and usd.held:
+            line += [(", at most ", "muted"), (fm.usd(usd.held), ""), (" held back for it", "muted")]
+        return [*lines, line]
+
+    def action_edit(self) -> None:
+        if self._refuse("run.edit"):
+            return
+        with self.follower.lock:
+            state = self.follower.state
+            text, name = state.candidates[state.current_id].text, self.view().name(state.current_id)
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self.send(Edit(text=text, adopt="ask"), "the edit is on its way; the run takes it up at its next safe point…")
+
+        self.app.push_screen(EditScreen(text, name), answered)
+
+    def action_resume(self) -> None:
+        if self._refuse("run.resume"):
+            return
+        self.sent, self._sent_at, self._logged_then = "starting a worker…", self._app.now(), self.follower.logged
+        self._asked_about = 0
+        client = self._app.client
+        self._app.background(lambda: client.resume(self.run_id), lambda _: self.follower.hurry())
+
+    def action_leave(self) -> None:
+        self._app.leave_run(self.run_id, self.is_live)
+
+    # Questions and the end
+
+    def attend(self) -> None:
+        """Put the questions that are due, take away those that are not any more."""
+        if self.sent and (
+            self.follower.logged != self._logged_then or self._app.now() - self._sent_at > PATIENCE
+        ):
+            self.sent = ""
+        waits = self._edit_waits
+        if self._question is not None and not waits:
+            question, self._question = self._question, None
+            if question.is_current:
+                question.dismiss(None)
+                self.app.notify("The edit was decided on elsewhere.", markup=False)
+        edit = self.follower.state.edit
+        if waits and edit and self.is_current and edit.command_id != self._asked_about:
+            self._ask()
+        over = self.follower.state.over
+        if over and self._was_live and self.is_current and not self.is_live:
+            self._was_live = False
+            self.action_outcome()
+        elif not over and self.follower.caught_up.is_set() and self.is_live:
+            self._was_live = True
+
+    def action_answer(self) -> None:
+        if not self._refuse("run.answer"):
+            self._ask()
+
+    def _ask(self) -> None:
+        edit = self.follower.state.edit
+        if edit is None or edit.comparison is None:
+            return
+        self._asked_about = edit.command_id
+        candidate_id, verdict = edit.candidate_id, edit.comparison.verdict
+        options = [
+            Option("y", "Go on from the edit", "the search builds on your prompt", True),
+            Option("n", "Put it aside", "the search goes on from the prompt before it", False),
+        ]
+
+        def build(width: int) -> list[paint.Line]:
+            with self.follower.lock:
+                return outcome.edit_lines(self.view(), width)
+
+        def answered(answer: bool | None) -> None:
+            self._question = None
+            if answer is not None:
+                self.send(Decide(candidate_id=candidate_id, adopt=answer), "telling the run…")
+
+        title = "Your edit was scored: go on from it?"
+        self._question = Dialog(title, build, options, start=1 if verdict == "worse" else 0)
+        self.app.push_screen(self._question, answered)
+
+    def action_outcome(self) -> None:
+        if self._refuse("run.outcome"):
+            return
+
+        def build(width: int) -> list[paint.Line]:
+            with self.follower.lock:
+                return outcome.outcome(self.view(), width)
+
+        options = [
+            Option("c", "Look at the run", "candidates, cases, log", ""),
+            Option("y", "Copy the best prompt", "", "copy"),
+            Option("q", "Leave", "", "leave"),
+        ]
+
+        def answered(answer: str | None) -> None:
+            if answer == "copy":
+                state = self.follower.state
+                best = state.candidates.get(state.best_id)
+                self._app.copy(best.text if best else "", "best prompt")
+            elif answer == "leave":
+                self.action_leave()
+
+        title = f"Result: {one_line(self.follower.state.project, 60)}"
+        self.app.push_screen(Dialog(title, build, options, kind="-tall"), answered)

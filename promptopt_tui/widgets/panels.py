@@ -1,0 +1,318 @@
+"""The cockpit's panels. Each has a number, a title, and ``show(view)``, which draws it anew if it is visible."""
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any
+
+from textual.content import Content
+from textual.widget import Widget
+
+from promptopt.domain.dataset import Example
+from promptopt.domain.events import CaseMark
+from promptopt.runs.state import Candidate
+from promptopt_tui import formatting as fm
+from promptopt_tui import paint
+from promptopt_tui.actions import PANELS, bindings
+from promptopt_tui.views import diff
+from promptopt_tui.views.header import TITLES
+from promptopt_tui.views.view import View
+from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.table import Column, SortableTable, Table
+from promptopt_tui.widgets.tail import Tail
+
+BASES = ("parent", "seed", "best", "")
+"""What the prompt panel compares with; nothing is the plain prompt."""
+
+
+def is_visible(widget: Widget) -> bool:
+    """Whether a widget has a place on the screen; others need no update."""
+    return widget.is_attached and widget.size.width > 0 and widget.region.width > 0
+
+
+def set_title(widget: Widget, note: str = "") -> None:
+    """Number, title and a note in the frame of a panel."""
+    number = PANELS.index(widget.id or "") + 1
+    text = f"{number} {TITLES[widget.id or '']}"
+    if note:
+        text += f" · {paint.one_line(note, 100)}"
+    if str(widget.border_title or "") != text:
+        widget.border_title = Content(text)
+
+
+class LinesPanel(Canvas):
+    """A panel that is made anew from the view each time."""
+
+    def __init__(self, panel: str, build: Callable[[View, int, int], list[paint.Line]]) -> None:
+        super().__init__(id=panel, classes="panel")
+        self._build = build
+
+    def show(self, view: View) -> None:
+        """Draw ``view``."""
+        note = view.name(view.shown_id) if self.id == "errors" and view.shown else ""
+        set_title(self, note)
+        self.set_lines(self._build(view, self.width, self.height))
+
+
+class PromptPanel(Canvas):
+    """The shown candidate's prompt, plain or against another one."""
+
+    def __init__(self) -> None:
+        super().__init__(id="prompt", classes="panel")
+        self.base = BASES[0]
+        self.side = False
+        self.raw = ""
+        self._drawn: tuple[Any, ...] = ()
+
+    def next_base(self) -> None:
+        """Compare with the next one."""
+        self.base = BASES[(BASES.index(self.base) + 1) % len(BASES)]
+
+    def show(self, view: View) -> None:
+        """Draw ``view``."""
+        shown = view.shown
+        if shown is None:
+            set_title(self)
+            self.set_lines([[("waiting for the first prompt", "muted")]])
+            return
+        other = self._other(view, shown)
+        set_title(self, self._note(view, shown, other))
+        self.raw = shown.text
+        drawn = (shown.id, other and other.id, self.base, self.side, self.width)
+        if drawn == self._drawn:
+            return
+        if self._drawn[:1] != drawn[:1]:
+            self.scroll_home(animate=False)
+        self._drawn = drawn
+        self.set_lines([*self._reason(shown), *self._text(shown, other)])
+
+    def _other(self, view: View, shown: Candidate) -> Candidate | None:
+        state = view.state
+        wanted = {"parent": shown.parent_id, "seed": state.seed_id, "best": state.best_id, "": None}[self.base]
+        return state.candidates.get(wanted) if wanted and wanted != shown.id else None
+
+    def _note(self, view: View, shown: Candidate, other: Candidate | None) -> str:
+        name = view.name(shown.id)
+        if other is None:
+            return f"{name} · is the {self.base}" if self.base in ("seed", "best") else name
+        base = view.name(other.id)
+        return f"{name} · against {base if base == self.base else f'{self.base} {base}'}"
+
+    def _reason(self, shown: Candidate) -> list[paint.Line]:
+        if not shown.reasoning or self.base:
+            return []
+        return [*paint.text_lines(shown.reasoning, self.width, "muted"), []]
+
+    def _text(self, shown: Candidate, other: Candidate | None) -> list[paint.Line]:
+        if other is None:
+            return diff.prompt_text(shown.text, self.width)
+        compare = diff.side_by_side if self.side else diff.unified
+        return compare(other.text, shown.text, self.width)
+
+
+class StandingsPanel(Table):
+    """Candidates, best first; enter shows one everywhere."""
+
+    def __init__(self) -> None:
+        columns = [
+            Column("#", 2, self._rank, "right"),
+            Column("candidate", 13, self._name),
+            Column("validation", 19, self._score),
+            Column("Δ seed", 6, self._delta, "right"),
+            Column("state", 0, self._state),
+            Column("test", 6, self._test, "right", least=70),
+        ]
+        super().__init__(columns, lambda c: c.id, id="standings", classes="panel")
+        self._places: dict[str, int] = {}
+        self._view: View | None = None
+        self._drawn: list[tuple[Any, ...]] = []
+
+    def show(self, view: View) -> None:
+        """Draw ``view``."""
+        self._view = view
+        set_title(self, fm.plural(len(view.state.candidates), "candidate"))
+        ranked = view.state.standings()
+        drawn: list[tuple[Any, ...]] = [(view.state.current_id, view.state.best_id, copy(view.state.progress))]
+        drawn += [(c.id, c.validation, c.accepted, c.scores.get("test")) for c in ranked]
+        self.mark(view.shown_id)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._places = {c.id: place for place, c in enumerate(ranked, 1) if c.validation}
+            self.set_empty([[("no candidate yet", "muted")]])
+            self.set_rows(ranked)
+
+    def _rank(self, candidate: Candidate) -> paint.Span:
+        return str(self._places.get(candidate.id, "–")), "muted"
+
+    def _name(self, candidate: Candidate) -> paint.Span:
+        glyph, _, style = fm.SOURCES[candidate.source]
+        assert self._view
+        return f"{glyph} {self._view.name(candidate.id)}", style
+
+    def _score(self, candidate: Candidate) -> paint.Span:
+        return fm.interval(candidate.validation) if candidate.validation else "not scored", (
+            "" if candidate.validation else "muted"
+        )
+
+    def _delta(self, candidate: Candidate) -> paint.Span:
+        assert self._view
+        seed = self._view.state.candidates.get(self._view.state.seed_id)
+        if not seed or not seed.validation or not candidate.validation or seed is candidate:
+            return "–", "muted"
+        change = candidate.validation.mean - seed.validation.mean
+        return fm.points(change), "good" if change > 0 else "bad" if change < 0 else "muted"
+
+    def _state(self, candidate: Candidate) -> paint.Span:
+        assert self._view
+        state = self._view.state
+        progress = state.progress
+        if progress and progress.candidate_id == candidate.id:
+            return f"… {progress.done}/{progress.total}", "accent"
+        if candidate.id == state.best_id and candidate.validation:
+            return "★ best", "good"
+        if candidate.id == state.current_id and not state.over:
+            return "▸ current", "accent"
+        words = {True: ("✓ accepted", ""), False: ("✗ rejected", "muted"), None: ("", "")}
+        return words[candidate.accepted]
+
+    def _test(self, candidate: Candidate) -> paint.Span:
+        score = candidate.scores.get("test")
+        return (fm.percent(score.interval.mean), "bold") if score else ("", "")
+
+
+class CasesPanel(SortableTable):
+    """The cases of a split under the shown candidate."""
+
+    BINDINGS = bindings("cases")
+
+    def __init__(self) -> None:
+        columns = [
+            Column("", 1, self._glyph),
+            Column("case", 12, lambda case: (case.id, "")),
+            Column("score", 7, self._score, "right"),
+            Column("category", 15, self._category),
+            Column("input", 0, lambda case: (paint.one_line(case.input_text[:600], 200), "muted")),
+        ]
+        super().__init__(columns, lambda case: case.id, id="cases", classes="panel")
+        self.cases: Sequence[Example] = ()
+        self.marks: dict[str, CaseMark] = {}
+        self.filter = ""
+        self.failed_only = False
+        self._seen: tuple[int, int] = (0, 0)
+        self._note = ""
+
+    def set_cases(self, cases: Sequence[Example]) -> None:
+        """The cases of the split that is shown."""
+        if cases is not self.cases:
+            self.cases = cases
+            self.arrange()
+
+    def show(self, view: View, marks: dict[str, CaseMark], loading: bool) -> None:
+        """Draw ``view``; ``marks`` is how its shown candidate did so far."""
+        if loading:
+            self.set_empty([[("loading cases…", "muted")]])
+        elif not self.cases:
+            self.set_empty([[(f"there is no case in {view.split}", "muted")]])
+        else:
+            self.set_empty([[("no case fits; ", "muted"), ("esc", "key"), (" shows all", "muted")]])
+        failed = sum(not mark.passed for mark in list(marks.values()))
+        seen = (id(marks), len(marks) * 1_000_000 + failed)
+        if seen != self._seen:
+            self._seen, self.marks = seen, marks
+            if self.failed_only or (self.order and self.columns[self.order[0]].name in ("", "score", "category")):
+                self.arrange()
+            else:
+                self.redraw()
+        set_title(self, self._title(view, failed))
+
+    def arrange(self) -> None:
+        """Filter and sort anew."""
+        rows: Sequence[Example] = self.cases
+        if self.failed_only:
+            rows = [case for case in rows if (mark := self.marks.get(case.id)) and not mark.passed]
+        if self.filter:
+            wanted = self.filter.casefold()
+            rows = [case for case in rows if wanted in case.id.casefold() or self._holds(case, wanted)]
+        if self.order:
+            rows = sorted(rows, key=self._sort_key(self.columns[self.order[0]].name), reverse=self.order[1])
+        self.set_rows(rows)
+
+    def action_failed(self) -> None:
+        self.failed_only = not self.failed_only
+        self.arrange()
+
+    def clear_filter(self) -> bool:
+        """Show all cases again; False if all are shown."""
+        if not self.filter and not self.failed_only:
+            return False
+        self.filter, self.failed_only = "", False
+        self.arrange()
+        return True
+
+    def on_sortable_table_sorted(self) -> None:
+        self.arrange()
+
+    def _title(self, view: View, failed: int) -> str:
+        parts = [view.split, view.name(view.shown_id)] if view.shown else [view.split]
+        done = len(self.marks)
+        parts.append(f"{done}/{len(self.cases)}" if done < len(self.cases) else f"{len(self.cases):,}")
+        if failed:
+            parts.append(f"✗ {failed}")
+        if self.failed_only:
+            parts.append("failed only")
+        if self.filter:
+            parts.append(f"“{self.filter}” {len(self.rows)}")
+        return " · ".join(parts)
+
+    def _holds(self, case: Example, wanted: str) -> bool:
+        mark = self.marks.get(case.id)
+        return wanted in case.input_text.casefold() or bool(mark and wanted in mark.category)
+
+    def _sort_key(self, name: str) -> Callable[[Example], Any]:
+        if name == "case":
+            return lambda case: case.id
+        if name == "input":
+            return lambda case: case.input_text[:200].casefold()
+        if name == "category":
+            return lambda case: mark.category if (mark := self.marks.get(case.id)) else "~"
+        return lambda case: mark.score if (mark := self.marks.get(case.id)) else 2.0
+
+    def _glyph(self, case: Example) -> paint.Span:
+        mark = self.marks.get(case.id)
+        if mark is None:
+            return "·", "muted"
+        return ("✓", "good") if mark.passed else ("✗", "bad")
+
+    def _score(self, case: Example) -> paint.Span:
+        mark = self.marks.get(case.id)
+        return (fm.percent(mark.score), "") if mark else ("", "")
+
+    def _category(self, case: Example) -> paint.Span:
+        mark = self.marks.get(case.id)
+        return (mark.category, "warn") if mark and not mark.passed else ("", "")
+
+
+class LogPanel(Tail):
+    """What happened, newest last."""
+
+    GLYPHS = {"info": ("·", "muted"), "warning": ("!", "warn"), "error": ("✗", "bad")}
+
+    def __init__(self) -> None:
+        super().__init__(id="log", classes="panel")
+        self._made: list[paint.Line] = []
+
+    def show(self, view: View, logged: int) -> None:
+        """Draw ``view``; ``logged`` counts all lines that ever came."""
+        set_title(self, "following" if self.end is None else "held; end follows again")
+        new = logged - self.total
+        if new:
+            kept = view.state.activity
+            fresh = list(kept)[-new:] if new < len(kept) else list(kept)
+            made = [*self._made, *(self._line(item, view) for item in fresh)][-len(kept) :]
+            self._made = made
+            self.show_tail(made, logged)
+
+    def _line(self, item: Any, view: View) -> paint.Line:
+        glyph, style = self.GLYPHS.get(item.level, ("·", "muted"))
+        text_style = "" if item.level == "info" else style
+        at = fm.clock(item.at - view.state.started_at)
+        return [(f"{at:>7} ", "muted"), (f"{glyph} ", style), (paint.one_line(item.text, 2000), text_style)]

@@ -1,0 +1,91 @@
+"""Killed at any point, a run resumes: nothing answered is asked again, and the end is the same."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from promptopt.runs.state import RunState
+
+from tests.engine.bench import Bench
+from tests.loopback import LoopbackServer, write_project
+
+SIZES = (12, 16, 12)
+
+
+def story(state: RunState) -> dict[str, Any]:
+    """All of a run's outcome that does not depend on the clock."""
+    assert state.finished
+    return {
+        "candidates": {
+            c.id: (c.text, c.parent_id, c.accepted, {split: s.interval for split, s in c.scores.items()})
+            for c in state.candidates.values()
+        },
+        "end": (state.finished.stop_reason, state.finished.best_id, state.finished.iterations),
+        "comparison": state.finished.comparison,
+        "spent": {name: state.meters[name].spent for name in ("usd", "calls", "tokens")},
+    }
+
+
+@pytest.fixture
+def undisturbed(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> dict[str, Any]:
+    state = bench.run(write_project(tmp_path / "project", loopback, SIZES))
+    assert state.status == "finished", bench.said(state.run_id)
+    loopback.clear()
+    return story(state)
+
+
+def kill_after(bench: Bench, server: LoopbackServer, run_id: str, answers: int) -> None:
+    """Kill the worker when at least so many requests are answered and more are in flight."""
+    bench.wait(lambda: server.count(answered=True) >= answers, lambda: bench.said(run_id))
+    with server.holding():
+        # What the server has answered is on its way to the journal; then only unanswered calls are out.
+        bench.wait(lambda: bench.answered(run_id) == server.count(answered=True), lambda: bench.said(run_id))
+        bench.kill(run_id)
+
+
+@pytest.mark.parametrize("points", [(1,), (20,), (30, 31, 45), (60, 80), (70, 100, 120)])
+def test_a_killed_run_asks_nothing_twice_and_ends_the_same(
+    bench: Bench,
+    loopback: LoopbackServer,
+    tmp_path: Path,
+    undisturbed: dict[str, Any],
+    points: tuple[int, ...],
+) -> None:
+    loopback.latency = 0.01
+    run_id = bench.create(tmp_path / "project" / "project.toml")
+    bench.start(run_id)
+    for answers in points:
+        kill_after(bench, loopback, run_id, answers)
+        assert bench.status(run_id) == "interrupted"
+        bench.start(run_id)
+    state = bench.end(run_id)
+    assert loopback.answered_twice() == {}
+    assert story(state) == undisturbed, bench.said(run_id)
+
+
+def test_killed_at_a_random_moment_only_calls_in_flight_may_be_asked_again(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path, undisturbed: dict[str, Any]
+) -> None:
+    run_id = bench.create(tmp_path / "project" / "project.toml")
+    bench.start(run_id)
+    for answers in (5, 25, 50, 90):
+        bench.wait(lambda answers=answers: loopback.count(answered=True) >= answers)
+        bench.kill(run_id)
+        bench.start(run_id)
+    state = bench.end(run_id)
+    assert len(loopback.answered_twice()) <= 4 * 16
+    ended = story(state)
+    del ended["spent"], undisturbed["spent"]
+    assert ended == undisturbed
+
+
+def test_two_workers_never_work_on_one_run(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
+    run_id = bench.create(write_project(tmp_path / "project", loopback, SIZES))
+    with loopback.holding():
+        bench.start(run_id)
+        first = bench.workers[run_id]
+        bench.until(run_id, lambda state: state.phase == "baseline")
+        bench.start(run_id)
+        assert bench.workers[run_id].wait(30) == 3
+        bench.workers[run_id] = first
+    assert bench.end(run_id).status == "finished"

@@ -1,0 +1,213 @@
+"""Whole runs over real HTTP through litellm, and in the simulator."""
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from promptopt.domain.prompt import Prompt
+from promptopt.runs.launch import start_worker
+from promptopt.store.cells import Cells
+from promptopt.store.journal import Journal
+
+from tests.engine.bench import Bench
+from tests.loopback import API_KEY, API_KEY_ENV, FaultPlan, LoopbackServer, write_project
+from tests.loopback.faults import Fault
+
+SIZES = (12, 16, 12)
+
+
+def test_a_run_ends_with_a_better_prompt_and_its_sealed_test(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
+    state = bench.run(write_project(tmp_path / "p", loopback, (30, 40, 40)))
+    assert state.status == "finished", bench.said(state.run_id)
+    assert state.finished and state.finished.comparison
+    seed, best = state.candidates[state.seed_id], state.candidates[state.best_id]
+    assert best.scores["validation"].interval.mean > seed.scores["validation"].interval.mean
+    assert state.finished.comparison.verdict == "better"
+    assert state.finished.comparison.difference.n == 40
+    tested = [c.id for c in state.candidates.values() if "test" in c.scores]
+    assert sorted(tested) == sorted([state.seed_id, state.best_id])
+    assert state.meters["calls"].spent == loopback.count()
+    assert state.meters["usd"].spent > 0 and not state.unpriced
+    assert not state.simulated
+
+
+def test_what_is_stored_is_what_was_sent(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
+    state = bench.run(write_project(tmp_path / "p", loopback, SIZES))
+    cells = Cells(bench.database, state.run_id)
+    best = cells.prompt(state.best_id)
+    assert best == Prompt(text=state.candidates[state.best_id].text)
+    case = next(iter(cells.results(state.best_id, "test").values()))
+    assert case.output and case.checks[0].name == "exact"
+    sent = [record.body["messages"] for record in loopback.records() if "gpt" in record.model]
+    rendered = [
+        [message.model_dump() for message in Prompt(text=best.text).render(example)]
+        for example in bench_cases(bench, state.run_id)
+    ]
+    assert all(messages in sent for messages in rendered)
+
+
+def bench_cases(bench: Bench, run_id: str) -> list[Any]:
+    from promptopt.store.runs import Runs
+
+    return list(Runs(bench.database).cases(run_id, "test"))
+
+
+def test_the_test_split_is_not_touched_before_the_end(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
+    state = bench.run(write_project(tmp_path / "p", loopback, SIZES))
+    sealed = {case.input_text for case in bench_cases(bench, state.run_id)}
+    order = ["test" if any(text in json.dumps(r.body) for text in sealed) else "other" for r in loopback.records()]
+    assert order.count("test") == 2 * len(sealed)
+    assert set(order[-2 * len(sealed) :]) == {"test"}
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [{"calls": 70}, {"target_calls": 60}, {"optimizer_calls": 1}, {"tokens": 9000}, {"usd": 0.02}, {"minutes": 0.05}],
+)
+def test_no_cap_is_crossed(bench: Bench, loopback: LoopbackServer, tmp_path: Path, budget: dict[str, float]) -> None:
+    if "minutes" in budget:
+        loopback.latency = 0.2
+    state = bench.run(write_project(tmp_path / "p", loopback, SIZES, budget=budget))
+    assert state.finished and state.finished.stop_reason == "budget", bench.said(state.run_id)
+    assert state.status == "finished"
+    for name, meter in state.meters.items():
+        if meter.limit is not None:
+            assert meter.spent + meter.uncertain <= meter.limit, name
+    if "calls" in budget:
+        assert loopback.count() <= budget["calls"]
+    if "optimizer_calls" in budget:
+        assert loopback.count(model="opus") <= 1
+
+
+def test_a_budget_leaves_room_for_the_sealed_test(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
+    state = bench.run(write_project(tmp_path / "p", loopback, SIZES, budget={"calls": 100}))
+    assert state.finished and state.finished.stop_reason == "budget"
+    assert state.finished.comparison is not None or state.best_id == state.seed_id
+    assert "test" in state.candidates[state.seed_id].scores
+
+
+def test_faults_that_pass_do_not_change_the_result(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
+    project = write_project(tmp_path / "p", loopback, SIZES)
+    calm = bench.run(project)
+    loopback.clear()
+    loopback.faults = FaultPlan(
+        rates={Fault.RATE_LIMIT: 0.1, Fault.SERVER_ERROR: 0.05, Fault.RESET: 0.03, Fault.MALFORMED: 0.03},
+        retry_after="0",
+    )
+    stormy = bench.run(project)
+    assert calm.finished and stormy.finished
+    assert stormy.finished.best_id == calm.finished.best_id, bench.said(stormy.run_id)
+    assert stormy.finished.comparison == calm.finished.comparison
+    assert stormy.meters["calls"].spent == loopback.count() > calm.meters["calls"].spent
+
+
+def test_a_bad_case_is_that_case_s_trouble(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
+    loopback.faults = FaultPlan(rates={Fault.CONTEXT_LENGTH: 0.2}, most=99, only="gpt")
+    state = bench.run(write_project(tmp_path / "p", loopback, SIZES, optimizer={"max_iterations": 2}))
+    assert state.status == "finished", bench.said(state.run_id)
+    assert state.candidates[state.seed_id].scores["validation"].errors > 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault.WRONG_KEY, API_KEY_ENV),
+        (Fault.UNKNOWN_MODEL, "gpt-4o-mini"),
+    ],
+)
+def test_what_no_retry_can_mend_stops_at_once_and_says_what_to_do(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path, fault: Fault, said: str
+) -> None:
+    loopback.faults = FaultPlan(attempts=(fault,), only="gpt")
+    state = bench.run(write_project(tmp_path / "p", loopback, SIZES))
+    assert state.finished and state.status == "failed"
+    assert said in state.finished.detail
+    assert API_KEY not in bench.said(state.run_id)
+    assert loopback.count() <= 16 + 1
+
+
+def test_an_endpoint_that_is_down_is_told_and_the_run_resumes_when_it_is_back(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    project = write_project(
+        tmp_path / "p",
+        f"http://127.0.0.1:{port}",
+        SIZES,
+        models={"target": {"retries": 1}, "optimizer": {"retries": 1}},
+    )
+    state = bench.run(project)
+    assert state.status == "failed" and state.finished
+    assert "failed one after the other" in state.finished.detail
+    assert Journal(bench.database, state.run_id).load().answered == 0
+    with LoopbackServer(port=port):
+        bench.workers[state.run_id] = start_worker(state.run_id)
+        state = bench.until(state.run_id, lambda state: state.over and state.status == "finished")
+    assert state.finished and state.finished.comparison
+
+
+def test_a_missing_key_is_told_before_anything_is_sent(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(API_KEY_ENV)
+    state = bench.run(write_project(tmp_path / "p", loopback, SIZES))
+    assert state.status == "failed" and state.finished
+    assert API_KEY_ENV in state.finished.detail
+    assert loopback.count() == 0
+
+
+def test_a_cap_on_usd_needs_a_price(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
+    models = {"target": {"model": "openai/nobody-knows-me"}}
+    project = write_project(tmp_path / "p", loopback, SIZES, models=models, budget={"usd": 1.0})
+    state = bench.run(project)
+    assert state.finished and "price" in state.finished.detail
+    assert loopback.count() == 0
+    unpriced = bench.run(write_project(tmp_path / "q", loopback, SIZES, models=models))
+    assert unpriced.status == "finished" and unpriced.unpriced == ["target"]
+
+
+def test_few_cases_are_not_split_and_nothing_is_claimed(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
+    cases = [{"input": f"Ticket {n}: about refund", "expected": "billing"} for n in range(3)]
+    project = write_project(
+        tmp_path / "p", loopback, SIZES, data={"train": None, "validation": None, "test": None, "cases": cases}
+    )
+    state = bench.run(project)
+    assert state.status == "finished", bench.said(state.run_id)
+    assert state.finished and state.finished.comparison is None
+    assert "too few" in state.finished.test_note
+
+
+def test_a_proposer_that_talks_nonsense_is_skipped(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
+    target = loopback.behaviour
+    loopback.behaviour = lambda call: "I'd rather not." if "opus" in call.model else target(call)
+    state = bench.run(write_project(tmp_path / "p", loopback, SIZES, optimizer={"plateau": 2}))
+    assert state.finished and state.finished.stop_reason == "plateau"
+    assert state.best_id == state.seed_id
+    assert "better than the one to start from" in state.finished.test_note
+
+
+def test_hostile_assertions_fail_their_case_and_nothing_else(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
+    checks = [
+        {"type": "exact"},
+        {"type": "assertion", "name": "exits", "code": "import os\nos._exit(0)"},
+        {"type": "assertion", "name": "loops", "code": "while True: pass", "timeout": 0.2},
+    ]
+    state = bench.run(
+        write_project(tmp_path / "p", loopback, (8, 8, 2), checks=checks, optimizer={"max_iterations": 1})
+    )
+    assert state.status == "finished", bench.said(state.run_id)
+    result = next(iter(Cells(bench.database, state.run_id).results(state.seed_id, "validation").values()))
+    assert [check.passed for check in result.checks][1:] == [False, False]
+    assert all(check.reason for check in result.checks if not check.passed)

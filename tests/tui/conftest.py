@@ -1,0 +1,428 @@
+"""A store with recorded runs, and the app on it with a clock that stands still."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from promptopt.domain import events as ev
+from promptopt.domain.dataset import Dataset, Example
+from promptopt.domain.prompt import Prompt
+from promptopt.domain.results import CaseResult, CheckResult, Comparison, Interval
+from promptopt.domain.settings import ModelSettings, ProjectSettings
+from promptopt.store.cells import Cells
+from promptopt.store.database import Database
+from promptopt.store.runlog import RunLog
+from promptopt.store.runs import Runs
+from promptopt_tui.app import PromptoptApp
+from promptopt_tui.client import Client
+from textual.pilot import Pilot
+
+START = 1_760_000_000.0
+WAIT = 20.0
+
+SEED = "Classify the support ticket.\nAnswer with one word."
+FIRST = (
+    "Classify the support ticket into billing, bug, account or other.\nAnswer with exactly one lower-case word."
+)
+SECOND = (
+    "You route support tickets.\n"
+    "Classify the ticket {input} into exactly one of: billing, bug, account, other.\n"
+    "- billing: invoices, refunds, prices\n"
+    "- bug: something does not work as described\n"
+    "- account: log-in, password, profile\n"
+    "Answer with exactly one lower-case word and nothing else."
+)
+HUMAN = SECOND + "\nIf a refund is asked for because of a defect, answer bug."
+WORDS = ("billing", "bug", "account", "other")
+TEXTS = (
+    "I was charged twice in March, please give the money back.",
+    "The export button does nothing when I press it.",
+    "I can't log in since I changed my phone.",
+    "Do you have an office in Lisbon?",
+    "The invoice shows the wrong VAT number.",
+    "The app closes when I open a large file.",
+)
+CATEGORIES = ("wrong format", "too verbose", "wrong reasoning", "near miss")
+
+
+def cases(split: str, count: int) -> tuple[Example, ...]:
+    return tuple(
+        Example(
+            id=f"{split[:3]}-{number:03}",
+            inputs={"input": TEXTS[number % len(TEXTS)]},
+            expected=WORDS[number % len(WORDS)],
+        )
+        for number in range(count)
+    )
+
+
+def interval(passed: int, total: int) -> Interval:
+    mean = passed / total
+    half = 1.96 * (max(0.02, mean * (1 - mean)) / total) ** 0.5
+    return Interval(mean=mean, low=max(0.0, mean - half), high=min(1.0, mean + half), n=total)
+
+
+def comparison(mean: float, half: float, verdict: str, fixed: int, broken: int, n: int = 24) -> Comparison:
+    return Comparison(
+        difference=Interval(mean=mean, low=mean - half, high=mean + half, n=n),
+        p_value=0.012 if verdict != "not distinguishable" else 0.41,
+        verdict=verdict,  # type: ignore[arg-type]
+        method="exact McNemar, paired bootstrap",
+        fixed=tuple(f"val-{n:03}" for n in range(fixed)),
+        broken=tuple(f"val-{n:03}" for n in range(20, 20 + broken)),
+    )
+
+
+@dataclass
+class Story:
+    """Records a run as a worker would, event by event."""
+
+    database: Database
+    simulated: bool = True
+    validation: int = 24
+    test: int = 24
+    project: str = "support tickets"
+    clock: list[float] = field(default_factory=lambda: [START])
+    run_id: str = ""
+
+    def __post_init__(self) -> None:
+        sizes = {"train": 24, "validation": self.validation, "test": self.test}
+        dataset = Dataset(
+            train=cases("train", sizes["train"]),
+            validation=cases("validation", self.validation),
+            test=cases("test", self.test),
+        )
+        model = "sim/target" if self.simulated else "openai/gpt-4o-mini"
+        settings = ProjectSettings(
+            name=self.project, prompt=SEED, models={"target": ModelSettings(model=model)}
+        )
+        self.runs = Runs(self.database)
+        self.run_id = self.runs.create(settings, dataset, Path("/projects/support"))
+        self.log = RunLog(self.database, self.run_id)
+        self.cells = Cells(self.database, self.run_id)
+        self.ids: dict[str, str] = {}
+        self.tell(
+            ev.RunStarted(
+                run_id=self.run_id,
+                project=self.project,
+                optimizer="refine",
+                models={"target": ev.ModelInfo(model=model, simulated=self.simulated)},
+                limits={"usd": 0.5},
+                sizes=sizes,  # type: ignore[arg-type]
+                max_iterations=6,
+                simulated=self.simulated,
+            )
+        )
+        self.summarize(status="running", heartbeat_at=4e9)
+
+    def tell(self, *events: ev.Event) -> None:
+        for event in events:
+            self.log.append(event)
+            self.clock[0] += 1.0
+        self._wait()
+
+    def summarize(self, **values: object) -> None:
+        self.runs.summarize(self.run_id, **values)
+        self._wait()
+
+    def _wait(self) -> None:
+        """Writes keep their order: when this one is durable, all before it are."""
+        self.database.transact(lambda connection: None).result()
+
+    def propose(self, text: str, source: ev.Source = "optimizer", iteration: int = 0, parent: str = "") -> str:
+        prompt = Prompt(text=text)
+        self.cells.keep_prompt(prompt)
+        reasoning = "" if source == "seed" else "names the classes, because the model makes up its own"
+        self.tell(
+            ev.CandidateProposed(
+                candidate_id=prompt.id,
+                text=text,
+                source=source,
+                iteration=iteration,
+                parent_id=parent or None,
+                reasoning=reasoning,
+            )
+        )
+        return prompt.id
+
+    def score(self, prompt_id: str, passed: int, split: str = "validation", upto: int | None = None) -> None:
+        total = self.validation if split == "validation" else self.test
+        chosen = cases(split, total)
+        results = [self._result(case, number < passed) for number, case in enumerate(chosen)][:upto]
+        self.tell(ev.EvaluationStarted(candidate_id=prompt_id, split=split, total=total))  # type: ignore[arg-type]
+        self.cells.keep(prompt_id, split, results)  # type: ignore[arg-type]
+        marks = [
+            ev.CaseMark(case_id=r.case_id, score=r.score, passed=r.passed, category=r.category) for r in results
+        ]
+        self.tell(ev.CasesFinished(candidate_id=prompt_id, split=split, cases=marks))  # type: ignore[arg-type]
+        if upto is None:
+            self.tell(
+                ev.CandidateScored(
+                    candidate_id=prompt_id,
+                    split=split,  # type: ignore[arg-type]
+                    score=interval(passed, total),
+                    passed=passed,
+                )
+            )
+            counts: dict[str, int] = {}
+            for result in results:
+                if result.category:
+                    counts[result.category] = counts.get(result.category, 0) + 1
+            self.tell(
+                ev.FeedbackReady(
+                    candidate_id=prompt_id,
+                    split=split,  # type: ignore[arg-type]
+                    categories=counts,
+                    suggestions=["say that nothing but the class may be answered", "name every class"],
+                )
+            )
+
+    @staticmethod
+    def _result(case: Example, passed: bool) -> CaseResult:
+        number = int(case.id[-3:])
+        wanted = case.expected or ""
+        output = wanted if passed else f"The ticket is about {WORDS[(number + 1) % 4]}, I think."
+        check = CheckResult(
+            name="exact",
+            score=float(passed),
+            passed=passed,
+            reason="" if passed else f"expected {wanted!r}, found {output!r}",
+        )
+        return CaseResult(
+            case_id=case.id,
+            output=output,
+            score=float(passed),
+            passed=passed,
+            checks=(check,),
+            category="" if passed else CATEGORIES[number % len(CATEGORIES)],
+            prompt_tokens=61,
+            completion_tokens=9,
+            cost=0.00004,
+            latency=0.42,
+        )
+
+    def spend(self, usd: float, calls: int, *, reserved: float = 0.0, held: float = 0.05, **more: object) -> None:
+        self.tell(
+            ev.BudgetMoved(
+                meters={
+                    "usd": ev.Meter(spent=usd, reserved=reserved, held=held, limit=0.5),
+                    "calls": ev.Meter(spent=calls, held=48, limit=1000),
+                    "tokens": ev.Meter(spent=calls * 70),
+                    "minutes": ev.Meter(spent=calls / 60, limit=10),
+                    "optimizer_calls": ev.Meter(spent=3, limit=20),
+                },
+                in_flight=4 if reserved else 0,
+                **more,  # type: ignore[arg-type]
+            )
+        )
+
+    # Where a run can stand
+
+    def begin(self) -> "Story":
+        """The seed is scored, one candidate is accepted, one is rejected."""
+        self.tell(ev.PhaseStarted(phase="baseline"))
+        self.ids["seed"] = seed = self.propose(SEED, "seed")
+        self.score(seed, 12)
+        self.tell(ev.PhaseStarted(phase="search"), ev.IterationStarted(iteration=1))
+        self.ids["first"] = first = self.propose(FIRST, iteration=1, parent=seed)
+        self.score(first, 17)
+        better = comparison(5 / 24, 0.17, "better", 6, 1)
+        self.tell(
+            ev.CandidateJudged(
+                candidate_id=first, against_id=seed, accepted=True, reason="higher score", comparison=better
+            ),
+            ev.IterationStarted(iteration=2),
+        )
+        lost = self.propose("Say billing.", iteration=2, parent=first)
+        self.score(lost, 7)
+        worse = comparison(-10 / 24, 0.2, "worse", 0, 10)
+        self.tell(
+            ev.CandidateJudged(
+                candidate_id=lost, against_id=first, accepted=False, reason="lower score", comparison=worse
+            )
+        )
+        return self
+
+    def live(self) -> "Story":
+        """In the middle of the third iteration's evaluation."""
+        self.begin()
+        self.tell(ev.IterationStarted(iteration=3))
+        self.ids["second"] = second = self.propose(SECOND, iteration=3, parent=self.ids["first"])
+        self.spend(0.0721, 312, reserved=0.0004)
+        self.score(second, 13, upto=15)
+        self.summarize(iteration=3, seed_score=0.5, best_score=17 / 24, usd=0.0721, calls=312)
+        return self
+
+    def edited(self, verdict: str = "better") -> "Story":
+        """An edit was scored and waits for an answer."""
+        self.begin()
+        against = self.ids["first"]
+        self.ids["edit"] = edit = self.propose(HUMAN, "human", iteration=2, parent=against)
+        self.tell(ev.PromptEdited(candidate_id=edit, against_id=against, by="ada", command_id=1))
+        self.score(edit, 21 if verdict == "better" else 10)
+        judged = comparison(4 / 24, 0.12, "better", 5, 1) if verdict == "better" else None
+        judged = judged or comparison(-7 / 24, 0.2, "worse", 1, 8)
+        self.spend(0.09, 388)
+        self.tell(
+            ev.EditJudged(candidate_id=edit, against_id=against, comparison=judged, waiting=True, command_id=1)
+        )
+        return self
+
+    def finish(self, verdict: str = "better", *, test_note: str = "") -> "Story":
+        """Over, with a sealed test unless there is a note why not."""
+        self.live()
+        second, seed = self.ids["second"], self.ids["seed"]
+        self.score(second, 22)
+        self.tell(
+            ev.CandidateJudged(
+                candidate_id=second,
+                against_id=self.ids["first"],
+                accepted=True,
+                reason="higher score",
+                comparison=comparison(5 / 24, 0.15, "better", 5, 0),
+            )
+        )
+        found = None
+        if not test_note:
+            self.tell(ev.PhaseStarted(phase="test"))
+            self.score(seed, 11, "test")
+            self.score(second, 20, "test")
+            found = comparison(9 / 24, 0.21, verdict, 10, 1)
+        self.spend(0.1312, 540, held=0.0)
+        self.tell(
+            ev.RunFinished(
+                status="finished",
+                stop_reason="plateau",
+                seed_id=seed,
+                best_id=second,
+                iterations=3,
+                comparison=found,
+                test_note=test_note,
+            )
+        )
+        self.summarize(
+            status="finished",
+            iteration=3,
+            seed_score=0.5,
+            best_score=22 / 24,
+            usd=0.1312,
+            calls=540,
+            heartbeat_at=None,
+        )
+        return self
+
+    def fail(self) -> "Story":
+        """Over, because the model could not be called."""
+        self.begin()
+        detail = "models.target: no key in OPENAI_API_KEY\n  → export OPENAI_API_KEY=…"
+        self.tell(
+            ev.RunFinished(
+                status="failed",
+                stop_reason="error",
+                detail=detail,
+                seed_id=self.ids["seed"],
+                best_id=self.ids["first"],
+                iterations=2,
+            )
+        )
+        self.summarize(status="failed", detail=detail, usd=None, heartbeat_at=None)
+        return self
+
+
+@pytest.fixture(autouse=True)
+def calm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PROMPTOPT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("textual.constants.TEXTUAL_ANIMATIONS", "none", raising=False)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def story(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Story]:
+    """Makes recorded runs whose ids and times are always the same."""
+    clock = [START]
+    numbers = iter(range(1, 1000))
+    monkeypatch.setattr("promptopt.store.runlog.time", _Clock(clock))
+    monkeypatch.setattr("promptopt.store.runs.secrets.token_hex", lambda size: f"{next(numbers):06x}")
+    monkeypatch.setattr("promptopt.store.runs.time", _Clock(clock))
+
+    def make(**settings: object) -> Story:
+        clock[0] += 60.0
+        return Story(database, clock=clock, **settings)  # type: ignore[arg-type]
+
+    make.clock = clock  # type: ignore[attr-defined]
+    return make
+
+
+class _Clock:
+    """Stands in for the module ``time`` in a module of the store."""
+
+    def __init__(self, clock: list[float]) -> None:
+        self._clock = clock
+
+    def time(self) -> float:
+        return self._clock[0]
+
+    def strftime(self, form: str) -> str:
+        return time.strftime(form, time.gmtime(self._clock[0]))
+
+
+@pytest.fixture
+def make_app(database: Database, story: Callable[..., Story]) -> Callable[..., PromptoptApp]:
+    """Makes the app on the store; its clock stands where the last story ended."""
+
+    def make(run_id: str | None = None, **options: object) -> PromptoptApp:
+        now = story.clock[0] + 5.0  # type: ignore[attr-defined]
+        client = Client(database, now=lambda: now)
+        return PromptoptApp(client, run_id, now=lambda: now, **options)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def settle() -> Callable[[Pilot[int]], object]:
+    """Waits until the run screen, or the home screen, shows all that there is to show."""
+    return _settle
+
+
+async def _settle(pilot: Pilot[int]) -> None:
+    app = pilot.app
+    deadline = time.monotonic() + WAIT
+    while time.monotonic() < deadline:
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        if _is_ready(app):
+            for screen in app.screen_stack:
+                if hasattr(screen, "draw"):
+                    screen.draw()
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"the screen {app.screen!r} did not settle")
+
+
+def _is_ready(app: object) -> bool:
+    screens = app.screen_stack  # type: ignore[attr-defined]
+    names = [type(screen).__name__ for screen in screens]
+    if "OpeningScreen" in names or len(names) < 2:
+        return False
+    for screen in screens:
+        follower = getattr(screen, "follower", None)
+        if follower is not None:
+            tail_read = follower._source.length() == follower._read
+            if not (follower.caught_up.is_set() and tail_read and screen.size.width):
+                return False
+        if type(screen).__name__ == "HomeScreen" and screen is screens[-1] and screen.lists is None:
+            return False
+    return True

@@ -1,0 +1,100 @@
+"""Reading proposers' replies."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from promptopt.domain.dataset import Example
+from promptopt.domain.prompt import Prompt
+from promptopt.domain.results import Interval
+from promptopt.domain.task import TaskSpec
+from promptopt.optimizers.metaprompt import Attempt, conversation
+from promptopt.optimizers.proposals import Malformed, Proposal, Rules, parse_proposal
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"prompt": "Do it.", "reasoning": "why", "confidence": 0.7}',
+        'Sure! Here it is:\n```json\n{"prompt": "Do it.", "reasoning": "why", "confidence": 0.7}\n```\nDone.',
+        '{"note": {"prompt": 1}} {"prompt": "Do it.", "reasoning": "why", "confidence": 0.7}',
+        '{"prompt": "  Do it.\n", "reasoning": "why", "confidence": 0.7}',
+    ],
+)
+def test_a_proposal_is_found(reply: str) -> None:
+    assert parse_proposal(reply) == Proposal("Do it.", "why", 0.7)
+
+
+@pytest.mark.parametrize(
+    "reply", ["", "no", '{"prompt": ""}', '{"prompt": 3}', '{"prompt": "cut of', "[]", '{"text": "x"}', "{" * 5000]
+)
+def test_a_reply_without_a_proposal_is_malformed(reply: str) -> None:
+    with pytest.raises(Malformed):
+        parse_proposal(reply)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_a_proposal_or_malformed(reply: str) -> None:
+    try:
+        parse_proposal(reply)
+    except Malformed:
+        return
+
+
+@given(st.text(min_size=1).filter(str.strip), st.text())
+def test_what_json_carries_comes_back(prompt: str, reasoning: str) -> None:
+    found = parse_proposal(f"x {json.dumps({'prompt': prompt, 'reasoning': reasoning})} y")
+    assert (found.prompt, found.reasoning, found.confidence) == (prompt.strip(), reasoning, None)
+
+
+@pytest.mark.parametrize(
+    ("given_", "kept"), [(2, 1.0), (-1, 0.0), ("high", None), (True, None), (float("nan"), None)]
+)
+def test_confidence_is_a_share_or_nothing(given_: object, kept: float | None) -> None:
+    assert parse_proposal(json.dumps({"prompt": "p", "confidence": given_})).confidence == kept
+
+
+def rules(**changes: object) -> Rules:
+    given_ = {"columns": ["text"], "placeholders": [], "max_chars": 1000, **changes}
+    return Rules(**given_)  # type: ignore[arg-type]
+
+
+def test_a_lost_placeholder_is_an_objection() -> None:
+    kept = rules(placeholders=["text"])
+    assert "{text}" in (kept.objection(Proposal("Sort it.", "", None), []) or "")
+    assert kept.objection(Proposal("Sort {text}.", "", None), []) is None
+
+
+def test_length_and_repetition_are_objections() -> None:
+    assert "characters" in (rules(max_chars=5).objection(Proposal("too long", "", None), []) or "")
+    tried = [Prompt(text="Sort the ticket.")]
+    assert "tried" in (rules().objection(Proposal("Sort  the ticket.", "", None), tried) or "")
+
+
+def test_copying_a_guarded_case_is_an_objection() -> None:
+    text = "my parcel has been sitting in the depot for nine days now"
+    guarded = (Example(id="1", inputs={"text": text}),)
+    copied = Proposal(f"If somebody writes: {text}, say shipping.", "", None)
+    assert "copies a case" in (rules(guarded=guarded).objection(copied, []) or "")
+    assert rules(guarded=guarded).objection(Proposal("Parcels that are late: shipping.", "", None), []) is None
+
+
+def attempt(number: int, accepted: bool) -> Attempt:
+    return Attempt(number, f"prompt {number}", f"idea {number}", accepted, 0.1, 2, 1, "note")
+
+
+def test_the_conversation_holds_the_trajectory_and_ends_with_the_request() -> None:
+    attempts = [attempt(number, number % 2 == 0) for number in range(1, 6)]
+    score = Interval(mean=0.5, low=0.4, high=0.6, n=10)
+    task = TaskSpec(description="Sort tickets")
+    messages = conversation(task, ["input"], Prompt(text="CURRENT"), score, "FEEDBACK", attempts, recent=2)
+    assert [m.role for m in messages] == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert "Sort tickets" in messages[1].content and "idea 1" in messages[1].content
+    assert json.loads(messages[2].content)["prompt"] == "prompt 4"
+    assert "rejected" in messages[-1].content
+    assert "<current_prompt>\nCURRENT\n</current_prompt>" in messages[-1].content
+    assert "<feedback>\nFEEDBACK\n</feedback>" in messages[-1].content
+    first = conversation(task, [], Prompt(text="C"), score, "F", [], recent=2)
+    assert [m.role for m in first] == ["system", "user"]
+    assert "Sort tickets" in first[1].content

@@ -1,0 +1,128 @@
+"""The fold: total over all events, idempotent, bounded."""
+
+from typing import get_args
+
+from hypothesis import given
+from hypothesis import strategies as st
+from promptopt.domain import events as ev
+from promptopt.domain.results import Comparison, Interval
+from promptopt.runs.state import RunState
+
+HALF = Interval(mean=0.5, low=0.3, high=0.7, n=10)
+MORE = Interval(mean=0.8, low=0.6, high=0.9, n=10)
+GAP = Comparison(
+    difference=Interval(mean=0.3, low=0.1, high=0.5, n=10), p_value=0.01, verdict="better", method="x"
+)
+
+
+def story() -> list[ev.Event]:
+    """One whole run in events."""
+    marks = [ev.CaseMark(case_id=str(n), score=n % 2, passed=bool(n % 2)) for n in range(10)]
+    return [
+        ev.RunStarted(
+            run_id="r",
+            project="p",
+            optimizer="refine",
+            models={"target": ev.ModelInfo(model="m")},
+            sizes={"train": 10, "validation": 10, "test": 10},
+            max_iterations=5,
+        ),
+        ev.PhaseStarted(phase="baseline"),
+        ev.CandidateProposed(candidate_id="s", text="seed", source="seed"),
+        ev.EvaluationStarted(candidate_id="s", split="validation", total=10),
+        ev.CasesFinished(candidate_id="s", split="validation", cases=marks[:4]),
+        ev.CasesFinished(candidate_id="s", split="validation", cases=marks[4:]),
+        ev.CandidateScored(candidate_id="s", split="validation", score=HALF, passed=5),
+        ev.PhaseStarted(phase="search"),
+        ev.IterationStarted(iteration=1),
+        ev.ProposalFailed(iteration=1, attempt=1, reason="malformed"),
+        ev.CandidateProposed(candidate_id="a", text="better", source="optimizer", iteration=1, parent_id="s"),
+        ev.EvaluationStarted(candidate_id="a", split="validation", total=10),
+        ev.CasesFinished(candidate_id="a", split="validation", cases=marks),
+        ev.CandidateScored(candidate_id="a", split="validation", score=MORE, passed=8),
+        ev.FeedbackReady(candidate_id="a", split="train", categories={"too verbose": 2}, fixed=["1"]),
+        ev.CandidateJudged(candidate_id="a", against_id="s", accepted=True, reason="gain", comparison=GAP),
+        ev.BudgetMoved(meters={"usd": ev.Meter(spent=0.1)}, in_flight=3),
+        ev.CheckpointSaved(iteration=1),
+        ev.Paused(by="anna"),
+        ev.CandidateProposed(candidate_id="h", text="mine", source="human", iteration=1, parent_id="a"),
+        ev.PromptEdited(candidate_id="h", against_id="a", by="anna", command_id=1),
+        ev.EditJudged(candidate_id="h", against_id="a", comparison=GAP, waiting=True, command_id=1),
+        ev.EditDecided(candidate_id="h", adopted=True, by="anna"),
+        ev.Resumed(by="anna"),
+        ev.RunResumed(journaled=20, lost=1),
+        ev.Notice(text="slow"),
+        ev.StopRequested(by="anna"),
+        ev.RunFinished(
+            status="stopped", stop_reason="user", seed_id="s", best_id="a", iterations=1, comparison=GAP
+        ),
+    ]
+
+
+def fold(events: list[ev.Event]) -> RunState:
+    state = RunState()
+    for event in events:
+        state.apply(event, 1.0)
+    return state
+
+
+def shown(state: RunState) -> dict[str, object]:
+    """All that a face reads, but the log and the count of events."""
+    return {name: value for name, value in vars(state).items() if name not in ("version", "activity")}
+
+
+def test_the_story_covers_every_kind_of_event_and_each_has_a_rule() -> None:
+    kinds = set(get_args(get_args(ev.Event)[0]))
+    assert {type(event) for event in story()} == kinds
+    fold(story())
+
+
+def test_the_story_comes_out_right() -> None:
+    state = fold(story())
+    assert (state.status, state.best_id, state.current_id, state.seed_id) == ("stopped", "a", "h", "s")
+    assert state.candidates["a"].accepted is True
+    assert state.candidates["a"].validation == MORE
+    assert [c.id for c in state.standings()][:2] == ["a", "s"]
+    assert state.edit and state.edit.adopted and not state.edit.waiting
+    assert not state.evaluations and state.over
+
+
+@given(st.data())
+def test_a_resumed_worker_may_repeat_a_stretch_of_the_story(data: st.DataObject) -> None:
+    events = story()[:18]
+    start = data.draw(st.integers(0, len(events) - 1))
+    end = data.draw(st.integers(start, len(events)))
+    repeated = events[:end] + events[start:]
+    once, twice = fold(events), fold(repeated)
+    assert twice.candidates == once.candidates
+    assert (twice.current_id, twice.best_id, twice.iteration) == (once.current_id, once.best_id, once.iteration)
+
+
+def test_folding_the_last_event_twice_changes_nothing() -> None:
+    events = story()
+    for end in range(1, len(events) + 1):
+        assert shown(fold([*events[:end], events[end - 1]])) == shown(fold(events[:end])), events[end - 1]
+
+
+def test_progress_counts_a_case_once() -> None:
+    state = fold(story()[:5])
+    state.apply(story()[4], 1.0)
+    assert state.progress and (state.progress.done, state.progress.passed) == (4, 2)
+
+
+def test_a_rejected_candidate_is_never_the_best() -> None:
+    events = story()[:15]
+    judged = ev.CandidateJudged(candidate_id="a", against_id="s", accepted=False, reason="noise")
+    assert fold([*events, judged]).best_id == "s"
+
+
+def test_marks_are_held_for_few_candidates() -> None:
+    state = fold(story()[:16])
+    for number in range(50):
+        name = f"c{number}"
+        state.apply(ev.CandidateProposed(candidate_id=name, text=name, source="optimizer"), 1.0)
+        state.apply(ev.EvaluationStarted(candidate_id=name, split="train", total=1), 1.0)
+        mark = ev.CaseMark(case_id="1", score=1, passed=True)
+        state.apply(ev.CasesFinished(candidate_id=name, split="train", cases=[mark]), 1.0)
+        state.apply(ev.CandidateScored(candidate_id=name, split="train", score=HALF, passed=1), 1.0)
+    assert len({candidate_id for candidate_id, _ in state.marks}) <= 4

@@ -1,0 +1,71 @@
+"""The summary of a run: what the events say, in JSON values."""
+
+import json
+
+from promptopt.domain import events as ev
+from promptopt.runs.state import RunState
+from promptopt.runs.summary import summarize
+
+from tests.unit.finished_run import BEST, SEED, opening, rest
+
+
+def folded(events: list[ev.Event]) -> RunState:
+    state = RunState()
+    for event in events:
+        state.apply(event, at=1.0)
+    return state
+
+
+def test_it_says_what_the_events_say() -> None:
+    summary = summarize(folded([*opening("r1"), *rest()]))
+    assert (summary["run_id"], summary["project"]) == ("r1", "tickets")
+    assert (summary["status"], summary["stop_reason"], summary["iterations"]) == ("finished", "all_pass", 1)
+    assert summary["seed"]["candidate_id"] == SEED.id
+    assert summary["seed"]["validation"] == {
+        "score": 0.5, "low": 0.123457, "high": 0.8, "n": 4, "passed": 2, "errors": 0
+    }  # fmt: skip
+    assert summary["best"]["candidate_id"] == BEST.id
+    assert summary["best"]["prompt"] == BEST.text
+    assert summary["best"]["test"]["passed"] == 4
+    assert summary["comparison"] == {
+        "verdict": "better", "difference": 0.5, "interval": [0.1, 0.9], "p_value": 0.031235, "method": "exact"
+    }  # fmt: skip
+    assert (summary["cost_usd"], summary["calls"], summary["tokens"]) == (0.012346, 40, 5000)
+    assert summary["uncertain"] == {"usd": 0.002, "calls": 1, "tokens": 80}
+    assert summary["replayed"] == 3
+
+
+def test_it_is_json() -> None:
+    summary = summarize(folded([*opening("r1"), *rest()]))
+    assert json.loads(json.dumps(summary)) == summary
+
+
+def test_an_unknown_price_is_never_zero() -> None:
+    moved = ev.BudgetMoved(meters={"usd": ev.Meter(spent=0.1)}, unpriced=["optimizer"])
+    assert summarize(folded([*opening("r1"), moved]))["cost_usd"] is None
+
+
+def test_simulated_figures_say_so() -> None:
+    assert summarize(folded(opening("r1", simulated=True)))["simulated"] is True
+    assert summarize(folded(opening("r1")))["simulated"] is False
+
+
+def test_a_run_under_way_has_no_test_and_no_verdict() -> None:
+    summary = summarize(folded(opening("r1")))
+    assert summary["status"] == "running"
+    assert summary["stop_reason"] is None and summary["comparison"] is None
+    assert summary["best"]["candidate_id"] == SEED.id and summary["best"]["test"] is None
+
+
+def test_a_run_that_said_nothing_yet() -> None:
+    summary = summarize(RunState())
+    assert summary["seed"] is None and summary["best"] is None
+    assert summary["cost_usd"] == 0.0 and summary["uncertain"] == {"usd": 0.0, "calls": 0, "tokens": 0}
+
+
+def test_a_run_that_failed_before_its_first_score() -> None:
+    failed = ev.RunFinished(
+        status="failed", stop_reason="error", detail="no key", seed_id=SEED.id, best_id=SEED.id, iterations=0
+    )
+    summary = summarize(folded([failed]))
+    assert (summary["status"], summary["detail"], summary["best"]) == ("failed", "no key", None)
