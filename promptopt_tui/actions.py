@@ -1,10 +1,10 @@
-"""Every action of the UI, once: bindings, the key line, the help screen, the palette and KEYS.md come from here."""
+"""Every action of the UI, once: bindings, key line, help screen, palette and KEYS.md are made from it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 Scope = Literal["anywhere", "home", "run", "lists", "sorting", "cases", "log", "editor"]
 
@@ -74,11 +74,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("anywhere.help", ("question_mark", "f1"), "help", "Show every key.", 90),
     Action("anywhere.palette", ("ctrl+p", "colon"), "commands", "Find a command by name.", 91, palette=False),
     Action("anywhere.theme", ("t",), "theme", "Go on to the next colour theme; the choice is kept."),
-    Action("anywhere.interrupt", ("ctrl+c",), "quit", "Twice: quit. A run goes on without you.", palette=False),
+    Action(
+        "anywhere.interrupt", ("ctrl+c",), "quit", "Twice: quit. A run goes on without you.", palette=False
+    ),
     Action("home.open", ("enter",), "open", "Open the selected run, or show the selected project's runs.", 1),
     Action("home.start", ("r",), "run", "Start a run of the selected project.", 2),
     Action("home.demo", ("d",), "demo", "Start the built-in demo: simulated models, no key, no cost.", 3),
-    Action("home.resume", ("R",), "resume", "Resume the selected run if it ended early or its worker died.", 5),
+    Action(
+        "home.resume", ("R",), "resume", "Resume the selected run if it ended early or its worker died.", 5
+    ),
     Action("home.search", ("slash",), "search", "Show only the projects and runs that contain a text.", 4),
     Action("home.clear", ("escape",), "clear", "Show all projects and runs again.", palette=False),
     Action("home.switch", ("tab", "shift+tab"), "switch", "Go between projects and runs.", palette=False),
@@ -94,10 +98,22 @@ ACTIONS: tuple[Action, ...] = (
     Action("run.next", ("tab",), "next", "Go to the next panel.", palette=False),
     Action("run.previous", ("shift+tab",), "previous", "Go to the panel before.", palette=False),
     Action("run.copy", ("y",), "copy", "Copy what the focused panel shows.", 20),
-    Action("run.diff", ("d",), "diff", "Compare the prompt with its parent, the seed, the best; or show it plain.", 9),
+    Action(
+        "run.diff",
+        ("d",),
+        "diff",
+        "Compare the prompt with its parent, the seed, the best; or show it plain.",
+        9,
+    ),
     Action("run.side", ("v",), "side by side", "Show the two prompts side by side, or under each other."),
     Action("run.split", ("x",), "split", "Show the cases of another split.", 19),
-    Action("run.back", ("escape",), "back", "Undo one step: full size, filter, choice of a candidate.", palette=False),
+    Action(
+        "run.back",
+        ("escape",),
+        "back",
+        "Undo one step: full size, filter, choice of a candidate.",
+        palette=False,
+    ),
     Action("run.leave", ("q",), "detach", "Leave the run; it goes on without you.", 80),
     Action("lists.select", ("enter",), "open", "Open the row: a run, a case, a candidate.", palette=False),
     Action("lists.up", ("up", "k"), "up", "One row up.", palette=False),
@@ -107,27 +123,50 @@ ACTIONS: tuple[Action, ...] = (
     Action("lists.first", ("home", "g"), "first", "To the first row.", palette=False),
     Action("lists.last", ("end", "G"), "last", "To the last row.", palette=False),
     Action("sorting.left", ("less_than_sign",), "sort", "Sort by the column to the left.", palette=False),
-    Action("sorting.right", ("greater_than_sign",), "sort", "Sort by the column to the right.", palette=False),
+    Action(
+        "sorting.right", ("greater_than_sign",), "sort", "Sort by the column to the right.", palette=False
+    ),
     Action("sorting.reverse", ("r",), "reverse", "Turn the order round.", palette=False),
-    Action("cases.filter", ("slash",), "filter", "Show only the cases that contain a text.", 10, palette=False),
-    Action("cases.failed", ("n",), "failed only", "Show only the cases that fail, or all.", 11, palette=False),
+    Action(
+        "cases.filter", ("slash",), "filter", "Show only the cases that contain a text.", 10, palette=False
+    ),
+    Action(
+        "cases.failed", ("n",), "failed only", "Show only the cases that fail, or all.", 11, palette=False
+    ),
     Action("log.follow", ("end", "G"), "follow", "Follow the newest lines again.", palette=False),
-    Action("editor.save", ("ctrl+s",), "score it", "See the change, then send it off to be scored.", 1, palette=False),
+    Action(
+        "editor.save",
+        ("ctrl+s",),
+        "score it",
+        "See the change, then send it off to be scored.",
+        1,
+        palette=False,
+    ),
     Action("editor.external", ("ctrl+e",), "$EDITOR", "Edit in your own editor.", 2, palette=False),
-    Action("editor.discard", ("escape",), "discard", "Leave; asks first if you changed anything.", 3, palette=False),
+    Action(
+        "editor.discard",
+        ("escape",),
+        "discard",
+        "Leave; asks first if you changed anything.",
+        3,
+        palette=False,
+    ),
 )
 
 BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
 
 
-def bindings(*scopes: Scope) -> list[Binding]:
+def bindings(*scopes: Scope) -> list[BindingType]:
     """The bindings of these scopes."""
-    found: list[Binding] = []
+    found: list[BindingType] = []
     for action in ACTIONS:
         if action.scope in scopes and action.id == "run.panel":
             found += [Binding(key, f"panel({key})", action.help, show=False) for key in action.keys]
         elif action.scope in scopes:
-            found.append(Binding(",".join(action.keys), action.method, action.help, show=False, id=action.id))
+            # In the editor these keys come before what the text area would do with them.
+            first = action.scope == "editor"
+            keys = ",".join(action.keys)
+            found.append(Binding(keys, action.method, action.help, show=False, id=action.id, priority=first))
     return found
 
 
@@ -155,3 +194,7 @@ def markdown() -> str:
             lines.append(f"| {shown_keys} | {what} |")
         lines.append("")
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from rich.style import Style
 from textual.app import App, SystemCommand
@@ -49,8 +49,9 @@ class PromptoptApp(App[int], inherit_bindings=False):
 
     TITLE = "promptopt"
     CSS_PATH = "styles/app.tcss"
-    COMMANDS = {ActionProvider}
-    BINDINGS = [
+    COMMANDS: ClassVar = {ActionProvider}
+    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+    BINDINGS: ClassVar = [
         *bindings("anywhere"),
         Binding("tab", "focus_next", show=False),
         Binding("shift+tab", "focus_previous", show=False),
@@ -108,7 +109,7 @@ class PromptoptApp(App[int], inherit_bindings=False):
         done: Callable[[T], object],
         failed: Callable[[BaseException], object] | None = None,
     ) -> None:
-        """Do ``work`` in a thread, then ``done`` with its result here; errors go to a dialog, or to ``failed``."""
+        """Do ``work`` in a thread, then ``done`` here with its result; an error goes to ``failed``, or a dialog."""
 
         def run() -> None:
             try:
@@ -186,7 +187,9 @@ class PromptoptApp(App[int], inherit_bindings=False):
         """Leave the cockpit; the run is not touched."""
         said = f"Run {run_id} goes on. Watch it again: promptopt attach {run_id}"
         if self.direct:
-            self.farewell = said if live else f"Run {run_id}. Take its best prompt along: promptopt export {run_id}"
+            self.farewell = (
+                said if live else f"Run {run_id}. Take its best prompt along: promptopt export {run_id}"
+            )
             self.exit(0)
             return
         self.pop_screen()
@@ -198,7 +201,13 @@ class PromptoptApp(App[int], inherit_bindings=False):
     async def do(self, action: Action) -> None:
         """Carry out an action as if its key had been pressed."""
         scope = {"anywhere": "app", "cases": "focused"}.get(action.scope, "screen")
-        target = self.screen.focused or self.screen if scope == "focused" else self if scope == "app" else self.screen
+        target = (
+            self.screen.focused or self.screen
+            if scope == "focused"
+            else self
+            if scope == "app"
+            else self.screen
+        )
         if action.id == "run.panel":
             return
         await self.run_action(action.method, target)
@@ -209,7 +218,7 @@ class PromptoptApp(App[int], inherit_bindings=False):
         self.push_screen(help_dialog())
 
     def action_palette(self) -> None:
-        if self.use_command_palette and not CommandPalette.is_open(self):
+        if self.use_command_palette and not CommandPalette.is_open(cast("App[object]", self)):
             self.push_screen(CommandPalette(id="--command-palette"))
 
     def action_theme(self) -> None:

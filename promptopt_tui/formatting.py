@@ -1,6 +1,11 @@
 """Numbers and states in words, the same wherever they are shown."""
 
-from promptopt.domain.results import Comparison, Interval
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from promptopt.domain.results import Comparison, Interval
 
 Look = tuple[str, str, str]
 """Glyph, word and style: a state is never told by its colour alone."""
@@ -73,7 +78,7 @@ def usd(value: float | None) -> str:
         return "unknown"
     if value == 0 or value >= 0.1:
         return f"${value:,.2f}"
-    return f"${value:.4f}"
+    return f"${value:.4f}" if value >= 0.0001 else "<$0.0001"
 
 
 def count(value: float) -> str:

@@ -4,8 +4,8 @@ Everything that this UI shows of models, cases, files and people passes through 
 where text becomes terminal cells, and is sanitized there: no markup is parsed and no control character
 survives, whoever wrote the text and whichever widget shows it.
 
-A line is a list of spans; a span is a text and the name of a style (a key of ``STYLES``), so that lines can be
-made and tested without a terminal and follow a change of theme.
+A line is a list of spans; a span is a text and the name of a style (a key of ``STYLES``), so that lines can
+be made and tested without a terminal and follow a change of theme.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -108,6 +108,7 @@ def wrap(line: Sequence[Span], width: int, indent: Sequence[Span] = ()) -> list[
     if width_of(line) <= width:
         return [list(line)]
     room = max(1, width)
+    longest = max(1, room - width_of(indent))
     out: list[Line] = [[]]
     used = start = 0
     for word, name in _words(line):
@@ -115,7 +116,7 @@ def wrap(line: Sequence[Span], width: int, indent: Sequence[Span] = ()) -> list[
         if used + size > room and word.strip() and used > start:
             out.append(list(indent))
             used = start = width_of(indent)
-        for piece in _pieces(word, max(1, room - start)) if used + size > room else [word]:
+        for piece in _pieces(word, longest) if used + size > room else [word]:
             size = cell_len(piece)
             if used + size > room and used > start:
                 if not piece.strip():
@@ -137,10 +138,9 @@ def text_lines(text: str, width: int, style: str = "", indent: Sequence[Span] = 
 
 def columns(left: Line, right: Line, width: int) -> Line:
     """``left`` and ``right`` at the two ends of one line; ``left`` gives way if there is no room for both."""
+    left = cut(left, max(0, width - width_of(right) - (1 if right else 0)))
     gap = width - width_of(left) - width_of(right)
-    if gap >= 1:
-        return [*left, (" " * gap, ""), *right]
-    return [*cut(left, max(0, width - width_of(right) - 1)), (" ", ""), *right]
+    return [*left, (" " * gap, ""), *right]
 
 
 def cut(line: Iterable[Span], width: int) -> Line:

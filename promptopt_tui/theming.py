@@ -3,11 +3,11 @@
 import tomllib
 from pathlib import Path
 
-import promptopt_themes
 import tomli_w
 from rich.style import Style
 from textual.theme import Theme
 
+import promptopt_themes
 from promptopt.domain.errors import PromptoptError
 from promptopt_tui import paint
 

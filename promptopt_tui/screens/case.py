@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class CaseScreen(ModalScreen[None]):
     """The case under the cursor of ``table``, under one candidate."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar = [
         Binding("escape,q,enter", "leave", show=False),
         Binding("left,p", "step(-1)", show=False),
         Binding("right,n", "step(1)", show=False),
@@ -33,7 +33,8 @@ class CaseScreen(ModalScreen[None]):
 
     def __init__(self, run_id: str, prompt_id: str, split: Split, name: str, table: CasesPanel) -> None:
         super().__init__(classes="-tall")
-        self._run_id, self._prompt_id, self._split, self._name = run_id, prompt_id, split, name
+        self._run_id, self._prompt_id, self._name = run_id, prompt_id, name
+        self._split: Split = split
         self._table = table
         self._results: dict[str, CaseResult | None] = {}
 

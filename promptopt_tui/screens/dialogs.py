@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -34,7 +34,7 @@ class Option(Generic[T]):
 class Menu(Canvas):
     """The options of a dialog, one a line."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar = [
         Binding("up,k,left", "move(-1)", show=False),
         Binding("down,j,right", "move(1)", show=False),
         Binding("enter", "choose", show=False),
@@ -94,10 +94,19 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         options: ways to answer; the first one is the safe one unless ``start`` says otherwise.
     """
 
-    BINDINGS = [Binding("escape", "leave", show=False), Binding("tab,shift+tab", "swap", show=False)]
+    BINDINGS: ClassVar = [
+        Binding("escape", "leave", show=False),
+        Binding("tab,shift+tab", "swap", show=False),
+    ]
 
     def __init__(
-        self, title: str, build: Build, options: list[Option[T]] | None = None, *, start: int = 0, kind: str = ""
+        self,
+        title: str,
+        build: Build,
+        options: list[Option[T]] | None = None,
+        *,
+        start: int = 0,
+        kind: str = "",
     ) -> None:
         super().__init__(classes=kind)
         self._title = title

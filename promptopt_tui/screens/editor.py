@@ -88,7 +88,11 @@ class EditScreen(ModalScreen[str | None]):
         added, removed = diff.changed(before, after)
 
         def build(width: int) -> list[paint.Line]:
-            return [[(f"+{added} lines", "good"), (f"  -{removed} lines", "bad")], [], *diff.unified(before, after, width)]
+            return [
+                [(f"+{added} lines", "good"), (f"  -{removed} lines", "bad")],
+                [],
+                *diff.unified(before, after, width),
+            ]
 
         options = [
             Option("y", "Score it", "on the validation cases, against the prompt it would replace", True),
@@ -105,14 +109,19 @@ class EditScreen(ModalScreen[str | None]):
         if self.text == self._before:
             self.dismiss(None)
             return
-        options = [Option("n", "Go on editing", "", False), Option("y", "Discard", "what you wrote is lost", True)]
+        options = [
+            Option("n", "Go on editing", "", False),
+            Option("y", "Discard", "what you wrote is lost", True),
+        ]
 
         def answered(answer: bool | None) -> None:
             if answer:
                 self.dismiss(None)
 
         self.app.push_screen(
-            Dialog("Discard the change?", lambda width: [[("The prompt was changed and not sent.", "")]], options),
+            Dialog(
+                "Discard the change?", lambda width: [[("The prompt was changed and not sent.", "")]], options
+            ),
             answered,
         )
 

@@ -61,7 +61,6 @@ class HomeScreen(Screen[None]):
     CSS_PATH = "../styles/home.tcss"
     BINDINGS = bindings("home")
     AUTO_FOCUS = "#runs"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 
     def __init__(self) -> None:
         super().__init__()

@@ -14,4 +14,6 @@ class OpeningScreen(Screen[None]):
         self._reference = reference
 
     def compose(self) -> ComposeResult:
-        yield Canvas([[("  opening run ", "muted"), (self._reference, "bold"), (" …", "muted")]], id="opening")
+        yield Canvas(
+            [[("  opening run ", "muted"), (self._reference, "bold"), (" …", "muted")]], id="opening"
+        )

@@ -49,7 +49,6 @@ class RunScreen(Steering):
     CSS_PATH = "../styles/run.tcss"
     BINDINGS = bindings("run")
     AUTO_FOCUS = "#standings"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 
     def __init__(self, follower: Follower, run_id: str) -> None:
         super().__init__()
@@ -87,7 +86,9 @@ class RunScreen(Steering):
                 with Vertical(id="right", classes="column"):
                     yield PromptPanel()
                     yield LogPanel()
-        yield Canvas([[("The window is too small: 60×16 is needed. The run goes on.", "warn")]], id="too-small")
+        yield Canvas(
+            [[("The window is too small: 60×16 is needed. The run goes on.", "warn")]], id="too-small"
+        )
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -281,7 +282,7 @@ class RunScreen(Steering):
     def action_split(self) -> None:
         with self.follower.lock:
             view = self.view()
-            there = [split for split in SPLITS if view.state.sizes.get(split)]
+            there: list[Split] = [split for split in SPLITS if view.state.sizes.get(split)]
             over = view.state.over
         # The sealed test is not to be looked at before the end.
         there = [split for split in there if split != "test" or over]
@@ -315,7 +316,8 @@ class RunScreen(Steering):
     async def _key_clicked(self, message: KeyLine.Clicked) -> None:
         await self.desk.do(message.action)
 
-    def action_filter(self) -> None:
+    @on(CasesPanel.FilterWanted)
+    def _filter_wanted(self) -> None:
         field = self.query_one("#filter", Input)
         field.display = True
         field.focus()
@@ -333,7 +335,7 @@ class RunScreen(Steering):
         table = self.query_one(CasesPanel)
         if table.filter != text:
             table.filter = text
-            table.arrange()
+            table.reorder()
             self._drawn = ()
 
     @on(Input.Submitted, "#filter")

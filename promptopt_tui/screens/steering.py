@@ -126,7 +126,9 @@ class Steering(Screen[None]):
         calls = fm.plural(state.in_flight, "call")
         lines.append([(f"{calls} in flight finish first; everything answered so far is kept.", "")])
         if best and best.validation:
-            lines.append([("Best so far: ", "muted"), (f"{view.name(best.id)}, {fm.interval(best.validation)}", "")])
+            lines.append(
+                [("Best so far: ", "muted"), (f"{view.name(best.id)}, {fm.interval(best.validation)}", "")]
+            )
         tests = state.sizes.get("test", 0)
         if not tests:
             lines.append([("There is no test split, so neither way gives a tested verdict.", "warn")])
@@ -147,14 +149,21 @@ class Steering(Screen[None]):
 
         def answered(text: str | None) -> None:
             if text is not None:
-                self.send(Edit(text=text, adopt="ask"), "the edit is on its way; the run takes it up at its next safe point…")
+                self.send(
+                    Edit(text=text, adopt="ask"),
+                    "the edit is on its way; the run takes it up at its next safe point…",
+                )
 
         self.app.push_screen(EditScreen(text, name), answered)
 
     def action_resume(self) -> None:
         if self._refuse("run.resume"):
             return
-        self.sent, self._sent_at, self._logged_then = "starting a worker…", self._app.now(), self.follower.logged
+        self.sent, self._sent_at, self._logged_then = (
+            "starting a worker…",
+            self._app.now(),
+            self.follower.logged,
+        )
         self._asked_about = 0
         client = self._app.client
         self._app.background(lambda: client.resume(self.run_id), lambda _: self.follower.hurry())
@@ -227,12 +236,16 @@ class Steering(Screen[None]):
             Option("y", "Copy the best prompt", "", "copy"),
             Option("q", "Leave", "", "leave"),
         ]
+        if self.may("run.resume"):
+            options.insert(1, Option("R", "Resume", "start a worker again; nothing is paid twice", "resume"))
 
         def answered(answer: str | None) -> None:
             if answer == "copy":
                 state = self.follower.state
                 best = state.candidates.get(state.best_id)
                 self._app.copy(best.text if best else "", "best prompt")
+            elif answer == "resume":
+                self.action_resume()
             elif answer == "leave":
                 self.action_leave()
 

@@ -58,10 +58,11 @@ def _outputs(case: Example, result: CaseResult, width: int) -> list[Line]:
         return _section("output, as expected", result.output, width)
     lines = _section("expected", case.expected, width)
     lines += _section("output", result.output or "(nothing)", width)
-    lines.append([("difference", "heading"), ("   ", ""), ("missing", "removed-word"), (" ", "")])
-    lines[-1] += [("instead", "added-word")]
-    lines += diff.inline(case.expected[:LONGEST], result.output[:LONGEST], width, "  ")
-    return [*lines, []]
+    changes = diff.against(case.expected[:LONGEST], result.output[:LONGEST], width)
+    if not changes:
+        return lines
+    title: Line = [("difference", "heading"), ("   - expected", "bad"), ("   + output", "good")]
+    return [*lines, title, *changes, []]
 
 
 def _checks(result: CaseResult, width: int) -> list[Line]:
@@ -70,7 +71,12 @@ def _checks(result: CaseResult, width: int) -> list[Line]:
     lines: list[Line] = [[("checks", "heading")]]
     for check in result.checks:
         glyph, style = ("✓", "good") if check.passed else ("✗", "bad")
-        said: Line = [("  ", ""), (f"{glyph} ", style), (check.name, "bold"), (f"  {fm.percent(check.score)}", "")]
+        said: Line = [
+            ("  ", ""),
+            (f"{glyph} ", style),
+            (check.name, "bold"),
+            (f"  {fm.percent(check.score)}", ""),
+        ]
         if check.hard:
             said.append(("  hard", "warn"))
         elif check.weight != 1.0:

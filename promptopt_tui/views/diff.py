@@ -14,6 +14,12 @@ Row = tuple[Op, list[Span]]
 LARGEST = 60_000
 """Characters up to which two texts are compared; beyond that the newer is shown as it is."""
 
+RELATED, SLIP, SHORT = 0.3, 0.6, 200
+"""Similarity from which texts are compared at all, and by characters if they are that short together."""
+
+CONTEXT = 2
+"""Unchanged lines shown before and after a change."""
+
 ALIKE = 0.4
 """Share of a line that must be common for its changed words to be marked."""
 
@@ -37,7 +43,11 @@ def unified(old: str, new: str, width: int) -> list[Line]:
     if len(old) + len(new) > LARGEST:
         return [[("too long to compare; this is the newer text", "warn")], *text_lines(new, width)]
     lines: list[Line] = []
-    for op, spans in _rows(old, new):
+    for row in _folded(_rows(old, new)):
+        if isinstance(row, int):
+            lines.append([(f"  ⋯ {row} lines unchanged", "muted")])
+            continue
+        op, spans = row
         sign, behind, style = _LOOK[op]
         gutter = [(sign, behind or style)]
         lines += [_filled(line, width, behind) for line in wrap([*gutter, *spans], width, gutter)]
@@ -57,21 +67,30 @@ def side_by_side(old: str, new: str, width: int) -> list[Line]:
     return lines
 
 
-def inline(old: str, new: str, width: int, indent: str = "") -> list[Line]:
-    """The difference in one running text: what is missing and what is there instead."""
-    from promptopt.evaluation.diff import diff_chars, diff_words
+def against(expected: str, actual: str, width: int) -> list[Line]:
+    """What was expected (``-``) against what came (``+``); nothing if they have little in common.
 
-    short = len(old) + len(new) < 160 and "\n" not in old + new
-    changes = (diff_chars if short else diff_words)(old, new)
-    style = {"=": "", "-": "removed-word", "+": "added-word"}
-    lines: list[list[Span]] = [[]]
-    for op, text in changes:
-        for place, part in enumerate(sanitize(text).expandtabs(4).split("\n")):
-            if place:
-                lines.append([])
-            if part:
-                lines[-1].append((part, style[op]))
-    return [piece for line in lines for piece in wrap([(indent, ""), *line], width, [(indent, "")])]
+    Short texts of one line are compared by characters: there a slip is a letter or a digit.
+    """
+    from promptopt.evaluation.diff import diff_chars, similarity
+
+    alike = similarity(expected, actual)
+    if alike < RELATED:
+        return []
+    if alike < SLIP or "\n" in expected + actual or len(expected) + len(actual) > SHORT:
+        return unified(expected, actual, width)
+    changes = diff_chars(expected, actual)
+    lines: list[Line] = []
+    for op, other in (("-", "+"), ("+", "-")):
+        sign, behind, _ = _LOOK[op]
+        spans = [
+            (_tidy(text), behind if part == "=" else f"{behind}-word")
+            for part, text in changes
+            if part != other
+        ]
+        gutter = [(sign, behind)]
+        lines += [_filled(line, width, behind) for line in wrap([*gutter, *spans], width, gutter)]
+    return lines
 
 
 def changed(old: str, new: str) -> tuple[int, int]:
@@ -94,6 +113,27 @@ def _rows(old: str, new: str) -> list[Row]:
         word = f"{line}-word" if common > whole * ALIKE else line
         rows.append((op, [(_tidy(text), line if part == "=" else word) for part, text in parts]))
     return rows
+
+
+def _folded(rows: list[Row]) -> list[Row | int]:
+    """``rows`` with long unchanged stretches replaced by the number of their lines."""
+    out: list[Row | int] = []
+    place = 0
+    while place < len(rows):
+        end = place
+        while end < len(rows) and rows[end][0] == "=":
+            end += 1
+        before = CONTEXT if place else 0
+        after = CONTEXT if end < len(rows) else 0
+        hidden = end - place - before - after
+        if hidden > 1 and hidden < len(rows):
+            out += [*rows[place : place + before], hidden, *rows[end - after : end]]
+        else:
+            out += rows[place:end]
+        if end < len(rows):
+            out.append(rows[end])
+        place = end + 1
+    return out
 
 
 def _pairs(rows: list[Row]) -> list[tuple[Row | None, Row | None]]:
@@ -132,5 +172,3 @@ def _filled(line: Line, width: int, style: str) -> Line:
 
 def _tidy(text: str) -> str:
     return sanitize(text).expandtabs(4).replace("\n", "")
-
-

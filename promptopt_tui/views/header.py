@@ -100,46 +100,50 @@ def tabs(active: str, width: int) -> list[Line]:
 
 def banners(view: View, width: int) -> list[Line]:
     """What needs attention, most urgent first; a line each."""
-    found: list[tuple[str, Line]] = []
+    found: list[tuple[str, Line, Line]] = []
     state = view.state
     if view.problem:
-        found.append((" ! store ", [(f"can't be read, trying again: {view.problem}", "bad")]))
+        found.append((" ! store ", [(f"can't be read, trying again: {view.problem}", "bad")], []))
     if view.status == "interrupted":
-        found.append((" ! interrupted ", [("worker died; press ", ""), ("R", "key"), (" to resume", "")]))
+        found.append((" ! interrupted ", [("worker died; press R to resume", "")], _key("R", "resume")))
     edit = state.edit
     if edit and edit.waiting and edit.comparison and not state.over:
         _, word, style = fm.VERDICTS[edit.comparison.verdict]
-        said: Line = [("the edit is ", ""), (word, style), (f": {fm.gap(edit.comparison)}; press ", "")]
-        found.append((" ◆ edit ", [*said, ("a", "key"), (" to decide", "")]))
+        said: Line = [("the edit is ", ""), (word, style), (f": {fm.gap(edit.comparison)}", "")]
+        found.append((" ◆ edit ", said, _key("a", "decide")))
     elif edit and edit.comparison is None and edit.adopted is None and not state.over:
-        found.append((" ◆ edit ", [("scoring the edit…", "human"), *_done(view)]))
+        found.append((" ◆ edit ", [("scoring the edit…", "human"), *_done(view)], []))
     elif view.sent:
-        found.append((" … ", [(view.sent, "muted")]))
+        found.append((" … ", [(view.sent, "muted")], []))
     if state.over and view.status in ("finished", "stopped", "failed"):
         found.append(_ending(view))
-    return [_banner(pill, line, width) for pill, line in found[:3]]
+    return [_banner(pill, line, right, width) for pill, line, right in found[:3]]
 
 
-def _banner(pill: str, line: Line, width: int) -> Line:
+def _key(key: str, what: str) -> Line:
+    return [(key, "key"), (f" {what}", "muted")]
+
+
+def _banner(pill: str, line: Line, right: Line, width: int) -> Line:
     style = {"!": "pill-bad", "◆": "pill-human", "…": "pill-muted"}.get(pill.strip()[0], "pill-accent")
-    return columns([(pill, style), ("  ", ""), *line], [], width)
+    return columns([(pill, style), ("  ", ""), *line], right, width)
 
 
-def _ending(view: View) -> tuple[str, Line]:
+def _ending(view: View) -> tuple[str, Line, Line]:
     finished = view.state.finished
     assert finished
     if finished.status == "failed":
-        return (" ! failed ", [(finished.detail, ""), ("  o", "key"), (" what to do", "")])
+        return (" ! failed ", [(finished.detail, "")], _key("o", "what to do"))
     line: Line = []
     if finished.comparison:
         glyph, word, style = fm.VERDICTS[finished.comparison.verdict]
-        line = [(f"{glyph} {word}", f"{style}-bold"), (" than the seed on the sealed test" , "")]
+        line = [(f"{glyph} {word}", f"{style}-bold"), (" than the seed on the sealed test", "")]
         if finished.comparison.verdict == "not distinguishable":
             line[-1] = (" from the seed on the sealed test", "")
         line += [(f"  {fm.gap(finished.comparison)}", "")]
     else:
         line = [(finished.test_note or "no sealed test", "")]
-    return (" ✓ result ", [*line, ("   o", "key"), (" shows it", "muted")])
+    return (" ✓ result ", line, _key("o", "result"))
 
 
 def _done(view: View) -> Line:

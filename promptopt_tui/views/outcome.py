@@ -40,13 +40,20 @@ def verdict(comparison: Comparison, first: str, second: str, width: int) -> list
         [(f" {glyph} {word} ", pill), (f"  {than} {first}", "")],
         [],
         columns([("difference", "muted"), ("  ", ""), (fm.gap(comparison), "bold")], [], width),
-        [("p-value", "muted"), ("     ", ""), (f"{comparison.p_value:.3g}", ""), (f"  {comparison.method}", "muted")],
+        [
+            ("p-value", "muted"),
+            ("     ", ""),
+            (f"{comparison.p_value:.3g}", ""),
+            (f"  {comparison.method}", "muted"),
+        ],
     ]
     lines[-1:] = wrap(lines[-1], width, [(" " * 12, "")])
     fixed, broken = comparison.fixed, comparison.broken
-    lines.append([("cases", "muted"), ("       ", ""), (f"✓ {len(fixed)} fixed", "good"), ("   ", "")])
-    lines[-1] += [(f"✗ {len(broken)} broken", "bad" if broken else "muted")]
-    lines[-1] += [(f"   of {comparison.difference.n}, by {second}", "muted")]
+    told: Line = [("cases", "muted"), ("       ", ""), (f"✓ {len(fixed)} fixed", "good"), ("   ", "")]
+    told += [(f"✗ {len(broken)} broken", "bad" if broken else "muted")]
+    lines += wrap(
+        [*told, (f"   of {comparison.difference.n}, by {second}", "muted")], width, [(" " * 12, "")]
+    )
     for label, ids in (("fixed", fixed), ("broken", broken)):
         if ids:
             more = f" and {len(ids) - 6} more" if len(ids) > 6 else ""
@@ -63,7 +70,9 @@ def edit_lines(view: View, width: int) -> list[Line]:
     lines: list[Line] = []
     if view.state.simulated:
         lines += [*wrap([(SIMULATED, "warn")], width), []]
-    lines += verdict(edit.comparison, f"the prompt before it ({view.name(edit.against_id)})", "the edit", width)
+    lines += verdict(
+        edit.comparison, f"the prompt before it ({view.name(edit.against_id)})", "the edit", width
+    )
     lines.append([])
     for label, candidate_id in (("before", edit.against_id), ("edit", edit.candidate_id)):
         candidate = view.state.candidates.get(candidate_id)
@@ -76,7 +85,9 @@ def _verdict(view: View, width: int) -> list[Line]:
     finished = view.state.finished
     assert finished
     if finished.best_id == finished.seed_id and finished.comparison is None:
-        lines: list[Line] = [[(" ≈ no better prompt found ", "pill-warn"), ("  the seed is still the best", "")]]
+        lines: list[Line] = [
+            [(" ≈ no better prompt found ", "pill-warn"), ("  the seed is still the best", "")]
+        ]
         if finished.test_note:
             lines += [[], *wrap([(finished.test_note, "muted")], width)]
         return lines
@@ -92,13 +103,18 @@ def _scores(view: View, width: int) -> list[Line]:
     state = view.state
     label = 14
     size = min(26, (width - label) // 2)
-    head: Line = [(fit("", label), ""), (fit("validation", size), "muted"), (fit("sealed test", size), "muted")]
+    head: Line = [
+        (fit("", label), ""),
+        (fit("validation", size), "muted"),
+        (fit("sealed test", size), "muted"),
+    ]
     lines: list[Line] = [head]
     for name, candidate_id in (("seed prompt", state.seed_id), ("best prompt", state.best_id)):
         candidate = state.candidates.get(candidate_id)
-        cells: list[tuple[str, str]] = []
-        for split in ("validation", "test"):
-            cells.append((fit(fm.interval(_score(candidate, split)), size), "bold" if "best" in name else ""))
+        style = "bold" if candidate_id == state.best_id else ""
+        cells = [
+            (fit(fm.interval(_score(candidate, split)), size), style) for split in ("validation", "test")
+        ]
         lines.append([(fit(name, label), "muted"), *cells])
     return lines
 
@@ -107,7 +123,10 @@ def _facts(view: View, width: int) -> list[Line]:
     state, finished = view.state, view.state.finished
     assert finished
     rows = [
-        ("ended by", f"{fm.STOP_REASONS[finished.stop_reason]}{f': {finished.detail}' if finished.detail else ''}"),
+        (
+            "ended by",
+            f"{fm.STOP_REASONS[finished.stop_reason]}{f': {finished.detail}' if finished.detail else ''}",
+        ),
         ("iterations", str(finished.iterations)),
         ("candidates", str(len(state.candidates))),
         ("time", fm.clock(view.active_seconds)),
@@ -140,7 +159,9 @@ def _failure(view: View, width: int) -> list[Line]:
     lines: list[Line] = [[(" ✗ failed ", "pill-bad")], []]
     lines += text_lines(finished.detail or "The worker gave no reason.", width)
     lines += [[], [("what to do", "heading")]]
-    lines += wrap([("  Mend what is named above, then press ", ""), ("R", "key"), (" or run", "")], width, [("  ", "")])
+    lines += wrap(
+        [("  Mend what is named above, then press ", ""), ("R", "key"), (" or run", "")], width, [("  ", "")]
+    )
     lines += [[("  promptopt resume ", ""), (_id(view), "accent")], []]
     lines += wrap([("  What was answered is kept: nothing is paid for twice.", "muted")], width, [("  ", "")])
     return [*lines, [], *_spent(view)]

@@ -18,7 +18,9 @@ def progress(view: View, width: int, height: int) -> list[Line]:
     lines: list[Line] = [
         columns(
             [("phase ", "muted"), ("over" if state.over else PHASES.get(state.phase, state.phase), "bold")],
-            [("iteration ", "muted"), (str(state.iteration), "bold"), (most, "muted")],
+            [("iteration ", "muted"), (str(state.iteration), "bold"), (most, "muted")]
+            if state.iteration
+            else [],
             width,
         ),
         _evaluation(view, width),
@@ -107,6 +109,8 @@ def _no_errors(view: View, shown: Candidate, width: int) -> list[Line]:
     if score and score.passed == score.interval.n:
         said = "✓ every case passes"
         return [[(said, "good")], [(f"{view.name(shown.id)} on {view.split}", "muted")]]
+    if view.state.marks.get((shown.id, view.split)):
+        return [[("✓ no case failed so far", "good")], [(f"{view.name(shown.id)} on {view.split}", "muted")]]
     return wrap([("Categories of failed cases appear here as the cases are scored.", "muted")], width)
 
 
@@ -122,7 +126,7 @@ def budget(view: View, width: int, height: int) -> list[Line]:
     mains = [name for name in ("usd", "calls", "tokens", "minutes") if name in meters]
     roles = [name for name in meters if name not in mains and meters[name].limit is not None]
     names = [*mains, *roles]
-    label = max(len(_label(name)) for name in mains or names) + 1
+    label = max(len(_label(name)) for name in (names if width >= 60 else mains or names)) + 1
     lines: list[Line] = []
     for name in names:
         lines += _meter(view, name, meters[name], label, width)
@@ -133,7 +137,7 @@ def budget(view: View, width: int, height: int) -> list[Line]:
         lines += _details("usd", meters["usd"], 0, width)
     if any(m.held or m.uncertain or m.reserved for m in meters.values()):
         lines.append([("█", "accent"), (" spent ", "muted"), ("▓", "human"), (" reserved ", "muted")])
-        lines[-1] += [("▒", "warn"), (" uncertain ", "muted"), ("░", "good"), (" for test", "muted")]
+        lines[-1] += [("▒", "warn"), (" uncertain ", "muted"), ("░", "good"), (" test", "muted")]
     if view.state.replayed:
         lines.append([(f"{fm.plural(view.state.replayed, 'call')} answered from the journal, free", "muted")])
     if view.state.simulated:
@@ -174,7 +178,7 @@ def _value(view: View, name: str, meter: Meter) -> Line:
 
 
 def _details(name: str, meter: Meter, indent: int, width: int) -> list[Line]:
-    what = [("reserved", meter.reserved), ("held for the test", meter.held), ("uncertain", meter.uncertain)]
+    what = [("reserved", meter.reserved), ("for the test", meter.held), ("uncertain", meter.uncertain)]
     said = " · ".join(f"{label} {fm.amount(name, value)}" for label, value in what if value)
     return wrap([(" " * indent, ""), (said, "muted")], width, [(" " * indent, "")]) if said else []
 

@@ -78,7 +78,7 @@ class View:
 
 
 def choose_shown(state: RunState, pinned_id: str) -> str:
-    """The candidate to show: the one chosen, else the one under evaluation, else the one the run stands on."""
+    """The candidate to show: the one chosen, else the one under evaluation, else the run's current one."""
     if pinned_id in state.candidates:
         return pinned_id
     if state.over:

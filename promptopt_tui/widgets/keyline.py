@@ -7,7 +7,6 @@ from promptopt_tui import paint
 from promptopt_tui.actions import Action
 from promptopt_tui.widgets.canvas import Canvas
 
-
 ALWAYS = 80
 """Actions with this place in the key line, or a later one, are shown before any other."""
 

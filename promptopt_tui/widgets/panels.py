@@ -1,15 +1,16 @@
-"""The cockpit's panels. Each has a number, a title, and ``show(view)``, which draws it anew if it is visible."""
+"""The cockpit's panels. Each has a number, a title, and ``show(view)``, which draws it anew."""
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.events import CaseMark
-from promptopt.runs.state import Candidate
+from promptopt.runs.state import Candidate, RunState
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import PANELS, bindings
@@ -87,7 +88,9 @@ class PromptPanel(Canvas):
 
     def _other(self, view: View, shown: Candidate) -> Candidate | None:
         state = view.state
-        wanted = {"parent": shown.parent_id, "seed": state.seed_id, "best": state.best_id, "": None}[self.base]
+        wanted = {"parent": shown.parent_id, "seed": state.seed_id, "best": state.best_id, "": None}[
+            self.base
+        ]
         return state.candidates.get(wanted) if wanted and wanted != shown.id else None
 
     def _note(self, view: View, shown: Candidate, other: Candidate | None) -> str:
@@ -131,7 +134,7 @@ class StandingsPanel(Table):
         self._view = view
         set_title(self, fm.plural(len(view.state.candidates), "candidate"))
         ranked = view.state.standings()
-        drawn: list[tuple[Any, ...]] = [(view.state.current_id, view.state.best_id, copy(view.state.progress))]
+        drawn: list[tuple[Any, ...]] = [_turning_points(view.state)]
         drawn += [(c.id, c.validation, c.accepted, c.scores.get("test")) for c in ranked]
         self.mark(view.shown_id)
         if drawn != self._drawn:
@@ -167,6 +170,9 @@ class StandingsPanel(Table):
         progress = state.progress
         if progress and progress.candidate_id == candidate.id:
             return f"… {progress.done}/{progress.total}", "accent"
+        edit = state.edit
+        if edit and edit.waiting and edit.candidate_id == candidate.id:
+            return "? to decide", "human"
         if candidate.id == state.best_id and candidate.validation:
             return "★ best", "good"
         if candidate.id == state.current_id and not state.over:
@@ -177,6 +183,11 @@ class StandingsPanel(Table):
     def _test(self, candidate: Candidate) -> paint.Span:
         score = candidate.scores.get("test")
         return (fm.percent(score.interval.mean), "bold") if score else ("", "")
+
+
+def _turning_points(state: RunState) -> tuple[Any, ...]:
+    """What the state column of the standings depends on, beside the candidates."""
+    return state.current_id, state.best_id, state.over, copy(state.progress), copy(state.edit)
 
 
 class CasesPanel(SortableTable):
@@ -204,7 +215,7 @@ class CasesPanel(SortableTable):
         """The cases of the split that is shown."""
         if cases is not self.cases:
             self.cases = cases
-            self.arrange()
+            self.reorder()
 
     def show(self, view: View, marks: dict[str, CaseMark], loading: bool) -> None:
         """Draw ``view``; ``marks`` is how its shown candidate did so far."""
@@ -218,13 +229,15 @@ class CasesPanel(SortableTable):
         seen = (id(marks), len(marks) * 1_000_000 + failed)
         if seen != self._seen:
             self._seen, self.marks = seen, marks
-            if self.failed_only or (self.order and self.columns[self.order[0]].name in ("", "score", "category")):
-                self.arrange()
+            if self.failed_only or (
+                self.order and self.columns[self.order[0]].name in ("", "score", "category")
+            ):
+                self.reorder()
             else:
                 self.redraw()
         set_title(self, self._title(view, failed))
 
-    def arrange(self) -> None:
+    def reorder(self) -> None:
         """Filter and sort anew."""
         rows: Sequence[Example] = self.cases
         if self.failed_only:
@@ -236,20 +249,26 @@ class CasesPanel(SortableTable):
             rows = sorted(rows, key=self._sort_key(self.columns[self.order[0]].name), reverse=self.order[1])
         self.set_rows(rows)
 
+    class FilterWanted(Message):
+        """A text to filter by is to be typed."""
+
+    def action_filter(self) -> None:
+        self.post_message(self.FilterWanted())
+
     def action_failed(self) -> None:
         self.failed_only = not self.failed_only
-        self.arrange()
+        self.reorder()
 
     def clear_filter(self) -> bool:
         """Show all cases again; False if all are shown."""
         if not self.filter and not self.failed_only:
             return False
         self.filter, self.failed_only = "", False
-        self.arrange()
+        self.reorder()
         return True
 
     def on_sortable_table_sorted(self) -> None:
-        self.arrange()
+        self.reorder()
 
     def _title(self, view: View, failed: int) -> str:
         parts = [view.split, view.name(view.shown_id)] if view.shown else [view.split]
@@ -294,7 +313,7 @@ class CasesPanel(SortableTable):
 class LogPanel(Tail):
     """What happened, newest last."""
 
-    GLYPHS = {"info": ("·", "muted"), "warning": ("!", "warn"), "error": ("✗", "bad")}
+    GLYPHS: ClassVar = {"info": ("·", "muted"), "warning": ("!", "warn"), "error": ("✗", "bad")}
 
     def __init__(self) -> None:
         super().__init__(id="log", classes="panel")

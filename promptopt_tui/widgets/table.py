@@ -19,7 +19,7 @@ CACHED = 512
 
 @dataclass(frozen=True)
 class Column:
-    """A column. ``width`` 0 shares the room that is left; ``least`` is the table's width from which it shows."""
+    """A column. ``width`` 0 shares the room that is left; ``least`` is the table width from which it shows."""
 
     name: str
     width: int
@@ -295,5 +295,3 @@ class SortableTable(Table):
         self.order = order
         self.redraw()
         self.post_message(self.Sorted(self))
-
-

@@ -1,6 +1,7 @@
-"""A log that follows its end. It never scrolls the screen, so a new line costs one repaint of its own area."""
+"""A log that follows its end. It never scrolls, so a new line costs one repaint of its own area."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding
@@ -17,7 +18,7 @@ class Tail(Canvas):
     DEFAULT_CSS = """
     Tail { overflow-y: hidden; scrollbar-gutter: auto; }
     """
-    BINDINGS = [
+    BINDINGS: ClassVar = [
         *bindings("log"),
         Binding("up,k", "back(1)", show=False),
         Binding("down,j", "on(1)", show=False),
@@ -57,7 +58,7 @@ class Tail(Canvas):
         if self.missed and y == self.height - 1:
             note = f" +{self.missed} new, end to follow "
             line = paint.columns(line, [(note, "pill-accent")], width)
-        return paint.strip(line, width, self.styles_by_name, self.rich_style)
+        return paint.strip(paint.cut(line, width), width, self.styles_by_name, self.rich_style)
 
     def action_back(self, lines: int) -> None:
         bottom = self.total if self.end is None else self.end

@@ -1,13 +1,15 @@
 """Killed at any point, a run resumes: nothing answered is asked again, and the end is the same."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from promptopt.runs.state import RunState
 
+from promptopt.runs.state import RunState
 from tests.engine.bench import Bench
-from tests.loopback import LoopbackServer, write_project
+from tests.loopback import API_KEY, API_KEY_ENV, LoopbackServer, write_project
 
 SIZES = (12, 16, 12)
 
@@ -26,11 +28,18 @@ def story(state: RunState) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def undisturbed(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> dict[str, Any]:
-    state = bench.run(write_project(tmp_path / "project", loopback, SIZES))
-    assert state.status == "finished", bench.said(state.run_id)
-    loopback.clear()
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The story of a run that nobody kills."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as patch, LoopbackServer() as server:
+        patch.setenv("PROMPTOPT_HOME", str(folder / "home"))
+        patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+        patch.setenv(API_KEY_ENV, API_KEY)
+        bench = Bench()
+        state = bench.run(write_project(folder / "project", server, SIZES))
+        assert state.status == "finished", bench.said(state.run_id)
+        bench.close()
     return story(state)
 
 
@@ -52,7 +61,7 @@ def test_a_killed_run_asks_nothing_twice_and_ends_the_same(
     points: tuple[int, ...],
 ) -> None:
     loopback.latency = 0.01
-    run_id = bench.create(tmp_path / "project" / "project.toml")
+    run_id = bench.create(write_project(tmp_path / "project", loopback, SIZES))
     bench.start(run_id)
     for answers in points:
         kill_after(bench, loopback, run_id, answers)
@@ -66,7 +75,7 @@ def test_a_killed_run_asks_nothing_twice_and_ends_the_same(
 def test_killed_at_a_random_moment_only_calls_in_flight_may_be_asked_again(
     bench: Bench, loopback: LoopbackServer, tmp_path: Path, undisturbed: dict[str, Any]
 ) -> None:
-    run_id = bench.create(tmp_path / "project" / "project.toml")
+    run_id = bench.create(write_project(tmp_path / "project", loopback, SIZES))
     bench.start(run_id)
     for answers in (5, 25, 50, 90):
         bench.wait(lambda answers=answers: loopback.count(answered=True) >= answers)
@@ -74,9 +83,9 @@ def test_killed_at_a_random_moment_only_calls_in_flight_may_be_asked_again(
         bench.start(run_id)
     state = bench.end(run_id)
     assert len(loopback.answered_twice()) <= 4 * 16
-    ended = story(state)
-    del ended["spent"], undisturbed["spent"]
-    assert ended == undisturbed
+    ended, expected = story(state), dict(undisturbed)
+    del ended["spent"], expected["spent"]
+    assert ended == expected
 
 
 def test_two_workers_never_work_on_one_run(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+
 from promptopt.store.commands import Decide, Edit, Pause, Resume, Stop
 from promptopt.store.runlog import RunLog
-
 from tests.engine.bench import Bench
 from tests.loopback import LoopbackServer, write_project
 
@@ -67,7 +67,9 @@ def test_an_adopted_edit_survives_a_kill(bench: Bench, loopback: LoopbackServer,
 
 
 def test_an_edit_that_is_worse_is_put_aside_if_asked_so(bench: Bench, run_id: str) -> None:
-    bench.until(run_id, lambda state: state.candidates.get(state.current_id) and state.current_id != state.seed_id)
+    bench.until(
+        run_id, lambda state: state.candidates.get(state.current_id) and state.current_id != state.seed_id
+    )
     bench.send(run_id, Edit(text="Say something nice.", adopt="if_not_worse"))
     state = bench.until(run_id, lambda state: state.edit and state.edit.adopted is not None)
     comparison = state.edit.comparison  # type: ignore[union-attr]

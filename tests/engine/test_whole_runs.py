@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from promptopt.domain.prompt import Prompt
 from promptopt.runs.launch import start_worker
 from promptopt.store.cells import Cells
 from promptopt.store.journal import Journal
-
 from tests.engine.bench import Bench
 from tests.loopback import API_KEY, API_KEY_ENV, FaultPlan, LoopbackServer, write_project
 from tests.loopback.faults import Fault
@@ -61,16 +61,27 @@ def test_the_test_split_is_not_touched_before_the_end(
 ) -> None:
     state = bench.run(write_project(tmp_path / "p", loopback, SIZES))
     sealed = {case.input_text for case in bench_cases(bench, state.run_id)}
-    order = ["test" if any(text in json.dumps(r.body) for text in sealed) else "other" for r in loopback.records()]
+    order = [
+        "test" if any(text in json.dumps(r.body) for text in sealed) else "other" for r in loopback.records()
+    ]
     assert order.count("test") == 2 * len(sealed)
     assert set(order[-2 * len(sealed) :]) == {"test"}
 
 
 @pytest.mark.parametrize(
     "budget",
-    [{"calls": 70}, {"target_calls": 60}, {"optimizer_calls": 1}, {"tokens": 9000}, {"usd": 0.02}, {"minutes": 0.05}],
+    [
+        {"calls": 70},
+        {"target_calls": 60},
+        {"optimizer_calls": 1},
+        {"tokens": 9000},
+        {"usd": 0.02},
+        {"minutes": 0.05},
+    ],
 )
-def test_no_cap_is_crossed(bench: Bench, loopback: LoopbackServer, tmp_path: Path, budget: dict[str, float]) -> None:
+def test_no_cap_is_crossed(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path, budget: dict[str, float]
+) -> None:
     if "minutes" in budget:
         loopback.latency = 0.2
     state = bench.run(write_project(tmp_path / "p", loopback, SIZES, budget=budget))
@@ -85,14 +96,18 @@ def test_no_cap_is_crossed(bench: Bench, loopback: LoopbackServer, tmp_path: Pat
         assert loopback.count(model="opus") <= 1
 
 
-def test_a_budget_leaves_room_for_the_sealed_test(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
+def test_a_budget_leaves_room_for_the_sealed_test(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
     state = bench.run(write_project(tmp_path / "p", loopback, SIZES, budget={"calls": 100}))
     assert state.finished and state.finished.stop_reason == "budget"
     assert state.finished.comparison is not None or state.best_id == state.seed_id
     assert "test" in state.candidates[state.seed_id].scores
 
 
-def test_faults_that_pass_do_not_change_the_result(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
+def test_faults_that_pass_do_not_change_the_result(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
     project = write_project(tmp_path / "p", loopback, SIZES)
     calm = bench.run(project)
     loopback.clear()
@@ -179,7 +194,10 @@ def test_few_cases_are_not_split_and_nothing_is_claimed(
 ) -> None:
     cases = [{"input": f"Ticket {n}: about refund", "expected": "billing"} for n in range(3)]
     project = write_project(
-        tmp_path / "p", loopback, SIZES, data={"train": None, "validation": None, "test": None, "cases": cases}
+        tmp_path / "p",
+        loopback,
+        SIZES,
+        data={"train": None, "validation": None, "test": None, "cases": cases},
     )
     state = bench.run(project)
     assert state.status == "finished", bench.said(state.run_id)
@@ -187,7 +205,9 @@ def test_few_cases_are_not_split_and_nothing_is_claimed(
     assert "too few" in state.finished.test_note
 
 
-def test_a_proposer_that_talks_nonsense_is_skipped(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
+def test_a_proposer_that_talks_nonsense_is_skipped(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
     target = loopback.behaviour
     loopback.behaviour = lambda call: "I'd rather not." if "opus" in call.model else target(call)
     state = bench.run(write_project(tmp_path / "p", loopback, SIZES, optimizer={"plateau": 2}))

@@ -9,7 +9,7 @@ answered twice.
 from tests.loopback.faults import Fault, FaultPlan
 from tests.loopback.persona import PHRASES, SEED_PROMPT, LabelTask, label_of
 from tests.loopback.project import API_KEY, API_KEY_ENV, ticket_cases, write_project
-from tests.loopback.server import LoopbackServer, Record, answered_twice_in
+from tests.loopback.server import LoopbackServer, Record, answered_twice_in, key_hash
 from tests.loopback.wire import Call
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "LoopbackServer",
     "Record",
     "answered_twice_in",
+    "key_hash",
     "label_of",
     "ticket_cases",
     "write_project",

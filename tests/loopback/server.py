@@ -33,10 +33,12 @@ class Record:
     Attributes:
         path, model, body_hash: what was asked for; the hash is of the body's bytes.
         body: the request as it was sent.
-        headers: lower-case names; values that carry keys only as hashes (see ``key_hash``).
+        headers: lower-case names; values that carry keys only as hashes (see ``key_hash``). Query parameters
+            are here too, as ``?name``, hashed.
         attempt: how often the same body had come before.
         fault: the fault it met, if any.
         answered: a whole answer was written to the connection.
+        connection: the client's port: equal ports, one connection.
         at: when it was answered or given up (while it is open: when it came), seconds since the epoch.
     """
 
@@ -48,6 +50,7 @@ class Record:
     attempt: int
     fault: Fault | None
     answered: bool = False
+    connection: int = 0
     at: float = field(default_factory=time.time)
 
 
@@ -96,6 +99,7 @@ class LoopbackServer:
         self._keys = None if keys is None else frozenset(keys)
         self._records: list[Record] = []
         self._seen: Counter[str] = Counter()
+        self._arrival = threading.Condition()
         self._open = 0
         self._writing = 0
         self._file: TextIO | None = record_file.open("a", encoding="utf-8") if record_file else None
@@ -151,6 +155,7 @@ class LoopbackServer:
         app.router.add_post("/v1/chat/completions", self._openai)
         app.router.add_post("/v1/messages", self._anthropic)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_route("*", "/{path:.*}", self._other)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port, backlog=1024)
@@ -192,6 +197,12 @@ class LoopbackServer:
             for record in self.records()
         )
 
+    def wait_for(self, requests: int, timeout: float = 20.0) -> None:
+        """Block until so many requests have come in (in async code: ``await asyncio.to_thread(…)``)."""
+        with self._arrival:
+            if not self._arrival.wait_for(lambda: len(self._records) >= requests, timeout):
+                raise TimeoutError(f"{len(self._records)} of {requests} requests came in {timeout:g} s")
+
     def answered_twice(self) -> dict[str, int]:
         """Hashes of the request bodies that were answered more than once, with how often."""
         return _twice(record.body_hash for record in self.records() if record.answered)
@@ -225,6 +236,14 @@ class LoopbackServer:
     async def _anthropic(self, request: web.Request) -> web.StreamResponse:
         return await self._handle("anthropic", request)
 
+    async def _other(self, request: web.Request) -> web.Response:
+        """Any other path: recorded, and not found."""
+        raw = await request.read()
+        body_hash = hashlib.sha256(raw).hexdigest()
+        said = {"raw": raw.decode(errors="replace")}
+        self._add(Record(request.path, "", body_hash, said, _headers(request), 0, None))
+        return web.json_response({"error": {"message": f"no such path: {request.path}"}}, status=404)
+
     async def _handle(self, style: Style, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         call = read_call(style, json.loads(raw))
@@ -233,13 +252,15 @@ class LoopbackServer:
         self._seen[body_hash] += 1
         fault = self._fault(call, key, body_hash, attempt)
         record = Record(request.path, call.model, body_hash, call.body, _headers(request), attempt, fault)
-        self._records.append(record)
+        record.connection = request.transport.get_extra_info("peername")[1] if request.transport else 0
+        self._add(record)
         self._open += 1
         self.peak = max(self.peak, self._open)
         try:
-            await self._gate.wait()
             if self.latency:
                 await asyncio.sleep(self.latency)
+            # After the latency: once it is shut, not one more answer goes out.
+            await self._gate.wait()
             response = await self._respond(request, call, fault, key)
             record.answered = fault is None or fault in ANSWERS
             return response
@@ -323,6 +344,11 @@ class LoopbackServer:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), 0.02)
 
+    def _add(self, record: Record) -> None:
+        with self._arrival:
+            self._records.append(record)
+            self._arrival.notify_all()
+
     def _keep(self, record: Record) -> None:
         if self._file and record.answered:
             self._file.write(json.dumps(asdict(record)) + "\n")
@@ -347,7 +373,7 @@ def _key(request: web.Request) -> str:
 
 
 def _headers(request: web.Request) -> dict[str, str]:
-    kept: dict[str, str] = {}
+    kept = {f"?{name}": key_hash(value) for name, value in request.query.items()}
     for name, value in request.headers.items():
         secret = name.lower() in _SECRET_HEADERS
         kept[name.lower()] = key_hash(value.removeprefix("Bearer ")) if secret else value

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
+
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.prompt import Prompt
@@ -18,15 +20,12 @@ from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 from promptopt_tui.app import PromptoptApp
 from promptopt_tui.client import Client
-from textual.pilot import Pilot
 
 START = 1_760_000_000.0
 WAIT = 20.0
 
 SEED = "Classify the support ticket.\nAnswer with one word."
-FIRST = (
-    "Classify the support ticket into billing, bug, account or other.\nAnswer with exactly one lower-case word."
-)
+FIRST = "Classify the support ticket into billing, bug, account or other.\nAnswer with one lower-case word."
 SECOND = (
     "You route support tickets.\n"
     "Classify the ticket {input} into exactly one of: billing, bug, account, other.\n"
@@ -132,7 +131,9 @@ class Story:
         """Writes keep their order: when this one is durable, all before it are."""
         self.database.transact(lambda connection: None).result()
 
-    def propose(self, text: str, source: ev.Source = "optimizer", iteration: int = 0, parent: str = "") -> str:
+    def propose(
+        self, text: str, source: ev.Source = "optimizer", iteration: int = 0, parent: str = ""
+    ) -> str:
         prompt = Prompt(text=text)
         self.cells.keep_prompt(prompt)
         reasoning = "" if source == "seed" else "names the classes, because the model makes up its own"
@@ -155,7 +156,8 @@ class Story:
         self.tell(ev.EvaluationStarted(candidate_id=prompt_id, split=split, total=total))  # type: ignore[arg-type]
         self.cells.keep(prompt_id, split, results)  # type: ignore[arg-type]
         marks = [
-            ev.CaseMark(case_id=r.case_id, score=r.score, passed=r.passed, category=r.category) for r in results
+            ev.CaseMark(case_id=r.case_id, score=r.score, passed=r.passed, category=r.category)
+            for r in results
         ]
         self.tell(ev.CasesFinished(candidate_id=prompt_id, split=split, cases=marks))  # type: ignore[arg-type]
         if upto is None:
@@ -204,7 +206,9 @@ class Story:
             latency=0.42,
         )
 
-    def spend(self, usd: float, calls: int, *, reserved: float = 0.0, held: float = 0.05, **more: object) -> None:
+    def spend(
+        self, usd: float, calls: int, *, reserved: float = 0.0, held: float = 0.05, **more: object
+    ) -> None:
         self.tell(
             ev.BudgetMoved(
                 meters={
@@ -267,13 +271,18 @@ class Story:
         judged = judged or comparison(-7 / 24, 0.2, "worse", 1, 8)
         self.spend(0.09, 388)
         self.tell(
-            ev.EditJudged(candidate_id=edit, against_id=against, comparison=judged, waiting=True, command_id=1)
+            ev.EditJudged(
+                candidate_id=edit, against_id=against, comparison=judged, waiting=True, command_id=1
+            )
         )
         return self
 
     def finish(self, verdict: str = "better", *, test_note: str = "") -> "Story":
         """Over, with a sealed test unless there is a note why not."""
-        self.live()
+        return self.live().finish_from_live(verdict, test_note=test_note)
+
+    def finish_from_live(self, verdict: str = "better", *, test_note: str = "") -> "Story":
+        """The rest of the run, from where :meth:`live` stands."""
         second, seed = self.ids["second"], self.ids["seed"]
         self.score(second, 22)
         self.tell(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from promptopt.__main__ import main
 from promptopt.domain import events as ev
 from promptopt.store.database import Database
 from promptopt.store.runs import Runs
-
 from tests.unit.finished_run import write_events
 
 

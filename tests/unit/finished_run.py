@@ -20,7 +20,10 @@ DATASET = Dataset(train=CASES[:4], validation=CASES[4:8], test=CASES[8:])
 HALF = Interval(mean=0.5, low=0.123456789, high=0.8, n=4)
 FULL = Interval(mean=1.0, low=0.6, high=1.0, n=4)
 GAIN = Comparison(
-    difference=Interval(mean=0.5, low=0.1, high=0.9, n=4), p_value=0.0312345678, verdict="better", method="exact"
+    difference=Interval(mean=0.5, low=0.1, high=0.9, n=4),
+    p_value=0.0312345678,
+    verdict="better",
+    method="exact",
 )
 
 

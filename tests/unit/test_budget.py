@@ -6,8 +6,9 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from promptopt.domain.stopping import StopRun
-from promptopt.models.budget import Amount, Ledger, Stopwatch
+from promptopt.models.budget import WRAP_UP_SECONDS, Amount, Ledger, Stopwatch
 from promptopt.store.journal import Spending
 
 
@@ -101,11 +102,12 @@ async def test_what_earlier_workers_spent_counts() -> None:
 async def test_minutes_do_not_run_while_paused() -> None:
     now = [0.0]
     watch = Stopwatch(before=30.0, clock=lambda: now[0])
+    watch.go_on()
     book = Ledger({"minutes": 1.0}, watch)
     now[0] = 10.0
     watch.pause()
     now[0] = 1000.0
-    assert book.seconds_left() == pytest.approx(20.0)
+    assert book.seconds_left() == pytest.approx(20.0 - WRAP_UP_SECONDS)
     watch.go_on()
     now[0] = 1021.0
     with pytest.raises(StopRun, match="minutes"):

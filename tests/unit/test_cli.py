@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from promptopt.cli.app import COMMANDS
 from promptopt.cli.checking import check_runnable
 from promptopt.runs.launch import simulated
@@ -14,7 +15,6 @@ from promptopt.store.casefiles import load_dataset
 from promptopt.store.database import Database
 from promptopt.store.projects import load_project
 from promptopt.store.runs import Runs
-
 from tests.unit.command_line import CommandLine
 from tests.unit.finished_run import BEST, DATASET, SEED, finished_run, opening, settings, write_events
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.settings import ModelSettings
@@ -76,7 +77,9 @@ def test_the_module_sends_what_was_scored(prompt: Prompt, value: str) -> None:
     st.text(max_size=20),
     st.lists(st.sampled_from(["a", "b", "input", "in put"]), min_size=1, max_size=3, unique=True),
 )
-def test_the_module_sends_what_was_scored_whatever_the_prompt(text: str, value: str, columns: list[str]) -> None:
+def test_the_module_sends_what_was_scored_whatever_the_prompt(
+    text: str, value: str, columns: list[str]
+) -> None:
     prompt = Prompt(text=text)
     case = Example(id="x", inputs={name: f"{value}{name}" for name in columns})
     source = exported(prompt, "python", tuple(columns))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from promptopt.domain.chat import ChatRequest
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.prompt import Message
@@ -27,6 +28,8 @@ class Scripted:
         self.sent = 0
         self.hold = asyncio.Event()
         self.hold.set()
+
+    async def prepare(self) -> None: ...
 
     async def complete(self, request: ChatRequest, *, sample: int, timeout: float) -> Reply:
         self.sent += 1
@@ -110,7 +113,9 @@ async def test_draws_are_numbered_by_their_order_if_not_told(tmp_path: Path) -> 
     bench = Bench(tmp_path, lambda n: Reply(str(n), 1, 1))
     drawn = [(await bench.gateway.call("target", ask(), sample=None)).text for _ in range(3)]
     again = bench.open()
-    assert [(await again.call("target", ask(), sample=None)).text for _ in range(3)] == drawn == ["1", "2", "3"]
+    assert (
+        [(await again.call("target", ask(), sample=None)).text for _ in range(3)] == drawn == ["1", "2", "3"]
+    )
 
 
 async def test_a_passing_fault_is_retried_and_each_attempt_is_counted(tmp_path: Path) -> None:

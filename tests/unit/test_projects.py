@@ -183,6 +183,7 @@ def test_missing_main_keys(tmp_path: Path, text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        (SMALL + "temperature = true\n", "models.target.temperature: found true or false, expected a number"),
         (SMALL + "max_token = 3\n", "models.target.max_token: unknown key, did you mean max_tokens?"),
         (SMALL + 'baseUrl = "http://x"\n', "did you mean base_url?"),
         ("promt = 'x'\n" + SMALL, "promt: unknown key, did you mean prompt?"),

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Interval
@@ -27,7 +28,8 @@ def test_a_proposal_is_found(reply: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", ["", "no", '{"prompt": ""}', '{"prompt": 3}', '{"prompt": "cut of', "[]", '{"text": "x"}', "{" * 5000]
+    "reply",
+    ["", "no", '{"prompt": ""}', '{"prompt": 3}', '{"prompt": "cut of', "[]", '{"text": "x"}', "{" * 5000],
 )
 def test_a_reply_without_a_proposal_is_malformed(reply: str) -> None:
     with pytest.raises(Malformed):
@@ -77,7 +79,9 @@ def test_copying_a_guarded_case_is_an_objection() -> None:
     guarded = (Example(id="1", inputs={"text": text}),)
     copied = Proposal(f"If somebody writes: {text}, say shipping.", "", None)
     assert "copies a case" in (rules(guarded=guarded).objection(copied, []) or "")
-    assert rules(guarded=guarded).objection(Proposal("Parcels that are late: shipping.", "", None), []) is None
+    assert (
+        rules(guarded=guarded).objection(Proposal("Parcels that are late: shipping.", "", None), []) is None
+    )
 
 
 def attempt(number: int, accepted: bool) -> Attempt:

@@ -75,7 +75,7 @@ def test_json_tasks_react_to_format_and_fields_and_fail_in_every_usual_way():
         number: the number of the invoice
         company: the name of the company
         days: the days until it is due
-        Give every field; never invent a value. Even if a text is unclear, if both dates fit: first.""",
+        Give every field; never invent a value. Even if it is unclear, if two values fit: the main topic.""",
     )
     given = [answers(sim, prompt, cases) for prompt in prompts]
     scores = [mean(parses_as(g, c.expected) for g, c in zip(run, cases, strict=True)) for run in given]
@@ -98,7 +98,8 @@ def test_text_tasks_are_right_short_made_up_or_wordy():
     good = answers(
         sim,
         "Answer the question about the bridge with only one sentence, nothing else. Give every detail: the "
-        "year and the person. Do not invent anything. If two dates fit both, the first counts. Even if vague.",
+        "year and the person. No explanation. Do not invent anything. If two dates fit, the main question "
+        "decides. Even if it is vague, answer.",
         cases,
     )
     hits = [mean(g == c.expected for g, c in zip(run, cases, strict=True)) for run in (vague, good)]

@@ -10,6 +10,7 @@ import pytest
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Message
+from promptopt.models.simulator.clues import read_request
 from tests.unit.simulated import BARE, LABELS, VAGUE, answers, ask, label_cases, simulator
 
 
@@ -122,6 +123,30 @@ def test_requests_without_marks_are_read_as_well():
     meta = f"Current prompt:\n{VAGUE}\n\nFailures: too verbose, 12 times."
     texts = [ask(sim, [Message(role="user", content=meta)], sample=i).text for i in range(20)]
     assert sum(VAGUE in text for text in texts) > 15
+
+
+def test_sealed_blocks_and_listed_choices_are_read():
+    report = """- near miss: 7 of 60 (almost right)
+- near miss, 7 of 60: state the exact spelling; the output must be exactly one of: "refund", "login", "outage"
+
+Case t1 failed (near miss):
+[input 5f]
+Where is
+my parcel?
+[/input 5f]
+[expected 5f]
+delivery
+[/expected 5f]
+[actual 5f]
+Delivery Issue
+[/actual 5f]"""
+    clues = read_request(f"<current_prompt>\n{VAGUE}\n</current_prompt>\n<feedback>\n{report}\n</feedback>")
+    assert clues.prompt == VAGUE
+    assert clues.counts == {"near miss": 7}
+    assert clues.labels == ("refund", "login", "outage", "delivery")
+    assert [(f.input, f.expected, f.actual) for f in clues.failures] == [
+        ("Where is my parcel?", "delivery", "Delivery Issue")
+    ]
 
 
 def test_ideas_that_were_tried_lose_their_appeal():

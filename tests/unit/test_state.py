@@ -4,6 +4,7 @@ from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from promptopt.domain import events as ev
 from promptopt.domain.results import Comparison, Interval
 from promptopt.runs.state import RunState
@@ -95,7 +96,11 @@ def test_a_resumed_worker_may_repeat_a_stretch_of_the_story(data: st.DataObject)
     repeated = events[:end] + events[start:]
     once, twice = fold(events), fold(repeated)
     assert twice.candidates == once.candidates
-    assert (twice.current_id, twice.best_id, twice.iteration) == (once.current_id, once.best_id, once.iteration)
+    assert (twice.current_id, twice.best_id, twice.iteration) == (
+        once.current_id,
+        once.best_id,
+        once.iteration,
+    )
 
 
 def test_folding_the_last_event_twice_changes_nothing() -> None:

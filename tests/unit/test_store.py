@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, insert, inspect, select
+
 from promptopt.domain import events as ev
 from promptopt.domain.chat import ChatRequest, LLMResponse
 from promptopt.domain.dataset import Dataset, Example
@@ -22,7 +24,6 @@ from promptopt.store.journal import Journal
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 from promptopt.store.schema import events, metadata
-from sqlalchemy import create_engine, insert, inspect, select
 
 
 @pytest.fixture
@@ -126,7 +127,9 @@ def test_a_run_whose_worker_was_killed_shows_as_interrupted_and_can_be_claimed(d
     )
     path = os.pathsep.join(sys.path)
     subprocess.run(
-        [sys.executable, "-c", code, database.url, run_id], env={**os.environ, "PYTHONPATH": path}, check=False
+        [sys.executable, "-c", code, database.url, run_id],
+        env={**os.environ, "PYTHONPATH": path},
+        check=False,
     )
     runs = Runs(database)
     assert runs.find(run_id).status == "interrupted"
@@ -138,7 +141,11 @@ def test_the_journal_answers_what_was_recorded_and_counts_what_was_lost(database
     journal = Journal(database, run_id)
     place = (request().content_key(), "", 0)
     response = LLMResponse(
-        text="hi", usage={"prompt_tokens": 3, "completion_tokens": 2}, cost=0.01, latency=0.5, metadata={"a": 1}
+        text="hi",
+        usage={"prompt_tokens": 3, "completion_tokens": 2},
+        cost=0.01,
+        latency=0.5,
+        metadata={"a": 1},
     )
     journal.intend("i1", "target", 0.1, 100)
     journal.record("i1", "target", request(), place, response)

@@ -63,7 +63,9 @@ class Theme:
 
 def builtin() -> dict[str, Theme]:
     """The themes that come with promptopt, by name, the default first."""
-    files = [file for file in (resources.files(__name__) / "builtin").iterdir() if file.name.endswith(".toml")]
+    files = [
+        file for file in (resources.files(__name__) / "builtin").iterdir() if file.name.endswith(".toml")
+    ]
     themes = [parse(file.read_text("utf-8"), file.name) for file in files]
     themes.sort(key=lambda theme: (theme.name != DEFAULT, theme.name))
     return {theme.name: theme for theme in themes}

@@ -6,7 +6,7 @@ from promptopt.domain.errors import ModelError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.evaluation.checks import build_judge
 from promptopt.models.keys import missing_key
-from promptopt.runs.setup import roles_in_use
+from promptopt.runs.setup import price_of, roles_in_use
 
 
 def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "optimize") -> None:
@@ -14,7 +14,7 @@ def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "op
 
     Raises:
         SettingsError: a check, a constraint, the optimizer or one of its settings is wrong.
-        ModelError: the key of a model in use is missing.
+        ModelError: the key of a model in use is missing, or its price while there is a cap on USD.
     """
     build_judge(settings, project_dir)
     if kind != "eval":
@@ -22,6 +22,7 @@ def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "op
 
         registry.make(settings)
     for role in roles_in_use(kind):
+        price_of(settings, role)
         problem = missing_key(settings.models[role])
         if problem:
             raise ModelError(

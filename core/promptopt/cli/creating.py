@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from promptopt.domain.settings import ProjectSettings
 
 _FROM = (
-    "a file of cases (.csv, .tsv, .jsonl, .json, .yaml), a YAML configuration, or a folder with train, "
-    "validation and test files. Without it: a small commented template, ready to run."
+    "a file of cases (.csv, .tsv, .jsonl, .json, .yaml), a YAML configuration, or another project. "
+    "Without it: a small commented template, ready to run."
 )
 
 
@@ -56,15 +56,17 @@ def make_demo() -> Path:
 
 
 def _from_template(name: str, folder: Path) -> Path:
-    """Write the template; raises SettingsError if there is such a project."""
+    """Write the template; raises SettingsError if the name can't be used or is taken."""
     import tomli_w
 
     from promptopt.domain.errors import SettingsError
-    from promptopt.store.projects import FILE
+    from promptopt.store.projects import FILE, settings_from
+    from promptopt.store.textfiles import parse_toml
 
     path = folder / FILE
     body = (Path(__file__).parent / "template.toml").read_text(encoding="utf-8")
     text = tomli_w.dumps({"name": name}) + "\n" + body
+    settings_from(parse_toml(text, path), path)
     folder.mkdir(mode=0o700, exist_ok=True)
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:

@@ -85,7 +85,7 @@ def lines(summary: dict[str, Any]) -> list[str]:
     elif best:
         shown.append("  best the seed prompt itself")
     shown += _verdict(summary, simulated)
-    return [*shown, *_money(summary)]
+    return [*shown, *_money(summary, simulated)]
 
 
 def _scores(candidate: dict[str, Any]) -> str:
@@ -114,10 +114,10 @@ def _verdict(summary: dict[str, Any], simulated: str) -> list[str]:
     ]
 
 
-def _money(summary: dict[str, Any]) -> list[str]:
+def _money(summary: dict[str, Any], simulated: str) -> list[str]:
     cost = "an unknown price" if summary["cost_usd"] is None else f"${number(summary['cost_usd'], '.4f')}"
     replayed = f", {summary['replayed']} more replayed free" if summary["replayed"] else ""
-    shown = [f"  spent {cost}: {summary['calls']} calls, {summary['tokens']} tokens{replayed}"]
+    shown = [f"  spent {cost}: {summary['calls']} calls, {summary['tokens']} tokens{replayed}{simulated}"]
     uncertain = summary["uncertain"]
     if uncertain["calls"]:
         shown.append(

@@ -3,7 +3,7 @@
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from cyclopts import Parameter
 
@@ -63,8 +63,8 @@ def edit(
     reference: RunArgument = "latest",
     /,
     *,
-    file: Annotated[str | None, Parameter(help=_FILE)] = None,
-    text: str | None = None,
+    file: Annotated[str | None, Parameter(help=_FILE, allow_leading_hyphen=True)] = None,
+    text: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     if_not_worse: bool = False,
     ask: bool = False,
 ) -> None:
@@ -118,29 +118,25 @@ def _alive(database: "Database", reference: str, verb: str) -> "RunRow":
 
 def _send(database: "Database", row: "RunRow", command: "Command", verb: str) -> None:
     """Send a command and wait a moment for the worker to take it up."""
+    from promptopt.domain.results import Verdict
     from promptopt.store.commands import Commands
 
     commands = Commands(database, row.id)
     number = commands.send(command)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        if all(sent.id != number for sent in commands.waiting()):
-            say(f"run {row.id}: {_outcome(database, number)}")
+        outcome = commands.outcome(number)
+        if outcome is not None:
+            said = (
+                f"your prompt is {outcome} against the one before"
+                if outcome in get_args(Verdict)
+                else outcome
+            )
+            say(f"run {row.id}: {said}")
             return
         time.sleep(0.05)
     later = "it is scored before the run goes on" if verb == "edit" else "its worker has not taken it up yet"
     say(f"run {row.id}: asked to {verb}; {later}. promptopt show {row.id} tells where it stands.")
-
-
-def _outcome(database: "Database", command_id: int) -> str:
-    """What the worker said of a command that it took up."""
-    from sqlalchemy import select
-
-    from promptopt.store.schema import commands
-
-    with database.read() as connection:
-        query = select(commands.c.outcome).where(commands.c.id == command_id)
-        return connection.execute(query).scalar() or "done"
 
 
 def _current_prompt(database: "Database", row: "RunRow") -> str:

@@ -17,7 +17,8 @@ ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator")
 Status = Literal["created", "running", "paused", "finished", "stopped", "failed"]
 """What a run says of itself. ``interrupted`` (its worker died) is derived from the heartbeat."""
 
-StopReason = Literal["all_pass", "max_iterations", "plateau", "budget", "user", "error"]
+StopReason = Literal["all_pass", "max_iterations", "plateau", "budget", "user", "error", "scored"]
+"""``scored``: a run that was only to score a prompt has done so."""
 
 Source = Literal["seed", "optimizer", "human"]
 

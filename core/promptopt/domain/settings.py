@@ -1,6 +1,6 @@
 """What a project file says. Every key has a documented default; ``store/projects.py`` reads and writes it."""
 
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -87,9 +87,13 @@ class ModelSettings(_Section):
         return self.model.startswith("sim/")
 
 
-def default_optimizer_model() -> ModelSettings:
-    """Claude Opus 4.5, with room for a long prompt in its reply."""
-    return ModelSettings(model="anthropic/claude-opus-4-5", max_tokens=4096, timeout=180.0, max_concurrency=4)
+OPTIMIZER_MODEL: dict[str, Any] = {
+    "model": "anthropic/claude-opus-4-5",
+    "max_tokens": 4096,
+    "timeout": 180.0,
+    "max_concurrency": 4,
+}
+"""Defaults of ``models.optimizer``: a strong model, with room for a long prompt in its reply."""
 
 
 class OptimizerSettings(_Section):
@@ -193,11 +197,21 @@ class ProjectSettings(_Section):
     data: DataSettings = Field(default_factory=DataSettings)
     checks: list[CheckSettings] = Field(default_factory=list[CheckSettings])
 
+    @model_validator(mode="before")
+    @classmethod
+    def _give_the_optimizer_room(cls, raw: Any) -> Any:
+        models: Any = cast("dict[str, Any]", raw).get("models") if isinstance(raw, dict) else None
+        given: Any = cast("dict[str, Any]", models).get("optimizer", {}) if isinstance(models, dict) else None
+        if not isinstance(given, dict):
+            return cast(Any, raw)
+        optimizer: dict[str, Any] = {**OPTIMIZER_MODEL, **cast("dict[str, Any]", given)}
+        known = cast("dict[str, Any]", raw)
+        return {**known, "models": {**cast("dict[str, Any]", models), "optimizer": optimizer}}
+
     @model_validator(mode="after")
     def _fill_in(self) -> "ProjectSettings":
         if "target" not in self.models:
             raise ValueError("models.target is missing: give the model that the prompt is for")
-        self.models.setdefault("optimizer", default_optimizer_model())
         if not self.prompt:
             self.prompt = self.task.description
         if not self.prompt:

@@ -231,7 +231,8 @@ def _cut_off(text: str) -> bool:
 
 def _bare(text: str) -> str:
     """``text`` without the punctuation and marks around it, in lower case."""
-    return re.sub(r"^\W+|\W+$", "", text.casefold())
+    found = re.search(r"\w(?:.*\w)?", text.casefold(), re.DOTALL)
+    return found.group() if found else ""
 
 
 def _by_label(text: str, expected: str, failed: tuple[CheckResult, ...]) -> str:

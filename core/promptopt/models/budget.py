@@ -29,9 +29,9 @@ class Amount:
     def __sub__(self, other: "Amount") -> "Amount":
         return Amount(self.calls - other.calls, self.tokens - other.tokens, self.usd - other.usd)
 
-    def times(self, factor: float) -> "Amount":
-        return Amount(round(self.calls * factor), round(self.tokens * factor), self.usd * factor)
 
+WRAP_UP_SECONDS = 0.2
+"""So long before the cap on minutes nothing more is sent and what is in flight is given up."""
 
 DIMENSIONS = ("usd", "calls", "tokens")
 
@@ -51,12 +51,12 @@ class _Pot:
 
 
 class Stopwatch:
-    """Running time in seconds, without pauses and across workers."""
+    """Running time in seconds, without pauses and across workers. It stands until :meth:`go_on`."""
 
     def __init__(self, before: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._before = before
-        self._since: float | None = clock()
+        self._since: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -158,7 +158,7 @@ class Ledger:
     def seconds_left(self) -> float | None:
         """Running time until the cap on minutes, or None without one."""
         limit = self._limits.get("minutes")
-        return None if limit is None else limit * 60 - self._watch.seconds
+        return None if limit is None else limit * 60 - WRAP_UP_SECONDS - self._watch.seconds
 
     def room(self, name: str) -> float | None:
         """How much of a cap (``usd``, ``target_calls`` …) is neither spent nor reserved; None without one."""
@@ -176,10 +176,10 @@ class Ledger:
             for dimension in DIMENSIONS:
                 name = f"{role}_{dimension}" if role else dimension
                 meters[name] = Meter(
-                    spent=getattr(pot.spent, dimension),
-                    reserved=getattr(pot.reserved, dimension),
-                    uncertain=getattr(pot.uncertain, dimension),
-                    held=getattr(pot.held, dimension),
+                    spent=_exact(getattr(pot.spent, dimension)),
+                    reserved=_exact(getattr(pot.reserved, dimension)),
+                    uncertain=_exact(getattr(pot.uncertain, dimension)),
+                    held=_exact(getattr(pot.held, dimension)),
                     limit=self._limits.get(name),
                 )
         meters["minutes"] = Meter(
@@ -213,6 +213,11 @@ class Ledger:
 def _less(held: Amount, bound: Amount) -> Amount:
     rest = held - bound
     return replace(rest, calls=max(0, rest.calls), tokens=max(0, rest.tokens), usd=max(0.0, rest.usd))
+
+
+def _exact(value: float) -> float:
+    """Without the last bits of a sum of floats, which depend on the order of the calls."""
+    return round(value, 9)
 
 
 def _words(cap: str) -> str:

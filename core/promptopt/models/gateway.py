@@ -44,6 +44,8 @@ class Endpoint:
     price: Price | None
     slots: asyncio.Semaphore = field(init=False)
     streak: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
+    gone: StopRun | None = None
+    """Why no call can succeed any more."""
 
     def __post_init__(self) -> None:
         self.slots = asyncio.Semaphore(self.settings.max_concurrency)
@@ -166,6 +168,11 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def prepare(self) -> None:
+        """Make the transports ready: importing litellm takes seconds, which are no running time."""
+        for endpoint in self.endpoints.values():
+            await endpoint.transport.prepare()
+
     async def close(self) -> None:
         for endpoint in self.endpoints.values():
             await endpoint.transport.close()
@@ -214,9 +221,10 @@ class Gateway:
         self, role: Role, request: ChatRequest, place: tuple[str, str, int], finishing: bool
     ) -> LLMResponse:
         """Send one request, with its own reservation, and keep what comes back."""
-        if self._stopped:
-            raise self._stopped
         endpoint = self.endpoints[role]
+        stop = self._stopped or endpoint.gone
+        if stop:
+            raise stop
         prompt_bound = request.token_bound()
         tokens = prompt_bound + request.max_tokens
         bound = Amount(1, tokens, endpoint.cost(prompt_bound, request.max_tokens) or 0.0)
@@ -228,7 +236,7 @@ class Gateway:
             timeout = self._timeout(endpoint)
             started = time.perf_counter()
             sent = True
-            async with asyncio.timeout(timeout + 1.0):
+            async with asyncio.timeout(timeout):
                 reply = await endpoint.transport.complete(request, sample=place[2], timeout=timeout)
             latency = time.perf_counter() - started
         except BaseException as error:
@@ -292,28 +300,32 @@ class Gateway:
     ) -> LLMResponse:
         """Keep the error as the call's outcome, or stop the run if it will meet every call."""
         endpoint = self.endpoints[role]
+        if endpoint.gone:
+            raise endpoint.gone
         text = self._redact(str(error))
         if error.fatal:
-            self._journal.forget(endpoint.streak)
-            raise StopRun("error", f"the {role} model can't be called: {text}", now=True)
+            raise self._give_up(endpoint, f"the {role} model can't be called: {text}")
+        await asyncio.wrap_future(self._journal.record(uuid.uuid4().hex, role, request, place, text))
         if error.retryable:
             endpoint.streak.append(place)
-        await asyncio.wrap_future(self._journal.record(uuid.uuid4().hex, role, request, place, text))
         if len(endpoint.streak) >= STREAK:
-            self._journal.forget(endpoint.streak)
-            endpoint.streak = []
-            raise StopRun(
-                "error",
+            raise self._give_up(
+                endpoint,
                 f"{STREAK} calls of the {role} model failed one after the other, the last with: {text}",
-                now=True,
             )
         self._notice(f"a call of the {role} model failed: {text}")
         raise CallFailed(text)
 
+    def _give_up(self, endpoint: Endpoint, detail: str) -> StopRun:
+        """Stop the run; a resumed one makes the calls again that failed because the endpoint was gone."""
+        endpoint.gone = StopRun("error", detail, now=True)
+        self._journal.forget(endpoint.streak)
+        return endpoint.gone
+
     def _timeout(self, endpoint: Endpoint) -> float:
+        """Seconds that a request has: a cap on minutes ends it too."""
         left = self._ledger.seconds_left()
-        timeout = endpoint.settings.timeout
-        return timeout if left is None else max(0.05, min(timeout, left))
+        return endpoint.settings.timeout if left is None else min(endpoint.settings.timeout, left)
 
 
 def _replay(recorded: Recorded) -> LLMResponse:

@@ -31,7 +31,7 @@ PROVIDER_KEYS: dict[str, _Alternatives] = {
         ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"),
     ),
 }
-"""litellm's provider names, and the variables with which each can be used: any one of the groups, first first."""
+"""litellm's provider names, and the variables that each can be used with: any one group, in this order."""
 
 _OTHER_SECRETS = (
     "AWS_ACCESS_KEY_ID",
@@ -74,20 +74,24 @@ def provider_of(model: str) -> str:
     return next((name for pattern, name in _BARE_NAMES if pattern.match(model)), "")
 
 
-def resolve_key(settings: ModelSettings) -> str | None:
-    """The key that calls of this model are sent with, or None.
+def key_variable(settings: ModelSettings) -> str | None:
+    """Name of the environment variable whose value calls of this model are sent with; None if there is none.
 
-    With ``api_key_env`` it is that variable's value. With a ``base_url`` alone there is none: the standard
-    key of a provider is never sent to an endpoint that a project file names. Otherwise it is the first of the
-    provider's standard variables that is set.
+    With ``api_key_env`` it is that variable, set or not. With a ``base_url`` alone there is none: the
+    standard key of a provider is never sent to an endpoint that a project file names. Otherwise it is the
+    first of the provider's standard variables that is set.
     """
     if settings.api_key_env:
-        return _value(settings.api_key_env)
+        return settings.api_key_env
     if settings.base_url or settings.simulated:
         return None
-    return next(
-        (_value(group[0]) for group in _groups(settings) if all(_value(name) for name in group)), None
-    )
+    return next((group[0] for group in _groups(settings) if all(map(_value, group))), None)
+
+
+def resolve_key(settings: ModelSettings) -> str | None:
+    """The key that calls of this model are sent with (see :func:`key_variable`), or None."""
+    variable = key_variable(settings)
+    return _value(variable) if variable else None
 
 
 def missing_key(settings: ModelSettings) -> str | None:

@@ -20,6 +20,8 @@ _TOKENS_PER_PRICE = 1_000_000
 
 _BASE = re.compile(r"(input|output)_cost_per_(?:reasoning_)?token(?:_above_\d+k_tokens)?")
 _PRIORITY = re.compile(_BASE.pattern + "(?:_priority)?")
+# Models that search the web in every call, for a fee that does not depend on tokens.
+_ALWAYS_SEARCHES = re.compile(r"perplexity/|\bsonar|search-(?:preview|api)")
 _PER_CALL = ("input_cost_per_request", "input_cost_per_query", "cost_per_second", "input_cost_per_second")
 
 
@@ -28,7 +30,8 @@ def lookup_price(settings: ModelSettings) -> Price | None:
 
     The price in the settings comes first; a ``free`` model costs nothing; a simulated model without a price
     has none. Then litellm's list is asked, with and without the provider's name, as litellm does. An entry
-    without a price, with a price of zero, or that charges by the call or the second besides, is not a price.
+    without a price, with a price of zero, or that charges by the call or the second besides (web search) is
+    not a price.
 
     Where the price depends on the length of the prompt, or differs for reasoning tokens, the highest is used:
     costs are upper bounds then.
@@ -38,6 +41,8 @@ def lookup_price(settings: ModelSettings) -> Price | None:
     if settings.free:
         return Price(input=0.0, output=0.0)
     if settings.simulated:
+        return None
+    if _ALWAYS_SEARCHES.search(settings.model):
         return None
     priority = settings.params.get("service_tier") == "priority"
     for entry in _entries(settings.model):
@@ -99,7 +104,7 @@ def _without_version(name: str) -> Iterator[str]:
     """Shorter names under which a version or a fine-tune is listed."""
     if "ft:" in name:
         yield ":".join(name.split(":")[:2])
-    undated = re.sub(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{3})$", "", name)
+    undated = re.sub(r"-(?:\d{4}-\d{2}-\d{2}|\d{3})$", "", name)
     if undated != name:
         yield undated
 
@@ -120,7 +125,7 @@ def _price(entry: Mapping[str, Any], names: re.Pattern[str]) -> Price | None:
         for name, value in tier.items():
             match = names.fullmatch(name)
             if match and isinstance(value, int | float):
-                highest[match[1]] = max(highest[match[1]], value * _TOKENS_PER_PRICE)
+                highest[match[1]] = max(highest[match[1]], round(value * _TOKENS_PER_PRICE, 9))
     if not (highest["input"] and highest["output"]):
         return None
     return Price(input=highest["input"], output=highest["output"])

@@ -6,36 +6,38 @@ request's headers back. So whatever is written (errors, events, traces, exports)
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, urlsplit
 
 from promptopt.domain.settings import ModelSettings
-from promptopt.models.keys import secret_variables
+from promptopt.models.keys import secret_variables, variable_name
 
 REDACTED = "[redacted]"
 
 SHORTEST_SECRET = 8
 """A shorter value is not searched for: it would be found in ordinary words."""
 
+# Every lookahead and every part that may be tried from many places has a bound: model output can be a
+# megabyte of anything, and time must grow with its length only.
 _VENDOR_KEYS = re.compile(
     r"""\b(?:
-        sk-(?=[\w-]*\d)[\w-]{16,}            # OpenAI, Anthropic, OpenRouter, DeepSeek …
-      | (?:gsk|xai|pplx|nvapi|fw|csk|tgp)[-_](?=\w*\d)[\w-]{16,}
+        sk-(?=[\w-]{0,40}\d)[\w-]{16,}      # OpenAI, Anthropic, OpenRouter, DeepSeek …
+      | (?:gsk|xai|pplx|nvapi|fw|csk|tgp)[-_](?=\w{0,40}\d)[\w-]{16,}
       | (?:hf|r8)_[A-Za-z0-9]{20,}
       | AIza[\w-]{30,} | ya29\.[\w.-]{20,}   # Google
       | (?:AKIA|ASIA)[A-Z0-9]{16}            # AWS
       | gh[pousr]_[A-Za-z0-9]{30,} | github_pat_\w{30,}
-      | eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+ # JSON web token
+      | (?<!-)eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+   # JSON web token
     )""",
     re.VERBOSE,
 )
 _HEADERS = re.compile(
-    r"""(?P<name>\b(?:authorization|proxy-authorization|(?:x-|x-goog-)?api-?key)\b["']?\s*[:=]\s*["']?
-        (?:(?:bearer|basic|token)\s+)? | \bbearer\s+)
+    r"""(?P<name>(?<![a-z])(?:authorization|(?:x-|x-goog-)?api[-_]?key)["']?\s{0,4}[:=]\s{0,4}["']?
+        (?:(?:bearer|basic|token)\s{1,4})? | \bbearer\s{1,4})
         (?P<value>[^\s"',;{}\[\]]{8,})""",
     re.VERBOSE | re.IGNORECASE,
 )
-_MASKED = re.compile(r"[\w-]*\*{3,}[\w-]*")
+_MASKED = re.compile(r"[\w-]{0,64}\*{3,}[\w-]{0,64}")
 
 
 class Redactor:
@@ -58,7 +60,7 @@ class Redactor:
         variables = {*secret_variables(), *(model.api_key_env or "" for model in models)}
         secrets = {environ.get(name, "").strip() for name in variables}
         for model in models:
-            secrets.update(_credentials(model.base_url or ""))
+            secrets.update(_out_of_place(model))
         self._secrets = frozenset(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
         forms = self._secrets.union(quote(secret, safe="") for secret in self._secrets)
         # The longest first, so that a key which begins with another is replaced whole.
@@ -94,9 +96,12 @@ def _blank_value(match: re.Match[str]) -> str:
     return name + REDACTED
 
 
-def _credentials(base_url: str) -> Iterable[str]:
+def _out_of_place(model: ModelSettings) -> Iterator[str]:
+    """Secrets that were written into the settings: a key for a variable's name, a password in an address."""
+    named = model.api_key_env or ""
+    if named and variable_name(named) != named:
+        yield named
     try:
-        parts = urlsplit(base_url)
+        yield urlsplit(model.base_url or "").password or ""
     except ValueError:
-        return ()
-    return [part for part in (parts.password,) if part]
+        return

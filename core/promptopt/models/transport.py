@@ -53,6 +53,10 @@ class TransportError(Exception):
 class Transport(Protocol):
     """Answers requests for one model. Raises TransportError, and nothing else but cancellation."""
 
+    async def prepare(self) -> None:
+        """Make ready what the first call would have to wait for. Raises what a missing library raises."""
+        ...
+
     async def complete(self, request: ChatRequest, *, sample: int, timeout: float) -> Reply:
         """Answer ``request``. ``sample`` numbers repeated draws of the same request, from 0."""
         ...

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from rapidfuzz.distance import Indel
 
@@ -121,6 +121,7 @@ def _find_object(reply: str) -> dict[str, Any] | None:
         except (json.JSONDecodeError, RecursionError):
             continue
         position = end
-        if isinstance(value, dict) and "prompt" in value and (best is None or end - match.start() > best[0]):
-            best = (end - match.start(), value)
+        length = end - match.start()
+        if isinstance(value, dict) and "prompt" in value and (best is None or length > best[0]):
+            best = (length, cast("dict[str, Any]", value))
     return best[1] if best else None

@@ -4,6 +4,7 @@ import asyncio
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import SPLITS, Example, Split
@@ -98,8 +99,11 @@ class Engine:
         control = Control(self, context, gateway, Commands(self._db, self._row.id))
         background = [asyncio.create_task(control.watch_commands()), asyncio.create_task(self._tick(gateway))]
         try:
+            await gateway.prepare()
+            self.watch.go_on()
             end = await self._phases(optimizer, context, gateway, control)
         finally:
+            self.watch.pause()
             for task_ in background:
                 task_.cancel()
             await asyncio.gather(*background, return_exceptions=True)
@@ -141,8 +145,8 @@ class Engine:
         """Baseline, then the optimizer, until it ends and no edit is waiting."""
         self.emit(ev.PhaseStarted(phase="baseline"))
         context.propose(self._seed, "seed")
-        await context.score(self._seed, "validation", self._dataset.validation)
-        self._hold_for_test()
+        baseline = await context.score(self._seed, "validation", self._dataset.validation)
+        self._hold_for_test(baseline)
         self.emit(ev.PhaseStarted(phase="search"))
         while True:
             end = await optimizer.search(context)
@@ -155,7 +159,7 @@ class Engine:
             context.propose(self._seed, "seed")
             for split, cases in self._asked_for():
                 await context.score(self._seed, split, cases)
-            return StopRun("max_iterations", "scored")
+            return StopRun("scored")
 
         return await control.stoppable(evaluate())
 
@@ -220,19 +224,21 @@ class Engine:
         candidate = self.state.candidates.get(candidate_id)
         return Prompt(text=candidate.text) if candidate else self._seed
 
-    def _hold_for_test(self) -> None:
+    def _hold_for_test(self, baseline: Evaluation) -> None:
         """Keep enough back for the sealed test of two prompts, from what the baseline's calls cost."""
         number = 2 * len(self._dataset.test)
-        if not number:
+        answered = [result for result in baseline.results if not result.error]
+        if not number or not answered:
             return
-        spent = self._ledger.spent("target")
-        calls = max(1, spent.calls)
-        mean = Amount(calls=0, tokens=spent.tokens // calls + 1, usd=spent.usd / calls)
+        tokens = fmean(result.prompt_tokens + result.completion_tokens for result in answered)
+        usd = fmean(result.cost or 0.0 for result in answered)
+        seconds = fmean(result.latency for result in answered)
         target = self._settings.models["target"]
-        one_more = Amount(0, target.max_tokens + 4 * mean.tokens, 4 * mean.usd)
-        amount = mean.times(number * HOLD_MARGIN) + one_more + Amount(calls=number)
-        per_call = self.watch.seconds / max(1, len(self._dataset.validation))
-        self._ledger.hold(amount, per_call * number * HOLD_MARGIN)
+        # The last calls are reserved at their upper bounds, which no answer reaches.
+        last = Amount(0, target.max_tokens + round(4 * tokens), 4 * usd)
+        amount = Amount(number, round(tokens * number * HOLD_MARGIN), usd * number * HOLD_MARGIN)
+        rounds = number / target.max_concurrency + 2
+        self._ledger.hold(amount + last, seconds * rounds * HOLD_MARGIN)
         for name, meter in self._ledger.meters().items():
             if meter.limit and meter.held > 0.4 * meter.limit:
                 share = f"{min(1.0, meter.held / meter.limit):.0%}"

@@ -32,9 +32,7 @@ def open_endpoints(
         problem = missing_key(model)
         if problem:
             raise ModelError(problem, where=f"models.{role}", fix="`promptopt doctor` checks it again")
-        price = _price(model)
-        _check_price(settings, role, model, price)
-        endpoints[role] = Endpoint(model, _transport(settings, dataset, model), price)
+        endpoints[role] = Endpoint(model, _transport(settings, dataset, model), price_of(settings, role))
     return endpoints
 
 
@@ -51,21 +49,24 @@ def describe(endpoint: Endpoint) -> ModelInfo:
     )
 
 
-def _price(model: ModelSettings) -> Price | None:
+def price_of(settings: ProjectSettings, role: Role) -> Price | None:
+    """What the model of a role costs; None if that is unknown.
+
+    Raises:
+        ModelError: it is unknown, and there is a cap on USD to keep.
+    """
+    model = settings.models[role]
     if model.simulated and model.price is None:
         return Price(input=0.0, output=0.0)  # a simulation costs nothing, and that is known
-    return lookup_price(model)
-
-
-def _check_price(settings: ProjectSettings, role: Role, model: ModelSettings, price: Price | None) -> None:
-    limits = settings.budget.limits()
-    if price is None and ("usd" in limits or f"{role}_usd" in limits):
+    price = lookup_price(model)
+    if price is None and {"usd", f"{role}_usd"} & settings.budget.limits().keys():
         raise ModelError(
             f"the price of {model.model} is unknown, so a cap on USD can't be kept",
             where=f"models.{role}",
             fix=f"give models.{role}.price = {{ input = …, output = … }} in USD per million tokens, or "
             "free = true for a model that costs nothing, or cap calls or tokens in place of USD",
         )
+    return price
 
 
 def _transport(settings: ProjectSettings, dataset: Dataset, model: ModelSettings) -> Transport:

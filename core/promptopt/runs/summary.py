@@ -82,7 +82,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "verdict": comparison.verdict,
         "difference": round(gap.mean, DIGITS),
         "interval": [round(gap.low, DIGITS), round(gap.high, DIGITS)],
-        "p_value": round(comparison.p_value, DIGITS),
+        "p_value": float(f"{comparison.p_value:.4g}"),
         "method": comparison.method,
     }
 

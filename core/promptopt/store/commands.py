@@ -108,6 +108,14 @@ class Commands:
         statement = update(commands).where(commands.c.id == command_id)
         self._db.write(statement.values(handled_at=time.time(), outcome=outcome))
 
+    def outcome(self, command_id: int) -> str | None:
+        """What came of a command, in words; None if it was not carried out yet."""
+        query = select(commands.c.outcome).where(
+            commands.c.id == command_id, commands.c.handled_at.is_not(None)
+        )
+        with self._db.read() as connection:
+            return connection.execute(query).scalar()
+
 
 def _user() -> str:
     try:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from promptopt.domain.errors import SettingsError
-from promptopt.domain.settings import ModelSettings, ProjectSettings, default_optimizer_model
+from promptopt.domain.settings import OPTIMIZER_MODEL, ModelSettings, ProjectSettings
 from promptopt.store.home import projects_dir
 from promptopt.store.textfiles import closest, is_file, is_folder, parse_toml, read_text
 from promptopt.store.validation import refuse_secrets, validate, walk
@@ -29,8 +29,6 @@ NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 
 _RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")
 _HEADER = "# A promptopt project. Keys that are not here have their defaults.\n\n"
-_OPTIMIZER_KEYS = ("max_tokens", "timeout", "max_concurrency")
-"""Settings whose defaults differ between the optimizer model and the other roles."""
 
 
 @dataclass(frozen=True)
@@ -82,17 +80,9 @@ def load_project(path: Path) -> Project:
 def settings_from(raw: Mapping[str, Any], path: Path) -> tuple[ProjectSettings, list[str]]:
     """Settings and notices from the parsed project file ``path``.
 
-    The optimizer model has room for a long prompt unless the file says otherwise
-    (see ``domain.settings.default_optimizer_model``).
-
     Raises:
         SettingsError: names every key that can't be used.
     """
-    models = raw.get("models")
-    optimizer: Any = cast("dict[str, Any]", models).get("optimizer") if isinstance(models, dict) else None
-    if isinstance(optimizer, dict):
-        usual = default_optimizer_model().model_dump(include=set(_OPTIMIZER_KEYS))
-        raw = {**raw, "models": {**cast("dict[str, Any]", models), "optimizer": {**usual, **optimizer}}}
     settings, notices = validate(ProjectSettings, raw, path)
     if not settings.name.strip():
         raise SettingsError("name: found only white space, expected a name", where=str(path))
@@ -282,7 +272,8 @@ def _document(settings: ProjectSettings) -> dict[str, Any]:
 def _model_table(role: str, model: ModelSettings) -> dict[str, Any]:
     table = model.model_dump(exclude_defaults=True)
     if role == "optimizer":
-        table |= model.model_dump(include=set(_OPTIMIZER_KEYS))
+        # Its defaults are not those of the other roles.
+        table |= model.model_dump(include=set(OPTIMIZER_MODEL))
     return table
 
 

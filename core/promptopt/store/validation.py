@@ -137,13 +137,21 @@ Unknown = tuple[KeyPath, type[BaseModel]]
 
 
 def _unknown_keys(model: type[BaseModel], raw: Any, keys: KeyPath = ()) -> Iterator[Unknown]:
-    """Keys that ``model`` and its sections do not have: where, and in which section."""
+    """Keys that ``model`` lacks, or that are true or false in place of a number: where, in which section."""
     for key, value in _children(raw) if isinstance(raw, Mapping) else ():
         field = model.model_fields.get(str(key))
-        if field is not None:
+        if field is not None and isinstance(value, bool) and _is_number(field.annotation):
+            yield (*keys, key), model
+        elif field is not None:
             yield from _unknown_below(field.annotation, value, (*keys, key))
         elif not issubclass(model, OPEN):
             yield (*keys, key), model
+
+
+def _is_number(annotation: Any) -> bool:
+    """Whether a number is wanted and no truth value, which pydantic would read as 0 or 1."""
+    options = {annotation, *get_args(annotation)}
+    return bool(options & {int, float}) and bool not in options
 
 
 def _unknown_below(annotation: Any, raw: Any, keys: KeyPath) -> Iterator[Unknown]:
@@ -161,7 +169,9 @@ def _unknown_below(annotation: Any, raw: Any, keys: KeyPath) -> Iterator[Unknown
 def _judge_unknown(keys: KeyPath, section: type[BaseModel], errors: list[str], notices: list[str]) -> None:
     name = str(keys[-1])
     near = closest(name, section.model_fields)
-    if near:
+    if name in section.model_fields:
+        errors.append(f"{dotted(keys)}: found true or false, expected a number")
+    elif near:
         errors.append(f"{dotted(keys)}: unknown key, did you mean {near}?")
     elif issubclass(section, BudgetSettings):
         errors.append(f"{dotted(keys)}: unknown key, expected one of {', '.join(section.model_fields)}")

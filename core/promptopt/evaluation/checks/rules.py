@@ -79,7 +79,8 @@ def _build(settings: ConstraintSettings, where: str) -> Rule:
         raise SettingsError(
             f"there is no key {key!r} in a constraint", where=f"{where}.{key}", fix=did_you_mean(key, _KEYS)
         )
-    given = [name for name in RULES if getattr(settings, name) not in (None, False)]
+    values = {name: getattr(settings, name) for name in RULES}
+    given = [name for name, value in values.items() if value is not None and value is not False]
     if len(given) != 1:
         raise SettingsError(
             f"a constraint has exactly one rule; this one has {' and '.join(given) or 'none'}",

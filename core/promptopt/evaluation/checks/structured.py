@@ -10,8 +10,6 @@ from promptopt.domain.dataset import Example
 from promptopt.evaluation.checks import reasons
 from promptopt.evaluation.checks.base import RIGHT, Check, Opinion, Tools
 
-_FENCE = re.compile(r"\A\s*```[A-Za-z0-9_-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```\s*\Z", re.DOTALL)
-
 MISSING: Final = object()
 """Stands for a field that is not there (JSON's null is a value)."""
 
@@ -48,15 +46,16 @@ class JsonFields(Check):
 
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
         expected = read_json(case.expected or "")
-        fenced = _FENCE.match(output)
+        inside, after = _fenced(output.strip())
+        fenced = bool(inside) and not after
         try:
-            actual = read_json(fenced.group(1) if fenced else output)
+            actual = read_json(inside if fenced else output)
         except ValueError as error:
             return Opinion(0.0, f"{_why_not(output)} ({error}): {reasons.quote(output.strip(), 80)}")
         opinion = self._compare(expected, actual)
         if fenced and not self.allow_fence:
-            inside = f"inside it {opinion.score:.0%} of the fields are right"
-            return Opinion(0.0, f"{reasons.NOT_BARE_JSON}: a code fence ({inside})")
+            share = f"inside it {opinion.score:.0%} of the fields are right"
+            return Opinion(0.0, f"{reasons.NOT_BARE_JSON}: a code fence ({share})")
         return opinion
 
     def _compare(self, expected: Any, actual: Any) -> Opinion:
@@ -106,11 +105,10 @@ def unwrap(text: str) -> tuple[Any, bool]:
         return read_json(text), True
     except ValueError:
         pass
-    if fenced := re.search(r"```[A-Za-z0-9_-]*\s*\n(.*?)```", text, re.DOTALL):
-        try:
-            return read_json(fenced.group(1)), False
-        except ValueError:
-            pass
+    try:
+        return read_json(_fenced(text[max(0, text.find("```")) :])[0]), False
+    except ValueError:
+        pass
     for start in [match.start() for match in re.finditer(r"[{\[]", text)][:5]:
         try:
             return json.JSONDecoder().raw_decode(text, start)[0], False
@@ -122,6 +120,13 @@ def unwrap(text: str) -> tuple[Any, bool]:
 def is_object_or_list(value: Any) -> bool:
     """Whether a parsed value is a structure, not a plain number, text, truth value or null."""
     return isinstance(value, dict | list)
+
+
+def _fenced(text: str) -> tuple[str, str]:
+    """What stands in the Markdown code fence that ``text`` begins with, and after it; empty if none does."""
+    first, _, rest = text.partition("\n")
+    inside, fence, after = rest.partition("```")
+    return (inside, after) if first.startswith("```") and fence else ("", text)
 
 
 def _why_not(output: str) -> str:

@@ -51,7 +51,7 @@ class Edit:
         """
         cases = sum(clues.counts.get(category, 0) / (1 + 0.5 * i) for i, category in enumerate(self.heals))
         hinted = 1.0 if re.search(self.hint, clues.feedback, re.IGNORECASE) else 0.0
-        return (cases + hinted) / (1 + clues.request.count(self.because))
+        return (cases + hinted) / (1 + 0.4 * clues.request.count(self.because))
 
 
 def read_prompt(clues: Clues) -> Instruction:
@@ -104,7 +104,8 @@ def _fields(clues: Clues, prompt: Instruction, dice: Dice) -> str | None:
 def _define(clues: Clues, prompt: Instruction, dice: Dice) -> str | None:
     wanted = [label for label in (*clues.missed, *clues.labels) if label not in prompt.defined]
     wanted = list(dict.fromkeys(wanted))[:_LABELS_PER_EDIT]
-    if not wanted or len(clues.labels) < 2:
+    named = all(label in prompt.named for label in clues.labels)
+    if not wanted or not named or len(clues.labels) < 2:
         return None
     return "\n".join(f"- {label}: {_meaning(label, clues)}" for label in wanted)
 
@@ -141,7 +142,7 @@ def _example(clues: Clues, prompt: Instruction, dice: Dice) -> str | None:
 GOOD = (
     Edit(
         "name the allowed answers",
-        ("near miss", "hallucination", "wrong format", "wrong reasoning", "other"),
+        ("wrong reasoning", "near miss", "hallucination", "wrong format", "other"),
         r"\blabels?\b|allowed|\bclosed (?:set|list)\b|one of",
         "The target uses names of its own; it was never told which ones exist.",
         _name_labels,
@@ -219,7 +220,7 @@ GOOD = (
     ),
     Edit(
         "show an example",
-        ("wrong reasoning", "missing information", "too terse", "near miss"),
+        ("missing information", "too terse", "wrong reasoning", "near miss"),
         r"\bexamples?\b|demonstrat",
         "A worked example shows what rules can't say.",
         _example,

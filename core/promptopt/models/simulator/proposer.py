@@ -11,10 +11,10 @@ from promptopt.models.simulator.edits import GOOD, MISSTEPS, Edit, insert, read_
 MALFORMED = 0.05
 """Share of replies that can't be read as JSON."""
 
-MISSTEP = 0.2
+MISSTEP = 0.18
 """Share of proposals that do harm."""
 
-TWO_AT_ONCE = 0.12
+TWO_AT_ONCE = 0.3
 """Share of good proposals that carry the second-best idea too."""
 
 _TAKES_THE_BEST = 0.8
@@ -49,11 +49,16 @@ def _proposal(clues: Clues, dice: Dice) -> dict[str, object]:
 
 
 def _useful(clues: Clues, dice: Dice) -> list[tuple[Edit, str]]:
-    """Edits that the feedback calls for and the prompt lacks, the most promising first."""
+    """Edits that the feedback calls for, the prompt lacks and nobody tried lately, the best first."""
     prompt = read_prompt(clues)
     ranked = sorted(GOOD, key=lambda edit: -edit.appeal(clues))
     drafted = [(edit, edit.rule(clues, prompt, dice)) for edit in ranked if edit.appeal(clues) > 0]
-    return [(edit, rule) for edit, rule in drafted if rule]
+    return [(edit, rule) for edit, rule in drafted if rule and not _was_tried(rule, clues)]
+
+
+def _was_tried(rule: str, clues: Clues) -> bool:
+    """Whether an earlier reply in the request, which is JSON, has the rule."""
+    return json.dumps(rule, ensure_ascii=False)[1:-1] in clues.request
 
 
 def _chosen(useful: Sequence[tuple[Edit, str]], dice: Dice) -> list[tuple[Edit, str]]:

@@ -80,6 +80,9 @@ class Simulator:
         else:
             self._answer = Target(model, known.talent, Oracle(dataset), settings, seed).answer
 
+    async def prepare(self) -> None:
+        """Nothing to do: all is in process."""
+
     async def complete(self, request: ChatRequest, *, sample: int, timeout: float) -> Reply:
         """Answer ``request``, after a while.
 

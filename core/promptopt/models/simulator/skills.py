@@ -89,10 +89,10 @@ def _demand(name: str) -> Callable[[Situation], float]:
 
 
 def _own_terms_named(s: Situation) -> float:
-    """1 if all of the case's terms are named; -1 if only others are: the model picks from what it sees."""
+    """1 if all of the case's terms are named; below 0 if only others are: then it picks from these."""
     known = s.instruction.named.keys() | s.instruction.shown
     share = _share(s.terms, known)
-    return share if share or not known else -1.0
+    return share if share or not known else -0.6
 
 
 def _own_terms_shown(s: Situation) -> float:

@@ -20,7 +20,7 @@ from promptopt.models.simulator.wording import Draft
 USUAL_TEMPERATURE = 1.0
 """What providers take when the request names none."""
 
-MOVED_BY_PROMPT = 0.12
+MOVED_BY_PROMPT = 0.08
 """Share of draws that change when any word of the instruction does: luck, not merit."""
 
 MOVED_BY_SAMPLE = 0.10

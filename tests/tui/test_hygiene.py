@@ -1,0 +1,74 @@
+"""What the terminal UI must not import, nor any of its screens."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import promptopt_tui
+
+PACKAGE = Path(promptopt_tui.__file__).parent
+PATHS = [str(PACKAGE.parent / "core"), str(PACKAGE.parent), str(PACKAGE.parent / "themes")]
+FORBIDDEN = ("litellm", "dspy", "scipy", "numpy", "promptopt.models", "promptopt.optimizers", "tree_sitter")
+
+BEFORE_THE_FIRST_FRAME = "import promptopt_tui.app"
+AFTER_A_RUN_WAS_SHOWN = """
+import asyncio, sys
+from promptopt_tui.app import PromptoptApp
+from promptopt_tui.client import Client
+async def main():
+    app = PromptoptApp(Client(), sys.argv[1])
+    async with app.run_test(size=(120, 40)) as pilot:
+        while type(app.screen).__name__ != "RunScreen" or not app.screen.follower.caught_up.is_set():
+            await pilot.pause()
+        for key in "4 enter escape 3 d v 2 enter e escape s escape question_mark".split():
+            await pilot.press(key)
+            await app.workers.wait_for_complete()
+asyncio.run(main())
+"""
+
+
+def modules_after(code: str, *arguments: str) -> set[str]:
+    script = f"{code}\nimport sys\nprint('\\n'.join(sorted(sys.modules)))"
+    paths = os.pathsep.join([*PATHS, os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_the_first_frame_needs_little() -> None:
+    found = modules_after(BEFORE_THE_FIRST_FRAME)
+
+    assert found.isdisjoint({*FORBIDDEN, "sqlalchemy", "pydantic", "rapidfuzz"})
+
+
+def test_showing_a_run_loads_no_model_library(story, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told = story().live()
+    told.database.close()
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    for file in tmp_path.glob("store.db*"):
+        file.rename(home / file.name)
+
+    found = modules_after(AFTER_A_RUN_WAS_SHOWN, told.run_id)
+
+    assert "promptopt_tui.screens.run" in found
+    assert found.isdisjoint(FORBIDDEN)
+
+
+def test_no_text_of_others_is_given_to_a_markup_parser() -> None:
+    """``Static`` and ``notify`` parse markup unless told not to; lists of Textual grow with their rows."""
+    for file in PACKAGE.rglob("*.py"):
+        text = file.read_text("utf-8")
+        for call in text.split("notify(")[1:]:
+            assert "markup=False" in call[:260], f"{file.name}: {call[:60]}"
+        for name in ("Static(", "Label(", "DataTable(", "OptionList(", "RichLog(", "Markdown("):
+            assert name not in text, f"{file.name} uses {name}"

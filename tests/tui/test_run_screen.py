@@ -1,0 +1,617 @@
+"""The cockpit, key by key."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.command import CommandPalette
+from textual.pilot import Pilot
+
+from promptopt.domain import events as ev
+from promptopt.domain.errors import ModelError, RunError
+from promptopt.store.commands import Commands, Decide, Edit, Pause, Resume, Stop
+from promptopt_tui.actions import PANELS
+from promptopt_tui.app import PromptoptApp, run
+from promptopt_tui.screens.dialogs import Dialog
+from promptopt_tui.screens.editor import EditScreen
+from promptopt_tui.screens.run import RunScreen
+from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.keyline import KeyLine
+from promptopt_tui.widgets.panels import CasesPanel, PromptPanel
+
+Make = Callable[..., Any]
+FIRST = "Classify the support ticket into billing, bug, account or other.\nAnswer with one lower-case word."
+"""The prompt that the search stands on in the recorded runs."""
+
+SIZE = (120, 40)
+
+
+def asked(told: Any) -> list[object]:
+    """Commands on their way to the worker."""
+    return [sent.command for sent in Commands(told.database, told.run_id).waiting()]
+
+
+def text(pilot: Pilot[int], widget_id: str) -> str:
+    return pilot.app.screen.query_one(f"#{widget_id}", Canvas).text_to_copy()
+
+
+def cockpit(pilot: Pilot[int]) -> RunScreen:
+    return next(screen for screen in pilot.app.screen_stack if isinstance(screen, RunScreen))
+
+
+async def test_space_pauses_and_space_again_resumes(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("space")
+        await settle(pilot)
+        assert asked(told) == [Pause()]
+        assert "pausing" in text(pilot, "banners")
+
+        told.tell(ev.Paused(by="ada"))
+        await settle(pilot)
+        assert "‖ paused" in text(pilot, "header")
+        assert "resume" in text(pilot, "keys")
+        await pilot.press("space")
+        await settle(pilot)
+        assert asked(told)[-1] == Resume()
+
+
+async def test_an_edit_is_written_confirmed_and_sent(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("e")
+        await settle(pilot)
+        editor = pilot.app.screen
+        assert isinstance(editor, EditScreen)
+        assert editor.text == FIRST
+        await pilot.press("N", "o", "w", ":", "space")
+        await pilot.press("ctrl+s")
+        await settle(pilot)
+        body = text(pilot, "body")
+        assert "+1 lines  -1 lines" in body
+        assert "+ Now: Classify" in body
+        assert asked(told) == []
+
+        await pilot.press("y")
+        await settle(pilot)
+        sent = asked(told)[0]
+        assert isinstance(sent, Edit)
+        assert sent.adopt == "ask"
+        assert sent.text.startswith("Now: Classify the support ticket into")
+        assert isinstance(pilot.app.screen, RunScreen)
+        assert "on its way" in text(pilot, "banners")
+
+
+async def test_an_edit_can_be_looked_at_again_before_it_is_sent(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("e", "x", "ctrl+s")
+        await settle(pilot)
+        await pilot.press("n")
+        assert isinstance(pilot.app.screen, EditScreen)
+        assert asked(told) == []
+
+
+async def test_a_change_is_not_thrown_away_unasked(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("e", "escape")
+        assert isinstance(pilot.app.screen, RunScreen)
+
+        await pilot.press("e", "x", "escape")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Dialog)
+        await pilot.press("enter")  # the first answer is the safe one
+        assert isinstance(pilot.app.screen, EditScreen)
+        await pilot.press("escape", "y")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, RunScreen)
+        assert asked(told) == []
+
+
+async def test_an_edit_without_a_change_or_without_a_text_is_not_sent(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("e", "ctrl+s")
+        assert isinstance(pilot.app.screen, EditScreen)
+        pilot.app.screen.query_one("#area").load_text("  \n")  # type: ignore[attr-defined]
+        await pilot.press("ctrl+s")
+        assert isinstance(pilot.app.screen, EditScreen)
+
+
+async def test_an_editor_of_ones_own(
+    story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    script = tmp_path / "editor.sh"
+    script.write_text('#!/bin/sh\nprintf "written elsewhere\\033[31m\\n" > "$1"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("VISUAL", str(script))
+    told = story().live()
+    app = make_app(told.run_id)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        monkeypatch.setattr(app._driver.__class__, "can_suspend", True, raising=False)
+        monkeypatch.setattr(app._driver, "suspend_application_mode", lambda: None)
+        monkeypatch.setattr(app._driver, "resume_application_mode", lambda: None)
+        await pilot.press("e", "ctrl+e")
+        await pilot.pause()
+
+        assert pilot.app.screen.text == "written elsewhere␛[31m"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("key", "adopt"), [("y", True), ("n", False)])
+async def test_a_scored_edit_asks_and_sends_the_answer(
+    story: Make, make_app: Make, settle: Make, key: str, adopt: bool
+) -> None:
+    told = story().edited()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Dialog)
+        body = text(pilot, "body")
+        assert "▲ better" in body
+        assert "+16.7 points [+4.7, +28.7]" in body
+        assert "✓ 5 fixed   ✗ 1 broken" in body
+
+        await pilot.press(key)
+        await settle(pilot)
+        assert asked(told) == [Decide(candidate_id=told.ids["edit"], adopt=adopt)]
+
+
+async def test_a_worse_edit_offers_to_put_it_aside_first(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().edited("worse")
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+
+        assert asked(told) == [Decide(candidate_id=told.ids["edit"], adopt=False)]
+
+
+async def test_the_question_can_wait_and_be_answered_later(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().edited()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, RunScreen)
+        assert "the edit is better" in text(pilot, "banners")
+        assert asked(told) == []
+
+        await pilot.press("a")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Dialog)
+
+
+async def test_the_question_goes_away_when_it_was_answered_elsewhere(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().edited()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Dialog)
+        told.tell(ev.EditDecided(candidate_id=told.ids["edit"], adopted=True, by="grace"))
+        await settle(pilot)
+        cockpit(pilot).attend()
+        await settle(pilot)
+
+        assert isinstance(pilot.app.screen, RunScreen)
+        assert asked(told) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "sent"), [(("s",), [Stop()]), (("x",), [Stop(now=True)]), (("n",), []), (("enter",), [])]
+)
+async def test_stop_asks_first_and_tells_what_it_costs(
+    story: Make, make_app: Make, settle: Make, keys: tuple[str, ...], sent: list[object]
+) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("s")
+        await settle(pilot)
+        body = text(pilot, "body")
+        assert "4 calls in flight" in body
+        assert "24 cases × 2, at most $0.0500 held back" in body
+        await pilot.press(*keys)
+        await settle(pilot)
+
+        assert asked(told) == sent
+
+
+async def test_leaving_a_run_leaves_it_running(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    app = make_app(told.run_id)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+        await pilot.pause()
+    assert app.return_value == 0
+    assert app.farewell == f"Run {told.run_id} goes on. Watch it again: promptopt attach {told.run_id}"
+    assert asked(told) == []
+
+
+async def test_a_dead_worker_is_told_and_can_be_replaced(
+    story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr("promptopt.runs.launch.start_worker", started.append)
+    told = story().live()
+    told.summarize(heartbeat_at=1.0)
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert "! interrupted" in text(pilot, "header")
+        assert "worker died; press R to resume" in text(pilot, "banners")
+        await pilot.press("space")
+        await settle(pilot)
+        assert asked(told) == []
+
+        await pilot.press("R")
+        await settle(pilot)
+        assert started == [told.run_id]
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+async def test_number_keys_go_to_panels(story: Make, make_app: Make, settle: Make, number: int) -> None:
+    for size in (SIZE, (80, 24)):
+        async with make_app(story().live().run_id).run_test(size=size) as pilot:
+            await settle(pilot)
+            await pilot.press(str(number))
+            await settle(pilot)
+            panel = PANELS[number - 1]
+            focused = pilot.app.screen.focused
+            assert focused is not None
+            assert focused.id == panel
+            assert focused.region.height > 5
+
+
+async def test_tab_goes_round_the_panels(story: Make, make_app: Make, settle: Make) -> None:
+    async with make_app(story().live().run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        seen = []
+        for _ in PANELS:
+            await pilot.press("tab")
+            seen.append(pilot.app.screen.focused.id)  # type: ignore[union-attr]
+        assert sorted(seen) == sorted(PANELS)
+        await pilot.press("shift+tab")
+        assert pilot.app.screen.focused.id == seen[-2]  # type: ignore[union-attr]
+
+
+async def test_a_panel_at_full_size_and_back(story: Make, make_app: Make, settle: Make) -> None:
+    async with make_app(story().live().run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("4", "f")
+        await settle(pilot)
+        assert pilot.app.screen.query_one("#cases").region.width == SIZE[0]
+        assert pilot.app.screen.query_one("#log").region.width == 0
+        await pilot.press("escape")
+        await settle(pilot)
+        assert pilot.app.screen.query_one("#log").region.width > 0
+
+
+async def test_a_small_window_says_so_and_comes_back(story: Make, make_app: Make, settle: Make) -> None:
+    async with make_app(story().live().run_id).run_test(size=(59, 20)) as pilot:
+        await settle(pilot)
+        assert pilot.app.screen.query_one("#too-small").region.width > 0
+        assert pilot.app.screen.query_one("#standings").region.width == 0
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        assert pilot.app.screen.query_one("#standings").region.width == 80
+
+
+async def test_a_chosen_candidate_is_shown_everywhere(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("2", "home", "down", "enter")
+        await settle(pilot)
+        chosen = cockpit(pilot).pinned_id
+        assert chosen == told.ids["seed"]
+        assert "Answer with one word" in text(pilot, "prompt")
+        assert "seed" in str(pilot.app.screen.query_one("#cases").border_title)
+        table = pilot.app.screen.query_one(CasesPanel)
+        assert sum(mark.passed for mark in table.marks.values()) == 12
+
+        await pilot.press("enter")
+        await settle(pilot)
+        assert cockpit(pilot).pinned_id == ""
+
+
+async def test_marks_that_the_state_forgot_come_from_the_store(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        follower = cockpit(pilot).follower
+        lost = next(c.id for c in follower.state.candidates.values() if c.text == "Say billing.")
+        assert (lost, "validation") not in follower.state.marks
+        cockpit(pilot).pinned_id = lost
+        await settle(pilot)
+        await settle(pilot)
+
+        assert sum(mark.passed for mark in pilot.app.screen.query_one(CasesPanel).marks.values()) == 7
+
+
+async def test_the_diff_goes_through_its_bases(story: Make, make_app: Make, settle: Make) -> None:
+    async with make_app(story().live().run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        titles = []
+        for _ in range(4):
+            titles.append(str(pilot.app.screen.query_one("#prompt").border_title))
+            await pilot.press("d")
+            await settle(pilot)
+        assert ["against parent" in titles[0], "against seed" in titles[1], "against best" in titles[2]] == [
+            True
+        ] * 3
+        assert "against" not in titles[3]
+        await pilot.press("v")
+        await settle(pilot)
+        assert "│" in text(pilot, "prompt")
+        assert pilot.app.screen.query_one(PromptPanel).side
+
+
+async def test_cases_are_filtered_by_text_and_by_failure(story: Make, make_app: Make, settle: Make) -> None:
+    async with make_app(story().live().run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        table = pilot.app.screen.query_one(CasesPanel)
+        assert len(table.rows) == 24
+        await pilot.press("4", "n")
+        assert [case.id for case in table.rows] == ["val-013", "val-014"]
+        await pilot.press("escape")
+        assert len(table.rows) == 24
+        await pilot.press("slash", *"invoice", "enter")
+        await settle(pilot)
+        assert {case.input_text for case in table.rows} == {"The invoice shows the wrong VAT number."}
+        assert pilot.app.screen.focused is table
+        await pilot.press("slash", "escape")
+        await settle(pilot)
+        assert len(table.rows) == 24
+
+
+async def test_keys_typed_into_the_filter_are_text(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("4", "slash", *"space", "q", "s", "e", "1")
+        await settle(pilot)
+
+        assert pilot.app.screen.query_one("#filter").value == "spaceqse1"  # type: ignore[attr-defined]
+        assert asked(told) == []
+
+
+async def test_a_case_opens_with_output_reasons_and_difference(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    async with make_app(story().live().run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("4", "n", "enter")
+        await settle(pilot)
+        body = text(pilot, "body")
+        assert "✗ fails" in body
+        assert "The ticket is about account, I think." in body
+        assert "expected 'bug', found" in body
+        await pilot.press("right")
+        await settle(pilot)
+        assert "val-014" in str(pilot.app.screen.query_one("#dialog").border_title)
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, RunScreen)
+
+
+async def test_the_sealed_test_can_not_be_looked_at_before_the_end(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    for told, splits in (
+        (story().live(), {"train", "validation"}),
+        (story().finish(), {"train", "validation", "test"}),
+    ):
+        async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+            await settle(pilot)
+            seen = set()
+            for _ in range(4):
+                await pilot.press("x")
+                seen.add(cockpit(pilot).wanted_split)
+            assert seen == splits
+
+
+async def test_copy_takes_the_prompt_as_it_is(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().begin()
+    told.ids["odd"] = told.propose("tab\there, escape \x1b[31m", iteration=3)
+    app = make_app(told.run_id)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        cockpit(pilot).pinned_id = told.ids["odd"]
+        await settle(pilot)
+        await pilot.press("3", "y")
+        assert app.clipboard == "tab\there, escape \x1b[31m"
+        await pilot.press("4", "y")
+        assert "val-000" in app.clipboard
+
+
+async def test_the_result_comes_up_when_a_watched_run_ends(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        cockpit(pilot).attend()
+        told.finish_from_live()
+        await settle(pilot)
+        cockpit(pilot).attend()
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Dialog)
+        assert "▲ better" in text(pilot, "body")
+        await pilot.press("c")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, RunScreen)
+        assert "better than the seed on the sealed test" in text(pilot, "banners")
+
+
+async def test_a_run_that_ended_before_shows_its_result_when_asked(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    app = make_app(story().finish().run_id)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        cockpit(pilot).attend()
+        assert isinstance(pilot.app.screen, RunScreen)
+        await pilot.press("o")
+        await settle(pilot)
+        await pilot.press("y")
+        assert app.clipboard.startswith("You route support tickets.")
+
+
+async def test_a_failed_run_offers_to_go_on(
+    story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr("promptopt.runs.launch.start_worker", started.append)
+    told = story().fail()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("o")
+        await settle(pilot)
+        assert "no key in OPENAI_API_KEY" in text(pilot, "body")
+        await pilot.press("R")
+        await settle(pilot)
+        assert started == [told.run_id]
+
+
+async def test_what_makes_no_sense_is_refused_and_not_offered(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().finish()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        keys = text(pilot, "keys")
+        assert not {"pause", "edit", "stop", "resume"} & set(keys.split())
+        await pilot.press("space", "e", "s", "a")
+        await settle(pilot)
+        assert asked(told) == []
+        assert isinstance(pilot.app.screen, RunScreen)
+
+
+async def test_help_palette_and_theme(story: Make, make_app: Make, settle: Make) -> None:
+    app = make_app(story().live().run_id)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        for key in ("question_mark", "f1"):
+            await pilot.press(key)
+            await settle(pilot)
+            assert "Pause: no new call starts." in text(pilot, "body")
+            await pilot.press("escape")
+        for key in ("ctrl+p", "colon"):
+            await pilot.press(key)
+            assert isinstance(app.screen, CommandPalette)
+            await pilot.press("escape")
+            await pilot.pause()
+        before = app.theme
+        await pilot.press("t")
+        assert app.theme != before
+        assert PromptoptApp(app.client).theme == app.theme
+
+
+async def test_the_palette_carries_an_action_out(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("ctrl+p", *"no new call")
+        deadline = asyncio.get_running_loop().time() + 20
+        while not pilot.app.screen.query_one("CommandList").option_count:  # type: ignore[attr-defined]
+            assert asyncio.get_running_loop().time() < deadline
+            await pilot.pause(0.02)
+        await pilot.press("enter")
+        if isinstance(pilot.app.screen, CommandPalette):
+            await pilot.press("enter")
+        await settle(pilot)
+
+        assert asked(told) == [Pause()]
+
+
+async def test_a_click_in_the_key_line_is_the_key(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.click(KeyLine, offset=(3, 0))
+        await settle(pilot)
+
+        assert asked(told) == [Pause()]
+
+
+async def test_ctrl_c_twice_quits_and_ctrl_q_does_not(story: Make, make_app: Make, settle: Make) -> None:
+    app = make_app(story().live().run_id)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("ctrl+q", "ctrl+c")
+        await pilot.pause()
+        assert app.is_running
+        assert app._exit is False
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+    assert app.return_value == 0
+
+
+async def test_a_store_that_can_not_take_a_command_is_told(
+    story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = story().live()
+    app = make_app(told.run_id)
+
+    def refuse(*_: object) -> int:
+        raise ModelError("the disk is full [/x]", where="store.db", fix="make room")
+
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        monkeypatch.setattr(app.client, "send", refuse)
+        await pilot.press("space")
+        await settle(pilot)
+        assert isinstance(app.screen, Dialog)
+        assert "the disk is full [/x]" in text(pilot, "body")
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunScreen)
+
+
+async def test_an_unknown_run_ends_with_the_reason(database: Any, make_app: Make) -> None:
+    app = make_app("nosuch")
+    async with app.run_test(size=SIZE) as pilot:
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+    assert isinstance(app.fatal, RunError)
+    assert app.return_value == 2
+
+
+def test_run_raises_what_kept_it_from_its_work(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: PromptoptApp) -> int:
+        self.fatal = RunError("there is no run 'nosuch'")
+        return 2
+
+    monkeypatch.setattr(PromptoptApp, "run", fail)
+    with pytest.raises(RunError, match="nosuch"):
+        run(database, "nosuch")
+
+
+async def test_a_blurred_terminal_is_drawn_seldom(story: Make, make_app: Make, settle: Make) -> None:
+    app = make_app(story().live().run_id)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        app._frames = 0
+        assert all(app.due_for_a_frame() for _ in range(10))
+        app.app_focus = False
+        app._frames = 0
+        assert sum(app.due_for_a_frame() for _ in range(10)) == 2
+
+
+async def test_a_panel_that_is_not_seen_is_not_drawn(story: Make, make_app: Make, settle: Make) -> None:
+    async with make_app(story().live().run_id).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert text(pilot, "log") == ""
+        await pilot.press("7")
+        await settle(pilot)
+        assert "run started" in text(pilot, "log")

@@ -1,0 +1,181 @@
+"""Tables of any length, and the log that follows its end."""
+
+import pytest
+from textual.app import ComposeResult
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from promptopt.domain.dataset import Example
+from promptopt.domain.events import CaseMark
+from promptopt.runs.state import RunState
+from promptopt_tui.app import PromptoptApp
+from promptopt_tui.views.view import View
+from promptopt_tui.widgets.panels import CasesPanel
+from promptopt_tui.widgets.table import CACHED
+from promptopt_tui.widgets.tail import Tail
+
+MANY = 100_000
+
+
+class Bench(Screen[None]):
+    """One widget alone."""
+
+    def __init__(self, widget: CasesPanel | Tail) -> None:
+        super().__init__()
+        self.widget = widget
+
+    def compose(self) -> ComposeResult:
+        yield self.widget
+
+
+async def put(pilot: Pilot[int], widget: CasesPanel | Tail) -> None:
+    await pilot.app.push_screen(Bench(widget))
+    widget.styles.height = 20
+    widget.focus()
+    await pilot.pause()
+
+
+def many_cases() -> tuple[list[Example], dict[str, CaseMark]]:
+    cases = [
+        Example.model_construct(id=f"c{n:06}", inputs={"input": f"text {n}"}, expected="x")
+        for n in range(MANY)
+    ]
+    marks = {
+        case.id: CaseMark.model_construct(
+            case_id=case.id, score=n % 7 / 6, passed=n % 10 > 0, category="other"
+        )
+        for n, case in enumerate(cases)
+    }
+    return cases, marks
+
+
+def a_view() -> View:
+    return View(RunState(), None, "running", 0.0)
+
+
+@pytest.fixture
+def app(make_app) -> PromptoptApp:
+    return make_app()
+
+
+async def test_only_visible_rows_of_100_000_are_built(app: PromptoptApp) -> None:
+    table = CasesPanel()
+    cases, marks = many_cases()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await put(pilot, table)
+        table.set_cases(cases)
+        table.show(a_view(), marks, loading=False)
+        await pilot.pause()
+
+        assert 0 < table.built <= 60
+        before = table.built
+        await pilot.press("end")
+        await pilot.pause()
+        assert table.cursor == MANY - 1
+        assert table.built - before <= 60
+        assert len(table._strips) <= CACHED
+
+        for _ in range(40):
+            await pilot.press("pageup")
+        await pilot.pause()
+        assert len(table._strips) <= CACHED
+
+
+async def test_filter_and_order_of_100_000(app: PromptoptApp) -> None:
+    table = CasesPanel()
+    cases, marks = many_cases()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await put(pilot, table)
+        table.set_cases(cases)
+        table.show(a_view(), marks, loading=False)
+
+        await pilot.press("n")
+        assert len(table.rows) == MANY // 10
+        table.filter = "C0999"
+        table.reorder()
+        assert [case.id for case in table.rows] == [f"c{n:06}" for n in range(99_900, MANY, 10)]
+        assert table.clear_filter()
+        assert len(table.rows) == MANY
+        assert not table.clear_filter()
+
+        await pilot.press("greater_than_sign", "greater_than_sign", "greater_than_sign")
+        assert table.heading(table.columns[2]) == "score ▲"
+        scores = [marks[case.id].score for case in table.rows]
+        assert scores == sorted(scores)
+        await pilot.press("r")
+        scores = [marks[case.id].score for case in table.rows]
+        assert scores == sorted(scores, reverse=True)
+
+
+async def test_the_cursor_stays_with_its_row(app: PromptoptApp) -> None:
+    table = CasesPanel()
+    cases, marks = many_cases()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await put(pilot, table)
+        table.set_cases(cases[:100])
+        table.show(a_view(), marks, loading=False)
+        await pilot.press("down", "down", "j", "k", "down")
+        here = table.row.id
+        assert here == "c000003"
+
+        table.order = (1, True)
+        table.reorder()
+
+        assert table.row.id == here
+        assert table.cursor == 96
+
+
+async def test_a_click_on_a_heading_sorts(app: PromptoptApp) -> None:
+    table = CasesPanel()
+    cases, marks = many_cases()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await put(pilot, table)
+        table.set_cases(cases[:50])
+        table.show(a_view(), marks, loading=False)
+        await pilot.click(table, offset=(8, 1))
+        await pilot.pause()
+        assert table.order == (1, False)
+        await pilot.click(table, offset=(8, 1))
+        await pilot.pause()
+        assert table.order == (1, True)
+        await pilot.click(table, offset=(8, 4))
+        await pilot.pause()
+        assert table.cursor == 2
+
+
+async def test_the_log_follows_until_one_scrolls_up(app: PromptoptApp) -> None:
+    tail = Tail()
+    async with app.run_test(size=(60, 30)) as pilot:
+        await put(pilot, tail)
+
+        def grow(total: int) -> None:
+            kept = range(max(0, total - 50), total)
+            tail.show_tail([[(f"line {n}", "")] for n in kept], total)
+
+        grow(40)
+        await pilot.pause()
+        height = tail.height
+        assert tail.render_line(height - 1).text.strip() == "line 39"
+
+        await pilot.press("up")
+        grow(45)
+        assert tail.missed == 6
+        assert "+6 new" in tail.render_line(height - 1).text
+        assert tail.render_line(height - 1).text.startswith("line 38")
+
+        await pilot.press("end")
+        assert tail.missed == 0
+        assert tail.render_line(height - 1).text.strip() == "line 44"
+
+
+async def test_the_log_does_not_show_lines_that_are_gone(app: PromptoptApp) -> None:
+    tail = Tail()
+    async with app.run_test(size=(60, 30)) as pilot:
+        await put(pilot, tail)
+        tail.show_tail([[(f"line {n}", "")] for n in range(30)], 30)
+        await pilot.press("home")
+        tail.show_tail([[(f"line {n}", "")] for n in range(900, 930)], 930)
+
+        shown = [tail.render_line(y).text.strip() for y in range(tail.height)]
+
+        assert shown[0] == "line 900"

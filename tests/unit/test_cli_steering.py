@@ -1,0 +1,174 @@
+"""The command line: pause, stop and edit of a run."""
+
+import io
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from promptopt.domain import events as ev
+from promptopt.store.commands import Command, Commands, Edit, Pause, Stop
+from promptopt.store.database import Database
+from promptopt.store.runs import Runs
+from tests.unit.command_line import CommandLine
+from tests.unit.finished_run import BEST, DATASET, SEED, opening, settings, write_events
+
+
+@pytest.fixture
+def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    monkeypatch.setattr("promptopt.cli.steering.PATIENCE", 0.0)
+    return CommandLine(monkeypatch, capsys)
+
+
+def make_run(folder: Path, status: str = "running", heartbeat_at: float | None = None) -> str:
+    """A run with a worker that is alive, but takes no command up."""
+    database = Database.open()
+    run_id = Runs(database).create(settings(), DATASET, folder)
+    write_events(database, run_id, opening(run_id))
+    Runs(database).summarize(run_id, status=status, heartbeat_at=heartbeat_at or time.time())
+    database.close()
+    return run_id
+
+
+def asked(run_id: str) -> list[Command]:
+    database = Database.open()
+    commands = [sent.command for sent in Commands(database, run_id).waiting()]
+    database.close()
+    return commands
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (("pause",), Pause()),
+        (("stop",), Stop()),
+        (("stop", "--now"), Stop(now=True)),
+        (("edit", "--text", "new"), Edit(text="new")),
+        (("edit", "--text", "new", "--if-not-worse"), Edit(text="new", adopt="if_not_worse")),
+        (("edit", "--text", "- new", "--ask"), Edit(text="- new", adopt="ask")),
+    ],
+)
+def test_a_command_is_sent(
+    cli: CommandLine, tmp_path: Path, arguments: tuple[str, ...], command: Command
+) -> None:
+    run_id = make_run(tmp_path)
+    result = cli(arguments[0], run_id, *arguments[1:])
+    assert result.status == 0 and f"asked to {arguments[0]}" in result.out
+    assert asked(run_id) == [command]
+
+
+def test_the_workers_answer_is_told(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promptopt.cli.steering.PATIENCE", 60.0)
+    send = Commands.send
+
+    def answered(self: Commands, command: Command, author: str = "") -> int:
+        number = send(self, command, author)
+        self.done(number, "the search is over")
+        return number
+
+    monkeypatch.setattr(Commands, "send", answered)
+    run_id = make_run(tmp_path)
+    assert cli("edit", run_id, "--text", "new").out.strip() == f"run {run_id}: the search is over"
+
+
+@pytest.mark.parametrize("name", ["pause", "stop", "edit"])
+def test_a_dead_worker_is_told_with_the_way_on(cli: CommandLine, tmp_path: Path, name: str) -> None:
+    run_id = make_run(tmp_path, heartbeat_at=1.0)
+    result = cli(name, run_id)
+    assert result.status == 2 and f"promptopt resume {run_id}" in result.err
+    assert not asked(run_id)
+
+
+@pytest.mark.parametrize("name", ["pause", "edit"])
+@pytest.mark.parametrize(
+    ("status", "fix"), [("finished", "promptopt run tickets"), ("stopped", "promptopt resume")]
+)
+def test_a_run_that_is_over_takes_no_command(
+    cli: CommandLine, tmp_path: Path, name: str, status: str, fix: str
+) -> None:
+    result = cli(name, make_run(tmp_path, status))
+    assert result.status == 2 and "is over" in result.err and fix in result.err
+
+
+def test_asking_twice_is_no_fault(cli: CommandLine, tmp_path: Path) -> None:
+    paused = cli("pause", make_run(tmp_path, "paused"))
+    assert paused.status == 0 and "paused already" in paused.out
+    over = cli("stop", make_run(tmp_path, "finished"))
+    assert over.status == 0 and "over already" in over.out
+
+
+def test_an_edit_from_a_file_is_taken_as_it_is(cli: CommandLine, tmp_path: Path) -> None:
+    run_id = make_run(tmp_path)
+    file = tmp_path / "new.txt"
+    file.write_bytes(BEST.text.encode())
+    assert cli("edit", run_id, "--file", str(file)).status == 0
+    assert asked(run_id) == [Edit(text=BEST.text)]
+
+
+def test_an_edit_from_standard_input(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = make_run(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"typed\n")))
+    assert cli("edit", run_id, "--file", "-").status == 0
+    assert asked(run_id) == [Edit(text="typed\n")]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--file", "x", "--text", "y"), "one of them"),
+        (("--text", "y", "--ask", "--if-not-worse"), "one of them"),
+        (("--text", " \n"), "empty"),
+        (("--file", "nosuch.txt"), "nosuch.txt"),
+        ((), "--file"),
+    ],
+)
+def test_an_edit_that_can_not_be_sent(
+    cli: CommandLine, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    run_id = make_run(tmp_path)
+    result = cli("edit", run_id, *options)
+    assert result.status == 2 and said in result.err
+    assert not asked(run_id)
+
+
+def test_the_current_prompt_is_not_sent_again(cli: CommandLine, tmp_path: Path) -> None:
+    run_id = make_run(tmp_path)
+    result = cli("edit", run_id, "--text", SEED.text)
+    assert result.status == 0 and "nothing was sent" in result.out
+    assert not asked(run_id)
+
+
+def test_the_editor_opens_on_the_current_prompt(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "editor.py"
+    script.write_text(
+        "import sys, pathlib\npath = pathlib.Path(sys.argv[1])\n"
+        "path.write_text(path.read_text().upper() + '\\n')\n"
+    )
+    monkeypatch.setenv("VISUAL", f'"{sys.executable}" "{script}"')
+    monkeypatch.setattr("promptopt.cli.output.on_terminal", lambda: True)
+    run_id = make_run(tmp_path)
+    database = Database.open()
+    taken = ev.CandidateJudged(candidate_id="b", against_id=SEED.id, accepted=True, reason="gain")
+    proposed = ev.CandidateProposed(candidate_id="b", text="the current one", source="optimizer", iteration=1)
+    write_events(database, run_id, [proposed, taken])
+    database.close()
+    assert cli("edit", run_id).status == 0
+    assert asked(run_id) == [Edit(text="THE CURRENT ONE")]
+
+
+@pytest.mark.parametrize("editor", ["/nosuch/editor", f'"{sys.executable}" -c "raise SystemExit(3)"'])
+def test_an_editor_that_fails_sends_nothing(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, editor: str
+) -> None:
+    monkeypatch.setenv("VISUAL", editor)
+    monkeypatch.setattr("promptopt.cli.output.on_terminal", lambda: True)
+    run_id = make_run(tmp_path)
+    assert cli("edit", run_id).status == 2
+    assert not asked(run_id)

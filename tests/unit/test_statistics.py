@@ -1,0 +1,244 @@
+"""Intervals and comparisons, against scipy, against published values, and by what must always hold."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import promptopt.evaluation.statistics as module
+from promptopt.domain.results import CaseResult, Evaluation
+from promptopt.evaluation.statistics import compare, interval, mcnemar, smallest_detectable, tango
+
+PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
+SCORE = st.floats(0, 1)
+
+
+def evaluation(scores: list[float], weights: list[float] | None = None, start: int = 0) -> Evaluation:
+    results = tuple(
+        CaseResult(
+            case_id=f"c{start + i}", score=score, passed=score == 1, weight=weights[i] if weights else 1
+        )
+        for i, score in enumerate(scores)
+    )
+    return Evaluation(prompt_id="p", split="validation", results=results, score=interval(scores))
+
+
+# --- intervals ---
+
+
+@pytest.mark.parametrize(("passed", "n"), [(0, 1), (1, 1), (0, 10), (10, 10), (7, 10), (33, 100), (1, 500)])
+def test_pass_fail_scores_get_the_wilson_interval(passed: int, n: int):
+    found = interval([1.0] * passed + [0.0] * (n - passed))
+    wanted = stats.binomtest(passed, n).proportion_ci(method="wilson")
+    assert found.mean == pytest.approx(passed / n)
+    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), abs=1e-9)
+    assert found.n == n
+
+
+def test_graded_scores_get_students_interval():
+    scores = [0.2, 0.5, 0.4, 0.7, 0.9]
+    low, high = stats.t.interval(0.95, 4, loc=0.54, scale=stats.sem(scores))
+    found = interval(scores)
+    assert (found.mean, found.low, found.high) == pytest.approx((0.54, low, high))
+
+
+def test_nothing_is_known_of_no_scores():
+    assert interval([]).model_dump() == {"mean": 0.0, "low": 0.0, "high": 1.0, "n": 0}
+
+
+@pytest.mark.parametrize("n", [1, 2, 10, 100])
+def test_equal_graded_scores_keep_a_width(n: int):
+    found = interval([0.5] * n)
+    unseen = 1 - 0.025 ** (1 / n)
+    assert (found.low, found.high) == pytest.approx((0.5 - unseen / 2, 0.5 + unseen / 2))
+    assert found.low < found.mean < found.high
+
+
+def test_equal_weights_are_no_weights():
+    for scores in ([1.0, 0.0, 1.0], [0.3, 0.5, 0.9]):
+        assert interval(scores, [7.0] * 3).model_dump() == pytest.approx(interval(scores).model_dump())
+
+
+def test_weights_move_the_mean_and_widen_the_interval():
+    even, uneven = interval([1, 0, 1, 0]), interval([1, 0, 1, 0], [9, 1, 9, 1])
+    assert uneven.mean == pytest.approx(0.9)
+    assert interval([1.0] * 4, [9, 1, 9, 1]).low < interval([1.0] * 4).low
+    assert even.mean == 0.5
+
+
+@given(st.lists(SCORE | st.sampled_from([0.0, 1.0]), min_size=1, max_size=40), st.data())
+@PROPERTY
+def test_an_interval_holds_its_mean_and_has_a_width(scores: list[float], data: st.DataObject):
+    weights = data.draw(
+        st.none() | st.lists(st.floats(0.01, 100), min_size=len(scores), max_size=len(scores))
+    )
+    found = interval(scores, weights)
+    assert 0 <= found.low <= found.mean <= found.high <= 1
+    assert found.low < found.high
+    assert min(scores) - 1e-9 <= found.mean <= max(scores) + 1e-9
+
+
+# --- McNemar and Tango ---
+
+
+@pytest.mark.parametrize(
+    ("lost", "won"), [(0, 0), (0, 5), (0, 6), (1, 8), (3, 12), (12, 3), (40, 60), (600, 700)]
+)
+def test_mcnemar_is_the_binomial_test(lost: int, won: int):
+    wanted = stats.binomtest(lost, lost + won, 0.5).pvalue if lost + won else 1.0
+    assert mcnemar(lost, won) == pytest.approx(wanted)
+
+
+def test_tango_gives_the_published_interval():
+    # Airway hyper-responsiveness, Fagerland, Lydersen and Laake 2014: n = 21, b = 1, c = 7.
+    assert tango(7, 1, 21) == pytest.approx((-0.517, -0.026), abs=5e-4)
+
+
+def test_tango_without_a_differing_case_has_its_closed_form():
+    half = module.Z**2 / (module.Z**2 + 10)
+    assert tango(0, 0, 10) == pytest.approx((-half, half))
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
+@PROPERTY
+def test_tango_is_antisymmetric_and_inverts_its_test(lost: int, won: int, tied: int):
+    n = lost + won + tied
+    if n == 0:
+        return
+    low, high = tango(lost, won, n)
+    assert (low, high) == pytest.approx(tuple(-x for x in reversed(tango(won, lost, n))), abs=1e-9)
+    assert -1 <= low <= (won - lost) / n <= high <= 1
+    assert low < high
+
+
+# --- comparisons ---
+
+
+def test_six_fixed_cases_are_just_enough():
+    six = compare(evaluation([0.0] * 6 + [1.0] * 4), evaluation([1.0] * 10))
+    assert six.verdict == "better"
+    assert six.p_value == pytest.approx(0.03125)
+    assert six.fixed == ("c0", "c1", "c2", "c3", "c4", "c5")
+    assert six.method == "Tango score interval, exact McNemar test"
+    five = compare(evaluation([0.0] * 5 + [1.0] * 5), evaluation([1.0] * 10))
+    assert five.verdict == "not distinguishable"
+
+
+def test_worse_is_told_too():
+    found = compare(evaluation([1.0] * 12), evaluation([0.0] * 10 + [1.0] * 2))
+    assert found.verdict == "worse"
+    assert found.broken == tuple(f"c{i}" for i in range(10))
+    assert found.difference.high < 0
+
+
+def test_only_common_cases_are_compared():
+    found = compare(evaluation([0.0] * 10), evaluation([1.0] * 10, start=5))
+    assert found.difference.n == 5
+    assert found.fixed == ("c5", "c6", "c7", "c8", "c9")
+
+
+def test_no_case_in_common():
+    found = compare(evaluation([0.0]), evaluation([1.0], start=5))
+    assert found.difference.model_dump() == {"mean": 0.0, "low": -1.0, "high": 1.0, "n": 0}
+    assert (found.p_value, found.verdict, found.method) == (1.0, "not distinguishable", "no case in common")
+
+
+def test_an_evaluation_is_not_distinguishable_from_itself():
+    for scores in ([1.0, 0.0, 1.0], [0.3, 0.6, 0.1], [0.5] * 30):
+        found = compare(evaluation(scores), evaluation(scores))
+        assert (found.verdict, found.p_value, found.difference.mean) == ("not distinguishable", 1.0, 0)
+        assert found.difference.low < 0 < found.difference.high
+
+
+def test_few_graded_pairs_use_students_t():
+    first, second = [0.1, 0.4, 0.3, 0.2, 0.5, 0.6], [0.3, 0.5, 0.6, 0.6, 0.7, 0.7]
+    found = compare(evaluation(first), evaluation(second))
+    wanted = stats.ttest_rel(second, first).confidence_interval(0.95)
+    assert (found.difference.low, found.difference.high) == pytest.approx((wanted.low, wanted.high))
+    exact = stats.permutation_test(
+        ([b - a for a, b in zip(first, second, strict=True)],),
+        lambda x: sum(x),
+        permutation_type="samples",
+        n_resamples=10_000,
+    )
+    assert found.p_value == pytest.approx(exact.pvalue)
+    assert found.method == "paired t interval, exact sign-flip test"
+    assert found.verdict == "better"
+
+
+def graded(n: int, gain: float) -> tuple[list[float], list[float]]:
+    first = [0.3 + 0.2 * math.sin(i) for i in range(n)]
+    return first, [score + gain + 0.1 * math.sin(7.3 * i) for i, score in enumerate(first)]
+
+
+def test_many_graded_pairs_use_bca():
+    found = compare(*map(evaluation, graded(60, 0.1)))
+    assert found.method == "BCa bootstrap interval, sign-flip test (9999 permutations)"
+    assert found.verdict == "better"
+    gaps = [b - a for a, b in zip(*graded(60, 0.1), strict=True)]
+    low, high = stats.t.interval(0.95, 59, loc=sum(gaps) / 60, scale=stats.sem(gaps))
+    assert (found.difference.low, found.difference.high) == pytest.approx((low, high), abs=0.01)
+    assert compare(*map(evaluation, graded(60, 0.0))).verdict == "not distinguishable"
+
+
+def test_a_comparison_is_repeatable():
+    pair = [evaluation(scores) for scores in graded(40, 0.02)]
+    assert compare(*pair) == compare(*pair)
+
+
+def test_equal_differences_are_a_case_of_their_own():
+    found = compare(evaluation([0.25] * 8), evaluation([0.5] * 8))
+    assert found.method == "all differences equal: rule of three, sign flips"
+    assert found.p_value == pytest.approx(2 / 2**8)
+    assert found.difference.low < 0.25 < found.difference.high
+    assert (
+        found.verdict == "not distinguishable"
+    )  # eight cases leave room for a ninth that goes the other way
+    assert compare(evaluation([0.25] * 40), evaluation([0.5] * 40)).verdict == "better"
+
+
+def test_weighted_cases_count_by_their_weight():
+    weights = [10.0, 1.0, 1.0]
+    found = compare(evaluation([0, 1, 1], weights), evaluation([1, 0, 0], weights))
+    assert found.difference.mean == pytest.approx(8 / 12)
+    assert found.verdict == "not distinguishable"
+
+
+@given(st.lists(st.tuples(SCORE, SCORE) | st.tuples(*[st.sampled_from([0.0, 1.0])] * 2), max_size=30))
+@PROPERTY
+def test_comparing_the_other_way_round_gives_the_opposite(pairs: list[tuple[float, float]]):
+    first, second = evaluation([a for a, _ in pairs]), evaluation([b for _, b in pairs])
+    there, back = compare(first, second), compare(second, first)
+    assert there.p_value == pytest.approx(back.p_value)
+    assert there.difference.mean == pytest.approx(-back.difference.mean, abs=1e-9)
+    assert there.difference.low == pytest.approx(-back.difference.high, abs=1e-6)
+    assert there.difference.high == pytest.approx(-back.difference.low, abs=1e-6)
+    assert (there.fixed, there.broken) == (back.broken, back.fixed)
+    opposite = {"better": "worse", "worse": "better"}
+    assert there.verdict == opposite.get(back.verdict, back.verdict)
+    assert -1 <= there.difference.low <= there.difference.mean <= there.difference.high <= 1
+
+
+def test_smallest_detectable_gain():
+    assert smallest_detectable(50) == pytest.approx(0.217, abs=1e-3)
+    assert smallest_detectable(200) == pytest.approx(0.108, abs=1e-3)
+    assert smallest_detectable(1) == smallest_detectable(0) == 1.0
+
+
+def test_pass_fail_scores_need_no_scipy():
+    code = """
+import sys
+from promptopt.evaluation.statistics import interval, mcnemar, tango
+interval([1.0, 0.0]); mcnemar(1, 2); tango(1, 2, 5)
+print(*[name for name in ("scipy", "numpy") if name in sys.modules])
+"""
+    core = str(Path(module.__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": core}
+    )
+    assert done.stdout.strip() == ""
