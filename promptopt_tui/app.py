@@ -50,7 +50,7 @@ class PromptoptApp(App[int], inherit_bindings=False):
     TITLE = "promptopt"
     CSS_PATH = "styles/app.tcss"
     COMMANDS: ClassVar = {ActionProvider}
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
     BINDINGS: ClassVar = [
         *bindings("anywhere"),
         Binding("tab", "focus_next", show=False),
@@ -109,7 +109,7 @@ class PromptoptApp(App[int], inherit_bindings=False):
         done: Callable[[T], object],
         failed: Callable[[BaseException], object] | None = None,
     ) -> None:
-        """Do ``work`` in a thread, then ``done`` here with its result; an error goes to ``failed``, or a dialog."""
+        """Do ``work`` in a thread, then ``done`` here; an error goes to ``failed``, or to a dialog."""
 
         def run() -> None:
             try:

@@ -19,7 +19,7 @@ CACHED = 512
 
 @dataclass(frozen=True)
 class Column:
-    """A column. ``width`` 0 shares the room that is left; ``least`` is the table width from which it shows."""
+    """A column. ``width`` 0 shares the room that is left; ``least`` is the width from which it shows."""
 
     name: str
     width: int

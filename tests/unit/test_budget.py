@@ -95,7 +95,7 @@ async def test_what_earlier_workers_spent_counts() -> None:
     book = ledger(calls=5, usd=1.0)
     book.restore({"target": Spending(calls=3, usd=0.5, uncertain_calls=1, uncertain_usd=0.4)})
     await spend(book, Amount(1, 0, 0.05), Amount(1, 0, 0.05))
-    with pytest.raises(StopRun, match="USD|calls"):
+    with pytest.raises(StopRun, match=r"USD|calls"):
         await book.reserve("target", Amount(1, 0, 0.2))
 
 

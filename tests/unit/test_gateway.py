@@ -26,6 +26,7 @@ class Scripted:
     def __init__(self, answer: Callable[[int], Reply | BaseException]) -> None:
         self.answer = answer
         self.sent = 0
+        self.arrived = asyncio.Event()
         self.hold = asyncio.Event()
         self.hold.set()
 
@@ -34,6 +35,7 @@ class Scripted:
     async def complete(self, request: ChatRequest, *, sample: int, timeout: float) -> Reply:
         self.sent += 1
         number = self.sent
+        self.arrived.set()
         await self.hold.wait()
         outcome = self.answer(number)
         if isinstance(outcome, BaseException):
@@ -182,8 +184,7 @@ async def test_a_caller_that_goes_away_loses_no_answer(tmp_path: Path) -> None:
     bench = Bench(tmp_path, lambda n: OK)
     bench.transport.hold.clear()
     caller = asyncio.create_task(bench.gateway.call("target", ask()))
-    while not bench.transport.sent:
-        await asyncio.sleep(0)
+    await bench.transport.arrived.wait()
     caller.cancel()
     await asyncio.gather(caller, return_exceptions=True)
     bench.transport.hold.set()
@@ -195,8 +196,7 @@ async def test_giving_up_books_what_may_have_been_billed(tmp_path: Path) -> None
     bench = Bench(tmp_path, lambda n: OK)
     bench.transport.hold.clear()
     caller = asyncio.create_task(bench.gateway.call("target", ask()))
-    while not bench.transport.sent:
-        await asyncio.sleep(0)
+    await bench.transport.arrived.wait()
     await bench.gateway.drain(patience=0.01)
     await asyncio.gather(caller, return_exceptions=True)
     assert bench.ledger.in_flight == 0
