@@ -34,6 +34,9 @@ T = TypeVar("T")
 BLURRED = 5
 """Of so many frames one is drawn while the terminal has not the focus."""
 
+BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+"""Width of the terminal from which a screen has a class; the style sheets do the rest."""
+
 TWICE = 2.0
 """Seconds in which the second ctrl+c quits."""
 
@@ -50,7 +53,7 @@ class PromptoptApp(App[int], inherit_bindings=False):
     TITLE = "promptopt"
     CSS_PATH = "styles/app.tcss"
     COMMANDS: ClassVar = {ActionProvider}
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+    HORIZONTAL_BREAKPOINTS = BREAKPOINTS
     BINDINGS: ClassVar = [
         *bindings("anywhere"),
         Binding("tab", "focus_next", show=False),

@@ -123,9 +123,9 @@ class Client:
 
     def resume(self, run_id: str) -> None:
         """Start a worker for a run that has none."""
-        from promptopt.runs.launch import start_worker
+        from promptopt.runs.launch import resume_run
 
-        start_worker(run_id)
+        resume_run(self.database, run_id)
 
     def demo(self) -> Path:
         """The built-in demo's project file."""

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from promptopt.runs.launch import create_run, start_worker
+from promptopt.runs.launch import create_run, fold, start_worker
 from promptopt.runs.state import RunState
 from promptopt.store.commands import Command, Commands
 from promptopt.store.database import Database
 from promptopt.store.journal import Journal
-from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 
 PATIENCE = 60.0
@@ -41,12 +40,7 @@ class Bench:
 
     def state(self, run_id: str) -> RunState:
         """The fold over everything that the run has said."""
-        state, log, n = RunState(), RunLog(self.database, run_id), 0
-        while batch := log.after(n):
-            for stored in batch:
-                state.apply(stored.event, stored.at)
-            n = batch[-1].n
-        return state
+        return fold(self.database, run_id)
 
     def until(self, run_id: str, condition: Callable[[RunState], object]) -> RunState:
         """Wait until the run's state is as wanted."""

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from promptopt.domain.errors import RunError
+from promptopt.runs.launch import resume_run
 from promptopt.runs.state import RunState
+from promptopt.store.commands import Stop
 from tests.engine.bench import Bench
 from tests.loopback import API_KEY, API_KEY_ENV, LoopbackServer, write_project
 
@@ -86,6 +89,27 @@ def test_killed_at_a_random_moment_only_calls_in_flight_may_be_asked_again(
     ended, expected = story(state), dict(undisturbed)
     del ended["spent"], expected["spent"]
     assert ended == expected
+
+
+def test_once_the_test_has_begun_a_killed_run_searches_no_more(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
+    run_id = bench.create(write_project(tmp_path / "project", loopback, SIZES))
+    loopback.latency = 0.01
+    bench.start(run_id)
+    bench.until(run_id, lambda state: state.phase == "search")
+    bench.send(run_id, Stop())
+    bench.until(run_id, lambda state: state.phase == "test")
+    with loopback.holding():
+        bench.wait(lambda: bench.answered(run_id) == loopback.count(answered=True))
+        bench.kill(run_id)
+    proposed = loopback.count(model="opus")
+    bench.start(run_id)
+    state = bench.end(run_id)
+    assert (state.status, loopback.count(model="opus")) == ("stopped", proposed)
+    assert loopback.answered_twice() == {}
+    with pytest.raises(RunError, match="come to its end"):
+        resume_run(bench.database, run_id)
 
 
 def test_two_workers_never_work_on_one_run(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:

@@ -146,10 +146,13 @@ async def test_a_bad_project_is_told_with_the_way_out(
         assert isinstance(app.screen, HomeScreen)
 
 
-async def test_a_project_file_that_can_not_be_read_is_listed(
-    make_app: Make, settle: Make, project: Path
-) -> None:
-    (lambda: project.write_text("name = ", "utf-8"))()
+@pytest.fixture
+def broken_project(project: Path) -> None:
+    project.write_text("name = ", "utf-8")
+
+
+@pytest.mark.usefixtures("broken_project")
+async def test_a_project_file_that_can_not_be_read_is_listed(make_app: Make, settle: Make) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         await settle(pilot)
         assert "✗ tickets" in text(pilot, "projects")

@@ -581,8 +581,8 @@ async def test_a_store_that_can_not_take_a_command_is_told(
 async def test_an_unknown_run_ends_with_the_reason(database: Any, make_app: Make) -> None:
     app = make_app("nosuch")
     async with app.run_test(size=SIZE) as pilot:
-        await app.workers.wait_for_complete()
-        await pilot.pause()
+        while app.is_running and app.fatal is None:
+            await pilot.pause()
     assert isinstance(app.fatal, RunError)
     assert app.return_value == 2
 

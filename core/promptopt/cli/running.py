@@ -99,8 +99,7 @@ def resume(reference: RunArgument, /, *, face: Face = PLAIN) -> int:
     """Let a run go on: a paused one, one that was stopped or failed, one whose worker died.
 
     What was answered before is taken from the run's journal, free and at once."""
-    from promptopt.domain.errors import RunError
-    from promptopt.runs.launch import start_worker
+    from promptopt.runs.launch import resume_run
     from promptopt.store.commands import Commands, Resume
     from promptopt.store.database import Database
     from promptopt.store.runlog import RunLog
@@ -108,11 +107,6 @@ def resume(reference: RunArgument, /, *, face: Face = PLAIN) -> int:
 
     with closing(Database.open()) as database:
         row = Runs(database).find(reference)
-        if row.status == "finished":
-            raise RunError(
-                f"run {row.id} is finished, there is nothing left to do",
-                fix=f"start a new one: promptopt run {row.project}",
-            )
         before = RunLog(database, row.id).length()
         worker = None
         if row.status == "paused":
@@ -121,7 +115,7 @@ def resume(reference: RunArgument, /, *, face: Face = PLAIN) -> int:
         elif row.live and not _abandoned(row):
             note(f"run {row.id} is {row.status} already")
         else:
-            worker = start_worker(row.id)
+            worker = resume_run(database, row.id)
             note(f"run {row.id} was {row.status}; a new worker takes it up")
         began_after = 0 if worker is None else before
         return _watch(database, row, worker, replace(face, headless=True), before=began_after, quiet=before)

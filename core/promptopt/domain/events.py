@@ -64,10 +64,15 @@ class RunResumed(_Event):
 
 
 class PhaseStarted(_Event):
-    """``baseline``: the seed prompt is scored; ``search``: iterations; ``test``: the sealed test."""
+    """``baseline``: the seed prompt is scored; ``search``: iterations; ``test``: the sealed test.
+
+    ``test`` says why the search ended: once the seal is broken, no worker searches on.
+    """
 
     kind: Literal["phase_started"] = "phase_started"
     phase: Literal["baseline", "search", "test"]
+    stop_reason: StopReason | None = None
+    detail: str = ""
 
 
 class IterationStarted(_Event):

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import SPLITS, Example, Split
-from promptopt.domain.errors import PromptoptError
+from promptopt.domain.errors import PromptoptError, RunError
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Comparison, Evaluation
 from promptopt.domain.stopping import StopRun
@@ -67,6 +67,8 @@ class Engine:
     async def run(self) -> None:
         """Run to the end; whatever ends it is in the last event."""
         edits = self._fold()
+        if not self.state.resumable:
+            raise RunError(f"run {self._row.id} has come to its end")
         try:
             judge = build_judge(self._settings, Path(self._row.project_dir), self._dataset.cases())
             try:
@@ -121,7 +123,11 @@ class Engine:
     ) -> tuple[StopRun, Comparison | None, str]:
         if optimizer is None:
             return await self._only_evaluate(context, control), None, ""
-        end = await control.stoppable(self._search(optimizer, context, control))
+        begun = self.state.search_end
+        if begun and begun.stop_reason:
+            end = StopRun(begun.stop_reason, begun.detail)
+        else:
+            end = await control.stoppable(self._search(optimizer, context, control))
         await gateway.drain(PATIENCE[end.now])
         if end.now:
             return end, None, "the sealed test was not scored"
@@ -131,7 +137,7 @@ class Engine:
 
         async def test() -> StopRun:
             nonlocal comparison, note
-            comparison, note = await self._test(context)
+            comparison, note = await self._test(context, end)
             return end
 
         ended = await control.stoppable(test())
@@ -171,13 +177,13 @@ class Engine:
             splits = ("train", "test")
         return [(split, self._dataset[split]) for split in splits if self._dataset[split]]
 
-    async def _test(self, context: Context) -> tuple[Comparison | None, str]:
+    async def _test(self, context: Context, end: StopRun) -> tuple[Comparison | None, str]:
         """Score seed prompt and winner on the test split: the only time that it is touched."""
         cases = self._dataset.test
         if not cases:
             few = "there were too few cases to hold any back" if not self._dataset.held_back else ""
             return None, few or "the project has no test split, so the gain is not proven on unseen cases"
-        self.emit(ev.PhaseStarted(phase="test"))
+        self.emit(ev.PhaseStarted(phase="test", stop_reason=end.reason, detail=end.detail))
         best = self._prompt(self.state.best_id)
         seed_result = await context.score(self._seed, "test", cases, finishing=True)
         if best.id == self._seed.id:

@@ -5,11 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from promptopt.domain.errors import RunError
 from promptopt.domain.settings import ProjectSettings
+from promptopt.runs.state import RunState
 from promptopt.store.casefiles import load_dataset
 from promptopt.store.database import Database
 from promptopt.store.home import home
 from promptopt.store.projects import Project, load_project
+from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 
 
@@ -46,6 +49,32 @@ def simulated(settings: ProjectSettings) -> ProjectSettings:
         for role, model in settings.models.items()
     }
     return settings.model_copy(update={"models": models})
+
+
+def fold(database: Database, run_id: str) -> RunState:
+    """Where a run stands: the fold over all that it has said."""
+    state, log, n = RunState(), RunLog(database, run_id), 0
+    while batch := log.after(n):
+        for stored in batch:
+            state.apply(stored.event, stored.at)
+        n = batch[-1].n
+    return state
+
+
+def resume_run(database: Database, run_id: str) -> "subprocess.Popen[bytes]":
+    """Start a worker for a run that ended early or whose worker died.
+
+    Raises:
+        RunError: it came to its end, or its sealed test was scored: a test that is looked at again, after
+            more search, would be no test.
+    """
+    state = fold(database, run_id)
+    if not state.resumable:
+        raise RunError(
+            f"run {run_id} has come to its end, there is nothing left to do",
+            fix=f"start a new one from its best prompt: promptopt export {run_id} --format text",
+        )
+    return start_worker(run_id)
 
 
 def start_worker(run_id: str) -> "subprocess.Popen[bytes]":

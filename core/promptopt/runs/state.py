@@ -115,6 +115,8 @@ class RunState:
         self.paused_by = ""
         self.stop_requested: ev.StopRequested | None = None
         self.finished: ev.RunFinished | None = None
+        self.search_end: ev.PhaseStarted | None = None
+        """The start of the sealed test, if it has begun."""
         self.started_at = 0.0
         self.updated_at = 0.0
         self.activity: deque[Activity] = deque(maxlen=ACTIVITY_KEPT)
@@ -135,6 +137,14 @@ class RunState:
     @property
     def over(self) -> bool:
         return self.finished is not None
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a worker may still take the run up: it did not come to its end, and no test was scored."""
+        if self.finished is None:
+            return True
+        seed = self.candidates.get(self.seed_id)
+        return self.finished.status != "finished" and not (seed and "test" in seed.scores)
 
     def standings(self) -> list[Candidate]:
         """Candidates scored on validation, best first, then those still unscored."""
@@ -196,6 +206,7 @@ class RunState:
     @_apply.register
     def _(self, event: ev.PhaseStarted, at: float) -> None:
         self.phase = event.phase
+        self.search_end = event if event.phase == "test" else None
         said = {
             "baseline": "scoring the prompt to start from",
             "search": "searching for a better prompt",
