@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from promptopt.runs.launch import create_run, fold, start_worker
-from promptopt.runs.state import RunState
+from promptopt.runs.launch import create_run, start_worker
+from promptopt.runs.state import RunState, fold
 from promptopt.store.commands import Command, Commands
 from promptopt.store.database import Database
 from promptopt.store.journal import Journal
+from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 
 PATIENCE = 60.0
@@ -40,7 +41,7 @@ class Bench:
 
     def state(self, run_id: str) -> RunState:
         """The fold over everything that the run has said."""
-        return fold(self.database, run_id)
+        return fold(RunLog(self.database, run_id))
 
     def until(self, run_id: str, condition: Callable[[RunState], object]) -> RunState:
         """Wait until the run's state is as wanted."""

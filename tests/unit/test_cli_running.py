@@ -266,7 +266,7 @@ def test_resume_of_a_paused_run_asks_its_worker(
 
 def test_there_is_nothing_to_resume_of_a_finished_run(cli: CommandLine, tmp_path: Path) -> None:
     result = cli("resume", finished_run(Database.open(), tmp_path))
-    assert result.status == 2 and "promptopt run tickets" in result.err
+    assert result.status == 2 and "come to its end" in result.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

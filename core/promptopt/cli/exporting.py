@@ -52,15 +52,17 @@ def export(
 
 
 def _gather(database: "Database", reference: str, candidate: str | None) -> Exported:
-    from promptopt.cli.outcome import fold, summary_of
+    from promptopt.cli.outcome import summary_of
     from promptopt.domain.prompt import Prompt
+    from promptopt.runs.state import fold
     from promptopt.runs.summary import score_on
     from promptopt.store.cells import Cells
+    from promptopt.store.runlog import RunLog
     from promptopt.store.runs import Runs
 
     runs = Runs(database)
     row = runs.find(reference)
-    state = fold(database, row.id)
+    state = fold(RunLog(database, row.id))
     chosen = _chosen(state, row.id, candidate)
     found = state.candidates[chosen]
     prompt = Cells(database, row.id).prompt(chosen) or Prompt(text=found.text)

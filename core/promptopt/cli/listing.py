@@ -72,13 +72,15 @@ def show(reference: RunArgument = "latest", /, *, json: bool = False) -> None:
     Args:
         json: print the summary as one JSON object.
     """
-    from promptopt.cli.outcome import fold, lines, summary_of
+    from promptopt.cli.outcome import lines, summary_of
+    from promptopt.runs.state import fold
     from promptopt.store.database import Database
+    from promptopt.store.runlog import RunLog
     from promptopt.store.runs import Runs
 
     with closing(Database.open()) as database:
         row = Runs(database).find(reference)
-        summary = summary_of(fold(database, row.id), row)
+        summary = summary_of(fold(RunLog(database, row.id)), row)
     if json:
         emit(summary)
         return

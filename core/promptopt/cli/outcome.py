@@ -10,22 +10,11 @@ from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
 from promptopt.store.database import Database
 from promptopt.store.home import home
-from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
 
 LEFT = 128 + signal.SIGINT
 LOG_TAIL = 15
 """Lines of a dead worker's log that are shown."""
-
-
-def fold(database: Database, run_id: str) -> RunState:
-    """A run as it stands now."""
-    log, state, n = RunLog(database, run_id), RunState(), 0
-    while batch := log.after(n):
-        for stored in batch:
-            state.apply(stored.event, stored.at)
-        n = batch[-1].n
-    return state
 
 
 def summary_of(state: RunState, row: RunRow) -> dict[str, Any]:

@@ -140,10 +140,11 @@ def _send(database: "Database", row: "RunRow", command: "Command", verb: str) ->
 
 
 def _current_prompt(database: "Database", row: "RunRow") -> str:
-    from promptopt.cli.outcome import fold
+    from promptopt.runs.state import fold
+    from promptopt.store.runlog import RunLog
     from promptopt.store.runs import Runs
 
-    state = fold(database, row.id)
+    state = fold(RunLog(database, row.id))
     candidate = state.candidates.get(state.current_id)
     return candidate.text if candidate else Runs(database).settings(row.id).prompt
 

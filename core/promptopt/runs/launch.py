@@ -7,7 +7,7 @@ from pathlib import Path
 
 from promptopt.domain.errors import RunError
 from promptopt.domain.settings import ProjectSettings
-from promptopt.runs.state import RunState
+from promptopt.runs.state import fold
 from promptopt.store.casefiles import load_dataset
 from promptopt.store.database import Database
 from promptopt.store.home import home
@@ -51,16 +51,6 @@ def simulated(settings: ProjectSettings) -> ProjectSettings:
     return settings.model_copy(update={"models": models})
 
 
-def fold(database: Database, run_id: str) -> RunState:
-    """Where a run stands: the fold over all that it has said."""
-    state, log, n = RunState(), RunLog(database, run_id), 0
-    while batch := log.after(n):
-        for stored in batch:
-            state.apply(stored.event, stored.at)
-        n = batch[-1].n
-    return state
-
-
 def resume_run(database: Database, run_id: str) -> "subprocess.Popen[bytes]":
     """Start a worker for a run that ended early or whose worker died.
 
@@ -68,7 +58,7 @@ def resume_run(database: Database, run_id: str) -> "subprocess.Popen[bytes]":
         RunError: it came to its end, or its sealed test was scored: a test that is looked at again, after
             more search, would be no test.
     """
-    state = fold(database, run_id)
+    state = fold(RunLog(database, run_id))
     if not state.resumable:
         raise RunError(
             f"run {run_id} has come to its end, there is nothing left to do",

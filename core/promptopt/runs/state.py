@@ -8,6 +8,7 @@ from functools import singledispatchmethod
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import Split
 from promptopt.domain.results import Comparison, Interval
+from promptopt.store.runlog import RunLog
 
 ACTIVITY_KEPT = 500
 """Lines of the activity log that a face can scroll back; older ones are in the store."""
@@ -379,6 +380,16 @@ class RunState:
         wanted = {keep, self.seed_id, self.current_id, self.best_id, *(key[0] for key in self.evaluations)}
         for key in [key for key in self.marks if key[0] not in wanted]:
             del self.marks[key]
+
+
+def fold(log: RunLog) -> RunState:
+    """Where a run stands: the fold over all that it has said."""
+    state, n = RunState(), 0
+    while batch := log.after(n):
+        for stored in batch:
+            state.apply(stored.event, stored.at)
+        n = batch[-1].n
+    return state
 
 
 def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
