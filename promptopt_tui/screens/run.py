@@ -17,6 +17,7 @@ from promptopt.domain.text import one_line, sanitize
 from promptopt_tui.actions import PANELS, Scope, bindings, shown
 from promptopt_tui.screens.steering import Steering
 from promptopt_tui.views import header, panels
+from promptopt_tui.views.tally import Tally
 from promptopt_tui.views.view import View, choose_shown, choose_split
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
@@ -62,6 +63,7 @@ class RunScreen(Steering):
         self._loading: set[object] = set()
         self._drawn: tuple[object, ...] = ()
         self._typing: Timer | None = None
+        self._tally = Tally()
 
     @property
     def desk(self) -> PromptoptApp:
@@ -137,6 +139,7 @@ class RunScreen(Steering):
             pinned=bool(self.pinned_id),
             problem=self.follower.error,
             sent=self.sent,
+            tally=self._tally,
         )
 
     def draw(self) -> None:

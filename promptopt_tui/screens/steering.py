@@ -106,7 +106,7 @@ class Steering(Screen[None]):
             lines = self._consequences(self.view())
         options = [
             Option("n", "Go on", "the run is not touched", ""),
-            Option("s", "Stop, then test", "end the search, score the sealed test, give a verdict", "test"),
+            Option("s", "Stop, then test", "end the search, score the sealed test", "test"),
             Option("x", "Stop now", "no sealed test: no claim about new cases", "now"),
         ]
 

@@ -28,6 +28,7 @@ _PLACEHOLDER = re.compile(r"(\{[A-Za-z_]\w*\})")
 _LOOK = {"=": ("  ", "", ""), "-": ("- ", "removed", "bad"), "+": ("+ ", "added", "good")}
 
 
+@lru_cache(maxsize=32)
 def prompt_text(text: str, width: int) -> list[Line]:
     """A prompt as it is, its placeholders marked."""
     lines: list[Line] = []

@@ -1,8 +1,9 @@
 """The header, the one-line summary of narrow screens, the tabs and the banners."""
 
+from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui.actions import PANELS
-from promptopt_tui.paint import Line, columns, width_of
+from promptopt_tui.paint import Line, columns, cut, width_of
 from promptopt_tui.views.view import View
 
 TITLES = {
@@ -17,21 +18,25 @@ TITLES = {
 
 
 def header(view: View, width: int) -> list[Line]:
-    """Project, run, status, phase; elapsed, money."""
+    """Project, run, status, phase; elapsed, money. Of these the names give way first."""
     state = view.state
     glyph, word, style = fm.status_look(view.status)
-    left: Line = [(state.project or (view.row.project if view.row else ""), "bold")]
-    left += [("  ", ""), (view.row.id if view.row else state.run_id, "muted"), ("  ", "")]
-    left += [(f" {glyph} {word} ", f"pill-{style}")]
-    stopping = state.stop_requested and not state.over
-    doing = "stopping" if stopping else "" if state.over else state.phase
-    if doing and (stopping or width >= 90):
-        left += [("  ", ""), (doing, "warn" if stopping else "muted")]
     right: Line = [(fm.clock(view.active_seconds), ""), ("  ", ""), *money(view)]
     if _simulated(view):
         pill = (" SIMULATED " if width >= 90 else " SIM ", "pill-warn")
         right = [*right, ("  ", ""), pill]
-    return [columns(left, right, width)]
+    status: Line = [(f" {glyph} {word} ", f"pill-{style}")]
+    stopping = state.stop_requested and not state.over
+    doing = "stopping" if stopping else "" if state.over else state.phase
+    if doing and (stopping or width >= 90):
+        status += [("  ", ""), (doing, "warn" if stopping else "muted")]
+    project = one_line(state.project or (view.row.project if view.row else ""), 100)
+    run_id = view.row.id if view.row else state.run_id
+    room = width - width_of(status) - width_of(right) - 4
+    named: Line = [(project, "bold"), ("  ", ""), (run_id, "muted")]
+    if width_of(named) > room:
+        named = cut([(project, "bold")], max(8, room))
+    return [columns([*named, ("  ", ""), *status], right, width)]
 
 
 def money(view: View) -> Line:

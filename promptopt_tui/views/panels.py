@@ -1,6 +1,7 @@
 """Progress, budget and error categories."""
 
 from promptopt.domain.events import Meter
+from promptopt.domain.text import one_line
 from promptopt.runs.state import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, width_of, wrap
@@ -87,7 +88,7 @@ def errors(view: View, width: int) -> list[Line]:
     if shown.suggestions:
         lines += [[], [("what might help", "muted")]]
         for said in shown.suggestions:
-            lines += wrap([("· ", "muted"), (said, "")], width, [("  ", "")])
+            lines += wrap([("· ", "muted"), (one_line(said, LONGEST), "")], width, [("  ", "")])
     return lines
 
 
@@ -96,12 +97,7 @@ def _counts(view: View, shown: Candidate) -> dict[str, int]:
     marks = view.state.marks.get((shown.id, view.split))
     if not marks:
         return dict(shown.categories)
-    counts: dict[str, int] = {}
-    for mark in marks.values():
-        if not mark.passed:
-            name = mark.category or "other"
-            counts[name] = counts.get(name, 0) + 1
-    return counts
+    return view.tally.of(marks)
 
 
 def _no_errors(view: View, shown: Candidate, width: int) -> list[Line]:
@@ -113,6 +109,9 @@ def _no_errors(view: View, shown: Candidate, width: int) -> list[Line]:
         return [[("✓ no case failed so far", "good")], [(f"{view.name(shown.id)} on {view.split}", "muted")]]
     return wrap([("Categories of failed cases appear here as the cases are scored.", "muted")], width)
 
+
+LONGEST = 600
+"""Characters of a suggestion that are shown."""
 
 ROOMY = 18
 """Lines from which the budget says in words what its bars show."""

@@ -1,10 +1,11 @@
 """What a frame of the cockpit is made from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from promptopt.domain.dataset import Split
 from promptopt.runs.state import Candidate, RunState
 from promptopt.store.runs import RunRow
+from promptopt_tui.views.tally import Tally
 
 
 @dataclass
@@ -21,6 +22,7 @@ class View:
         pinned: the viewer chose ``shown_id``; otherwise it follows the run.
         problem: why the store can't be read just now.
         sent: what was asked of the run and is not in its stream yet.
+        tally: failed cases by category, kept from frame to frame.
     """
 
     state: RunState
@@ -32,6 +34,7 @@ class View:
     pinned: bool = False
     problem: str = ""
     sent: str = ""
+    tally: Tally = field(default_factory=Tally)
 
     @property
     def shown(self) -> Candidate | None:

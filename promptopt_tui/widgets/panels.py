@@ -225,7 +225,7 @@ class CasesPanel(SortableTable):
             self.set_empty([[(f"there is no case in {view.split}", "muted")]])
         else:
             self.set_empty([[("no case fits; ", "muted"), ("esc", "key"), (" shows all", "muted")]])
-        failed = sum(not mark.passed for mark in list(marks.values()))
+        failed = sum(view.tally.of(marks).values())
         seen = (id(marks), len(marks) * 1_000_000 + failed)
         if seen != self._seen:
             self._seen, self.marks = seen, marks

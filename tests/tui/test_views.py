@@ -237,3 +237,13 @@ def test_no_view_speaks_markup() -> None:
     """Lines are text and style names; nothing in this package builds markup from them."""
     for file in Path(panels.__file__).parent.glob("*.py"):
         assert "from_markup" not in file.read_text("utf-8")
+
+
+@pytest.mark.parametrize("width", [58, 78, 118])
+def test_the_header_never_loses_status_and_money(story: Make, view: Make, width: int) -> None:
+    told = story(project="a project with a name that is much too long for a header of any width").live()
+    text = plain(header.header(view(told), width))
+
+    assert "● running" in text
+    assert "$0.0721 / $0.50" in text
+    assert "SIM" in text

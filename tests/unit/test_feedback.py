@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from promptopt.domain.dataset import Example
 from promptopt.domain.results import CaseResult, CheckResult, Evaluation
 from promptopt.evaluation.categories import categorize
-from promptopt.evaluation.feedback import analyze, middle_out, render_feedback, trend
+from promptopt.evaluation.feedback import analyze, middle_out, render_feedback
 from promptopt.evaluation.statistics import interval
 
 QUEUES = ["billing", "sales", "technical"]
@@ -191,22 +191,6 @@ def test_the_text_can_be_sent_and_is_bounded(outputs: list[str], size: int):
     text = render_feedback(analyze(found, cases), cases, found, max_chars=size)
     assert len(text) <= size
     text.encode("utf-8")
-
-
-def test_trend():
-    cases = cases_of(["a", "b", "c", "d"])
-    course = [
-        evaluation(cases, outputs)
-        for outputs in (["a", "x", "x", "x"], ["a", "b", "x", "x"], ["y", "b", "c", "x"])
-    ]
-    assert trend(course) == (
-        "score 25% → 50% → 50%\n"
-        "step 1: fixed c1; broke none\n"
-        "step 2: fixed c2; broke c0\n"
-        "never passed: c3"
-    )  # fmt: skip
-    assert trend(course[:1]) == "score 25%"
-    assert trend([]) == "nothing has been evaluated yet"
 
 
 @given(st.text(max_size=300), st.integers(0, 400))

@@ -180,6 +180,20 @@ async def test_nothing_is_sent_while_paused_but_what_a_person_asks_for(tmp_path:
     assert (await waiting).text == "fine"
 
 
+async def test_who_waits_at_the_gate_holds_no_slot_and_may_be_called_through(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: TransportError("busy", retryable=True) if n <= 4 else OK)
+    retrying = [asyncio.create_task(bench.gateway.call("target", ask(str(n)))) for n in range(4)]
+    await bench.transport.arrived.wait()
+    bench.gateway.gate.close()  # as many calls as there are slots are to be sent again
+    while bench.ledger.in_flight:
+        await bench.gateway.call("target", ask("urgent"), urgent=True)
+    sent = bench.transport.sent
+    assert (await bench.gateway.call("target", ask("0"), urgent=True)).text == "fine"
+    assert bench.transport.sent == sent + 1
+    bench.gateway.gate.open()
+    assert [response.text for response in await asyncio.gather(*retrying)] == ["fine"] * 4
+
+
 async def test_a_caller_that_goes_away_loses_no_answer(tmp_path: Path) -> None:
     bench = Bench(tmp_path, lambda n: OK)
     bench.transport.hold.clear()

@@ -41,7 +41,9 @@ def story() -> list[ev.Event]:
         ev.EvaluationStarted(candidate_id="a", split="validation", total=10),
         ev.CasesFinished(candidate_id="a", split="validation", cases=marks),
         ev.CandidateScored(candidate_id="a", split="validation", score=MORE, passed=8),
-        ev.FeedbackReady(candidate_id="a", split="train", categories={"too verbose": 2}, fixed=["1"]),
+        ev.FeedbackReady(
+            candidate_id="a", against_id="s", split="train", categories={"too verbose": 2}, fixed=["1"]
+        ),
         ev.CandidateJudged(candidate_id="a", against_id="s", accepted=True, reason="gain", comparison=GAP),
         ev.BudgetMoved(meters={"usd": ev.Meter(spent=0.1)}, in_flight=3),
         ev.CheckpointSaved(iteration=1),

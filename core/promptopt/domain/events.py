@@ -143,10 +143,11 @@ class CandidateScored(_Event):
 
 
 class FeedbackReady(_Event):
-    """Error categories (counts) and the trend against the parent."""
+    """Error categories (counts), and the trend: which cases were fixed and broken against ``against_id``."""
 
     kind: Literal["feedback_ready"] = "feedback_ready"
     candidate_id: str
+    against_id: str | None = None
     split: Split
     categories: dict[str, int]
     fixed: list[str] = []

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise, zip_longest
+from itertools import zip_longest
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.results import CATEGORIES, CaseDiff, CaseResult, Evaluation, Feedback
@@ -97,28 +97,6 @@ def render_feedback(
         # Too little room for all: give up a passing case first, then the least telling failure.
         wanted.pop()
     return "\n\n".join(pieces)[:max_chars]
-
-
-def trend(history: Sequence[Evaluation]) -> str:
-    """How things went over ``history``, oldest first, in a few lines: scores, what got fixed, what broke."""
-    if not history:
-        return "nothing has been evaluated yet"
-    course = " → ".join(f"{evaluation.score.mean:.0%}" for evaluation in history)
-    if len(history) == 1:
-        return f"score {course}"
-    lines = [f"score {course}"]
-    for position, (old, new) in enumerate(pairwise(history), start=1):
-        fixed, broken, _ = _moves(new, old)
-        if fixed or broken:
-            lines.append(f"step {position}: fixed {_ids(fixed)}; broke {_ids(broken)}")
-    never = [
-        case_id
-        for case_id in history[-1].by_case()
-        if not any(result.passed for e in history if (result := e.by_case().get(case_id)))
-    ]
-    if never:
-        lines.append(f"never passed: {_ids(never)}")
-    return "\n".join(lines)
 
 
 def middle_out(text: str, limit: int) -> str:

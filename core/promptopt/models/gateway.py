@@ -9,7 +9,8 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -23,6 +24,9 @@ from promptopt.models.transport import Reply, Transport, TransportError
 from promptopt.store.journal import Journal, Recorded
 
 T = TypeVar("T")
+
+Place = tuple[str, str, int]
+"""What names a call in a run: content key, path, number of the draw."""
 
 STREAK = 5
 """Calls of one role that may fail one after the other before the run stops: the endpoint is gone."""
@@ -43,7 +47,7 @@ class Endpoint:
     transport: Transport
     price: Price | None
     slots: asyncio.Semaphore = field(init=False)
-    streak: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
+    streak: list[Place] = field(default_factory=list[Place])
     gone: StopRun | None = None
     """Why no call can succeed any more."""
 
@@ -58,24 +62,38 @@ class Endpoint:
 
 
 class PauseGate:
-    """Open or shut. Nothing new is sent while it is shut."""
+    """Open or shut. While it is shut, only calls with a pass go through."""
 
     def __init__(self) -> None:
-        self._open = asyncio.Event()
-        self._open.set()
-
-    @property
-    def shut(self) -> bool:
-        return not self._open.is_set()
+        self.shut = False
+        self._passes: set[Place] = set()
+        self._moved = asyncio.Event()
 
     def close(self) -> None:
-        self._open.clear()
+        self.shut = True
 
     def open(self) -> None:
-        self._open.set()
+        self.shut = False
+        self._wake()
 
-    async def passed(self) -> None:
-        await self._open.wait()
+    def let_through(self, place: Place) -> None:
+        """Give a call a pass: a person asked for it while the run is paused."""
+        self._passes.add(place)
+        self._wake()
+
+    def forget(self, place: Place) -> None:
+        self._passes.discard(place)
+
+    def stops(self, place: Place) -> bool:
+        return self.shut and place not in self._passes
+
+    async def passed(self, place: Place) -> None:
+        while self.stops(place):
+            await self._moved.wait()
+
+    def _wake(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
 
 
 class Gateway:
@@ -102,7 +120,7 @@ class Gateway:
         self._notice = notice
         self._redact = redact
         self._occurrences: Counter[tuple[str, str]] = Counter()
-        self._under_way: dict[tuple[str, str, int], asyncio.Task[LLMResponse]] = {}
+        self._under_way: dict[Place, asyncio.Task[LLMResponse]] = {}
         self._stopped: StopRun | None = None
 
     async def call(
@@ -133,17 +151,18 @@ class Gateway:
             sample = self._occurrences[key, path]
             self._occurrences[key, path] += 1
         place = (key, path, sample)
+        if urgent:
+            self.gate.let_through(place)
         task = self._under_way.get(place)
         if task is None:
-            if not urgent:
-                await self.gate.passed()
+            await self.gate.passed(place)
             recorded = self._journal.take(*place)
             if recorded is not None:
                 self.replayed += 1
                 return _replay(recorded)
             task = self._under_way.get(place)
         if task is None:
-            task = asyncio.create_task(self._make(role, request, place, urgent, finishing))
+            task = asyncio.create_task(self._make(role, request, place, finishing))
             self._under_way[place] = task
             task.add_done_callback(lambda done: self._forget(place, done))
         # Shielded: whoever waits may go away, but a request that was sent is answered and kept.
@@ -187,39 +206,43 @@ class Gateway:
             params=settings.params,
         )
 
-    def _forget(self, place: tuple[str, str, int], task: "asyncio.Task[LLMResponse]") -> None:
+    def _forget(self, place: Place, task: "asyncio.Task[LLMResponse]") -> None:
         del self._under_way[place]
+        self.gate.forget(place)
         if not task.cancelled():
             task.exception()  # seen, even if nobody waits for it any more
 
-    async def _make(
-        self,
-        role: Role,
-        request: ChatRequest,
-        place: tuple[str, str, int],
-        urgent: bool,
-        finishing: bool,
-    ) -> LLMResponse:
+    async def _make(self, role: Role, request: ChatRequest, place: Place, finishing: bool) -> LLMResponse:
         endpoint = self.endpoints[role]
-        async with endpoint.slots:
-            for attempt in range(endpoint.settings.retries + 1):
-                if not urgent:
-                    await self.gate.passed()
-                try:
+        attempt = 0
+        while True:
+            try:
+                async with self._turn(endpoint, place):
                     response = await self._attempt(role, request, place, finishing)
-                except TransportError as error:
-                    last = attempt == endpoint.settings.retries
-                    if last or not error.retryable:
-                        return await self._fail(role, request, place, error)
-                    await asyncio.sleep(_backoff(attempt, error.retry_after))
-                    continue
+            except TransportError as error:
+                if attempt == endpoint.settings.retries or not error.retryable:
+                    return await self._fail(role, request, place, error)
+                await asyncio.sleep(_backoff(attempt, error.retry_after))
+                attempt += 1
+            else:
                 endpoint.streak.clear()
                 return response
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def _attempt(
-        self, role: Role, request: ChatRequest, place: tuple[str, str, int], finishing: bool
-    ) -> LLMResponse:
+    @asynccontextmanager
+    async def _turn(self, endpoint: Endpoint, place: Place) -> AsyncGenerator[None]:
+        """A slot of the endpoint, past the gate. Who waits at the gate holds no slot: others may pass."""
+        while True:
+            await self.gate.passed(place)
+            await endpoint.slots.acquire()
+            if not self.gate.stops(place):
+                break
+            endpoint.slots.release()
+        try:
+            yield
+        finally:
+            endpoint.slots.release()
+
+    async def _attempt(self, role: Role, request: ChatRequest, place: Place, finishing: bool) -> LLMResponse:
         """Send one request, with its own reservation, and keep what comes back."""
         endpoint = self.endpoints[role]
         stop = self._stopped or endpoint.gone
@@ -251,7 +274,7 @@ class Gateway:
         self,
         role: Role,
         request: ChatRequest,
-        place: tuple[str, str, int],
+        place: Place,
         bound: Amount,
         intent: str,
         reply: Reply,
@@ -296,7 +319,7 @@ class Gateway:
             await self._ledger.settle(role, Amount(), Amount(0, actual.tokens, actual.usd), uncertain=True)
 
     async def _fail(
-        self, role: Role, request: ChatRequest, place: tuple[str, str, int], error: TransportError
+        self, role: Role, request: ChatRequest, place: Place, error: TransportError
     ) -> LLMResponse:
         """Keep the error as the call's outcome, or stop the run if it will meet every call."""
         endpoint = self.endpoints[role]

@@ -54,8 +54,8 @@ class RunContext(Protocol):
         """Enter a prompt in the running."""
         ...
 
-    def feedback(self, feedback: Feedback) -> None:
-        """Show what an evaluation teaches."""
+    def feedback(self, feedback: Feedback, against: Prompt | None = None) -> None:
+        """Show what an evaluation teaches, and what changed ``against`` the prompt it was compared with."""
         ...
 
     def judged(

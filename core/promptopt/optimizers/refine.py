@@ -135,7 +135,7 @@ class _Search:
         )
         on_train = await self._context.evaluate(prompt, "train", self._train)
         train_gain = compare(self._on_train, on_train)
-        self._context.feedback(analyze(on_train, self._cases, self._on_train))
+        self._context.feedback(analyze(on_train, self._cases, self._on_train), self._current)
         on_validation: Evaluation | None = None
         if _clearly_worse(self._on_train, on_train):
             accepted, reason, gain = False, "clearly worse on the training cases", train_gain

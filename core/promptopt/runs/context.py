@@ -113,10 +113,11 @@ class Context:
             confidence=confidence,
         )
 
-    def feedback(self, feedback: Feedback) -> None:
+    def feedback(self, feedback: Feedback, against: Prompt | None = None) -> None:
         self._emit(
             ev.FeedbackReady(
                 candidate_id=feedback.prompt_id,
+                against_id=against.id if against else None,
                 split=feedback.split,
                 categories={name: len(cases) for name, cases in feedback.categories.items()},
                 fixed=list(feedback.fixed),

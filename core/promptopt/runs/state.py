@@ -282,7 +282,8 @@ class RunState:
         if candidate:
             candidate.categories = event.categories
             candidate.suggestions = event.suggestions
-            candidate.fixed, candidate.broken = event.fixed, event.broken
+            if event.against_id is not None:
+                candidate.fixed, candidate.broken = event.fixed, event.broken
 
     @_apply.register
     def _(self, event: ev.CandidateJudged, at: float) -> None:
