@@ -17,7 +17,7 @@ from textual.screen import Screen
 
 import promptopt_themes
 from promptopt.domain.text import one_line, sanitize
-from promptopt_tui import theming
+from promptopt_tui import paint, theming
 from promptopt_tui.actions import Action, bindings
 from promptopt_tui.client import Client
 from promptopt_tui.palette import ActionProvider
@@ -64,7 +64,9 @@ class PromptoptApp(App[int], inherit_bindings=False):
         self, client: Client, run_id: str | None = None, *, now: Callable[[], float] = time.time
     ) -> None:
         self._palette: dict[str, Style] = {}
-        super().__init__()
+        self.our_themes, self._theme_problems = theming.load()
+        # With NO_COLOR Textual paints greys, unless it may leave the colours to the terminal.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.client = client
         self.now = now
         self.direct = run_id is not None
@@ -75,19 +77,18 @@ class PromptoptApp(App[int], inherit_bindings=False):
         self._reference = run_id
         self._frames = 0
         self._interrupted_at = float("-inf")
-        self.our_themes, self._theme_problems = theming.load()
         for theme in self.our_themes.values():
             self.register_theme(theming.to_textual(theme))
-        self.theme = "ansi-dark" if os.environ.get("NO_COLOR") else theming.remembered(self.our_themes)
+        self.theme = "ansi-dark" if self.no_color else theming.remembered(self.our_themes)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        return theming.variables(promptopt_themes.builtin()[promptopt_themes.DEFAULT].colors)
+        return theming.variables(self.our_themes[promptopt_themes.DEFAULT].colors)
 
     @property
     def palette(self) -> dict[str, Style]:
         """Styles of the theme in force, by the names in :mod:`promptopt_tui.paint`."""
         if not self._palette:
-            self._palette = theming.palette(self.theme_variables)
+            self._palette = paint.monochrome() if self.no_color else theming.palette(self.theme_variables)
         return self._palette
 
     def _watch_theme(self, theme_name: str) -> None:

@@ -62,6 +62,14 @@ def palette(colors: Mapping[str, str]) -> dict[str, Style]:
     }
 
 
+def monochrome() -> dict[str, Style]:
+    """Every style of :data:`STYLES` without a colour: filled patches and cursors are reversed."""
+    return {
+        name: Style(bold=bold or None, reverse=bool(behind) or None)
+        for name, (text, behind, bold) in STYLES.items()
+    }
+
+
 def strip(line: Iterable[Span], width: int, styles: Mapping[str, Style], base: Style) -> Strip:
     """One line as terminal cells: made safe, cut or filled up to ``width``."""
     segments: list[Segment] = []

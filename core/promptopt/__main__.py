@@ -13,7 +13,7 @@ PIPE_CLOSED = 141
 
 def main() -> int:
     """Run one command; returns its exit status (see ``promptopt --help``)."""
-    _survive_any_encoding()
+    _survive_any_stream()
     try:
         status = _dispatch(sys.argv[1:])
         sys.stdout.flush()
@@ -26,6 +26,8 @@ def main() -> int:
         # Nobody reads on (`promptopt runs | head -1`). Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
+    except OSError as error:
+        return _refused_by_the_system(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     return status
@@ -41,8 +43,28 @@ def _dispatch(arguments: list[str]) -> int:
     return app(arguments) or 0
 
 
-def _survive_any_encoding() -> None:
-    """An output that can't carry a character shows ``?`` in its place, rather than ending the program."""
+def _refused_by_the_system(error: OSError) -> int:
+    """A full disk, a closed standard output: nothing that a stack would make clearer."""
+    from contextlib import suppress
+
+    from promptopt.cli.output import complain
+
+    place = f"{error.filename}: " if error.filename else ""
+    with suppress(OSError, ValueError):
+        complain(f"{place}{error.strerror or error}")
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 2
+
+
+def _survive_any_stream() -> None:
+    """Stand in for a closed stream, and show ``?`` for a character that an output can't carry.
+
+    A closed stream (``>&-``) would also leave its number to the next file that is opened: the store's.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

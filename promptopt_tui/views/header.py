@@ -92,12 +92,12 @@ def waiting(view: View) -> str:
 def tabs(active: str, width: int) -> list[Line]:
     """The panels and their keys, for screens that show one at a time."""
     line: Line = []
-    for wide in (True, False):
+    for letters in (9, 5, 0):
         line = []
         for number, panel in enumerate(PANELS, 1):
             here = panel == active
-            title = TITLES[panel] if wide or here else TITLES[panel][:5]
-            line += [(f" {number} {title} ", "pill-accent" if here else "muted")]
+            title = TITLES[panel] if here else TITLES[panel][:letters]
+            line += [(f" {number} {title}".rstrip() + " ", "pill-accent" if here else "muted")]
         if width_of(line) <= width:
             break
     return [line]

@@ -7,7 +7,7 @@ from promptopt.domain.events import CaseMark
 
 
 class Tally:
-    """Counts of the marks it was last asked about; a frame must not go through 100,000 of them for nothing."""
+    """Counts of the marks it was last asked about; no frame goes through 100,000 of them for nothing."""
 
     def __init__(self) -> None:
         self._marks: Mapping[str, CaseMark] | None = None

@@ -157,3 +157,17 @@ def test_the_choice_is_remembered() -> None:
     assert theming.remembered(THEMES) == "promptopt-light"
     theming.remember("gone")
     assert theming.remembered(THEMES) == promptopt_themes.DEFAULT
+
+
+async def test_without_colour_there_is_none(story, make_app, settle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = make_app(story().live().run_id)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for keys in (("down",), ("s",)):
+            await pilot.press(*keys)
+            await settle(pilot)
+            styles = [s.style for strip in app.screen._compositor.render_strips() for s in strip if s.style]
+            colors = [color for style in styles for color in (style.color, style.bgcolor) if color]
+            assert {color.name for color in colors if color.triplet} == set(), keys
+            assert any(style.reverse for style in styles)

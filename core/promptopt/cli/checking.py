@@ -6,14 +6,15 @@ from promptopt.domain.errors import ModelError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.evaluation.checks import build_judge
 from promptopt.models.keys import missing_key
+from promptopt.models.litellm_transport import LiteLLMTransport
 from promptopt.runs.setup import price_of, roles_in_use
 
 
 def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "optimize") -> None:
-    """Raise what is wrong with a project's checks, optimizer or keys; sends nothing.
+    """Raise what is wrong with a project's checks, optimizer, models or keys; sends nothing.
 
     Raises:
-        SettingsError: a check, a constraint, the optimizer or one of its settings is wrong.
+        SettingsError: a check, a constraint, the optimizer, a setting of its or of a model is wrong.
         ModelError: the key of a model in use is missing, or its price while there is a cap on USD.
     """
     build_judge(settings, project_dir)
@@ -22,6 +23,8 @@ def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "op
 
         registry.make(settings)
     for role in roles_in_use(kind):
+        if not settings.models[role].simulated:
+            LiteLLMTransport(settings.models[role])
         price_of(settings, role)
         problem = missing_key(settings.models[role])
         if problem:

@@ -39,18 +39,15 @@ def new(name: str, /, *, source: Annotated[Path | None, Parameter(name="--from",
 
 def make_demo() -> Path:
     """The demo's project file in the data directory, copied there if it is not there yet."""
-    import shutil
-
     from promptopt.examples import demo_dir
-    from promptopt.store.projects import FILE, projects_dir
+    from promptopt.store.projects import FILE, projects_dir, write_files
 
     folder = projects_dir() / "demo"
     if not (folder / FILE).exists():
         # Data files first: the project is there once its project file is.
-        for source in sorted(demo_dir().iterdir(), key=lambda path: path.name == FILE):
-            folder.mkdir(exist_ok=True)
-            if source.is_file() and not (folder / source.name).exists():
-                shutil.copyfile(source, folder / source.name)
+        sources = sorted(demo_dir().iterdir(), key=lambda path: path.name == FILE)
+        missing = [path for path in sources if path.is_file() and not (folder / path.name).exists()]
+        write_files(folder, {path.name: path.read_bytes() for path in missing})
         note(f"the demo is a project of yours now: {folder}")
     return folder / FILE
 
@@ -59,24 +56,14 @@ def _from_template(name: str, folder: Path) -> Path:
     """Write the template; raises SettingsError if the name can't be used or is taken."""
     import tomli_w
 
-    from promptopt.domain.errors import SettingsError
-    from promptopt.store.projects import FILE, settings_from
+    from promptopt.store.projects import FILE, settings_from, write_files
     from promptopt.store.textfiles import parse_toml
 
     path = folder / FILE
     body = (Path(__file__).parent / "template.toml").read_text(encoding="utf-8")
     text = tomli_w.dumps({"name": name}) + "\n" + body
     settings_from(parse_toml(text, path), path)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except FileExistsError:
-        raise SettingsError(
-            "there is such a project already, and it is not overwritten",
-            where=str(path),
-            fix="choose another name",
-        ) from None
+    write_files(folder, {FILE: text.encode()})
     return path
 
 

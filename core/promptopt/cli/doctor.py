@@ -1,5 +1,6 @@
 """doctor: is all well here? It sends no key and no model call, so it spends nothing."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from promptopt.cli.arguments import ProjectArgument
 from promptopt.cli.output import emit, say
-from promptopt.domain.errors import PromptoptError
+from promptopt.domain.errors import PromptoptError, SettingsError
 
 if TYPE_CHECKING:
     from promptopt.domain.settings import ModelSettings, ProjectSettings
@@ -84,9 +85,17 @@ def _packages() -> Iterator[Finding]:
 
 
 def _home() -> str:
-    from promptopt.store.home import home
+    from promptopt.store.home import LITTLE_ROOM, home, room
 
-    return str(home())
+    place = home()
+    free = room(place)
+    if free < LITTLE_ROOM:
+        raise SettingsError(
+            f"its disk has {free / 1e6:.1f} MB left, which is too little for a run",
+            where=str(place),
+            fix="make room, or set PROMPTOPT_HOME to a folder on another disk",
+        )
+    return str(place)
 
 
 def _store() -> str:
@@ -162,11 +171,14 @@ def _endpoint(check: str, model: "ModelSettings") -> Finding:
     import urllib.error
     import urllib.request
 
-    url = model.base_url or ENDPOINTS.get(model.model.partition("/")[0])
+    url, variable = _address(model)
     if url is None:
         return Finding(check, "note", "the provider's own; not tried")
+    named = f" ({variable})" if variable else ""
     if not url.startswith(("http://", "https://")):
-        return Finding(check, "fault", f"found {url!r}", "base_url starts with http:// or https://")
+        return Finding(
+            check, "fault", f"found {url!r}{named}", f"{variable or 'base_url'} starts with http:// or https://"
+        )
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=TIMEOUT):
             pass
@@ -174,9 +186,23 @@ def _endpoint(check: str, model: "ModelSettings") -> Finding:
         pass
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        fix = "start the server, or mend base_url" if model.base_url else "check the network, or the proxy"
-        return Finding(check, "fault", f"{url} can't be reached ({reason})", fix)
-    return Finding(check, "ok", f"{url} answers")
+        own = model.base_url or variable
+        fix = f"start the server, or mend {variable or 'base_url'}" if own else "check the network, or the proxy"
+        return Finding(check, "fault", f"{url}{named} can't be reached ({reason})", fix)
+    return Finding(check, "ok", f"{url}{named} answers")
+
+
+def _address(model: "ModelSettings") -> tuple[str | None, str]:
+    """Where calls of a model go, and the environment variable that says so, if one does."""
+    from promptopt.models.keys import provider_of
+
+    if model.base_url:
+        return model.base_url, ""
+    provider = provider_of(model.model)
+    for variable in (f"{provider.upper()}_API_BASE", f"{provider.upper()}_BASE_URL"):
+        if os.environ.get(variable):
+            return os.environ[variable], variable
+    return ENDPOINTS.get(provider), ""
 
 
 def _price(check: str, role: str, settings: "ProjectSettings") -> Finding:

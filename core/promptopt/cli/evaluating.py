@@ -10,6 +10,7 @@ from cyclopts.validators import Number
 from promptopt.cli.arguments import ProjectArgument
 from promptopt.cli.output import emit, note, say
 from promptopt.domain.errors import SettingsError
+from promptopt.domain.text import one_line
 
 if TYPE_CHECKING:
     from promptopt.cli.follow import Followed
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from promptopt.store.cells import Cells
     from promptopt.store.database import Database
     from promptopt.store.projects import Project
+
+EXAMPLE_CHARS = 140
+"""Characters that are shown of why a case failed."""
 
 Wanted = Literal["train", "validation", "test", "all"]
 
@@ -59,7 +63,7 @@ def evaluate(
         for notice in notices:
             note(f"note: {notice}")
         worker = start_worker(run_id)
-        with Interruptions(database, run_id, stop_first=True) as interruptions:
+        with Interruptions(database, run_id, stop_first=True, sealed_test=False) as interruptions:
             show = silent if json else PlainLines()
             followed = follow(database, run_id, show, worker=worker, leave=interruptions.leave)
         return _conclude(database, run_id, followed, split, json=json)
@@ -90,15 +94,15 @@ def _conclude(database: "Database", run_id: str, followed: "Followed", split: Wa
     from promptopt.cli.outcome import LEFT, report_death
     from promptopt.store.cells import Cells
 
-    state = followed.state
-    outcome = evaluation_summary(state, Cells(database, run_id), run_id, split)
+    state, cells = followed.state, Cells(database, run_id)
+    outcome = evaluation_summary(state, cells, run_id, split)
     if followed.end == "died":
         outcome["status"] = "interrupted"
         report_death(run_id)
     if json:
         emit(outcome)
     else:
-        _say(outcome)
+        _say(outcome, _examples(state, cells))
     if followed.end == "left":
         note(f"left; the run goes on. promptopt attach {run_id} follows it.")
         return LEFT
@@ -154,7 +158,22 @@ def _overall(state: "RunState", cells: "Cells") -> "Interval":
     return interval([result.score for result in results], [result.weight for result in results])
 
 
-def _say(outcome: dict[str, Any]) -> None:
+def _examples(state: "RunState", cells: "Cells") -> dict[str, str]:
+    """One failed case of each category, and why it failed."""
+    candidate = state.candidates.get(state.seed_id)
+    shown: dict[str, str] = {}
+    for split in candidate.scores if candidate else ():
+        for mark in cells.marks(state.seed_id, split).values():
+            category = mark.category or "other"
+            result = None if mark.passed or category in shown else cells.result(state.seed_id, split, mark.case_id)
+            if result is not None:
+                reasons = [f"{check.name}: {check.reason}" for check in result.checks if not check.passed]
+                why = result.error or next(iter(reasons), "")
+                shown[category] = one_line(f"{mark.case_id}: {why}", EXAMPLE_CHARS)
+    return shown
+
+
+def _say(outcome: dict[str, Any], examples: dict[str, str]) -> None:
     if outcome["score"] is None:
         return
     low, high = outcome["interval"]
@@ -165,7 +184,7 @@ def _say(outcome: dict[str, Any]) -> None:
         f"[{low:.1%}, {high:.1%}], {outcome['passed']}/{outcome['total']} pass{simulated}"
     )
     for name, count in outcome["categories"].items():
-        say(f"  {count:5}  {name}")
+        say(f"  {count:5}  {name:19}  {examples.get(name, '')}".rstrip())
     say(
         f"run {outcome['run_id']}: {cost}, {outcome['calls']} calls, {outcome['tokens']} tokens, "
         f"{outcome['seconds']:.1f} s"

@@ -106,12 +106,16 @@ class Interruptions:
 
     Args:
         stop_first: the first asks the run to end in order and the next leaves it; else the first leaves.
+        sealed_test: the run has one, which it still scores if it ends in order.
     """
 
-    def __init__(self, database: Database, run_id: str, *, stop_first: bool) -> None:
+    def __init__(
+        self, database: Database, run_id: str, *, stop_first: bool, sealed_test: bool = True
+    ) -> None:
         self._db = database
         self._run_id = run_id
         self._stop_first = stop_first
+        self._sealed_test = sealed_test
         self._asked = False
         self._count = 0
         self._before: dict[int, Any] = {}
@@ -131,8 +135,9 @@ class Interruptions:
         """Whether to leave; asks the run to stop on the way, if that is what was meant."""
         if self._count and self._stop_first and not self._asked:
             self._asked = True
-            Commands(self._db, self._run_id).send(Stop())
-            note("asked the run to end in order; it still scores the sealed test. Ctrl-C again leaves it.")
+            Commands(self._db, self._run_id).send(Stop(now=not self._sealed_test))
+            said = " in order; it still scores the sealed test" if self._sealed_test else ""
+            note(f"asked the run to end{said}. Ctrl-C again leaves it.")
         return self._count > (1 if self._stop_first else 0)
 
     def _interrupted(self, _number: int, _frame: FrameType | None) -> None:

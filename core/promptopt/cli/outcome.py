@@ -9,7 +9,7 @@ from promptopt.domain.text import one_line
 from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
 from promptopt.store.database import Database
-from promptopt.store.home import home
+from promptopt.store.home import LITTLE_ROOM, home, room
 from promptopt.store.runs import RunRow, Runs
 
 LEFT = 128 + signal.SIGINT
@@ -39,6 +39,8 @@ def conclude(database: Database, run_id: str, followed: Followed, *, json: bool)
         say()
         for line in lines(summary):
             say(line)
+    if followed.state.status == "failed" and followed.state.resumable:
+        note(f"once that is mended, it can go on, and nothing is paid twice: promptopt resume {run_id}")
     if followed.end == "left":
         note(f"left; the run goes on. promptopt attach {run_id} follows it, promptopt stop {run_id} ends it.")
         return LEFT
@@ -55,6 +57,8 @@ def report_death(run_id: str) -> None:
     note(f"the worker of run {run_id} is gone. Its log: {path}")
     for line in tail:
         note(f"  | {line[:500]}")
+    if room(path.parent) < LITTLE_ROOM:
+        note(f"the disk of the data directory {home()} is full: make room there first")
     note(f"nothing that was answered is lost; to go on: promptopt resume {run_id}")
 
 
@@ -71,7 +75,7 @@ def lines(summary: dict[str, Any]) -> list[str]:
         shown.append(f"  seed {_scores(seed)}{simulated}")
     if best and seed and best["candidate_id"] != seed["candidate_id"]:
         shown.append(f"  best {_scores(best)}{simulated}")
-    elif best:
+    elif best and best["validation"]:
         shown.append("  best the seed prompt itself")
     shown += _verdict(summary, simulated)
     return [*shown, *_money(summary, simulated)]
@@ -108,9 +112,8 @@ def _money(summary: dict[str, Any], simulated: str) -> list[str]:
     replayed = f", {summary['replayed']} more replayed free" if summary["replayed"] else ""
     shown = [f"  spent {cost}: {summary['calls']} calls, {summary['tokens']} tokens{replayed}{simulated}"]
     uncertain = summary["uncertain"]
-    if uncertain["calls"]:
-        shown.append(
-            f"  uncertain, beside that: {uncertain['calls']} calls without a known outcome, "
-            f"at most ${uncertain['usd']:.4f}"
-        )
+    if any(uncertain.values()):
+        calls = f"{uncertain['calls']} calls, " if uncertain["calls"] else ""
+        most = f"at most ${uncertain['usd']:.4f} and {uncertain['tokens']} tokens"
+        shown.append(f"  uncertain, beside that: {calls}{most}, for answers that never came{simulated}")
     return shown

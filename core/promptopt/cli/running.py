@@ -50,7 +50,7 @@ def run(
     simulate: bool = False,
     max_iterations: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     seed: int | None = None,
-    usd: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
+    usd: Annotated[float | None, Parameter(validator=Number(gt=0, lt=float("inf")))] = None,
     face: Face = PLAIN,
 ) -> int:
     """Start an optimization run of a project and follow it.

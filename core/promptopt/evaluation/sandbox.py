@@ -28,7 +28,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -68,7 +68,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a request: a score in [0, 1] and why. ``broken``: the code itself failed."""
+    """What came of a request: a score in [0, 1] and why.
+
+    ``broken``: the code itself failed (a name that is not there, a timeout, the end of its process …). Errors
+    that an output can cause (it has no such key, it is no number …) are no sign of that.
+    """
 
     score: float
     reason: str = ""
@@ -82,10 +86,17 @@ class Sandbox:
         size: workers at most; they start when first needed.
         paths: folders to import from besides the standard library. Giving any makes this the sandbox
             for the user's own modules, with the looser limits that those need.
+        on_broken: told of every request whose code failed itself.
     """
 
-    def __init__(self, size: int = 2, paths: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        size: int = 2,
+        paths: Sequence[str] = (),
+        on_broken: Callable[[Request, Outcome], None] | None = None,
+    ) -> None:
         self._paths = tuple(paths)
+        self._on_broken = on_broken
         self._slots = asyncio.Semaphore(size)
         self._idle: list[_Worker] = []
         self._workers: set[_Worker] = set()
@@ -94,6 +105,12 @@ class Sandbox:
 
     async def run(self, request: Request) -> Outcome:
         """Do ``request``. Whatever the code does ends as an outcome, never as an exception."""
+        outcome = await self._run(request)
+        if outcome.broken and self._on_broken and not self._closed:
+            self._on_broken(request, outcome)
+        return outcome
+
+    async def _run(self, request: Request) -> Outcome:
         line = _encode(request)
         if len(line) > LONGEST_REQUEST:
             return Outcome(0.0, "the output is too long to be judged", broken=True)

@@ -37,6 +37,9 @@ _CHANGES_FILES = (
     "os.chflags", "os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir",
     "os.setxattr", "os.symlink", "os.truncate", "os.utime", "shutil.",
 )  # fmt: skip
+_OF_THE_OUTPUT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What sound code may raise because of the output that it judges: no number, no such key, no JSON."""
+
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -65,7 +68,8 @@ def _answer(request: dict[str, Any], answers: BinaryIO) -> None:
     except MemoryError:  # nothing here can be relied on any more: the parent ends this worker
         answer = {**_failed("MemoryError: it used more memory than the sandbox has"), "spent": True}
     except BaseException as error:  # SystemExit and KeyboardInterrupt are failures like any other here
-        answer = _failed(_explain(error))
+        ours = request["op"] == "regex" or not isinstance(error, _OF_THE_OUTPUT)
+        answer = {**_failed(_explain(error)), "broken": ours}
     _stop_clock()
     _say(answers, {**answer, "id": request["id"]})
 

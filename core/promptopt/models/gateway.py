@@ -263,7 +263,7 @@ class Gateway:
                 reply = await endpoint.transport.complete(request, sample=place[2], timeout=timeout)
             latency = time.perf_counter() - started
         except BaseException as error:
-            failure = _as_transport_error(error)
+            failure = _as_transport_error(error, role, endpoint.settings)
             await _finish(self._book_failure(role, intent, bound, failure, maybe_billed=sent))
             if isinstance(error, Exception):
                 raise failure from None
@@ -357,11 +357,12 @@ def _replay(recorded: Recorded) -> LLMResponse:
     return recorded.response
 
 
-def _as_transport_error(error: BaseException) -> TransportError:
+def _as_transport_error(error: BaseException, role: Role, settings: ModelSettings) -> TransportError:
     if isinstance(error, TransportError):
         return error
     if isinstance(error, TimeoutError):
-        return TransportError("no answer in time", retryable=True, billed=True)
+        said = f"no whole answer of {settings.model} in time; models.{role}.timeout is {settings.timeout:g} s"
+        return TransportError(said, retryable=True, billed=True)
     if isinstance(error, Exception):
         return TransportError(f"{type(error).__name__}: {error}", billed=True)
     return TransportError("given up before the answer came", billed=True)

@@ -70,7 +70,9 @@ class Engine:
         if not self.state.resumable:
             raise RunError(f"run {self._row.id} has come to its end")
         try:
-            judge = build_judge(self._settings, Path(self._row.project_dir), self._dataset.cases())
+            judge = build_judge(
+                self._settings, Path(self._row.project_dir), self._dataset.cases(), self._notice
+            )
             try:
                 await self._carry_out(judge, edits)
             finally:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from promptopt.domain.errors import RunError
 from promptopt.domain.settings import ProjectSettings
@@ -72,9 +73,7 @@ def start_worker(run_id: str) -> "subprocess.Popen[bytes]":
 
     What it prints goes to ``logs/RUN.log`` in the data directory.
     """
-    logs = home() / "logs"
-    logs.mkdir(exist_ok=True)
-    with (logs / f"{run_id}.log").open("ab") as log:
+    with _open_log(run_id) as log:
         return subprocess.Popen(
             [sys.executable, "-m", "promptopt.runs.worker", run_id],
             stdin=subprocess.DEVNULL,
@@ -83,3 +82,17 @@ def start_worker(run_id: str) -> "subprocess.Popen[bytes]":
             start_new_session=True,
             env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
         )
+
+
+def _open_log(run_id: str) -> BinaryIO:
+    """The file that takes what a run's worker prints, its owner's alone: a traceback can quote a case."""
+    path = home() / "logs" / f"{run_id}.log"
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    except OSError as error:
+        raise RunError(
+            f"the worker's log can't be written: {error.strerror}",
+            where=str(path),
+            fix=f"mend that, then: promptopt resume {run_id}",
+        ) from error

@@ -5,12 +5,12 @@ meanwhile shares the next one. In WAL mode a committed row survives ``kill -9`` 
 other processes never wait for a writer.
 """
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Executable, create_engine, event, inspect, text
@@ -55,12 +55,13 @@ class Database:
         """
         database = cls(url)
         try:
+            _make_private(database.engine)
             _bring_up_to_date(database.engine)
-        except SQLAlchemyError as error:
+        except (OSError, SQLAlchemyError) as error:
             raise StoreError(
                 f"the store can't be opened: {_reason(error)}",
                 where=database.where,
-                fix="see `promptopt doctor`; PROMPTOPT_HOME chooses another place",
+                fix="mend that, or set PROMPTOPT_HOME to another folder, where a new store is made",
             ) from error
         return database
 
@@ -173,6 +174,13 @@ def _engine(url: str) -> Engine:
     return engine
 
 
+def _make_private(engine: Engine) -> None:
+    """Let a new store be its owner's alone from the start: SQLite's side files take its mode over."""
+    place = engine.url.database
+    if engine.dialect.name == "sqlite" and place and place != ":memory:":
+        os.close(os.open(place, os.O_RDWR | os.O_CREAT, 0o600))
+
+
 def _bring_up_to_date(engine: Engine) -> None:
     found = _revision(engine)
     if found == REVISION:
@@ -207,11 +215,11 @@ def _create(engine: Engine) -> None:
             connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
             connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
         connection.commit()
-    if engine.dialect.name == "sqlite" and engine.url.database:
-        Path(engine.url.database).chmod(0o600)
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
     if isinstance(error, OperationalError | SQLAlchemyError):
         return str(getattr(error, "orig", None) or error).splitlines()[0]
     return f"{type(error).__name__}: {error}"

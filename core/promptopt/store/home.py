@@ -1,11 +1,15 @@
 """The per-user data directory: the store, the projects, the logs."""
 
 import os
+import shutil
 from pathlib import Path
 
 from promptopt.domain.errors import SettingsError
 
 VARIABLE = "PROMPTOPT_HOME"
+
+LITTLE_ROOM = 10_000_000
+"""Free bytes below which a run can't be expected to be kept."""
 
 
 def home() -> Path:
@@ -38,6 +42,11 @@ def projects_dir() -> Path:
     except OSError as error:
         raise _refused(f"the projects folder can't be made ({_reason(error)})", path) from error
     return path
+
+
+def room(path: Path) -> int:
+    """Free bytes on the disk that ``path`` (which is there) is on."""
+    return shutil.disk_usage(path).free
 
 
 def _place() -> Path:

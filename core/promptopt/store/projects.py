@@ -158,6 +158,16 @@ def save_project(
             or name.casefold() in (FILE, "", ".", "..")
         ):
             raise SettingsError(f"{name!r} can't be the name of a data file", where=str(directory))
+    write_files(directory, files, overwrite=overwrite)
+    return path
+
+
+def write_files(directory: Path, files: Mapping[str, bytes], *, overwrite: bool = False) -> None:
+    """Write files into a project's folder (made if it is not there), in order, each whole or not at all.
+
+    Raises:
+        SettingsError: a file is there already, or can't be written.
+    """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         there = [name for name in files if (directory / name).exists()]
@@ -168,7 +178,6 @@ def save_project(
     except OSError as error:
         reason = error.strerror or str(error)
         raise SettingsError(f"the project can't be written ({reason})", where=str(directory)) from error
-    return path
 
 
 def slugify(name: str) -> str:

@@ -1,7 +1,7 @@
 """The judge: all checks of a project, ready to judge outputs."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from promptopt.evaluation.checks.base import Check, Opinion, Tools
 from promptopt.evaluation.checks.code import import_paths
 from promptopt.evaluation.checks.options import build_check, read_settings
 from promptopt.evaluation.checks.rules import Rule, build_rules
-from promptopt.evaluation.sandbox import Sandbox
+from promptopt.evaluation.sandbox import Outcome, Request, Sandbox
 
 _SLACK = 1e-9
 """So that a mean of 0.6 and 0.6 reaches a threshold of 0.6."""
@@ -33,20 +33,26 @@ class _Named:
         return case.expected is not None or not self.check.needs_expected
 
 
-def build_judge(settings: ProjectSettings, project_dir: Path, cases: Iterable[Example] = ()) -> "Judge":
+def build_judge(
+    settings: ProjectSettings,
+    project_dir: Path,
+    cases: Iterable[Example] = (),
+    notice: Callable[[str], None] | None = None,
+) -> "Judge":
     """Make the judge of a project. Without any check or constraint, outputs are compared with ``exact``.
 
     Args:
         settings: the project.
         project_dir: folder of the project file; functions of ``callable`` checks are looked up there.
         cases: their own checks, and whether each can be judged, are looked at beforehand.
+        notice: told, in words, of code and patterns that fail themselves, once each.
 
     Raises:
         SettingsError: a check, constraint or case that can't be used, with its place and the fix.
     """
     rules = build_rules(settings.task.constraints)
     checks = _name([(table, f"checks[{i}]") for i, table in enumerate(settings.checks)], project_dir)
-    judge = Judge(checks, rules, project_dir)
+    judge = Judge(checks, rules, project_dir, notice)
     known = tuple(cases)
     if (
         known
@@ -69,7 +75,15 @@ class Judge:
     Built by :func:`build_judge`; to be used from one event loop, and closed.
     """
 
-    def __init__(self, checks: Sequence[_Named], rules: Sequence[Rule], project_dir: Path) -> None:
+    def __init__(
+        self,
+        checks: Sequence[_Named],
+        rules: Sequence[Rule],
+        project_dir: Path,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        self._notice = notice
+        self._told: set[str] = set()
         self._checks = tuple(checks)
         self._rules = tuple(rules)
         self._project_dir = project_dir
@@ -78,7 +92,9 @@ class Judge:
             () if checks or rules else _name([(CheckSettings(type="exact"), "checks")], project_dir)
         )
         self._tools = Tools(
-            project_dir=project_dir, sandbox=Sandbox(), own_modules=Sandbox(paths=import_paths(project_dir))
+            project_dir=project_dir,
+            sandbox=Sandbox(on_broken=self._tell),
+            own_modules=Sandbox(paths=import_paths(project_dir), on_broken=self._tell),
         )
 
     def check_cases(self, cases: Iterable[Example]) -> None:
@@ -119,6 +135,17 @@ class Judge:
     async def close(self) -> None:
         """End the sandbox's processes."""
         await asyncio.gather(self._tools.sandbox.close(), self._tools.own_modules.close())
+
+    def _tell(self, request: Request, outcome: Outcome) -> None:
+        """Without this, a slip in a check looks like a prompt that gets everything wrong."""
+        if self._notice is None or request.source in self._told:
+            return
+        self._told.add(request.source)
+        what = {"regex": "pattern", "assert": "code"}.get(request.op, "function")
+        source = reasons.quote(request.source.strip().partition("\n")[0], 60)
+        self._notice(
+            f"the {what} {source} gave no verdict: {outcome.reason}; what it can't judge counts as failed"
+        )
 
     def _for(self, case: Example) -> list[_Named]:
         own = self._own_checks(case)
