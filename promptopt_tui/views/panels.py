@@ -85,11 +85,25 @@ def errors(view: View, width: int) -> list[Line]:
         cells = max(1, round(number / failed * room))
         bar: Line = [("▇" * cells, "bad"), (" " * (room - cells), "")]
         lines.append([(fit(name, label), ""), (" ", ""), *bar, (f" {number:>{digits}}", "bold")])
+    lines += _trend(shown)
     if shown.suggestions:
         lines += [[], [("what might help", "muted")]]
         for said in shown.suggestions:
             lines += wrap([("· ", "muted"), (one_line(said, LONGEST), "")], width, [("  ", "")])
     return lines
+
+
+def _trend(shown: Candidate) -> list[Line]:
+    """What the candidate fixed and broke of the training cases, against the prompt it came from."""
+    if not shown.fixed and not shown.broken:
+        return []
+    fixed, broken = len(shown.fixed), len(shown.broken)
+    counts: Line = [
+        (f"✓ {fixed} fixed", "good"),
+        ("  ", ""),
+        (f"✗ {broken} broken", "bad" if broken else "muted"),
+    ]
+    return [[], [*counts, ("  on train", "muted")]]
 
 
 def _counts(view: View, shown: Candidate) -> dict[str, int]:

@@ -102,3 +102,8 @@ def test_the_conversation_holds_the_trajectory_and_ends_with_the_request() -> No
     first = conversation(task, [], Prompt(text="C"), score, "F", [], recent=2)
     assert [m.role for m in first] == ["system", "user"]
     assert "Sort tickets" in first[1].content
+
+
+def test_surrogates_are_joined_or_replaced() -> None:
+    found = parse_proposal('{"prompt": "\\ud83d\\ude00 and \\ud83d alone", "reasoning": "\\udc00"}')
+    assert (found.prompt, found.reasoning) == ("😀 and \ufffd alone", "\ufffd")

@@ -177,7 +177,10 @@ def _endpoint(check: str, model: "ModelSettings") -> Finding:
     named = f" ({variable})" if variable else ""
     if not url.startswith(("http://", "https://")):
         return Finding(
-            check, "fault", f"found {url!r}{named}", f"{variable or 'base_url'} starts with http:// or https://"
+            check,
+            "fault",
+            f"found {url!r}{named}",
+            f"{variable or 'base_url'} starts with http:// or https://",
         )
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=TIMEOUT):
@@ -187,7 +190,11 @@ def _endpoint(check: str, model: "ModelSettings") -> Finding:
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         own = model.base_url or variable
-        fix = f"start the server, or mend {variable or 'base_url'}" if own else "check the network, or the proxy"
+        fix = (
+            f"start the server, or mend {variable or 'base_url'}"
+            if own
+            else "check the network, or the proxy"
+        )
         return Finding(check, "fault", f"{url}{named} can't be reached ({reason})", fix)
     return Finding(check, "ok", f"{url}{named} answers")
 

@@ -165,7 +165,9 @@ def _examples(state: "RunState", cells: "Cells") -> dict[str, str]:
     for split in candidate.scores if candidate else ():
         for mark in cells.marks(state.seed_id, split).values():
             category = mark.category or "other"
-            result = None if mark.passed or category in shown else cells.result(state.seed_id, split, mark.case_id)
+            result = (
+                None if mark.passed or category in shown else cells.result(state.seed_id, split, mark.case_id)
+            )
             if result is not None:
                 reasons = [f"{check.name}: {check.reason}" for check in result.checks if not check.passed]
                 why = result.error or next(iter(reasons), "")

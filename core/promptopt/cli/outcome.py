@@ -57,7 +57,7 @@ def report_death(run_id: str) -> None:
     note(f"the worker of run {run_id} is gone. Its log: {path}")
     for line in tail:
         note(f"  | {line[:500]}")
-    if room(path.parent) < LITTLE_ROOM:
+    if room(home()) < LITTLE_ROOM:
         note(f"the disk of the data directory {home()} is full: make room there first")
     note(f"nothing that was answered is lost; to go on: promptopt resume {run_id}")
 

@@ -32,6 +32,16 @@ def sanitize(text: str, limit: int | None = None) -> str:
     return _UNSAFE.sub(_picture, text.replace("\r\n", "\n"))
 
 
+def storable(text: str) -> str:
+    """Return ``text`` with surrogate pairs joined and lone surrogates, which no encoding can carry, as ``�``.
+
+    JSON escapes of a model or a provider can bring them in (``"\\ud83d"``).
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def one_line(text: str, limit: int | None = None) -> str:
     """Return :func:`sanitize` of ``text`` with each run of white space as one space, for a table cell."""
     if limit is not None:

@@ -19,6 +19,7 @@ from promptopt.domain.events import Role
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings, Price
 from promptopt.domain.stopping import StopRun
+from promptopt.domain.text import storable
 from promptopt.models.budget import Amount, Ledger
 from promptopt.models.transport import Reply, Transport, TransportError
 from promptopt.store.journal import Journal, Recorded
@@ -288,7 +289,7 @@ class Gateway:
             else reply.completion_tokens
         )
         response = LLMResponse(
-            text=reply.text,
+            text=storable(reply.text),
             usage={"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens},
             cost=endpoint.cost(prompt_tokens, completion_tokens),
             latency=latency,

@@ -10,6 +10,7 @@ from rapidfuzz.distance import Indel
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
+from promptopt.domain.text import storable
 
 NEAR_DUPLICATE = 0.985
 """Word similarity to a prompt already tried, from which a proposal is a repetition."""
@@ -47,8 +48,8 @@ def parse_proposal(reply: str) -> Proposal:
         raise Malformed('"prompt" must be a text that is not empty')
     reasoning = found.get("reasoning", "")
     return Proposal(
-        prompt=text.strip(),
-        reasoning=reasoning if isinstance(reasoning, str) else json.dumps(reasoning),
+        prompt=storable(text.strip()),
+        reasoning=storable(reasoning if isinstance(reasoning, str) else json.dumps(reasoning)),
         confidence=_confidence(found.get("confidence")),
     )
 

@@ -265,7 +265,7 @@ def _clearly_worse(first: Evaluation, second: Evaluation) -> bool:
 def _gate(first: Evaluation, second: Evaluation) -> tuple[bool, str]:
     """Whether ``second`` gains at least one standard error of the paired difference, and that in words."""
     mean, error = _paired(first, second)
-    said = f"validation {mean:+.1%}, standard error {error:.1%}"
+    said = f"validation {mean * 100:+.1f} points, standard error {error * 100:.1f}"
     # A billionth of slack: one case won and none lost is exactly one standard error.
     if mean > 0 and mean >= error - 1e-9:
         return True, said

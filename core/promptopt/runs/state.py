@@ -338,11 +338,8 @@ class RunState:
         if candidate:
             candidate.comparison = event.comparison
         gap = event.comparison.difference
-        self._log(
-            at,
-            f"edit is {event.comparison.verdict} ({gap.mean:+.1%} [{gap.low:+.1%}, {gap.high:+.1%}]) "
-            f"against {self._name(event.against_id)}",
-        )
+        points = f"{gap.mean * 100:+.1f} points [{gap.low * 100:+.1f}, {gap.high * 100:+.1f}]"
+        self._log(at, f"edit is {event.comparison.verdict} ({points}) against {self._name(event.against_id)}")
 
     @_apply.register
     def _(self, event: ev.EditDecided, at: float) -> None:

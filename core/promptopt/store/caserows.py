@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from promptopt.domain.errors import SettingsError
-from promptopt.store.textfiles import decode, parse_yaml, read_bytes
+from promptopt.store.textfiles import decode, is_folder, parse_yaml, read_bytes
 
 MAX_BYTES = 256_000_000
 """A file of cases larger than this is refused: its cases are held in memory."""
@@ -79,7 +79,9 @@ def read_table(path: Path) -> Table:
     """
     if path.suffix.lower() not in FORMATS:
         raise SettingsError(
-            f"unknown format {path.suffix!r}, expected one of {', '.join(FORMATS)}", where=str(path)
+            f"{'this is a folder' if is_folder(path) else f'unknown format {path.suffix!r}'}, "
+            f"expected a file: {', '.join(FORMATS)}",
+            where=str(path),
         )
     return parse_table(read_bytes(path, MAX_BYTES), path)
 
