@@ -176,11 +176,12 @@ def shown(scopes: Iterable[Scope]) -> list[Action]:
     return sorted((a for a in ACTIONS if a.show and a.scope in wanted), key=lambda a: a.show)
 
 
-def help_table() -> list[tuple[str, list[tuple[str, str]]]]:
-    """For each scope its title and (keys, what they do)."""
+def help_table(first: Scope = "anywhere") -> list[tuple[str, list[tuple[str, str]]]]:
+    """For each scope its title and (keys, what they do); the scope that is asked from comes ``first``."""
+    scopes = sorted(SCOPES, key=lambda scope: scope != first)
     return [
-        (title, [(action.key_names, action.help) for action in ACTIONS if action.scope == scope])
-        for scope, title in SCOPES.items()
+        (SCOPES[scope], [(action.key_names, action.help) for action in ACTIONS if action.scope == scope])
+        for scope in scopes
     ]
 
 

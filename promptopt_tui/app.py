@@ -219,7 +219,7 @@ class PromptoptApp(App[int], inherit_bindings=False):
     def action_help(self) -> None:
         from promptopt_tui.screens.dialogs import help_dialog
 
-        self.push_screen(help_dialog())
+        self.push_screen(help_dialog("home" if isinstance(self.screen, HomeScreen) else "run"))
 
     def action_palette(self) -> None:
         if self.use_command_palette and not CommandPalette.is_open(cast("App[object]", self)):

@@ -54,7 +54,7 @@ def _refused_by_the_system(error: OSError) -> int:
         complain(f"{place}{error.strerror or error}")
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 2
+    return 1
 
 
 def _survive_any_stream() -> None:

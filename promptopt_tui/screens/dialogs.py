@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 
 from promptopt.domain.errors import PromptoptError
 from promptopt_tui import paint
-from promptopt_tui.actions import help_table
+from promptopt_tui.actions import Scope, help_table
 from promptopt_tui.widgets.canvas import Canvas
 
 T = TypeVar("T")
@@ -182,12 +182,12 @@ def error_dialog(error: BaseException) -> Dialog[None]:
     return Dialog("That did not work", build, [Option("enter", "Close", "", None)], kind="-error")
 
 
-def help_dialog() -> Dialog[None]:
-    """Every key."""
+def help_dialog(first: Scope) -> Dialog[None]:
+    """Every key, those of the scope that it is asked from first."""
 
     def build(width: int) -> list[paint.Line]:
         lines: list[paint.Line] = []
-        for title, rows in help_table():
+        for title, rows in help_table(first):
             lines += [[], [(title, "heading")]] if lines else [[(title, "heading")]]
             for keys, what in rows:
                 head: paint.Line = [(f"  {keys:14} ", "key")]

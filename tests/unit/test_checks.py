@@ -415,3 +415,22 @@ def test_the_score_of_a_case():
 def test_a_case_scores_between_its_worst_and_its_best_check(pairs: list[tuple[float, float]]):
     score, _ = score_checks([result(score, weight=weight) for score, weight in pairs])
     assert min(pair[0] for pair in pairs) - 1e-9 <= score <= max(pair[0] for pair in pairs) + 1e-9
+
+
+async def test_code_that_fails_by_itself_is_told_once():
+    told: list[str] = []
+    checks = (
+        {"type": "assertion", "code": "assert otuput == 'a'"},
+        {"type": "assertion", "code": "import json\njson.loads(output)['label']"},
+    )
+    constraint = {"name": "short", "code": "raise SystemExit(3)"}
+    judge = build_judge(project(*checks, constraints=[constraint]), Path(), notice=told.append)
+    try:
+        for output in ("a", "no json", "[]", "{}"):
+            results = await judge.judge(case(), output)
+            assert not any(result.passed for result in results)
+    finally:
+        await judge.close()
+    assert len(told) == 2
+    assert "assert otuput == 'a'" in told[0] and "NameError" in told[0]
+    assert "raise SystemExit(3)" in told[1]

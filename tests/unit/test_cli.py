@@ -54,6 +54,8 @@ def test_each_command_has_help_with_examples(cli: CommandLine, name: str) -> Non
         ("run",),
         ("run", "x", "--nosuch"),
         ("run", "x", "--usd", "0"),
+        ("run", "x", "--usd", "inf"),
+        ("run", "x", "--usd", "\x1b[31m1"),
         ("run", "x", "--max-iterations", "0"),
         ("eval", "x", "--split", "dev"),
         ("export", "latest", "--format", "xml"),
@@ -61,7 +63,8 @@ def test_each_command_has_help_with_examples(cli: CommandLine, name: str) -> Non
 )
 def test_bad_usage_is_status_2(cli: CommandLine, arguments: tuple[str, ...]) -> None:
     result = cli(*arguments)
-    assert result.status == 2 and result.err and not result.out
+    assert result.status == 2 and result.err.startswith("promptopt: ") and not result.out
+    assert "\x1b" not in result.err
 
 
 def test_without_a_terminal_the_ui_is_refused_with_a_way_out(cli: CommandLine) -> None:
@@ -129,7 +132,7 @@ def test_runs_are_listed_newest_first(cli: CommandLine, tmp_path: Path, run_id: 
 def test_show_tells_scores_verdict_and_cost(cli: CommandLine, run_id: str) -> None:
     plain = cli("show", run_id)
     assert plain.status == 0
-    for part in ("50.0%", "100.0%", "better than seed", "+50.0%", "$0.0123", "40 calls", "1 calls without"):
+    for part in ("50.0%", "100.0%", "better than seed", "+50.0%", "$0.0123", "40 calls", "1 calls, at most"):
         assert part in plain.out
     assert "(simulated)" not in plain.out
     summary = cli("show", run_id[-6:], "--json").objects[-1]
@@ -202,6 +205,26 @@ def test_doctor_names_the_fix_of_each_fault(
     assert all(row["fix"] for row in faults.values())
 
 
+def test_doctor_looks_where_the_environment_sends_the_calls(
+    cli: CommandLine, tmp_path: Path, unused_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-nobody-knows-1234")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", unused_url)
+    path = project_file(tmp_path, target="anthropic/claude-opus-4-5", optimizer="sim/optimizer")
+    result = cli("doctor", str(path), "--json")
+    (fault,) = [row for row in result.objects[0] if row["status"] == "fault"]
+    assert unused_url in fault["detail"] and "ANTHROPIC_BASE_URL" in fault["fix"]
+
+
+def test_doctor_warns_of_a_disk_that_is_nearly_full(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promptopt.store.home.room", lambda _: 100_000)
+    result = cli("doctor")
+    assert result.status == 1 and "0.1 MB left" in result.out and "make room" in result.out
+
+
 def test_doctor_reports_a_project_that_can_not_be_read(cli: CommandLine, tmp_path: Path) -> None:
     result = cli("doctor", str(tmp_path / "nosuch.toml"))
     assert result.status == 1 and "fault  project" in result.out
@@ -214,6 +237,34 @@ def test_a_closed_pipe_is_no_error(home: Path) -> None:
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
     assert done.returncode == 141 and done.stderr == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_an_output_that_can_not_be_written_is_said_without_a_stack(home: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "promptopt", "projects", "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1 and done.stderr == b"promptopt: No space left on device\n"
+
+
+def test_without_any_stream_a_command_still_does_its_work(home: Path) -> None:
+    close = "import os, sys; [os.close(n) for n in range(3)]; os.execv(sys.executable, sys.argv[1:])"
+    command = [sys.executable, "-c", close, sys.executable, "-m", "promptopt", "new", "triage"]
+    assert subprocess.run(command, check=False).returncode == 0
+    assert (home / "projects" / "triage" / "project.toml").is_file()
+
+
+@pytest.mark.parametrize("command", [("new", "triage"), ("demo", "--headless")])
+def test_a_full_disk_leaves_no_half_a_project(
+    cli: CommandLine, home: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("promptopt.store.projects.os.fsync", full)
+    result = cli(*command)
+    assert result.status == 2 and "No space left on device" in result.err
+    assert not [path for path in (home / "projects").rglob("*") if path.is_file()]
 
 
 def test_an_ascii_terminal_shows_what_it_can(home: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from promptopt.domain import events as ev
-from promptopt.domain.results import CaseResult
+from promptopt.domain.results import CaseResult, CheckResult
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
 from promptopt.store.runs import Runs
@@ -28,7 +28,8 @@ def project(cli: CommandLine) -> str:
 def scoring(run_id: str) -> Sequence[ev.Event]:
     """An eval run that scored its prompt."""
     database = Database.open()
-    wrong = CaseResult(case_id="c5", output="x", category="wrong format")
+    failed = CheckResult(name="exact", score=0.0, passed=False, reason="expected \x1b, got x")
+    wrong = CaseResult(case_id="c5", output="x", category="wrong format", checks=(failed,))
     Cells(database, run_id).keep(
         SEED.id, "validation", [CaseResult(case_id="c4", passed=True, score=1.0), wrong]
     )
@@ -71,6 +72,15 @@ def test_eval_scores_the_prompt_of_a_file_as_it_is(
     frozen = Runs(database).settings(started[0])
     database.close()
     assert frozen.prompt == "Ä {input}\r\n " and (frozen.optimizer.model_extra or {})["split"] == "test"
+
+
+def test_eval_shows_why_a_case_of_each_category_failed(
+    cli: CommandLine, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted_worker(monkeypatch, scoring)
+    result = cli("eval", project, "--simulate")
+    (line,) = [line for line in result.out.splitlines() if "wrong format" in line]
+    assert line.split() == ["1", "wrong", "format", "c5:", "exact:", "expected", "␛,", "got", "x"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfe\x00"])

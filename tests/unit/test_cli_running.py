@@ -12,6 +12,7 @@ import pytest
 from promptopt.cli.follow import Interruptions, PlainLines, follow
 from promptopt.cli.outcome import conclude
 from promptopt.domain import events as ev
+from promptopt.runs.launch import start_worker
 from promptopt.store.commands import Commands, Resume, Stop
 from promptopt.store.database import Database
 from promptopt.store.home import home as data_directory
@@ -78,6 +79,7 @@ def test_a_failed_run_is_status_1(cli: CommandLine, project: str, monkeypatch: p
     scripted_worker(monkeypatch, failing, "failed")
     result = cli("run", project, "--simulate", "--headless")
     assert result.status == 1 and "failed (error): no ␛[31mway" in result.out
+    assert f"promptopt resume {started_runs()[0]}" in result.err
 
 
 def test_a_worker_that_dies_is_reported_with_its_log(
@@ -95,6 +97,30 @@ def test_a_worker_that_dies_is_reported_with_its_log(
     assert result.objects[-1]["status"] == "interrupted"
     assert f"promptopt resume {started[0]}" in result.err and "MemoryError" in result.err
     assert "\x1b" not in result.err
+
+
+def test_a_worker_that_dies_of_a_full_disk(
+    cli: CommandLine, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promptopt.cli.outcome.room", lambda _: 0)
+    scripted_worker(monkeypatch, lambda _: [])
+    result = cli("run", project, "--simulate", "--headless")
+    assert result.status == 1 and "is full" in result.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_nobody_else_can_read_what_a_worker_prints(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promptopt.runs.launch.sys.executable", "/bin/true")
+    run_id = dead_run(tmp_path)
+    before = os.umask(0)
+    try:
+        start_worker(run_id).wait(10)
+    finally:
+        os.umask(before)
+    log = data_directory() / "logs" / f"{run_id}.log"
+    assert (log.stat().st_mode & 0o777, log.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
 def test_detach_prints_the_id_once_the_worker_has_the_run(
@@ -147,6 +173,26 @@ def test_what_can_not_work_is_refused_before_a_run_is_made(
     result = cli("run", str(path))
     assert result.status == 2 and said in result.err
     assert not started and not started_runs()
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('base_url = "localhost:8000/v1"', "base_url"),
+        ("params = { max_tokens = 9 }", "params.max_tokens"),
+    ],
+)
+def test_a_model_that_can_not_be_called_so_is_refused_before_a_run_is_made(
+    cli: CommandLine, tmp_path: Path, setting: str, said: str
+) -> None:
+    path = tmp_path / "project.toml"
+    path.write_text(
+        'name = "p"\nprompt = "x"\n[data]\ncases = [{ input = "a", expected = "b" }]\n'
+        f'[models.optimizer]\nmodel = "sim/optimizer"\n[models.target]\nmodel = "openai/x"\n{setting}\n'
+    )
+    result = cli("run", str(path))
+    assert result.status == 2 and said in result.err
+    assert not started_runs()
 
 
 def test_a_missing_key_is_named_before_a_run_is_made(cli: CommandLine, project: str) -> None:
@@ -289,6 +335,19 @@ def test_the_first_interruption_stops_the_run_the_second_leaves_it(
     capsys.readouterr()
     assert conclude(database, run_id, followed, json=False) == 130
     assert f"promptopt attach {run_id}" in capsys.readouterr().err
+    database.close()
+
+
+def test_interrupting_a_run_without_a_sealed_test_does_not_speak_of_one(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = dead_run(tmp_path, heartbeat_at=time.time())
+    database = Database.open()
+    with Interruptions(database, run_id, stop_first=True, sealed_test=False) as interruptions:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert not interruptions.leave()
+    assert [sent.command for sent in Commands(database, run_id).waiting()] == [Stop(now=True)]
+    assert "sealed" not in capsys.readouterr().err
     database.close()
 
 

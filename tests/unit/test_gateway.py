@@ -242,3 +242,10 @@ async def test_a_cap_on_calls_is_kept_by_many_callers(tmp_path: Path) -> None:
     )
     assert bench.transport.sent == 10
     assert sum(isinstance(end, StopRun) for end in ends) == 30
+
+
+async def test_a_call_that_takes_too_long_names_the_setting(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: TimeoutError())
+    with pytest.raises(CallFailed, match=r"answer of m in time; models\.target\.timeout is 60 s"):
+        await bench.open().call("target", ask())
+    bench.database.close()

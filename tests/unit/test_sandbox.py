@@ -291,3 +291,33 @@ def test_every_text_arrives_as_it_is(texts: list[str]):
             await sandbox.close()
 
     assert set(asyncio.run(send())) == {Outcome(1.0)}
+
+
+@pytest.mark.parametrize(
+    ("code", "broken"),
+    [
+        ("{}[output]", False),
+        ("int(output)", False),
+        ("output.nothing", False),
+        ("nothing", True),
+        ("import nothing", True),
+        ("raise SystemExit", True),
+        ("def f(): f()\nf()", True),
+    ],
+)
+async def test_errors_that_an_output_can_cause_are_told_from_slips_in_the_code(
+    sandbox: Sandbox, code: str, broken: bool
+):
+    outcome = await sandbox.run(Request("assert", code, "x"))
+    assert outcome.score == 0 and outcome.reason and outcome.broken is broken
+
+
+async def test_broken_code_is_reported_but_not_what_closing_cuts_off():
+    told: list[tuple[Request, Outcome]] = []
+    box = Sandbox(on_broken=lambda request, outcome: told.append((request, outcome)))
+    request = Request("assert", "nothing")
+    outcome = await box.run(request)
+    await box.run(FINE)
+    await box.close()
+    assert (await box.run(FINE)).broken
+    assert told == [(request, outcome)]

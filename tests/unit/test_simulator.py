@@ -166,6 +166,27 @@ def test_oracle_takes_the_last_case_of_a_prompt_with_examples_and_short_cases_as
     assert oracle.find("unhelpful") is None
 
 
+def test_oracle_tells_cases_with_the_same_beginning_apart():
+    cases = [
+        Example(id=str(n), inputs={"input": text}, expected=str(n))
+        for n, text in enumerate(
+            ("ticket number 1", "ticket number 11", "ticket number 1 again", "ab", "b", "ticket number 1")
+        )
+    ]
+    oracle = Oracle(Dataset.from_splits(cases))
+
+    def found(message: str) -> str | None:
+        match = oracle.find(message)
+        return match.case.id if match else None
+
+    assert found("Sort: ticket number 11") == "1"
+    assert found("Sort: ticket number 1 again, please") == "2"
+    assert found("Sort: ticket number 1, please") == "0"
+    assert found("Sort: ab") == "3"
+    assert found("Sort: a b") == "4"
+    assert found("Sort: tab") is None
+
+
 def test_templates_and_system_messages_are_answered_about_alike():
     cases = label_cases()
     assert abs(share_right(FULL, cases) - share_right(f"{FULL}\n\nMessage: {{input}}", cases)) < 0.06

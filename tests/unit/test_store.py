@@ -258,3 +258,16 @@ def test_a_reader_in_another_connection_sees_a_write_once_it_is_done(database: D
     database.write(select(1)).result()
     assert RunLog(other, log._run_id).length() == 1
     other.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_nobody_else_can_read_a_store_not_even_while_it_is_open(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        database = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
+        new_run(database)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        database.close()
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("store.db", "store.db-wal", "store.db-shm"), 0o600)

@@ -131,6 +131,15 @@ def _default_shown(value: object) -> str | None:
     return None if value is None or value is False else str(value)
 
 
+def _usage_error(error: Exception) -> str:
+    """What is wrong with the arguments, in the form of every other complaint."""
+    from rich.markup import escape
+
+    from promptopt.domain.text import sanitize
+
+    return escape(sanitize(f"promptopt: {error}"))
+
+
 app = App(
     name="promptopt",
     help="Watch a prompt get better: measured prompt optimization inside a hard budget.\n\n"
@@ -138,6 +147,7 @@ app = App(
     help_epilogue=_EXIT,
     help_format="plaintext",
     version=_version,
+    error_formatter=_usage_error,
     default_parameter=Parameter(negative=(), show_default=_default_shown),
     group_commands=HELP,
     result_action="return_value",

@@ -11,7 +11,8 @@ from promptopt.models.simulator.chance import Dice
 Kind = Literal["label", "json", "text", "open"]
 
 ANCHOR = 12
-"""Case texts are looked up by so many first characters: a search costs the message's length only."""
+"""Case texts are looked up by so many first characters, then whole, once for each length that they have: a
+search costs the message's length, however many cases there are."""
 
 _MOST_LABELS = 30
 _LONGEST_LABEL = 40
@@ -31,6 +32,10 @@ class _Entry:
     case: Example
 
 
+_ByLength = dict[int, dict[str, list[_Entry]]]
+"""Length of a text, the text, and the cases that have it."""
+
+
 class Oracle:
     """The dataset, indexed once.
 
@@ -45,8 +50,8 @@ class Oracle:
         self.fields = tuple(dict.fromkeys(name for case in cases for name in _object(case.expected) or {}))
         self._peers = [case for case in cases if case.expected]
         self._exact: dict[str, Example] = {}
-        self._anchored: dict[str, list[_Entry]] = {}
-        self._short: list[_Entry] = []
+        self._anchored: dict[str, _ByLength] = {}
+        self._short: _ByLength = {}
         for case in cases:
             self._index(case)
 
@@ -55,11 +60,8 @@ class Oracle:
             if not text:
                 continue
             self._exact.setdefault(text, case)
-            entry = _Entry(text, case)
-            if len(text) < ANCHOR:
-                self._short.append(entry)
-            else:
-                self._anchored.setdefault(text[:ANCHOR], []).append(entry)
+            group = self._short if len(text) < ANCHOR else self._anchored.setdefault(text[:ANCHOR], {})
+            group.setdefault(len(text), {}).setdefault(text, []).append(_Entry(text, case))
 
     def kind(self, case: Example) -> Kind:
         """What sort of answer ``case`` wants."""
@@ -85,16 +87,18 @@ class Oracle:
 
     def _spans(self, message: str) -> Iterator[tuple[int, int, _Entry]]:
         for start in range(len(message) - ANCHOR + 1):
-            for entry in self._anchored.get(message[start : start + ANCHOR], ()):
-                if message.startswith(entry.text, start):
-                    yield start, start + len(entry.text), entry
+            for length, texts in self._anchored.get(message[start : start + ANCHOR], {}).items():
+                for entry in texts.get(message[start : start + length], ()):
+                    yield start, start + length, entry
 
     def _short_spans(self, message: str) -> Iterator[tuple[int, int, _Entry]]:
-        for entry in self._short:
-            start = message.rfind(entry.text)
-            end = start + len(entry.text)
-            if start >= 0 and not _inside_word(message, start, end):
-                yield start, end, entry
+        """The last place of each short text, unless it is inside a word there."""
+        for length, texts in self._short.items():
+            last = {message[start : start + length]: start for start in range(len(message) - length + 1)}
+            for text in sorted(last.keys() & texts.keys()):
+                start, end = last[text], last[text] + length
+                if not _inside_word(message, start, end):
+                    yield from ((start, end, entry) for entry in texts[text])
 
     def confusable(self, case: Example, dice: Dice) -> str:
         """The wrong label that ``case`` is taken for: fixed for the case, and mostly the same for a label."""

@@ -1,0 +1,73 @@
+"""The demo in a real terminal, from the command to the final screen."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 60.0
+
+
+class Terminal:
+    """A tmux server of its own with one window."""
+
+    def __init__(self, socket: Path, columns: int, rows: int, command: str) -> None:
+        self._socket = socket
+        self._tmux("new-session", "-d", "-s", "demo", "-x", str(columns), "-y", str(rows), command)
+        self._tmux("set-option", "-g", "remain-on-exit", "on")
+
+    def send(self, *keys: str) -> None:
+        self._tmux("send-keys", "-t", "demo", *keys)
+
+    def screen(self) -> str:
+        return self._tmux("capture-pane", "-t", "demo", "-p")
+
+    def until(self, *texts: str) -> str:
+        """Wait until the screen shows all of ``texts``."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            screen = self.screen()
+            if all(text in screen for text in texts):
+                return screen
+            time.sleep(0.05)
+        raise AssertionError(f"{texts} did not appear; the screen:\n{self.screen()}")
+
+    def close(self) -> None:
+        self._tmux("kill-server")
+
+    def _tmux(self, *arguments: str) -> str:
+        command = ["tmux", "-S", str(self._socket), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def terminal(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    if not shutil.which("tmux"):
+        pytest.skip("needs tmux")
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    command = shlex.join([sys.executable, "-m", "promptopt", "demo", "--fast"])
+    environment = (
+        f"-u COLUMNS -u LINES PROMPTOPT_HOME={shlex.quote(str(home))} PYTHONPATH={shlex.quote(path)}"
+    )
+    # Sockets have short paths.
+    terminal = Terminal(tmp_path_factory.mktemp("t") / "s", 100, 32, f"env {environment} {command}")
+    yield terminal
+    terminal.close()
+
+
+def test_the_demo_ends_with_a_better_prompt_and_its_test_figure(terminal: Terminal) -> None:
+    terminal.until("Result:", "better", "sealed test", "SIMULATED")
+    terminal.send("c")
+    terminal.until("Standings", "finished", "seed")
+    terminal.send("?")
+    terminal.until("Keys", "Everywhere")
+    terminal.send("Escape")
+    terminal.until("Standings")
+    terminal.send("q")
+    terminal.until("Pane is dead")
