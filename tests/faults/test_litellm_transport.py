@@ -415,6 +415,19 @@ async def test_nothing_is_printed_or_logged(
     assert "quick brown fox" not in caplog.text
 
 
+@pytest.mark.parametrize("ending", ["", "/", "/v1", "/v1/"])
+async def test_the_ways_in_which_people_write_an_address(
+    style: str, loopback: LoopbackServer, ending: str
+) -> None:
+    base = ending if style == "anthropic" else f"/v1{ending.removeprefix('/v1')}"
+    settings = settings_for(style, loopback).model_copy(update={"base_url": loopback.url + base})
+    transport = LiteLLMTransport(settings)
+    reply = await Harness(loopback, transport, settings).ask("Ticket 3: about login")
+    await transport.close()
+    assert reply.text
+    assert loopback.records()[-1].path in ("/v1/chat/completions", "/v1/messages")
+
+
 SCRIPT = """
 import asyncio, sys
 from promptopt.domain.chat import ChatRequest

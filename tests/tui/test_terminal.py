@@ -70,4 +70,4 @@ def test_the_demo_ends_with_a_better_prompt_and_its_test_figure(terminal: Termin
     terminal.send("Escape")
     terminal.until("Standings")
     terminal.send("q")
-    terminal.until("Pane is dead")
+    terminal.until("promptopt export")

@@ -172,3 +172,11 @@ def test_an_editor_that_fails_sends_nothing(
     run_id = make_run(tmp_path)
     assert cli("edit", run_id).status == 2
     assert not asked(run_id)
+
+
+def test_the_way_on_from_a_run_of_a_project_elsewhere_is_its_folder(cli: CommandLine, tmp_path: Path) -> None:
+    folder = tmp_path / "my project"
+    folder.mkdir()
+    (folder / "project.toml").touch()
+    result = cli("pause", finished_run(Database.open(), folder))
+    assert result.status == 2 and f"promptopt run '{folder}'" in result.err

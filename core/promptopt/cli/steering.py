@@ -110,10 +110,21 @@ def _alive(database: "Database", reference: str, verb: str) -> "RunRow":
             f"the worker of run {row.id} is gone, so there is none to {verb}",
             fix=f"promptopt resume {row.id} starts a new one; nothing that was answered is lost",
         )
-    fix = f"start a new one: promptopt run {row.project}"
+    fix = f"start a new one: promptopt run {_project_of(row)}"
     if row.status != "finished":
         fix = f"promptopt resume {row.id} lets it go on"
     raise RunError(f"run {row.id} is over ({row.status}), there is nothing to {verb}", fix=fix)
+
+
+def _project_of(row: "RunRow") -> str:
+    """A run's project as an argument: by its folder if that still has a project file, for its name may be
+    that of no project in the data directory."""
+    import shlex
+
+    from promptopt.store.projects import FILE
+
+    folder = Path(row.project_dir)
+    return shlex.quote(str(folder) if (folder / FILE).is_file() else row.project)
 
 
 def _send(database: "Database", row: "RunRow", command: "Command", verb: str) -> None:

@@ -151,7 +151,7 @@ class LiteLLMTransport:
             "model": settings.model,
             "messages": [{"role": m.role, "content": m.content} for m in request.messages],
             "max_tokens": request.max_tokens,
-            "api_base": settings.base_url,
+            "api_base": _address(settings),
             "api_key": _key_to_send(settings),
             "timeout": _OWN_TIMEOUT,
             "num_retries": 0,
@@ -161,6 +161,14 @@ class LiteLLMTransport:
         if request.temperature is not None:
             arguments["temperature"] = request.temperature
         return arguments
+
+
+def _address(settings: ModelSettings) -> str | None:
+    """``base_url`` as litellm wants it, which joins paths without looking, and adds Anthropic's ``/v1``."""
+    if settings.base_url is None:
+        return None
+    address = settings.base_url.rstrip("/")
+    return address.removesuffix("/v1") if provider_of(settings.model) == "anthropic" else address
 
 
 def _key_to_send(settings: ModelSettings) -> str | None:
