@@ -12,7 +12,7 @@ from promptopt.store.commands import Command, Commands, Edit, Pause, Stop
 from promptopt.store.database import Database
 from promptopt.store.runs import Runs
 from tests.unit.command_line import CommandLine
-from tests.unit.finished_run import BEST, DATASET, SEED, opening, settings, write_events
+from tests.unit.finished_run import BEST, DATASET, SEED, finished_run, opening, settings, write_events
 
 
 @pytest.fixture
