@@ -39,6 +39,7 @@ STOP_REASONS = {
     "budget": "the budget is used up",
     "user": "stopped by a person",
     "error": "an error",
+    "scored": "the prompt is scored",
 }
 
 UNITS = {"usd": "USD", "calls": "calls", "tokens": "tokens", "minutes": "minutes"}
@@ -60,10 +61,16 @@ def points(value: float) -> str:
 
 
 def interval(score: Interval | None) -> str:
-    """``83.3% [71.0, 92.4]``."""
+    """``83.3% [71.0, 92.4]``, ``100% [88.6, 100]``: at most 18 cells for a share."""
     if score is None:
         return "–"
-    return f"{percent(score.mean)} [{score.low * 100:.1f}, {score.high * 100:.1f}]"
+    mean, low, high = (_digits(value) for value in (score.mean, score.low, score.high))
+    return f"{mean}% [{low}, {high}]"
+
+
+def _digits(value: float) -> str:
+    shown = f"{value * 100:.1f}"
+    return "100" if shown == "100.0" else shown
 
 
 def gap(comparison: Comparison) -> str:

@@ -120,8 +120,6 @@ class Dialog(ModalScreen[T | None], Generic[T]):
             yield Canvas(id="body")
             if self._options:
                 yield Menu(self._options, self._start)
-            else:
-                box.border_subtitle = Content("esc closes")
 
     def on_mount(self) -> None:
         self.query_one("#menu" if self._options else "#body").focus()
@@ -141,6 +139,10 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         room = self.size.height - 6 - (len(self._options) + 1 if self._options else 0)
         body.styles.height = max(1, min(len(lines), room))
         body.set_lines(lines)
+        ways = ["pgup pgdn scroll"] if len(lines) > room else []
+        if not self._options:
+            ways.append("esc closes")
+        self.query_one("#dialog").border_subtitle = Content("   ".join(ways))
 
     def on_key(self, event: events.Key) -> None:
         pressed = event.character or event.key

@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import tempfile
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from textual import events
@@ -14,11 +15,21 @@ from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
 from promptopt.domain.text import sanitize
+from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import BY_ID, bindings
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.views import diff
 from promptopt_tui.widgets.canvas import Canvas
+
+
+def restored(original: str, after: str) -> str:
+    """``after``, an edit of ``sanitize(original)``, with the lines that were left alone as they were."""
+    old, new = original.replace("\r\n", "\n").split("\n"), after.split("\n")
+    shown = [sanitize(line) for line in old]
+    for a, b, size in SequenceMatcher(None, shown, new, autojunk=False).get_matching_blocks():
+        new[b : b + size] = old[a : a + size]
+    return "\n".join(new)
 
 
 class PromptArea(TextArea):
@@ -35,7 +46,6 @@ class EditScreen(ModalScreen[str | None]):
     Args:
         text: the prompt as it is.
         name: what it is called.
-        placeholders: marks like ``{input}`` that the new text should keep.
     """
 
     BINDINGS = bindings("editor")
@@ -43,12 +53,13 @@ class EditScreen(ModalScreen[str | None]):
     def __init__(self, text: str, name: str) -> None:
         super().__init__(classes="-editor")
         self._title = name
+        self._original = text
         self._before = sanitize(text)
         self._unsafe = self._before != text.replace("\r\n", "\n")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog") as box:
-            box.border_title = Content(paint.one_line(f"Edit the prompt: {self._title}", 80))
+            box.border_title = Content(paint.one_line(f"Edit the current prompt: {self._title}", 80))
             area = PromptArea(self._before, id="area", soft_wrap=True, show_line_numbers=False)
             area.cursor_blink = False
             yield area
@@ -69,7 +80,7 @@ class EditScreen(ModalScreen[str | None]):
             action = BY_ID[action_id]
             line += [(action.key_names, "key"), (f" {action.label}   ", "muted")]
         if self._unsafe:
-            line += [("control characters are shown as pictures and saved so", "warn")]
+            line += [("lines you change lose their control characters", "warn")]
         self.query_one("#hints", Canvas).set_lines([paint.cut(line, self.query_one("#hints", Canvas).width)])
 
     @property
@@ -89,7 +100,7 @@ class EditScreen(ModalScreen[str | None]):
 
         def build(width: int) -> list[paint.Line]:
             return [
-                [(f"+{added} lines", "good"), (f"  -{removed} lines", "bad")],
+                [(f"+{fm.plural(added, 'line')}", "good"), (f"  -{fm.plural(removed, 'line')}", "bad")],
                 [],
                 *diff.unified(before, after, width),
             ]
@@ -101,7 +112,7 @@ class EditScreen(ModalScreen[str | None]):
 
         def answered(answer: bool | None) -> None:
             if answer:
-                self.dismiss(after)
+                self.dismiss(restored(self._original, after))
 
         self.app.push_screen(Dialog("Send this change?", build, options, kind="-tall"), answered)
 

@@ -36,7 +36,7 @@ NO_PROJECT: tuple[paint.Line, ...] = (
     [("See it work:  ", ""), ("d", "key"), (" or", "muted")],
     [("  promptopt demo", "accent")],
     [("Begin with your own:", "")],
-    [("  promptopt new", "accent")],
+    [("  promptopt new NAME", "accent")],
     [],
     [("A project is your prompt,", "muted")],
     [("your cases and what counts", "muted")],
@@ -100,7 +100,7 @@ class HomeScreen(Screen[None]):
             yield Table(runs, lambda r: r.id, id="runs", classes="panel")
         yield Canvas(id="detail")
         yield Input(placeholder="show projects and runs that contain …", id="search")
-        yield Canvas([[("The window is too small: 60×16 is needed.", "warn")]], id="too-small")
+        yield Canvas([[("Too small: 60×16 is needed.", "warn")]], id="too-small")
         yield KeyLine()
 
     def on_mount(self) -> None:

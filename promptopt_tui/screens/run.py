@@ -89,7 +89,7 @@ class RunScreen(Steering):
                     yield PromptPanel()
                     yield LogPanel()
         yield Canvas(
-            [[("The window is too small: 60×16 is needed. The run goes on.", "warn")]], id="too-small"
+            [[("Too small: 60×16 is needed.", "warn")], [("The run goes on.", "muted")]], id="too-small"
         )
         yield KeyLine()
 

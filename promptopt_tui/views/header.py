@@ -56,7 +56,7 @@ def money(view: View) -> Line:
 def summary(view: View, width: int) -> list[Line]:
     """One line: where the run stands, for screens that show one panel at a time."""
     state = view.state
-    progress = state.progress
+    progress = view.progress
     best = state.candidates.get(state.best_id)
     right: Line = []
     if best and best.validation:
@@ -114,7 +114,9 @@ def banners(view: View, width: int) -> list[Line]:
     edit = state.edit
     if edit and edit.waiting and edit.comparison and not state.over:
         _, word, style = fm.VERDICTS[edit.comparison.verdict]
-        said: Line = [("the edit is ", ""), (word, style), (f": {fm.gap(edit.comparison)}", "")]
+        than = "from" if word == "not distinguishable" else "than"
+        against = f" {than} {view.name(edit.against_id)}: {fm.gap(edit.comparison)}"
+        said: Line = [("the edit is ", ""), (word, style), (against, "")]
         found.append((" ◆ edit ", said, _key("a", "decide")))
     elif edit and edit.comparison is None and edit.adopted is None and not state.over:
         found.append((" ◆ edit ", [("scoring the edit…", "human"), *_done(view)], []))
@@ -146,13 +148,15 @@ def _ending(view: View) -> tuple[str, Line, Line]:
         if finished.comparison.verdict == "not distinguishable":
             line[-1] = (" from the seed on the sealed test", "")
         line += [(f"  {fm.gap(finished.comparison)}", "")]
+    elif finished.stop_reason == "scored":
+        line = [("the prompt is scored", "")]
     else:
         line = [(finished.test_note or "no sealed test", "")]
     return (" ✓ result ", line, _key("o", "result"))
 
 
 def _done(view: View) -> Line:
-    progress = view.state.progress
+    progress = view.progress
     edit = view.state.edit
     if progress and edit and progress.candidate_id == edit.candidate_id:
         return [(f"  {progress.done}/{progress.total}", "muted")]

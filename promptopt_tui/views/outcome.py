@@ -20,6 +20,8 @@ def outcome(view: View, width: int) -> list[Line]:
         lines += [*wrap([(SIMULATED, "warn-bold")], width), []]
     if finished.status == "failed":
         return lines + _failure(view, width)
+    if finished.stop_reason == "scored":
+        return lines + _evaluation(view, width)
     lines += [*_verdict(view, width), [], *_scores(view, width), []]
     lines += _facts(view, width)
     best = view.state.candidates.get(finished.best_id)
@@ -99,6 +101,17 @@ def _verdict(view: View, width: int) -> list[Line]:
     return lines + (wrap([(finished.test_note, "muted")], width) if finished.test_note else [])
 
 
+def _evaluation(view: View, width: int) -> list[Line]:
+    """What an evaluation of one prompt gave: there is no search, so nothing to compare with."""
+    state = view.state
+    lines: list[Line] = [[(" ✓ scored ", "pill-good"), ("  one prompt, without a search", "")], []]
+    prompt = state.candidates.get(state.seed_id)
+    for split, score in prompt.scores.items() if prompt else ():
+        shown: Line = [(f"{split:14}", "muted"), (fm.interval(score.interval), "bold")]
+        lines.append([*shown, (f"   {score.passed:,} of {score.interval.n:,} pass", "muted")])
+    return [*lines, [], [(f"{'time':14}", "muted"), (fm.clock(view.active_seconds), "")], *_spent(view)]
+
+
 def _scores(view: View, width: int) -> list[Line]:
     state = view.state
     label = 14
@@ -124,8 +137,9 @@ def _facts(view: View, width: int) -> list[Line]:
     assert finished
     rows = [
         (
-            "ended by",
-            f"{fm.STOP_REASONS[finished.stop_reason]}{f': {finished.detail}' if finished.detail else ''}",
+            "ended",
+            # The detail says the same, and how many.
+            finished.detail or fm.STOP_REASONS.get(finished.stop_reason, finished.stop_reason),
         ),
         ("iterations", str(finished.iterations)),
         ("candidates", str(len(state.candidates))),

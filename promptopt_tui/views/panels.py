@@ -39,7 +39,7 @@ def progress(view: View, width: int, height: int) -> list[Line]:
 
 
 def _evaluation(view: View, width: int) -> Line:
-    now = view.state.progress
+    now = view.progress
     if now is None:
         return [("─" * width, "track")]
     figures = f" {now.done}/{now.total}"
@@ -50,7 +50,7 @@ def _evaluation(view: View, width: int) -> Line:
 
 
 def _evaluation_note(view: View, width: int) -> Line:
-    now = view.state.progress
+    now = view.progress
     if now is None:
         if view.live:
             return [(waiting(view), "muted")]
@@ -87,7 +87,7 @@ def errors(view: View, width: int) -> list[Line]:
         lines.append([(fit(name, label), ""), (" ", ""), *bar, (f" {number:>{digits}}", "bold")])
     lines += _trend(shown)
     if shown.suggestions:
-        lines += [[], [("what might help", "muted")]]
+        lines += [[], [("what might help, from train", "muted")]]
         for said in shown.suggestions:
             lines += wrap([("· ", "muted"), (one_line(said, LONGEST), "")], width, [("  ", "")])
     return lines
@@ -152,7 +152,8 @@ def budget(view: View, width: int, height: int) -> list[Line]:
         lines.append([("█", "accent"), (" spent ", "muted"), ("▓", "human"), (" reserved ", "muted")])
         lines[-1] += [("▒", "warn"), (" uncertain ", "muted"), ("░", "good"), (" test", "muted")]
     if view.state.replayed:
-        lines.append([(f"{fm.plural(view.state.replayed, 'call')} answered from the journal, free", "muted")])
+        said = f"{fm.plural(view.state.replayed, 'call')} answered from the journal, free"
+        lines += wrap([(said, "muted")], width)
     if view.state.simulated:
         lines.append([("simulated: no money was spent", "warn")])
     return lines

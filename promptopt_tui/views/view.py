@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from promptopt.domain.dataset import Split
-from promptopt.runs.state import Candidate, RunState
+from promptopt.runs.state import Candidate, Progress, RunState
 from promptopt.store.runs import RunRow
 from promptopt_tui.views.tally import Tally
 
@@ -42,6 +42,11 @@ class View:
         return self.state.candidates.get(self.shown_id)
 
     @property
+    def progress(self) -> Progress | None:
+        """The evaluation that started last, of those that go on."""
+        return going_on(self.state)
+
+    @property
     def live(self) -> bool:
         """A worker is at it."""
         return self.status in ("created", "running", "paused")
@@ -63,7 +68,7 @@ class View:
         state = self.state
         if state.over or not state.max_iterations or state.iteration == 0:
             return None
-        progress = state.progress
+        progress = self.progress
         begun = progress.done / progress.total if progress and progress.total else 0.0
         if state.phase == "test":
             return None
@@ -80,14 +85,36 @@ class View:
         return f"{who} {candidate_id[:6]}"
 
 
+def replaced(state: RunState) -> set[str]:
+    """Candidates that were given up, unjudged, because the run went on from a person's edit."""
+    adopted = [c.iteration for c in state.candidates.values() if c.source == "human" and c.accepted]
+    if not adopted:
+        return set()
+    since = min(adopted)
+    return {
+        c.id
+        for c in state.candidates.values()
+        if c.source == "optimizer" and c.accepted is None and c.iteration >= since and c.id != state.latest_id
+    }
+
+
+def going_on(state: RunState) -> Progress | None:
+    """The evaluation that started last; one of a candidate that an edit replaced does not go on."""
+    if not state.evaluations:
+        return None
+    gone = replaced(state)
+    return next((p for p in reversed(state.evaluations.values()) if p.candidate_id not in gone), None)
+
+
 def choose_shown(state: RunState, pinned_id: str) -> str:
     """The candidate to show: the one chosen, else the one under evaluation, else the run's current one."""
     if pinned_id in state.candidates:
         return pinned_id
     if state.over:
         return state.best_id
-    if state.progress and state.progress.candidate_id in state.candidates:
-        return state.progress.candidate_id
+    progress = going_on(state)
+    if progress and progress.candidate_id in state.candidates:
+        return progress.candidate_id
     return state.latest_id if state.edit and state.edit.waiting else state.current_id
 
 
@@ -95,7 +122,7 @@ def choose_split(state: RunState, shown_id: str, wanted: Split | None) -> Split:
     """The split whose cases to show: the one chosen, else the one under evaluation, else validation."""
     if wanted:
         return wanted
-    progress = state.progress
+    progress = going_on(state)
     if progress and progress.candidate_id == shown_id:
         return progress.split
     shown = state.candidates.get(shown_id)

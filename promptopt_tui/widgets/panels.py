@@ -10,13 +10,13 @@ from textual.widget import Widget
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.events import CaseMark
-from promptopt.runs.state import Candidate, RunState
+from promptopt.runs.state import Candidate, Progress, RunState
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import PANELS, bindings
 from promptopt_tui.views import diff
 from promptopt_tui.views.header import TITLES
-from promptopt_tui.views.view import View
+from promptopt_tui.views.view import View, replaced
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.table import Column, SortableTable, Table
 from promptopt_tui.widgets.tail import Tail
@@ -119,13 +119,14 @@ class StandingsPanel(Table):
         columns = [
             Column("#", 2, self._rank, "right"),
             Column("candidate", 13, self._name),
-            Column("validation", 19, self._score),
+            Column("validation", 18, self._score),
             Column("Δ seed", 6, self._delta, "right"),
             Column("state", 0, self._state),
             Column("test", 6, self._test, "right", least=70),
         ]
         super().__init__(columns, lambda c: c.id, id="standings", classes="panel")
         self._places: dict[str, int] = {}
+        self._replaced: set[str] = set()
         self._view: View | None = None
         self._drawn: list[tuple[Any, ...]] = []
 
@@ -139,6 +140,7 @@ class StandingsPanel(Table):
         self.mark(view.shown_id)
         if drawn != self._drawn:
             self._drawn = drawn
+            self._replaced = replaced(view.state)
             self._places = {c.id: place for place, c in enumerate(ranked, 1) if c.validation}
             self.set_empty([[("no candidate yet", "muted")]])
             self.set_rows(ranked)
@@ -152,9 +154,14 @@ class StandingsPanel(Table):
         return f"{glyph} {self._view.name(candidate.id)}", style
 
     def _score(self, candidate: Candidate) -> paint.Span:
-        return fm.interval(candidate.validation) if candidate.validation else "not scored", (
-            "" if candidate.validation else "muted"
-        )
+        if candidate.validation:
+            return fm.interval(candidate.validation), ""
+        assert self._view
+        if candidate.id in self._replaced:
+            return "replaced by edit", "muted"
+        progress = self._view.progress
+        scoring = progress is not None and progress.candidate_id == candidate.id
+        return "being scored" if scoring else "not scored", "muted"
 
     def _delta(self, candidate: Candidate) -> paint.Span:
         assert self._view
@@ -167,12 +174,16 @@ class StandingsPanel(Table):
     def _state(self, candidate: Candidate) -> paint.Span:
         assert self._view
         state = self._view.state
-        progress = state.progress
+        progress = self._view.progress
+        if candidate.id in self._replaced:
+            return "✗ dropped", "muted"
         if progress and progress.candidate_id == candidate.id:
-            return f"… {progress.done}/{progress.total}", "accent"
+            return f"… {_done(progress)}", "accent"
         edit = state.edit
         if edit and edit.waiting and edit.candidate_id == candidate.id:
-            return "? to decide", "human"
+            return "? decide", "human"
+        if state.finished and state.finished.stop_reason == "scored":
+            return "✓ scored", "good"
         if candidate.id == state.best_id and candidate.validation:
             return "★ best", "good"
         if candidate.id == state.current_id and not state.over:
@@ -183,6 +194,13 @@ class StandingsPanel(Table):
     def _test(self, candidate: Candidate) -> paint.Span:
         score = candidate.scores.get("test")
         return (fm.percent(score.interval.mean), "bold") if score else ("", "")
+
+
+def _done(progress: Progress) -> str:
+    """``13/30``, or a share where the numbers are too long for the column."""
+    if progress.total < 1000:
+        return f"{progress.done}/{progress.total}"
+    return fm.percent(progress.done / progress.total)
 
 
 def _turning_points(state: RunState) -> tuple[Any, ...]:
@@ -273,13 +291,13 @@ class CasesPanel(SortableTable):
     def _title(self, view: View, failed: int) -> str:
         parts = [view.split, view.name(view.shown_id)] if view.shown else [view.split]
         done = len(self.marks)
-        parts.append(f"{done}/{len(self.cases)}" if done < len(self.cases) else f"{len(self.cases):,}")
+        parts.append(f"{done:,}/{len(self.cases):,}" if done < len(self.cases) else f"{len(self.cases):,}")
         if failed:
-            parts.append(f"✗ {failed}")
+            parts.append(f"✗ {failed:,}")
         if self.failed_only:
             parts.append("failed only")
         if self.filter:
-            parts.append(f"“{self.filter}” {len(self.rows)}")
+            parts.append(f"“{self.filter}” {len(self.rows):,}")
         return " · ".join(parts)
 
     def _holds(self, case: Example, wanted: str) -> bool:

@@ -471,3 +471,12 @@ def unused_tcp_port() -> Iterator[int]:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()[1]
+
+
+async def test_an_address_without_a_version_gets_a_hint(loopback: LoopbackServer) -> None:
+    settings = ModelSettings(model="openai/gpt-4o-mini", base_url=loopback.url, api_key_env=API_KEY_ENV)
+    transport = LiteLLMTransport(settings)
+    request = ChatRequest(model=settings.model, messages=(Message(role="user", content="hi"),))
+    with pytest.raises(TransportError, match="usually ends in /v1"):
+        await transport.complete(request, sample=0, timeout=10)
+    await transport.close()

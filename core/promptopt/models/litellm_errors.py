@@ -32,6 +32,7 @@ class CallSite:
         key: the variable that holds the key, empty if no key is sent.
         key_hint: what to do when there is no key.
         custom: the endpoint is the project's own ``base_url``.
+        no_version: it is one in OpenAI's format, and without the usual ``/v1``.
     """
 
     model: str
@@ -39,6 +40,7 @@ class CallSite:
     key: str
     key_hint: str
     custom: bool
+    no_version: bool = False
 
 
 class _Kind(Enum):
@@ -201,6 +203,8 @@ def _message(kind: _Kind, site: CallSite, said: str, inner: str) -> str:
     words = _WORDS[kind]
     if kind is _Kind.KEY and not site.key:
         words = "{host} wants a key for {model}{said}; {hint}"
+    if kind is _Kind.MODEL and site.no_version:
+        words += "; the base_url of an OpenAI-compatible server usually ends in /v1"
     return words.format(
         host=site.endpoint,
         model=site.model,

@@ -223,6 +223,9 @@ def _call_site(settings: ModelSettings) -> CallSite:
         key=variable_name(variable) if variable else "",
         key_hint=hint,
         custom=settings.base_url is not None,
+        no_version=bool(settings.base_url)
+        and provider_of(settings.model) in ("openai", "hosted_vllm")
+        and not re.search(r"/v\d", urlsplit(settings.base_url or "").path),
     )
 
 

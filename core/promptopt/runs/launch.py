@@ -80,8 +80,15 @@ def start_worker(run_id: str) -> "subprocess.Popen[bytes]":
             stdout=log,
             stderr=log,
             start_new_session=True,
+            creationflags=_ON_ITS_OWN,
             env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
         )
+
+
+# Windows' word for a session of its own: no console, and no Ctrl-C from the one that started it.
+_ON_ITS_OWN: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
+    subprocess, "CREATE_NEW_PROCESS_GROUP", 0
+)
 
 
 def _open_log(run_id: str) -> BinaryIO:

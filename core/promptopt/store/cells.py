@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select
 
 from promptopt.domain.dataset import Split
 from promptopt.domain.events import CaseMark
@@ -97,6 +97,6 @@ class Cells:
 
 def _put(connection: Connection, table: Table, keys: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
     """Insert rows, each in place of the one with the same keys (works the same in every SQL dialect)."""
-    for row in rows:
-        connection.execute(delete(table).where(*[table.c[key] == row[key] for key in keys]))
+    same = [table.c[key] == bindparam(f"same_{key}") for key in keys]
+    connection.execute(delete(table).where(*same), [{f"same_{key}": row[key] for key in keys} for row in rows])
     connection.execute(insert(table), rows)

@@ -108,7 +108,7 @@ class Database:
 
 
 class _Writer:
-    """A thread that holds one connection and commits whatever has queued up, group by group."""
+    """A thread that commits whatever has queued up, group by group."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -120,6 +120,8 @@ class _Writer:
 
     def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
         future: Future[T] = Future()
+        # Who waits for a write may be cancelled, the write may not.
+        future.set_running_or_notify_cancel()
         self._queue.put((work, future))
         return future
 
@@ -129,30 +131,24 @@ class _Writer:
 
     def _run(self) -> None:
         running = True
-        with self._engine.connect() as connection:
-            while running:
-                group = [self._queue.get()]
-                while len(group) < GROUP and not self._queue.empty():
-                    group.append(self._queue.get())
-                running = None not in group
-                self._commit(connection, [item for item in group if item is not None])
+        while running:
+            group = [self._queue.get()]
+            while len(group) < GROUP and not self._queue.empty():
+                group.append(self._queue.get())
+            running = None not in group
+            self._commit([item for item in group if item is not None])
 
-    def _commit(
-        self, connection: Connection, group: list[tuple[Callable[[Connection], Any], "Future[Any]"]]
-    ) -> None:
+    def _commit(self, group: list[tuple[Callable[[Connection], Any], "Future[Any]"]]) -> None:
         """Commit the group in one transaction; if a write in it fails, each on its own."""
-        if not group:
-            return
         try:
-            values = [work(connection) for work, _ in group]
-            connection.commit()
+            with self._engine.begin() as connection:
+                values = [work(connection) for work, _ in group]
         except Exception as error:
-            connection.rollback()
             if len(group) == 1:
                 group[0][1].set_exception(_as_store_error(error))
                 return
             for item in group:
-                self._commit(connection, [item])
+                self._commit([item])
             return
         for (_, future), value in zip(group, values, strict=True):
             future.set_result(value)
