@@ -187,13 +187,10 @@ class PromptoptApp(App[int], inherit_bindings=False):
             self.notify(sanitize(notice, 300), severity="warning", markup=False)
         self.open_run(run_id)
 
-    def leave_run(self, run_id: str, live: bool) -> None:
+    def leave_run(self, run_id: str, status: str, live: bool) -> None:
         """Leave the cockpit; the run is not touched."""
-        said = f"Run {run_id} goes on. Watch it again: promptopt attach {run_id}"
         if self.direct:
-            self.farewell = (
-                said if live else f"Run {run_id}. Take its best prompt along: promptopt export {run_id}"
-            )
+            self.farewell = _farewell(run_id, status, live)
             self.exit(0)
             return
         self.pop_screen()
@@ -260,6 +257,14 @@ class PromptoptApp(App[int], inherit_bindings=False):
 
     def get_system_commands(self, screen: Screen[Any]) -> list[SystemCommand]:  # type: ignore[override]
         return []
+
+
+def _farewell(run_id: str, status: str, live: bool) -> str:
+    if live:
+        return f"Run {run_id} goes on. Watch it again: promptopt attach {run_id}"
+    if status in ("failed", "interrupted"):
+        return f"Run {run_id} is {status}. Take it up again: promptopt resume {run_id}"
+    return f"Run {run_id} is {status}. Take its best prompt along: promptopt export {run_id}"
 
 
 def run(database: Database | None = None, run_id: str | None = None) -> int:

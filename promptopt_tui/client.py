@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from promptopt_tui.follower import Follower
 
 
+LISTED = 1000
+"""Runs in the list at most: the newest."""
+
+
 @dataclass(frozen=True)
 class Lists:
     """What the home screen shows."""
@@ -68,7 +72,7 @@ class Client:
         from promptopt.store.projects import list_projects
         from promptopt.store.runs import Runs
 
-        runs = Runs(self.database).list()
+        runs = Runs(self.database).list(limit=LISTED)
         try:
             return Lists(list_projects(), runs)
         except (PromptoptError, OSError) as error:

@@ -36,7 +36,8 @@ class PromptArea(TextArea):
     """A text area that takes no control characters in."""
 
     async def _on_paste(self, event: events.Paste) -> None:
-        event.text = sanitize(event.text)
+        # Terminals send a carriage return for each line break of what is pasted.
+        event.text = sanitize(event.text.replace("\r\n", "\n").replace("\r", "\n"))
         await super()._on_paste(event)
 
 
@@ -106,7 +107,7 @@ class EditScreen(ModalScreen[str | None]):
             ]
 
         options = [
-            Option("y", "Score it", "on the validation cases, against the prompt it would replace", True),
+            Option("y", "Score it", "on validation, against the prompt it would replace", True),
             Option("n", "Go on editing", "", False),
         ]
 
@@ -142,7 +143,8 @@ class EditScreen(ModalScreen[str | None]):
         command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
         with tempfile.TemporaryDirectory(prefix="promptopt-") as folder:
             path = Path(folder) / "prompt.txt"
-            path.write_text(self.text, "utf-8")
+            # Editors end a file with a newline that nobody typed; it is taken away again.
+            path.write_text(f"{self.text}\n", "utf-8")
             try:
                 with self.app.suspend():
                     subprocess.run([*command, str(path)], check=False)
@@ -150,6 +152,4 @@ class EditScreen(ModalScreen[str | None]):
             except Exception as error:  # no such editor, or a terminal that can't be lent
                 self.app.notify(f"The editor did not start: {error}", severity="error", markup=False)
                 return
-        # Editors end a file with a newline that nobody typed.
-        area = self.query_one(PromptArea)
-        area.load_text(text if area.text.endswith("\n") else text.removesuffix("\n"))
+        self.query_one(PromptArea).load_text(text.removesuffix("\n"))

@@ -16,6 +16,7 @@ from promptopt.domain.text import one_line, sanitize
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import bindings, shown
+from promptopt_tui.client import LISTED
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.table import Column, Table
@@ -85,8 +86,8 @@ class HomeScreen(Screen[None]):
             Column("status", 13, self._status),
             Column("project", 0, lambda r: (r.project, "")),
             Column("run", 13, lambda r: (r.id, "muted")),
-            Column("optimizer", 12, lambda r: (r.optimizer, "muted"), least=90),
-            Column("seed", 6, lambda r: (fm.percent(r.seed_score), "muted"), "right"),
+            Column("optimizer", 12, self._optimizer, least=90),
+            Column("seed", 6, lambda r: (fm.percent(r.seed_score), "muted"), "right", least=72),
             Column("best", 6, self._best, "right"),
             Column("iter", 4, lambda r: (str(r.iteration), "muted"), "right", least=100),
             Column("calls", 7, lambda r: (fm.count(r.calls), "muted"), "right", least=100),
@@ -157,8 +158,9 @@ class HomeScreen(Screen[None]):
             self._drawn = drawn
             self._fill("#projects", projects, NO_PROJECT if not lists.projects else None)
             self._fill("#runs", runs, NO_RUN if not lists.runs else None)
-            note = f"of {one_line(self.project, 40)} " if self.project else ""
-            self.query_one("#runs").border_title = Content(f"Runs {note}".strip())
+            note = f" of {one_line(self.project, 40)}" if self.project else ""
+            note += f" · the newest {LISTED:,}" if len(lists.runs) >= LISTED else ""
+            self.query_one("#runs").border_title = Content(f"Runs{note}")
         self._draw_detail()
         self._draw_keys()
 
@@ -191,11 +193,13 @@ class HomeScreen(Screen[None]):
         focused = self.focused
         if isinstance(focused, Table) and focused.row is not None:
             line = self._about_run(focused.row) if focused.id == "runs" else self._about_project(focused.row)
-        detail.set_lines([paint.cut([(one_line(text, 400), style) for text, style in line], detail.width)])
+        detail.set_lines(
+            [paint.cut([(f"{one_line(text, 400)} ", style) for text, style in line], detail.width)]
+        )
 
     def _about_project(self, project: ProjectEntry) -> paint.Line:
         if project.error:
-            return [("can't be used: ", "bad"), (project.error, "")]
+            return [("can't be used:", "bad"), (project.error, "")]
         return [(str(project.path), "muted")]
 
     def _about_run(self, run: RunRow) -> paint.Line:
@@ -224,7 +228,13 @@ class HomeScreen(Screen[None]):
         return fm.percent(run.best_score), "good" if better else ""
 
     def _cost(self, run: RunRow) -> paint.Span:
+        never_begun = run.heartbeat_at is None and run.status in ("created", "interrupted")
+        if run.usd is None and never_begun:
+            return "–", "muted"
         return fm.usd(run.usd), "warn" if run.usd is None else ""
+
+    def _optimizer(self, run: RunRow) -> paint.Span:
+        return "evaluation" if run.kind == "eval" else run.optimizer, "muted"
 
     def _age(self, run: RunRow) -> paint.Span:
         return fm.age(max(0.0, self.desk.now() - run.created_at)), "muted"

@@ -64,6 +64,7 @@ class RunScreen(Steering):
         self._drawn: tuple[object, ...] = ()
         self._typing: Timer | None = None
         self._tally = Tally()
+        self._shown_seconds = 0.0
 
     @property
     def desk(self) -> PromptoptApp:
@@ -140,6 +141,7 @@ class RunScreen(Steering):
             problem=self.follower.error,
             sent=self.sent,
             tally=self._tally,
+            shown_seconds=self._shown_seconds,
         )
 
     def draw(self) -> None:
@@ -148,6 +150,7 @@ class RunScreen(Steering):
             return
         with self.follower.lock:
             view = self.view()
+            self._shown_seconds = view.active_seconds
             self._draw_frame(view)
             for panel in self.query(".panel"):
                 if is_visible(panel):

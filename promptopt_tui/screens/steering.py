@@ -37,6 +37,8 @@ class Steering(Screen[None]):
     """The edit (its command's id) that the question was put for."""
     _was_live = False
     _question: Dialog[bool] | None = None
+    _current_then = ""
+    """The run's current prompt when the question was last drawn."""
 
     def view(self) -> View:
         """The run as it stands, to be read under the follower's lock."""
@@ -169,7 +171,7 @@ class Steering(Screen[None]):
         self._app.background(lambda: client.resume(self.run_id), lambda _: self.follower.hurry())
 
     def action_leave(self) -> None:
-        self._app.leave_run(self.run_id, self.is_live)
+        self._app.leave_run(self.run_id, self.follower.status, self.is_live)
 
     # Questions and the end
 
@@ -185,6 +187,9 @@ class Steering(Screen[None]):
             if question.is_current:
                 question.dismiss(None)
                 self.app.notify("The edit was decided on elsewhere.", markup=False)
+        elif self._question is not None and self.follower.state.current_id != self._current_then:
+            self._current_then = self.follower.state.current_id
+            self._question.rebuild()
         edit = self.follower.state.edit
         if waits and edit and self.is_current and edit.command_id != self._asked_about:
             self._ask()
@@ -203,11 +208,11 @@ class Steering(Screen[None]):
         edit = self.follower.state.edit
         if edit is None or edit.comparison is None:
             return
-        self._asked_about = edit.command_id
+        self._asked_about, self._current_then = edit.command_id, self.follower.state.current_id
         candidate_id, verdict = edit.candidate_id, edit.comparison.verdict
         options = [
             Option("y", "Go on from the edit", "the search builds on your prompt", True),
-            Option("n", "Put it aside", "the search goes on from the prompt before it", False),
+            Option("n", "Put it aside", "the search goes on as if there had been no edit", False),
         ]
 
         def build(width: int) -> list[paint.Line]:
@@ -233,9 +238,10 @@ class Steering(Screen[None]):
 
         options = [
             Option("c", "Look at the run", "candidates, cases, log", ""),
-            Option("y", "Copy the best prompt", "", "copy"),
             Option("q", "Leave", "", "leave"),
         ]
+        if self.follower.state.best_id:
+            options.insert(1, Option("y", "Copy the best prompt", "", "copy"))
         if self.may("run.resume"):
             options.insert(1, Option("R", "Resume", "start a worker again; nothing is paid twice", "resume"))
 

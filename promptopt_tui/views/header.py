@@ -70,7 +70,7 @@ def summary(view: View, width: int) -> list[Line]:
     if progress:
         share = progress.done / progress.total if progress.total else 0
         left += fm.bar(8, (share, "━", "accent"))
-        left += [(f" {progress.done}/{progress.total} ", ""), (progress.split, "muted")]
+        left += [(f" {progress.done:,}/{progress.total:,} ", ""), (progress.split, "muted")]
     elif view.live:
         left += [(waiting(view), "muted")]
     return [columns(left, right, width)]
@@ -84,8 +84,8 @@ def waiting(view: View) -> str:
     if state.version == 0:
         return "waiting for the worker"
     if state.edit and state.edit.waiting:
-        return "waiting for an answer about the edit"
-    calls = f", {fm.plural(state.in_flight, 'call')} in flight" if state.in_flight else ""
+        return "waiting for an answer: a"
+    calls = f" · {state.in_flight} in flight" if state.in_flight else ""
     return ("writing a new prompt" if state.phase == "search" else "getting ready") + calls
 
 

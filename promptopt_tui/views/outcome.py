@@ -8,6 +8,7 @@ from promptopt_tui.views.diff import prompt_text
 from promptopt_tui.views.view import View
 
 SIMULATED = "SIMULATED: these figures come from the built-in simulator, not from a model."
+PARTLY = "SIMULATED in part: the built-in simulator was the {} model."
 
 
 def outcome(view: View, width: int) -> list[Line]:
@@ -17,7 +18,7 @@ def outcome(view: View, width: int) -> list[Line]:
         return [[("the run is not over", "muted")]]
     lines: list[Line] = []
     if view.state.simulated:
-        lines += [*wrap([(SIMULATED, "warn-bold")], width), []]
+        lines += [*wrap([(_simulated(view), "warn-bold")], width), []]
     if finished.status == "failed":
         return lines + _failure(view, width)
     if finished.stop_reason == "scored":
@@ -71,7 +72,7 @@ def edit_lines(view: View, width: int) -> list[Line]:
         return [[("the edit is not scored yet", "muted")]]
     lines: list[Line] = []
     if view.state.simulated:
-        lines += [*wrap([(SIMULATED, "warn")], width), []]
+        lines += [*wrap([(_simulated(view), "warn")], width), []]
     lines += verdict(
         edit.comparison, f"the prompt before it ({view.name(edit.against_id)})", "the edit", width
     )
@@ -80,7 +81,22 @@ def edit_lines(view: View, width: int) -> list[Line]:
         candidate = view.state.candidates.get(candidate_id)
         score = candidate.validation if candidate else None
         lines.append([(f"{label:12}", "muted"), (fm.interval(score), ""), ("  validation", "muted")])
-    return lines
+    return lines + _meanwhile(view, width)
+
+
+def _meanwhile(view: View, width: int) -> list[Line]:
+    """That the search has gone on since the edit was compared, if it has."""
+    state, edit = view.state, view.state.edit
+    now = state.candidates.get(state.current_id)
+    if edit is None or now is None or now.id == edit.against_id:
+        return []
+    said = f"Meanwhile the search went on to {view.name(now.id)}: {fm.interval(now.validation)}. "
+    return [[], *wrap([(f"{said}Going on from the edit leaves that prompt.", "warn")], width)]
+
+
+def _simulated(view: View) -> str:
+    roles = view.partly_simulated
+    return PARTLY.format(" and the ".join(roles)) if roles else SIMULATED
 
 
 def _verdict(view: View, width: int) -> list[Line]:

@@ -42,7 +42,7 @@ def _evaluation(view: View, width: int) -> Line:
     now = view.progress
     if now is None:
         return [("─" * width, "track")]
-    figures = f" {now.done}/{now.total}"
+    figures = f" {now.done:,}/{now.total:,}"
     room = max(4, width - len(figures))
     passed = now.passed / now.total if now.total else 0.0
     failed = (now.done - now.passed) / now.total if now.total else 0.0
@@ -155,7 +155,9 @@ def budget(view: View, width: int, height: int) -> list[Line]:
         said = f"{fm.plural(view.state.replayed, 'call')} answered from the journal, free"
         lines += wrap([(said, "muted")], width)
     if view.state.simulated:
-        lines.append([("simulated: no money was spent", "warn")])
+        roles = view.partly_simulated
+        said = f"simulated: the {' and the '.join(roles)} model" if roles else "simulated: no money was spent"
+        lines += wrap([(said, "warn")], width)
     return lines
 
 

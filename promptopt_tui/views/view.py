@@ -23,6 +23,7 @@ class View:
         problem: why the store can't be read just now.
         sent: what was asked of the run and is not in its stream yet.
         tally: failed cases by category, kept from frame to frame.
+        shown_seconds: what the clock showed last, of this run: it never goes back.
     """
 
     state: RunState
@@ -35,6 +36,7 @@ class View:
     problem: str = ""
     sent: str = ""
     tally: Tally = field(default_factory=Tally)
+    shown_seconds: float = 0.0
 
     @property
     def shown(self) -> Candidate | None:
@@ -57,10 +59,17 @@ class View:
         row = self.row
         if row is not None and row.active_seconds > 0:
             since = self.now - (row.heartbeat_at or self.now) if self.status == "running" else 0.0
-            return row.active_seconds + min(5.0, max(0.0, since))
+            return max(self.shown_seconds, row.active_seconds + min(5.0, max(0.0, since)))
         if not self.state.started_at:
             return 0.0
         return (self.now if self.live else self.state.updated_at) - self.state.started_at
+
+    @property
+    def partly_simulated(self) -> list[str]:
+        """The roles that a simulator has, if another role has a model that is none."""
+        models = self.state.models
+        roles = [role for role, model in models.items() if model.simulated]
+        return [str(role) for role in roles] if len(roles) < len(models) else []
 
     @property
     def share_done(self) -> float | None:

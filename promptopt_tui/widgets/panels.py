@@ -1,5 +1,6 @@
 """The cockpit's panels. Each has a number, a title, and ``show(view)``, which draws it anew."""
 
+import re
 from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, ClassVar
@@ -20,6 +21,8 @@ from promptopt_tui.views.view import View, replaced
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.table import Column, SortableTable, Table
 from promptopt_tui.widgets.tail import Tail
+
+_NUMBER = re.compile(r"([0-9]+)")
 
 BASES = ("parent", "seed", "best", "")
 """What the prompt panel compares with; nothing is the plain prompt."""
@@ -133,7 +136,8 @@ class StandingsPanel(Table):
     def show(self, view: View) -> None:
         """Draw ``view``."""
         self._view = view
-        set_title(self, fm.plural(len(view.state.candidates), "candidate"))
+        note = fm.plural(len(view.state.candidates), "candidate")
+        set_title(self, note if view.state.held_back else f"{note} · no case is held back")
         ranked = view.state.standings()
         drawn: list[tuple[Any, ...]] = [_turning_points(view.state)]
         drawn += [(c.id, c.validation, c.accepted, c.scores.get("test")) for c in ranked]
@@ -264,7 +268,8 @@ class CasesPanel(SortableTable):
             wanted = self.filter.casefold()
             rows = [case for case in rows if wanted in case.id.casefold() or self._holds(case, wanted)]
         if self.order:
-            rows = sorted(rows, key=self._sort_key(self.columns[self.order[0]].name), reverse=self.order[1])
+            column, falling = self.order
+            rows = sorted(rows, key=self._sort_key(self.columns[column].name, falling), reverse=falling)
         self.set_rows(rows)
 
     class FilterWanted(Message):
@@ -304,14 +309,19 @@ class CasesPanel(SortableTable):
         mark = self.marks.get(case.id)
         return wanted in case.input_text.casefold() or bool(mark and wanted in mark.category)
 
-    def _sort_key(self, name: str) -> Callable[[Example], Any]:
+    def _sort_key(self, name: str, falling: bool) -> Callable[[Example], Any]:
+        """What to sort by; cases that are not scored come last, whichever the order."""
         if name == "case":
-            return lambda case: case.id
+            return lambda case: [int(part) if part.isdigit() else part for part in _NUMBER.split(case.id)]
         if name == "input":
             return lambda case: case.input_text[:200].casefold()
         if name == "category":
-            return lambda case: mark.category if (mark := self.marks.get(case.id)) else "~"
-        return lambda case: mark.score if (mark := self.marks.get(case.id)) else 2.0
+            return lambda case: self._by(case, falling, lambda mark: mark.category)
+        return lambda case: self._by(case, falling, lambda mark: mark.score)
+
+    def _by(self, case: Example, falling: bool, what: Callable[[CaseMark], Any]) -> tuple[Any, ...]:
+        mark = self.marks.get(case.id)
+        return (falling, what(mark)) if mark else (not falling,)
 
     def _glyph(self, case: Example) -> paint.Span:
         mark = self.marks.get(case.id)

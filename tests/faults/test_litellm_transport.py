@@ -22,7 +22,7 @@ from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings
 from promptopt.models.keys import secret_variables
 from promptopt.models.litellm_transport import CUSTOM_ENDPOINT_PROVIDERS, DUMMY_KEY, LiteLLMTransport
-from promptopt.models.transport import Reply, TransportError
+from promptopt.models.transport import Receipt, Reply, TransportError
 from tests.loopback import API_KEY, API_KEY_ENV, Fault, FaultPlan, LoopbackServer, key_hash
 
 MODELS = {"openai": "openai/gpt-4o-mini", "anthropic": "anthropic/claude-3-5-haiku-latest"}
@@ -479,4 +479,46 @@ async def test_an_address_without_a_version_gets_a_hint(loopback: LoopbackServer
     request = ChatRequest(model=settings.model, messages=(Message(role="user", content="hi"),))
     with pytest.raises(TransportError, match="usually ends in /v1"):
         await transport.complete(request, sample=0, timeout=10)
+    await transport.close()
+
+
+class KeptInMemory(Receipt):
+    """A receipt that remembers."""
+
+    async def keep(self, raw: str) -> None:
+        self.kept = raw
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [("openai/gpt-4o-mini", "/v1"), ("anthropic/claude-opus-4-5", "")],
+    ids=["openai", "anthropic"],
+)
+async def test_a_kept_answer_is_read_again_without_a_request(
+    loopback: LoopbackServer, model: str, path: str
+) -> None:
+    settings = ModelSettings(model=model, base_url=f"{loopback.url}{path}", api_key_env=API_KEY_ENV)
+    request = ChatRequest(model=model, messages=(Message(role="user", content="hä?"),))
+    transport = LiteLLMTransport(settings)
+    receipt = KeptInMemory()
+    first = await transport.complete(request, sample=0, timeout=30, receipt=receipt)
+    assert receipt.kept and loopback.count() == 1
+    again = await transport.complete(request, sample=0, timeout=30, receipt=receipt)
+    assert again == first
+    assert loopback.count() == 1
+    await transport.close()
+
+
+async def test_only_whole_answers_are_kept(loopback: LoopbackServer) -> None:
+    loopback.faults = FaultPlan(attempts=(Fault.SERVER_ERROR, Fault.TRUNCATED))
+    settings = ModelSettings(
+        model="openai/gpt-4o-mini", base_url=loopback.openai_url, api_key_env=API_KEY_ENV
+    )
+    request = ChatRequest(model=settings.model, messages=(Message(role="user", content="hi"),))
+    transport = LiteLLMTransport(settings)
+    for _ in range(2):
+        receipt = KeptInMemory()
+        with pytest.raises(TransportError):
+            await transport.complete(request, sample=0, timeout=30, receipt=receipt)
+        assert receipt.kept is None
     await transport.close()

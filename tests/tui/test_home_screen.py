@@ -52,6 +52,49 @@ async def test_an_empty_store_teaches_the_first_step(make_app: Make, settle: Mak
             assert "promptopt run PROJECT" in text(pilot, "runs")
 
 
+async def test_every_column_of_the_runs_fits(story: Make, make_app: Make, settle: Make) -> None:
+    told = story(project="invoices").finish()
+    for size in ((80, 24), (100, 30), SIZE):
+        async with make_app().run_test(size=size) as pilot:
+            await settle(pilot)
+            head, row = text(pilot, "runs").splitlines()[:2]
+            assert "project" in head
+            assert head.rstrip().endswith("age")
+            assert "invoices" in row
+            assert told.run_id in row
+
+
+async def test_what_is_not_known_yet_is_not_unknown(story: Make, make_app: Make, settle: Make) -> None:
+    told = story()
+    told.summarize(status="created", heartbeat_at=None)
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert "unknown" not in text(pilot, "runs")
+
+
+async def test_a_list_that_is_cut_says_so(
+    story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promptopt_tui.client.LISTED", 2)
+    monkeypatch.setattr("promptopt_tui.screens.home.LISTED", 2)
+    for _ in range(3):
+        story()
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert "the newest 2" in str(pilot.app.screen.query_one("#runs").border_title)
+
+
+async def test_an_evaluation_is_called_one(story: Make, make_app: Make, settle: Make) -> None:
+    told = story()
+    told.summarize(kind="eval")
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        row = pilot.app.screen.query_one("#runs", Table).row
+        screen = pilot.app.screen
+        assert isinstance(screen, HomeScreen)
+        assert screen._optimizer(row)[0] == "evaluation"
+
+
 async def test_runs_are_listed_with_word_score_and_cost(story: Make, make_app: Make, settle: Make) -> None:
     story().finish()
     story(simulated=False, project="invoices").fail()

@@ -71,7 +71,7 @@ async def test_an_edit_is_written_confirmed_and_sent(story: Make, make_app: Make
         await pilot.press("ctrl+s")
         await settle(pilot)
         body = text(pilot, "body")
-        assert "+1 lines  -1 lines" in body
+        assert "+1 line  -1 line" in body
         assert "+ Now: Classify" in body
         assert asked(told) == []
 

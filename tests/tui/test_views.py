@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import Example
-from promptopt.domain.results import CaseResult, CheckResult
+from promptopt.domain.results import CaseResult, CheckResult, Interval
 from promptopt.runs.state import RunState
+from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, plain, width_of
 from promptopt_tui.views import case, diff, header, outcome, panels
 from promptopt_tui.views.chart import course
-from promptopt_tui.views.view import View, choose_shown, choose_split
+from promptopt_tui.views.view import View, choose_shown, choose_split, replaced
+
+from .conftest import HUMAN, SECOND
 
 Make = Callable[..., Any]
 
@@ -247,3 +250,142 @@ def test_the_header_never_loses_status_and_money(story: Make, view: Make, width:
     assert "● running" in text
     assert "$0.0721 / $0.50" in text
     assert "SIM" in text
+
+
+def test_a_perfect_score_fits_its_column() -> None:
+    assert fm.interval(Interval(mean=1.0, low=0.886, high=1.0, n=30)) == "100% [88.6, 100]"
+    assert len(fm.interval(Interval(mean=0.999, low=0.99, high=0.9999, n=30))) <= 18
+
+
+def _abandoned(story: Make) -> Any:
+    """A person's edit is adopted while a candidate of the same iteration is being scored."""
+    told = story().live()
+    told.ids["edit"] = edit = told.propose(HUMAN, "human", iteration=3, parent=told.ids["first"])
+    told.score(edit, 20)
+    told.tell(ev.EditDecided(candidate_id=edit, adopted=True, by="ada"))
+    return told
+
+
+def test_a_candidate_that_an_edit_replaced_is_not_under_way_any_more(story: Make, view: Make) -> None:
+    told = _abandoned(story)
+    seen = view(told)
+
+    assert replaced(seen.state) == {told.ids["second"]}
+    assert seen.progress is None
+    assert seen.shown_id == told.ids["edit"]
+    assert "15/24" not in plain(panels.progress(seen, 40, 12)) + plain(header.summary(seen, 76))
+
+
+def test_the_candidate_after_an_edit_is_under_way(story: Make, view: Make) -> None:
+    told = _abandoned(story)
+    told.ids["next"] = following = told.propose("Next.", iteration=3, parent=told.ids["edit"])
+    told.score(following, 4, upto=5)
+    seen = view(told)
+
+    assert replaced(seen.state) == {told.ids["second"]}
+    assert seen.progress and seen.progress.candidate_id == following
+
+
+def test_a_candidate_is_not_replaced_by_an_edit_that_was_put_aside(story: Make, view: Make) -> None:
+    told = story().live()
+    edit = told.propose(HUMAN, "human", iteration=3, parent=told.ids["first"])
+    told.tell(ev.EditDecided(candidate_id=edit, adopted=False, by="ada"))
+    seen = view(told)
+
+    assert replaced(seen.state) == set()
+    assert seen.progress and seen.progress.candidate_id == told.ids["second"]
+
+
+def test_an_evaluation_of_one_prompt_has_a_result_of_its_own(story: Make, view: Make) -> None:
+    told = story()
+    seed = told.propose("Sort.", "seed")
+    told.score(seed, 12)
+    told.tell(
+        ev.RunFinished(status="finished", stop_reason="scored", seed_id=seed, best_id=seed, iterations=0)
+    )
+    seen = view(told)
+    text = plain(outcome.outcome(seen, 90))
+
+    assert "✓ scored" in text
+    assert "12 of 24 pass" in text
+    assert "best prompt" not in text
+    assert "the prompt is scored" in plain(header.banners(seen, 100))
+
+
+def test_every_reason_to_stop_has_words() -> None:
+    assert set(get_args(ev.StopReason)) == set(fm.STOP_REASONS)
+
+
+def test_the_end_is_told_once(story: Make, view: Make) -> None:
+    told = story().live()
+    detail = "3 iterations, as many as were allowed"
+    seed = told.ids["seed"]
+    told.tell(
+        ev.RunFinished(
+            status="finished",
+            stop_reason="max_iterations",
+            detail=detail,
+            seed_id=seed,
+            best_id=seed,
+            iterations=3,
+        )
+    )
+    text = plain(outcome.outcome(view(told), 100))
+
+    assert f"ended         {detail}\n" in text
+
+
+def test_it_is_said_which_models_are_simulated(story: Make, view: Make) -> None:
+    told = story().finish()
+    seen = view(told)
+    assert outcome.SIMULATED in plain(outcome.outcome(seen, 100))
+    seen.state.models = {
+        "target": ev.ModelInfo(model="openai/own"),
+        "optimizer": ev.ModelInfo(model="sim/optimizer", simulated=True),
+    }
+    text = plain(outcome.outcome(seen, 100)) + plain(panels.budget(seen, 60, 30))
+
+    assert outcome.SIMULATED not in text
+    assert "the built-in simulator was the optimizer model" in text
+    assert "no money was spent" not in text
+
+
+def test_the_clock_never_goes_back(story: Make, view: Make) -> None:
+    told = story().live()
+    told.summarize(active_seconds=20.0, heartbeat_at=told.clock[0])
+    seen = view(told)
+    seen.row = told.runs.find(told.run_id)
+    running = seen.active_seconds
+    assert running > 20
+    seen.shown_seconds, seen.status = running, "paused"
+
+    assert seen.active_seconds == running
+
+
+def test_the_banner_says_what_the_edit_is_compared_with(story: Make, view: Make) -> None:
+    seen = view(story().edited())
+
+    assert "the edit is better than #1 " in plain(header.banners(seen, 100))
+
+
+def test_a_line_of_the_budget_is_not_clipped(story: Make, view: Make) -> None:
+    told = story().live()
+    told.spend(0.1, 300, replayed=123_456)
+    lines = panels.budget(view(told), 37, 30)
+
+    assert all(width_of(line) <= 37 for line in lines)
+    assert "free" in plain(lines)
+
+
+def test_a_verdict_says_that_the_search_has_gone_on(story: Make, view: Make) -> None:
+    told = story().edited()
+    assert "Meanwhile" not in plain(outcome.edit_lines(view(told), 90))
+    better = told.propose(SECOND, iteration=3, parent=told.ids["first"])
+    told.score(better, 23)
+    told.tell(
+        ev.CandidateJudged(
+            candidate_id=better, against_id=told.ids["first"], accepted=True, reason="", comparison=None
+        )
+    )
+
+    assert "Meanwhile the search went on to #3 " in plain(outcome.edit_lines(view(told), 90))

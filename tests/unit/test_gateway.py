@@ -1,23 +1,27 @@
 """The gateway: order of things, retries, single flight, pause, stop, replay."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from promptopt.domain.chat import ChatRequest
+from promptopt.domain.chat import ChatRequest, LLMResponse
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.models import gateway as gateway_module
 from promptopt.models.budget import Ledger, Stopwatch
-from promptopt.models.gateway import STREAK, CallFailed, Endpoint, Gateway
-from promptopt.models.transport import Reply, TransportError
+from promptopt.models.endpoint import Endpoint
+from promptopt.models.gateway import STREAK, CallFailed, Gateway
+from promptopt.models.transport import Receipt, Reply, TransportError
 from promptopt.store.database import Database
 from promptopt.store.journal import Journal
 from promptopt.store.runs import Runs
+from promptopt.store.schema import receipts
 
 
 class Scripted:
@@ -32,7 +36,9 @@ class Scripted:
 
     async def prepare(self) -> None: ...
 
-    async def complete(self, request: ChatRequest, *, sample: int, timeout: float) -> Reply:
+    async def complete(
+        self, request: ChatRequest, *, sample: int, timeout: float, receipt: Receipt | None = None
+    ) -> Reply:
         self.sent += 1
         number = self.sent
         self.arrived.set()
@@ -71,6 +77,13 @@ class Bench:
 
 def ask(text: str = "hello") -> list[Message]:
     return [Message(role="user", content=text)]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop turn until something is so."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
 
 
 OK = Reply("fine", 7, 3, "stop", "m-1")
@@ -182,9 +195,11 @@ async def test_nothing_is_sent_while_paused_but_what_a_person_asks_for(tmp_path:
 
 async def test_who_waits_at_the_gate_holds_no_slot_and_may_be_called_through(tmp_path: Path) -> None:
     bench = Bench(tmp_path, lambda n: TransportError("busy", retryable=True) if n <= 4 else OK)
+    bench.transport.hold.clear()
     retrying = [asyncio.create_task(bench.gateway.call("target", ask(str(n)))) for n in range(4)]
-    await bench.transport.arrived.wait()
+    await until(lambda: bench.transport.sent == 4)
     bench.gateway.gate.close()  # as many calls as there are slots are to be sent again
+    bench.transport.hold.set()
     while bench.ledger.in_flight:
         await bench.gateway.call("target", ask("urgent"), urgent=True)
     sent = bench.transport.sent
@@ -249,3 +264,153 @@ async def test_a_call_that_takes_too_long_names_the_setting(tmp_path: Path) -> N
     with pytest.raises(CallFailed, match=r"answer of m in time; models\.target\.timeout is 60 s"):
         await bench.open().call("target", ask())
     bench.database.close()
+
+
+async def waiting_for_room(
+    folder: Path,
+) -> tuple[Bench, asyncio.Task[LLMResponse], asyncio.Task[LLMResponse]]:
+    """One call in flight under a cap that lets a second one out when the first has settled, and that one."""
+    bound = ChatRequest(model="m", messages=tuple(ask("1")), max_tokens=10).token_bound() + 10
+    bench = Bench(folder, lambda n: OK, tokens=2 * bound - 1)
+    bench.transport.hold.clear()
+    first = asyncio.create_task(bench.gateway.call("target", ask("1")))
+    await bench.transport.arrived.wait()
+    second = asyncio.create_task(bench.gateway.call("target", ask("2")))
+    await until(lambda: bench.gateway.endpoints["target"].slots._value == 2)
+    return bench, first, second
+
+
+async def test_a_pause_holds_what_waits_for_room_in_the_budget(tmp_path: Path) -> None:
+    bench, first, second = await waiting_for_room(tmp_path)
+    bench.gateway.gate.close()
+    bench.transport.hold.set()
+    await first
+    await until(lambda: bench.gateway.endpoints["target"].slots._value == 4)
+    assert bench.transport.sent == 1 and bench.ledger.in_flight == 0
+    bench.gateway.gate.open()
+    await second
+    assert bench.transport.sent == 2
+
+
+async def test_a_stop_ends_what_waits_for_room_in_the_budget(tmp_path: Path) -> None:
+    bench, first, second = await waiting_for_room(tmp_path)
+    bench.gateway.stop(StopRun("user"))
+    bench.transport.hold.set()
+    await first
+    with pytest.raises(StopRun):
+        await second
+    assert bench.transport.sent == 1 and bench.ledger.in_flight == 0
+
+
+async def test_what_nobody_waits_for_any_more_is_not_sent(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK)
+    bench.transport.hold.clear()
+    callers = [asyncio.create_task(bench.gateway.call("target", ask(str(n)))) for n in range(6)]
+    await until(lambda: bench.transport.sent == 4)
+    for caller in callers[1:]:
+        caller.cancel()
+    await asyncio.gather(*callers[1:], return_exceptions=True)
+    again = asyncio.create_task(bench.gateway.call("target", ask("5")))
+    bench.transport.hold.set()
+    await asyncio.gather(callers[0], again)
+    await bench.gateway.drain()
+    assert bench.transport.sent == 5  # four in flight were answered and kept, one was asked for anew
+    assert Journal(bench.database, bench.run_id).load().answered == 5
+
+
+async def test_giving_up_while_the_store_is_busy_keeps_the_books(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK)
+    free = threading.Event()
+    bench.database.transact(lambda _: free.wait(10) and None)
+    caller = asyncio.create_task(bench.gateway.call("target", ask()))
+    await until(lambda: bench.ledger.in_flight)
+    (flight,) = bench.gateway._under_way.values()
+    giving_up = asyncio.create_task(bench.gateway.drain(patience=0))
+    await until(flight.task.cancelling)
+    free.set()
+    await giving_up
+    await asyncio.gather(caller, return_exceptions=True)
+    assert bench.ledger.in_flight == 0 and bench.transport.sent == 0
+    bench.gateway = bench.open()
+    assert (await bench.gateway.call("target", ask())).text == "fine"
+
+
+async def test_an_error_that_no_encoding_can_carry_stays_with_its_call(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: TransportError("bad \ud800 \0 body"))
+    with pytest.raises(CallFailed, match="bad \ufffd \ufffd body"):
+        await bench.gateway.call("target", ask())
+    with pytest.raises(CallFailed, match="bad \ufffd"):
+        await bench.open().call("target", ask())
+
+
+async def test_replaying_leaves_others_their_turn(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK)
+    await bench.gateway.call("target", ask())
+    again = bench.open()
+    turns: list[str] = []
+
+    async def replay() -> None:
+        await again.call("target", ask())
+        turns.append("replayed")
+
+    async def other() -> None:
+        turns.append("other")
+
+    await asyncio.gather(replay(), other())
+    assert turns == ["other", "replayed"]
+
+
+class Reader(Scripted):
+    """A transport that reads receipts, if they are whole, and keeps what it receives."""
+
+    async def complete(
+        self, request: ChatRequest, *, sample: int, timeout: float, receipt: Receipt | None = None
+    ) -> Reply:
+        assert receipt is not None
+        if receipt.kept is None:
+            await receipt.keep("raw")
+            return await super().complete(request, sample=sample, timeout=timeout)
+        if receipt.kept != "raw":
+            raise TransportError("can't be read")
+        return Reply("read", 5, 2)
+
+
+async def bench_with_a_receipt(folder: Path, raw: str) -> Bench:
+    """A bench whose first worker was killed after it had received an answer and before it had read it."""
+    bench = Bench(folder, lambda n: OK)
+    bench.transport = Reader(lambda n: OK)
+    request = ChatRequest(model="m", messages=tuple(ask()), max_tokens=10)
+    journal = Journal(bench.database, bench.run_id)
+    journal.intend("i1", "target", 0.5, 100)
+    await asyncio.wrap_future(journal.receive("i1", (request.content_key(), "", 0), raw))
+    return bench
+
+
+async def test_an_answer_that_was_received_and_not_read_is_read_by_the_next_worker(tmp_path: Path) -> None:
+    bench = await bench_with_a_receipt(tmp_path, "raw")
+    second = bench.open()
+    assert bench.ledger.meters()["tokens"].uncertain == 100
+    assert (await second.call("target", ask())).text == "read"
+    assert bench.transport.sent == 0
+    meters = bench.ledger.meters()
+    assert (meters["calls"].spent, meters["calls"].uncertain) == (1, 0)
+    assert (meters["tokens"].spent, meters["tokens"].uncertain) == (7, 0)
+    assert (await bench.open().call("target", ask())).text == "read"
+    assert bench.transport.sent == 0
+
+
+async def test_a_received_answer_that_cannot_be_read_is_asked_for_again(tmp_path: Path) -> None:
+    bench = await bench_with_a_receipt(tmp_path, "ra")
+    assert (await bench.open().call("target", ask())).text == "fine"
+    assert bench.transport.sent == 1
+    assert bench.ledger.meters()["tokens"].uncertain == 100
+
+
+async def test_a_receipt_goes_when_its_call_is_recorded(tmp_path: Path) -> None:
+    bench = await bench_with_a_receipt(tmp_path, "raw")
+    gateway = bench.open()
+    await gateway.call("target", ask())
+    await gateway.call("target", ask("another"))
+    await asyncio.wrap_future(bench.database.transact(lambda _: None))
+    with bench.database.read() as connection:
+        assert connection.execute(select(receipts)).all() == []

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, insert, inspect, select
+from sqlalchemy import create_engine, insert, inspect, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from promptopt.domain import events as ev
 from promptopt.domain.chat import ChatRequest, LLMResponse
@@ -18,11 +19,12 @@ from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult
 from promptopt.domain.settings import ProjectSettings
 from promptopt.store.cells import Cells
-from promptopt.store.commands import Commands, Edit, Pause
+from promptopt.store.commands import Commands, Edit, Pause, Resume
 from promptopt.store.database import Database, StoreError
 from promptopt.store.journal import Journal
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
+from promptopt.store.schema import commands as command_table
 from promptopt.store.schema import events, metadata
 
 
@@ -108,6 +110,38 @@ def test_one_failing_write_does_not_take_its_group_down(database: Database) -> N
     assert isinstance(bad.exception(5), StoreError)
 
 
+def test_who_waits_for_a_write_may_be_cancelled_the_write_may_not(database: Database) -> None:
+    free = threading.Event()
+    database.transact(lambda _: free.wait(5) and None)
+    assert not database.write(text("SELECT 1")).cancel()
+    free.set()
+    assert database.transact(lambda _: "alive").result(5) == "alive"
+
+
+def test_a_store_that_takes_no_connection_fails_the_write_and_not_the_writer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OperationalError("connect", {}, Exception("too many connections"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database.engine, "connect", refuse)
+        with pytest.raises(StoreError, match="too many connections"):
+            database.write(text("SELECT 1")).result(5)
+    assert database.transact(lambda _: "alive").result(5) == "alive"
+
+
+def test_a_command_that_cannot_be_read_is_answered_and_holds_up_no_other(database: Database) -> None:
+    run_id = new_run(database)
+    commands = Commands(database, run_id)
+    number = commands.send(Pause())
+    database.write(update(command_table).values(body='{"kind":"dance"}')).result()
+    commands.send(Resume())
+    assert [sent.command for sent in commands.waiting()] == [Resume()]
+    database.transact(lambda _: None).result()
+    assert "no such command" in (commands.outcome(number) or "")
+
+
 def test_only_one_worker_gets_a_run(database: Database) -> None:
     run_id = new_run(database)
     runs = Runs(database)
@@ -115,8 +149,9 @@ def test_only_one_worker_gets_a_run(database: Database) -> None:
     assert not runs.claim(run_id, "b")
     assert runs.beat(run_id, "a", 1.0)
     assert not runs.beat(run_id, "b", 1.0)
-    runs.release(run_id, "a", status="finished")
+    runs.release(run_id, "a", status="stopped")
     assert runs.claim(run_id, "b")
+    assert not runs.claim(run_id, "c")
 
 
 def test_a_run_whose_worker_was_killed_shows_as_interrupted_and_can_be_claimed(database: Database) -> None:

@@ -33,10 +33,12 @@ def sanitize(text: str, limit: int | None = None) -> str:
 
 
 def storable(text: str) -> str:
-    """Return ``text`` with surrogate pairs joined and lone surrogates, which no encoding can carry, as ``�``.
+    """Return ``text`` with surrogate pairs joined and what a store can't keep as ``�``.
 
-    JSON escapes of a model or a provider can bring them in (``"\\ud83d"``).
+    That is lone surrogates, which no encoding can carry, and NUL, which PostgreSQL refuses. JSON escapes of a
+    model or a provider can bring them in (``"\\ud83d"``).
     """
+    text = text.replace("\0", "\ufffd")
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -148,6 +148,17 @@ class Ledger:
             self.version += 1
             self._changed.notify_all()
 
+    async def found(self, role: Role, bound: Amount, actual: Amount, *, priced: bool) -> None:
+        """Book an answer that an earlier worker received: until now its ``bound`` counted as uncertain."""
+        async with self._changed:
+            for pot in self._both(role):
+                pot.uncertain -= bound
+                pot.spent += actual
+            if not priced:
+                self._unpriced.add(role)
+            self.version += 1
+            self._changed.notify_all()
+
     def hold(self, amount: Amount, seconds: float) -> None:
         """Keep ``amount`` of the target role and ``seconds`` back for the sealed test."""
         for pot in self._both("target"):

@@ -17,17 +17,15 @@ from typing import Any, TypeVar
 from promptopt.domain.chat import ChatRequest, LLMResponse
 from promptopt.domain.events import Role
 from promptopt.domain.prompt import Message
-from promptopt.domain.settings import ModelSettings, Price
+from promptopt.domain.settings import ModelSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import storable
 from promptopt.models.budget import Amount, Ledger
-from promptopt.models.transport import Reply, Transport, TransportError
-from promptopt.store.journal import Journal, Recorded
+from promptopt.models.endpoint import Endpoint, PauseGate, Place
+from promptopt.models.transport import Receipt, Reply, TransportError
+from promptopt.store.journal import Journal, Received, Recorded
 
 T = TypeVar("T")
-
-Place = tuple[str, str, int]
-"""What names a call in a run: content key, path, number of the draw."""
 
 STREAK = 5
 """Calls of one role that may fail one after the other before the run stops: the endpoint is gone."""
@@ -40,61 +38,21 @@ class CallFailed(Exception):
     """A call that ended without an answer; the run goes on from that."""
 
 
+class _NotNow(BaseException):
+    """The run was paused before the request went out."""
+
+
 @dataclass
-class Endpoint:
-    """A model in a role: how to reach it and what it costs (``price`` None: unknown)."""
+class _Flight:
+    """A call under way, and how many wait for its answer.
 
-    settings: ModelSettings
-    transport: Transport
-    price: Price | None
-    slots: asyncio.Semaphore = field(init=False)
-    streak: list[Place] = field(default_factory=list[Place])
-    gone: StopRun | None = None
-    """Why no call can succeed any more."""
+    Attributes:
+        sent: a request is out, or its answer is being booked: it ends by itself.
+    """
 
-    def __post_init__(self) -> None:
-        self.slots = asyncio.Semaphore(self.settings.max_concurrency)
-
-    def cost(self, prompt_tokens: int, completion_tokens: int) -> float | None:
-        """USD, or None if the price is unknown."""
-        if self.price is None:
-            return None
-        return (prompt_tokens * self.price.input + completion_tokens * self.price.output) / 1_000_000
-
-
-class PauseGate:
-    """Open or shut. While it is shut, only calls with a pass go through."""
-
-    def __init__(self) -> None:
-        self.shut = False
-        self._passes: set[Place] = set()
-        self._moved = asyncio.Event()
-
-    def close(self) -> None:
-        self.shut = True
-
-    def open(self) -> None:
-        self.shut = False
-        self._wake()
-
-    def let_through(self, place: Place) -> None:
-        """Give a call a pass: a person asked for it while the run is paused."""
-        self._passes.add(place)
-        self._wake()
-
-    def forget(self, place: Place) -> None:
-        self._passes.discard(place)
-
-    def stops(self, place: Place) -> bool:
-        return self.shut and place not in self._passes
-
-    async def passed(self, place: Place) -> None:
-        while self.stops(place):
-            await self._moved.wait()
-
-    def _wake(self) -> None:
-        self._moved.set()
-        self._moved = asyncio.Event()
+    task: "asyncio.Task[LLMResponse]" = field(init=False)
+    waiting: int = 0
+    sent: bool = False
 
 
 class Gateway:
@@ -121,7 +79,7 @@ class Gateway:
         self._notice = notice
         self._redact = redact
         self._occurrences: Counter[tuple[str, str]] = Counter()
-        self._under_way: dict[Place, asyncio.Task[LLMResponse]] = {}
+        self._under_way: dict[Place, _Flight] = {}
         self._stopped: StopRun | None = None
 
     async def call(
@@ -154,20 +112,21 @@ class Gateway:
         place = (key, path, sample)
         if urgent:
             self.gate.let_through(place)
-        task = self._under_way.get(place)
-        if task is None:
+        flight = self._under_way.get(place)
+        if flight is None:
             await self.gate.passed(place)
             recorded = self._journal.take(*place)
             if recorded is not None:
+                self.gate.forget(place)
                 self.replayed += 1
+                await asyncio.sleep(0)  # others have their turn, however much there is to replay
                 return _replay(recorded)
-            task = self._under_way.get(place)
-        if task is None:
-            task = asyncio.create_task(self._make(role, request, place, finishing))
-            self._under_way[place] = task
-            task.add_done_callback(lambda done: self._forget(place, done))
-        # Shielded: whoever waits may go away, but a request that was sent is answered and kept.
-        return await asyncio.shield(task)
+            flight = self._under_way.get(place)
+        if flight is None:
+            flight = self._under_way[place] = _Flight()
+            flight.task = asyncio.create_task(self._make(role, request, place, finishing, flight))
+            flight.task.add_done_callback(lambda done: self._forget(place, done))
+        return await self._wait_for(flight, place)
 
     def stop(self, signal: StopRun) -> None:
         """Let nothing more be sent; calls that have not been sent yet end with ``signal``."""
@@ -180,7 +139,7 @@ class Gateway:
 
     async def drain(self, patience: float | None = None) -> None:
         """Wait for the calls in flight, at most ``patience`` seconds, and give up the rest."""
-        tasks = list(self._under_way.values())
+        tasks = [flight.task for flight in self._under_way.values()]
         if not tasks:
             return
         await asyncio.wait(tasks, timeout=patience)
@@ -207,22 +166,43 @@ class Gateway:
             params=settings.params,
         )
 
+    async def _wait_for(self, flight: _Flight, place: Place) -> LLMResponse:
+        """Whoever waits may go away: a request that was sent is answered and kept, another is not sent."""
+        flight.waiting += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if not (flight.waiting or flight.sent or flight.task.done()):
+                flight.task.cancel()
+                self._drop(place, flight.task)
+
+    def _drop(self, place: Place, task: "asyncio.Task[LLMResponse]") -> None:
+        flight = self._under_way.get(place)
+        if flight and flight.task is task:
+            del self._under_way[place]
+            self.gate.forget(place)
+
     def _forget(self, place: Place, task: "asyncio.Task[LLMResponse]") -> None:
-        del self._under_way[place]
-        self.gate.forget(place)
+        self._drop(place, task)
         if not task.cancelled():
             task.exception()  # seen, even if nobody waits for it any more
 
-    async def _make(self, role: Role, request: ChatRequest, place: Place, finishing: bool) -> LLMResponse:
+    async def _make(
+        self, role: Role, request: ChatRequest, place: Place, finishing: bool, flight: _Flight
+    ) -> LLMResponse:
         endpoint = self.endpoints[role]
         attempt = 0
         while True:
             try:
                 async with self._turn(endpoint, place):
-                    response = await self._attempt(role, request, place, finishing)
+                    response = await self._attempt(role, request, place, finishing, flight)
+            except _NotNow:
+                continue
             except TransportError as error:
                 if attempt == endpoint.settings.retries or not error.retryable:
                     return await self._fail(role, request, place, error)
+                flight.sent = False
                 await asyncio.sleep(_backoff(attempt, error.retry_after))
                 attempt += 1
             else:
@@ -243,29 +223,43 @@ class Gateway:
         finally:
             endpoint.slots.release()
 
-    async def _attempt(self, role: Role, request: ChatRequest, place: Place, finishing: bool) -> LLMResponse:
-        """Send one request, with its own reservation, and keep what comes back."""
-        endpoint = self.endpoints[role]
+    def _may_go(self, endpoint: Endpoint, place: Place) -> None:
         stop = self._stopped or endpoint.gone
         if stop:
             raise stop
+        if self.gate.stops(place):
+            raise _NotNow
+
+    async def _attempt(
+        self, role: Role, request: ChatRequest, place: Place, finishing: bool, flight: _Flight
+    ) -> LLMResponse:
+        """Send one request, with its own reservation, and keep what comes back."""
+        endpoint = self.endpoints[role]
+        self._may_go(endpoint, place)
+        received = self._journal.received(place)
+        known = await _finish(self._read(role, request, place, received)) if received else None
+        if known is not None:
+            return known
         prompt_bound = request.token_bound()
         tokens = prompt_bound + request.max_tokens
         bound = Amount(1, tokens, endpoint.cost(prompt_bound, request.max_tokens) or 0.0)
         await self._ledger.reserve(role, bound, finishing=finishing)
         intent = uuid.uuid4().hex
-        sent = False
         try:
             await asyncio.wrap_future(self._journal.intend(intent, role, bound.usd, bound.tokens))
+            self._may_go(endpoint, place)  # again: room in the budget can be long in coming
             timeout = self._timeout(endpoint)
             started = time.perf_counter()
-            sent = True
+            flight.sent = True
+            receipt = _Kept(self._journal, intent, place)
             async with asyncio.timeout(timeout):
-                reply = await endpoint.transport.complete(request, sample=place[2], timeout=timeout)
+                reply = await endpoint.transport.complete(
+                    request, sample=place[2], timeout=timeout, receipt=receipt
+                )
             latency = time.perf_counter() - started
         except BaseException as error:
             failure = _as_transport_error(error, role, endpoint.settings)
-            await _finish(self._book_failure(role, intent, bound, failure, maybe_billed=sent))
+            await _finish(self._book_failure(role, intent, bound, failure, maybe_billed=flight.sent))
             if isinstance(error, Exception):
                 raise failure from None
             raise
@@ -281,28 +275,29 @@ class Gateway:
         reply: Reply,
         latency: float,
     ) -> LLMResponse:
-        endpoint = self.endpoints[role]
-        prompt_tokens = request.token_bound() if reply.prompt_tokens is None else reply.prompt_tokens
-        completion_tokens = (
-            len(reply.text.encode("utf-8", "surrogatepass"))
-            if reply.completion_tokens is None
-            else reply.completion_tokens
-        )
-        response = LLMResponse(
-            text=storable(reply.text),
-            usage={"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens},
-            cost=endpoint.cost(prompt_tokens, completion_tokens),
-            latency=latency,
-            metadata={
-                "model": reply.model or request.model,
-                "finish_reason": reply.finish_reason,
-                "simulated": endpoint.settings.simulated,
-                **({"usage_estimated": True} if reply.completion_tokens is None else {}),
-            },
-        )
-        actual = Amount(1, prompt_tokens + completion_tokens, response.cost or 0.0)
+        """Record an answer and settle its reservation."""
+        response = self.endpoints[role].response(request, reply, latency)
         await asyncio.wrap_future(self._journal.record(intent, role, request, place, response))
-        await self._ledger.settle(role, bound, actual, priced=response.cost is not None)
+        await self._ledger.settle(role, bound, _amount(response), priced=response.cost is not None)
+        return response
+
+    async def _read(
+        self, role: Role, request: ChatRequest, place: Place, received: Received
+    ) -> LLMResponse | None:
+        """Read and record an answer that an earlier worker received; None if it can't be read."""
+        endpoint = self.endpoints[role]
+        try:
+            reply = await endpoint.transport.complete(
+                request, sample=place[2], timeout=endpoint.settings.timeout, receipt=Receipt(received.raw)
+            )
+        except TransportError:
+            self._journal.unreceive(received.intent_id)
+            return None
+        response = endpoint.response(request, reply, 0.0)
+        await asyncio.wrap_future(self._journal.record(received.intent_id, role, request, place, response))
+        bound = Amount(1, received.tokens, received.usd)
+        await self._ledger.found(role, bound, _amount(response), priced=response.cost is not None)
+        self.replayed += 1
         return response
 
     async def _book_failure(
@@ -312,7 +307,7 @@ class Gateway:
         actual = Amount(1, bound.tokens, bound.usd) if unknown else Amount(calls=1 if maybe_billed else 0)
         outcome = "unknown" if unknown else "refused" if maybe_billed else "unsent"
         booked = self._journal.settle(
-            intent, role, outcome, actual.usd, actual.tokens, self._redact(str(error))[:500]
+            intent, role, outcome, actual.usd, actual.tokens, self._said(error)[:500]
         )
         await asyncio.wrap_future(booked)
         await self._ledger.settle(role, bound, Amount(calls=actual.calls))
@@ -326,7 +321,7 @@ class Gateway:
         endpoint = self.endpoints[role]
         if endpoint.gone:
             raise endpoint.gone
-        text = self._redact(str(error))
+        text = self._said(error)
         if error.fatal:
             raise self._give_up(endpoint, f"the {role} model can't be called: {text}")
         await asyncio.wrap_future(self._journal.record(uuid.uuid4().hex, role, request, place, text))
@@ -340,6 +335,9 @@ class Gateway:
         self._notice(f"a call of the {role} model failed: {text}")
         raise CallFailed(text)
 
+    def _said(self, error: TransportError) -> str:
+        return self._redact(storable(str(error)))
+
     def _give_up(self, endpoint: Endpoint, detail: str) -> StopRun:
         """Stop the run; a resumed one makes the calls again that failed because the endpoint was gone."""
         endpoint.gone = StopRun("error", detail, now=True)
@@ -350,6 +348,23 @@ class Gateway:
         """Seconds that a request has: a cap on minutes ends it too."""
         left = self._ledger.seconds_left()
         return endpoint.settings.timeout if left is None else min(endpoint.settings.timeout, left)
+
+
+class _Kept(Receipt):
+    """Puts what comes over the wire into the journal."""
+
+    def __init__(self, journal: Journal, intent: str, place: Place) -> None:
+        super().__init__()
+        self._journal = journal
+        self._intent = intent
+        self._place = place
+
+    async def keep(self, raw: str) -> None:
+        await asyncio.wrap_future(self._journal.receive(self._intent, self._place, raw))
+
+
+def _amount(response: LLMResponse) -> Amount:
+    return Amount(1, sum(response.usage.values()), response.cost or 0.0)
 
 
 def _replay(recorded: Recorded) -> LLMResponse:

@@ -21,8 +21,9 @@ from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import ModelSettings
 from promptopt.models.keys import key_variable, missing_key, provider_of, resolve_key, variable_name
 from promptopt.models.litellm_errors import CallSite, timed_out, translate
+from promptopt.models.litellm_wire import receipts_to, wrap_litellm
 from promptopt.models.redaction import Redactor
-from promptopt.models.transport import Reply, TransportError
+from promptopt.models.transport import Receipt, Reply, TransportError
 
 DUMMY_KEY = "no-key-needed"
 """What an endpoint gets whose settings name no key. A provider's standard key must never go there."""
@@ -102,7 +103,9 @@ class LiteLLMTransport:
                 self._loop = asyncio.get_running_loop()
                 _users[self._loop] = _users.get(self._loop, 0) + 1
 
-    async def complete(self, request: ChatRequest, *, sample: int, timeout: float) -> Reply:
+    async def complete(
+        self, request: ChatRequest, *, sample: int, timeout: float, receipt: Receipt | None = None
+    ) -> Reply:
         """Send ``request`` once. ``timeout`` is for the whole call; samples differ only by chance.
 
         Raises:
@@ -114,7 +117,7 @@ class LiteLLMTransport:
         clock = asyncio.timeout(timeout)
         try:
             async with clock:
-                with _unlogged():
+                with _unlogged(), receipts_to(receipt):
                     response = await self._litellm.acompletion(**arguments)
             return _read_reply(response, self._settings.model)
         except TransportError:
@@ -248,6 +251,7 @@ def _import_litellm() -> Any:
     # What pydantic thinks of litellm's classes is no business of the user's.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"pydantic\.")
     _resend_nothing()
+    wrap_litellm()
     return litellm
 
 

@@ -24,6 +24,20 @@ class Reply:
     model: str = ""
 
 
+class Receipt:
+    """Keeps what comes over the wire for one request, before anything is done with it.
+
+    Attributes:
+        kept: what an earlier worker kept of this very request; it is read, and nothing is sent.
+    """
+
+    def __init__(self, kept: str | None = None) -> None:
+        self.kept = kept
+
+    async def keep(self, raw: str) -> None:
+        """Make a whole answer durable. By default nobody needs it."""
+
+
 class TransportError(Exception):
     """A call that brought no answer.
 
@@ -57,8 +71,13 @@ class Transport(Protocol):
         """Make ready what the first call would have to wait for. Raises what a missing library raises."""
         ...
 
-    async def complete(self, request: ChatRequest, *, sample: int, timeout: float) -> Reply:
-        """Answer ``request``. ``sample`` numbers repeated draws of the same request, from 0."""
+    async def complete(
+        self, request: ChatRequest, *, sample: int, timeout: float, receipt: Receipt | None = None
+    ) -> Reply:
+        """Answer ``request``. ``sample`` numbers repeated draws of the same request, from 0.
+
+        A transport that pays for its answers gives each to ``receipt`` first, if it can.
+        """
         ...
 
     async def close(self) -> None: ...

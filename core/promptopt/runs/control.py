@@ -9,7 +9,7 @@ from promptopt.domain.prompt import Prompt
 from promptopt.domain.stopping import StopRun
 from promptopt.evaluation.statistics import compare
 from promptopt.models.budget import Stopwatch
-from promptopt.models.gateway import CallFailed, Gateway
+from promptopt.models.gateway import Gateway
 from promptopt.runs.context import Context
 from promptopt.runs.state import RunState
 from promptopt.store.commands import Command, Commands, Decide, Edit, Pause, Resume, Sent, Stop
@@ -57,23 +57,32 @@ class Control:
                     self._moved.set()
             await asyncio.sleep(POLL_SECONDS)
 
+    def drop_stale(self) -> None:
+        """Answer what was asked of a worker that is gone. Edits and decisions are carried out all the same."""
+        for sent in self._commands.waiting():
+            if isinstance(sent.command, Pause | Resume | Stop):
+                self._commands.done(sent.id, "the worker that it was for is gone")
+
     async def stoppable(self, work: Coroutine[Any, Any, StopRun]) -> StopRun:
         """Do ``work`` until it ends, a cap ends it, or a person stops it; return why it ended."""
-        self._stop = None
-        self._under_way = asyncio.ensure_future(work)
+        stop, self._stop = self._stop, None
+        if stop and stop.now:  # asked for since the last work ended
+            work.close()
+            return stop
+        self._under_way = asyncio.create_task(work)
         try:
             return await asyncio.shield(self._under_way)
         except StopRun as signal:
             return signal
         except asyncio.CancelledError:
-            if self._stop is None:
+            stop, self._stop = self._stop, None
+            if stop is None:
                 self._under_way.cancel()
                 raise
-            return self._stop
+            return stop
         finally:
             await asyncio.gather(self._under_way, return_exceptions=True)
             await self._give_up_scoring()
-            self._go_on()
 
     async def edit_to_take(self) -> bool:
         """Wait until every edit is scored and decided on; return whether one waits to be taken up."""
@@ -105,21 +114,34 @@ class Control:
         self._gateway.gate.open()
         self._engine.watch.go_on()
 
-    def _stop_run(self, sent: Sent, command: Stop) -> str:
-        if self._under_way is None or self._under_way.done():
+    def _stop_run(self, sent: Sent, command: Stop) -> str | None:
+        if self._under_way is None:
+            return None  # the worker is still starting
+        phase = self._engine.state.phase
+        ending = self._under_way.done() or self._under_way.cancelling()
+        if ending and not (command.now and phase == "search"):
             return "the run is already ending"
         self._engine.emit(ev.StopRequested(by=sent.author, now=command.now))
-        in_test = self._engine.state.phase == "test"
-        self._stop = StopRun("user", f"stopped by {sent.author}", now=command.now or in_test)
+        self._stop = StopRun("user", f"stopped by {sent.author}", now=command.now or phase == "test")
         self._gateway.stop(self._stop)
         self._under_way.cancel()
+        self._go_on()
         return "stopping"
+
+    def _too_early(self) -> bool:
+        """Not searching yet; what an earlier worker said of the phase does not count."""
+        return self._under_way is None or self._engine.state.phase in ("", "baseline")
+
+    def _too_late(self) -> bool:
+        return self._under_way is None or self._under_way.done() or self._engine.state.phase != "search"
 
     def _edit(self, sent: Sent, command: Edit) -> str | None:
         state = self._engine.state
         prompt = Prompt(text=command.text)
-        if state.phase != "search":
-            return None if state.phase in ("", "baseline") else "the search is over"
+        if self._too_early():
+            return None
+        if self._too_late():
+            return "the search is over"
         if not command.text.strip():
             return "an empty prompt is not taken"
         if prompt.id == state.current_id:
@@ -156,7 +178,7 @@ class Control:
                 self._context.prompt(against), "validation", cases, urgent=True
             )
             after = await self._context.score(prompt, "validation", cases, urgent=True)
-        except (StopRun, CallFailed) as error:
+        except (StopRun, Exception) as error:
             self._engine.emit(ev.Notice(level="warning", text=f"the edit could not be scored: {error}"))
             self._commands.done(sent.id, f"could not be scored: {error}")
             return
@@ -171,12 +193,17 @@ class Control:
                 command_id=sent.id,
             )
         )
-        self._commands.done(sent.id, comparison.verdict)
         if not ask:
             adopt = command.adopt == "always" or comparison.verdict != "worse"
             self._settle(prompt, adopt, sent.author, "" if adopt else "it is worse")
+        # Last: a worker that dies before this line leaves the edit to the next one.
+        self._commands.done(sent.id, comparison.verdict)
 
-    def _decide(self, sent: Sent, command: Decide) -> str:
+    def _decide(self, sent: Sent, command: Decide) -> str | None:
+        if self._too_early():
+            return None
+        if self._too_late():
+            return "the search is over"
         edit = self._engine.state.edit
         if edit is None or not edit.waiting or edit.candidate_id != command.candidate_id:
             return "no such edit is waiting"

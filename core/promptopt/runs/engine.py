@@ -1,8 +1,10 @@
 """One run from its first event to its last: baseline, search, sealed test."""
 
 import asyncio
+import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -28,7 +30,7 @@ from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
 from promptopt.store.commands import Commands
 from promptopt.store.database import Database
-from promptopt.store.journal import Journal
+from promptopt.store.journal import Found, Journal
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
 
@@ -60,7 +62,7 @@ class Engine:
         self.state = RunState()
         self.watch = Stopwatch(row.active_seconds)
         self._ledger = Ledger(self._settings.budget.limits(), self.watch)
-        self._ledger_seen = -1
+        self._reported: tuple[object, ...] = ()
         self._noticed: set[str] = set()
         self._redact = Redactor(self._settings.models.values()).redact
 
@@ -69,42 +71,46 @@ class Engine:
         edits = self._fold()
         if not self.state.resumable:
             raise RunError(f"run {self._row.id} has come to its end")
+        journal = Journal(self._db, self._row.id)
+        found = journal.load()
+        self._ledger.restore(found.spending)
         try:
             judge = build_judge(
                 self._settings, Path(self._row.project_dir), self._dataset.cases(), self._notice
             )
             try:
-                await self._carry_out(judge, edits)
+                await self._carry_out(judge, journal, found, edits)
             finally:
                 await judge.close()
         except PromptoptError as error:
             self._fail(str(error))
         except Exception as error:
             # A fault in an optimizer or a check, ours or not: the run ends in order all the same.
-            traceback.print_exc()
+            print(self._redact(traceback.format_exc()), file=sys.stderr)
             self._fail(f"{type(error).__name__}: {error}\n  → the worker's log has the details")
 
-    async def _carry_out(self, judge: Judge, edits: Sequence[Prompt]) -> None:
+    async def _carry_out(self, judge: Judge, journal: Journal, found: Found, edits: Sequence[Prompt]) -> None:
         judge.check_cases(self._dataset.cases())
         optimizer = None if self._row.kind == "eval" else registry.make(self._settings)
         endpoints = open_endpoints(self._settings, self._dataset, roles_in_use(self._row.kind))
-        journal = Journal(self._db, self._row.id)
-        found = journal.load()
-        self._ledger.restore(found.spending)
         gateway = Gateway(endpoints, journal, self._ledger, self._notice, self._redact)
         task = build_task(self._settings)
         runner = Runner(judge, endpoints["target"].settings.max_concurrency)
         context = Context(self._settings, task, self._dataset, gateway, runner, self._cells, self.emit)
         context.restore_edits(edits)
-        if self.state.version:
-            self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
-        else:
-            self._announce({role: describe(endpoint) for role, endpoint in endpoints.items()}, optimizer)
         control = Control(self, context, gateway, Commands(self._db, self._row.id))
+        if self.state.version:
+            control.drop_stale()
+            self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
+        if not self.state.models:  # never announced, or by a worker that could not open them
+            self._announce({role: describe(endpoint) for role, endpoint in endpoints.items()}, optimizer)
         background = [asyncio.create_task(control.watch_commands()), asyncio.create_task(self._tick(gateway))]
+        for task_ in background:
+            task_.add_done_callback(partial(self._deaf, gateway))
         try:
             await gateway.prepare()
-            self.watch.go_on()
+            if not gateway.gate.shut:
+                self.watch.go_on()
             end = await self._phases(optimizer, context, gateway, control)
         finally:
             self.watch.pause()
@@ -114,6 +120,13 @@ class Engine:
             await gateway.drain(PATIENCE[True])
             await gateway.close()
         self._finish(*end)
+
+    def _deaf(self, gateway: Gateway, task: "asyncio.Task[None]") -> None:
+        """A run that nobody can watch or steer any more ends."""
+        error = None if task.cancelled() else task.exception()
+        if error:
+            detail = self._redact(f"the store was lost: {type(error).__name__}: {error}")
+            gateway.stop(StopRun("error", detail, now=True))
 
     def _fail(self, detail: str) -> None:
         if not self.state.version:
@@ -267,9 +280,10 @@ class Engine:
 
     def _report(self, gateway: Gateway) -> None:
         """Budget and summary, if something moved."""
-        if self._ledger.version == self._ledger_seen:
+        now = (self._ledger.version, gateway.replayed, self.state.status, self.state.iteration)
+        if now == self._reported:
             return
-        self._ledger_seen = self._ledger.version
+        self._reported = now
         self._say_budget(gateway.replayed)
 
     def _say_budget(self, replayed: int) -> None:

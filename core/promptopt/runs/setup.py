@@ -6,7 +6,7 @@ from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import ModelError
 from promptopt.domain.events import ModelInfo, Role
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
-from promptopt.models.gateway import Endpoint
+from promptopt.models.endpoint import Endpoint
 from promptopt.models.keys import missing_key
 from promptopt.models.prices import lookup_price
 from promptopt.models.transport import Transport

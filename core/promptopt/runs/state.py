@@ -197,7 +197,7 @@ class RunState:
 
     @_apply.register
     def _(self, event: ev.RunResumed, at: float) -> None:
-        self.status = "running"
+        self.status, self.paused_by = "running", ""
         self.finished = None
         self.stop_requested = None
         self.evaluations.clear()

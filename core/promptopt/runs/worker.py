@@ -5,6 +5,7 @@ stops, and another worker may take the run up.
 """
 
 import asyncio
+import contextlib
 import os
 import sys
 import threading
@@ -12,7 +13,7 @@ import uuid
 
 from promptopt.domain.errors import PromptoptError
 from promptopt.runs.engine import Engine
-from promptopt.store.database import Database
+from promptopt.store.database import Database, StoreError
 from promptopt.store.runs import Runs
 
 BEAT_SECONDS = 1.0
@@ -45,9 +46,10 @@ def _work(database: Database, run_id: str) -> int:
 
     def beat() -> None:
         while not stop.wait(BEAT_SECONDS):
-            if not runs.beat(row.id, worker, engine.watch.seconds):
-                # Asleep for so long that somebody else took the run: not one event more.
-                os._exit(TAKEN)
+            with contextlib.suppress(StoreError):  # a store that is busy may hear the next beat
+                if not runs.beat(row.id, worker, engine.watch.seconds):
+                    # Asleep for so long that somebody else took the run: not one event more.
+                    os._exit(TAKEN)
 
     heart = threading.Thread(target=beat, name="heartbeat", daemon=True)
     heart.start()
@@ -56,7 +58,7 @@ def _work(database: Database, run_id: str) -> int:
     finally:
         stop.set()
         heart.join()
-        runs.release(row.id, worker, active_seconds=engine.watch.seconds)
+        runs.release(row.id, worker, status=engine.state.status, active_seconds=engine.watch.seconds)
     return 1 if engine.state.status == "failed" else 0
 
 

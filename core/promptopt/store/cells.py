@@ -98,5 +98,7 @@ class Cells:
 def _put(connection: Connection, table: Table, keys: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
     """Insert rows, each in place of the one with the same keys (works the same in every SQL dialect)."""
     same = [table.c[key] == bindparam(f"same_{key}") for key in keys]
-    connection.execute(delete(table).where(*same), [{f"same_{key}": row[key] for key in keys} for row in rows])
+    connection.execute(
+        delete(table).where(*same), [{f"same_{key}": row[key] for key in keys} for row in rows]
+    )
     connection.execute(insert(table), rows)

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import Connection, insert, select, update
 
 from promptopt.store.database import Database
@@ -93,7 +93,7 @@ class Commands:
         return self._db.transact(put).result()
 
     def waiting(self) -> list[Sent]:
-        """Commands that were not carried out yet, oldest first."""
+        """Commands that were not carried out yet, oldest first; what can't be read is answered so (queued)."""
         query = (
             select(commands.c.id, commands.c.author, commands.c.body)
             .where(commands.c.run_id == self._run_id, commands.c.handled_at.is_(None))
@@ -101,7 +101,13 @@ class Commands:
         )
         with self._db.read() as connection:
             rows = connection.execute(query).all()
-        return [Sent(row.id, row.author, _COMMAND.validate_json(row.body)) for row in rows]
+        found: list[Sent] = []
+        for row in rows:
+            try:
+                found.append(Sent(row.id, row.author, _COMMAND.validate_json(row.body)))
+            except ValidationError:
+                self.done(row.id, "the worker's version of promptopt knows no such command")
+        return found
 
     def done(self, command_id: int, outcome: str = "") -> None:
         """Mark a command as carried out (queued, in order with the worker's events)."""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from promptopt.domain.chat import ChatRequest, LLMResponse
 from promptopt.domain.events import Role
 from promptopt.store.database import Database
-from promptopt.store.schema import attempts, calls, intents
+from promptopt.store.schema import attempts, calls, intents, receipts
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,22 @@ class Recorded:
 
     response: LLMResponse | None
     error: str
+
+
+@dataclass(frozen=True)
+class Received:
+    """An answer that an earlier worker received and had no time to read.
+
+    Attributes:
+        intent_id: of the request that it answers.
+        raw: as the transport kept it.
+        tokens, usd: what was reserved for it, and counts as uncertain until it is recorded.
+    """
+
+    intent_id: str
+    raw: str
+    tokens: int
+    usd: float
 
 
 @dataclass
@@ -38,7 +54,7 @@ class Spending:
 
 @dataclass(frozen=True)
 class Found:
-    """What the journal held when a worker took the run up."""
+    """What the journal held when a worker took the run up. ``answered`` counts answers not yet read, too."""
 
     answered: int
     lost: int
@@ -52,14 +68,21 @@ class Journal:
         self._db = database
         self._run_id = run_id
         self._keys: set[tuple[str, str, int]] = set()
+        self._received: dict[tuple[str, str, int], str] = {}
+        self._receipts: set[str] = set()
 
     def load(self) -> Found:
         """Read which calls are answered (not their texts) and what they cost."""
         query = select(calls.c.key, calls.c.path, calls.c.occurrence).where(calls.c.run_id == self._run_id)
         with self._db.read() as connection:
             self._keys = {(row.key, row.path, row.occurrence) for row in connection.execute(query)}
+            waiting = connection.execute(select(receipts).where(receipts.c.run_id == self._run_id)).all()
             spending, lost = _spending(connection, self._run_id)
-        return Found(answered=len(self._keys), lost=lost, spending=spending)
+        places = {(row.key, row.path, row.occurrence): row.id for row in waiting}
+        self._received = {place: at for place, at in places.items() if place not in self._keys}
+        self._receipts = set(self._received.values())
+        unread = len(self._received)
+        return Found(answered=len(self._keys) + unread, lost=lost - unread, spending=spending)
 
     def take(self, key: str, path: str, occurrence: int) -> Recorded | None:
         """The recorded outcome of a call, or None if it has to be made."""
@@ -84,6 +107,25 @@ class Journal:
             metadata={**reply["metadata"], "replayed": True},
         )
         return Recorded(response=response, error="")
+
+    def received(self, place: tuple[str, str, int]) -> Received | None:
+        """The answer that an earlier worker received for a call and did not get to record, once."""
+        intent_id = self._received.pop(place, None)
+        if intent_id is None:
+            return None
+        query = select(receipts.c.raw, intents.c.tokens, intents.c.usd).join(
+            intents, intents.c.id == receipts.c.id
+        )
+        with self._db.read() as connection:
+            row = connection.execute(query.where(receipts.c.id == intent_id)).one()
+        return Received(intent_id, row.raw, row.tokens, row.usd)
+
+    def receive(self, intent_id: str, place: tuple[str, str, int], raw: str) -> "Future[None]":
+        """Store what came over the wire, until the call is recorded."""
+        key, path, occurrence = place
+        self._receipts.add(intent_id)
+        row = {"id": intent_id, "run_id": self._run_id, "key": key, "path": path, "occurrence": occurrence}
+        return self._db.write(insert(receipts), {**row, "raw": raw})
 
     def intend(self, intent_id: str, role: Role, usd: float, tokens: int) -> "Future[None]":
         """Say that a request is about to be sent, and what it can cost at most."""
@@ -136,7 +178,15 @@ class Journal:
             row["latency"] = outcome.latency
             row |= {name: outcome.usage.get(name, 0) for name in ("prompt_tokens", "completion_tokens")}
         self._keys.add(at)
-        return self._db.write(insert(calls), row)
+        recorded = self._db.write(insert(calls), row)
+        if intent_id in self._receipts:
+            self.unreceive(intent_id)
+        return recorded
+
+    def unreceive(self, intent_id: str) -> None:
+        """Forget what came over the wire: the call is being recorded, or it can't be read (queued)."""
+        self._receipts.discard(intent_id)
+        self._db.write(delete(receipts).where(receipts.c.id == intent_id))
 
     def forget(self, recorded: Iterable[tuple[str, str, int]]) -> None:
         """Take back errors, so that a resumed run makes those calls again (queued)."""

@@ -160,7 +160,15 @@ class Runs:
         statement = (
             update(runs)
             .where(runs.c.id == run_id, free)
-            .values(worker=worker, pid=os.getpid(), host=socket.gethostname(), heartbeat_at=now)
+            .values(
+                worker=worker,
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                heartbeat_at=now,
+                # Of a run that had ended, no second worker may take it for free.
+                status="running",
+                detail="",
+            )
         )
         return self._db.transact(lambda connection: connection.execute(statement).rowcount == 1).result()
 

@@ -103,6 +103,20 @@ attempts = Table(
     Index("attempts_by_run", "run_id"),
 )
 
+# What came over the wire, stored the moment it was there: reading it takes longer, and a worker can be killed
+# meanwhile. Gone once the call is recorded.
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", String(32), primary_key=True),  # the intent
+    Column("run_id", String(32), ForeignKey("runs.id"), nullable=False),
+    Column("key", String(32), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("occurrence", Integer, nullable=False),
+    Column("raw", Text, nullable=False),
+    Index("receipts_by_run", "run_id"),
+)
+
 calls = Table(
     "calls",
     metadata,

@@ -14,7 +14,7 @@ from promptopt.domain.settings import ProjectSettings
 from promptopt.models.simulator.oracle import Oracle
 from promptopt.models.simulator.proposer import Proposer
 from promptopt.models.simulator.target import Target
-from promptopt.models.transport import Reply, TransportError
+from promptopt.models.transport import Receipt, Reply, TransportError
 
 _CHARS_PER_TOKEN = 4
 _TOKENS_PER_MESSAGE = 4
@@ -83,7 +83,9 @@ class Simulator:
     async def prepare(self) -> None:
         """Nothing to do: all is in process."""
 
-    async def complete(self, request: ChatRequest, *, sample: int, timeout: float) -> Reply:
+    async def complete(
+        self, request: ChatRequest, *, sample: int, timeout: float, receipt: Receipt | None = None
+    ) -> Reply:
         """Answer ``request``, after a while.
 
         Raises:
