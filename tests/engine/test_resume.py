@@ -122,3 +122,35 @@ def test_two_workers_never_work_on_one_run(bench: Bench, loopback: LoopbackServe
         assert bench.workers[run_id].wait(30) == 3
         bench.workers[run_id] = first
     assert bench.end(run_id).status == "finished"
+
+
+def test_a_resume_that_fails_forgets_no_cost(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = bench.create(write_project(tmp_path / "project", loopback, SIZES))
+    bench.start(run_id)
+    bench.until(run_id, lambda state: state.phase == "search")
+    bench.send(run_id, Stop(now=True))
+    spent = bench.end(run_id).meters["usd"].spent
+    monkeypatch.delenv(API_KEY_ENV)
+    bench.start(run_id)
+    bench.workers[run_id].wait(60)
+    state = bench.state(run_id)
+    assert state.status == bench.status(run_id) == "failed"
+    assert state.meters["usd"].spent == spent > 0
+
+
+def test_a_run_that_could_not_start_tells_its_models_when_it_can(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = bench.create(write_project(tmp_path / "project", loopback, SIZES))
+    with monkeypatch.context() as patch:
+        patch.delenv(API_KEY_ENV)
+        bench.start(run_id)
+        bench.workers[run_id].wait(60)
+    assert bench.state(run_id).status == "failed" and not bench.state(run_id).models
+    bench.start(run_id)
+    bench.workers[run_id].wait(60)
+    state = bench.end(run_id)
+    assert state.status == "finished" and set(state.models) == {"target", "optimizer"}
+    assert state.max_iterations is not None

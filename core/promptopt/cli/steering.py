@@ -139,7 +139,7 @@ def _send(database: "Database", row: "RunRow", command: "Command", verb: str) ->
         outcome = commands.outcome(number)
         if outcome is not None:
             said = (
-                f"your prompt is {outcome} against the one before"
+                f"your prompt is {outcome}, compared with the one before"
                 if outcome in get_args(Verdict)
                 else outcome
             )

@@ -244,17 +244,19 @@ def _sample(cases: Sequence[Example], most: int, seed: int) -> tuple[Example, ..
 
 
 def _paired(first: Evaluation, second: Evaluation) -> tuple[float, float]:
-    """Weighted mean of the paired differences, and its standard error (0 for a single case)."""
+    """Weighted mean of the paired differences, and its standard error (0 for a single case).
+
+    Few heavy cases count as few: the error is that of a weighted mean, ``sqrt(sum((w * (gap - mean))**2)) /
+    sum(w)``, with ``n - 1`` in the place of ``n``.
+    """
     before = first.by_case()
     pairs = [(r.score - before[r.case_id].score, r.weight) for r in second.results if r.case_id in before]
     total = sum(weight for _, weight in pairs)
     mean = sum(gap * weight for gap, weight in pairs) / total
     if len(pairs) < 2:
         return mean, 0.0
-    variance = (
-        sum(weight * (gap - mean) ** 2 for gap, weight in pairs) / total * len(pairs) / (len(pairs) - 1)
-    )
-    return mean, math.sqrt(variance / len(pairs))
+    squares = sum((weight * (gap - mean)) ** 2 for gap, weight in pairs)
+    return mean, math.sqrt(squares * len(pairs) / (len(pairs) - 1)) / total
 
 
 def _clearly_worse(first: Evaluation, second: Evaluation) -> bool:

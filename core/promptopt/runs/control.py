@@ -58,7 +58,7 @@ class Control:
             await asyncio.sleep(POLL_SECONDS)
 
     def drop_stale(self) -> None:
-        """Answer what was asked of a worker that is gone. Edits and decisions are carried out all the same."""
+        """Answer what was asked of a worker that is gone. Edits and decisions still hold."""
         for sent in self._commands.waiting():
             if isinstance(sent.command, Pause | Resume | Stop):
                 self._commands.done(sent.id, "the worker that it was for is gone")
@@ -179,7 +179,7 @@ class Control:
             )
             after = await self._context.score(prompt, "validation", cases, urgent=True)
         except (StopRun, Exception) as error:
-            self._engine.emit(ev.Notice(level="warning", text=f"the edit could not be scored: {error}"))
+            self._settle(prompt, False, sent.author, f"it could not be scored: {error}")
             self._commands.done(sent.id, f"could not be scored: {error}")
             return
         comparison = compare(before, after)

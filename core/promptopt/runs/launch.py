@@ -37,7 +37,7 @@ def create_run(
         project = load_project(project)
     settings = simulated(project.settings) if simulate else project.settings
     data = load_dataset(settings, project.dir)
-    run_id = Runs(database).create(settings, data.dataset, project.dir, kind)
+    run_id = Runs(database).create(settings, data.dataset, project.dir.resolve(), kind)
     return run_id, [*project.notices, *data.notices]
 
 

@@ -193,7 +193,8 @@ class RunState:
         self.simulated = event.simulated
         self.status = "running"
         note = " (simulated models)" if event.simulated else ""
-        self._log(at, f"run started: {event.optimizer} on {event.project}{note}")
+        what = "evaluation" if event.optimizer == "none" else f"run started: {event.optimizer}"
+        self._log(at, f"{what} on {event.project}{note}")
 
     @_apply.register
     def _(self, event: ev.RunResumed, at: float) -> None:
@@ -351,6 +352,7 @@ class RunState:
             candidate.judgement = event.reason or f"decided by {event.by}"
         if event.adopted:
             self.current_id = event.candidate_id
+            self.evaluations.clear()  # what was under way is given up
         word = "the run goes on from the edit" if event.adopted else "the edit was put aside"
         self._log(at, f"{word} ({event.by}{': ' + event.reason if event.reason else ''})")
 

@@ -93,7 +93,7 @@ class Commands:
         return self._db.transact(put).result()
 
     def waiting(self) -> list[Sent]:
-        """Commands that were not carried out yet, oldest first; what can't be read is answered so (queued)."""
+        """Commands that were not carried out yet, oldest first; one that can't be read is marked so."""
         query = (
             select(commands.c.id, commands.c.author, commands.c.body)
             .where(commands.c.run_id == self._run_id, commands.c.handled_at.is_(None))

@@ -1,0 +1,134 @@
+"""What people ask of a run, at the moments at which it is between two things."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from promptopt.domain import events as ev
+from promptopt.domain.dataset import Dataset, Example
+from promptopt.domain.prompt import Prompt
+from promptopt.domain.results import Comparison, Interval
+from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.stopping import StopRun
+from promptopt.models.budget import Stopwatch
+from promptopt.models.gateway import PauseGate
+from promptopt.runs.control import Control
+from promptopt.runs.state import RunState
+from promptopt.store.commands import Command, Commands, Decide, Edit, Pause, Stop
+from promptopt.store.database import Database
+from promptopt.store.runs import Runs
+
+SEED, MINE = Prompt(text="seed"), Prompt(text="mine")
+
+
+class Bench:
+    """A control over a run that does nothing by itself."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = Database.open(f"sqlite:///{folder / 'store.db'}")
+        settings = ProjectSettings.model_validate(
+            {"name": "x", "prompt": "seed", "models": {"target": {"model": "m"}}}
+        )
+        case = Example(id="1", inputs={"text": "a"})
+        run_id = Runs(self.database).create(settings, Dataset(train=(case,), validation=(case,)), folder)
+        self.commands = Commands(self.database, run_id)
+        self.state, self.watch = RunState(), Stopwatch()
+        self.gate, self.stopped_by, self.adopted = PauseGate(), list[StopRun](), list[Prompt]()
+        gateway = SimpleNamespace(gate=self.gate, stop=self.stopped_by.append)
+        context = SimpleNamespace(
+            adopt=self.adopted.append,
+            prompt={SEED.id: SEED, MINE.id: MINE}.get,
+            score=self.score,
+            propose=lambda *_, **__: None,
+            dataset=SimpleNamespace(validation=()),
+        )
+        self.control = Control(self, cast(Any, context), cast(Any, gateway), self.commands)
+
+    def emit(self, event: ev.Event) -> None:
+        self.state.apply(event, 1.0)
+
+    async def score(self, *_: object, **__: object) -> None:
+        raise RuntimeError("a check broke")
+
+    async def told(self, command: Command) -> str | None:
+        """What is answered to a command, None if it is left for later."""
+        number = self.commands.send(command, "anna")
+        watching = asyncio.create_task(self.control.watch_commands())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await asyncio.wrap_future(self.database.transact(lambda _: None))
+        return self.commands.outcome(number)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.database.close()
+
+
+async def ends(end: StopRun) -> StopRun:
+    return end
+
+
+async def test_a_stop_that_comes_while_the_worker_starts_is_kept(bench: Bench) -> None:
+    assert await bench.told(Stop()) is None
+    work = asyncio.create_task(bench.control.stoppable(cast(Any, asyncio.Event().wait())))
+    await asyncio.sleep(0)
+    watching = asyncio.create_task(bench.control.watch_commands())
+    assert (await work).reason == "user"
+    watching.cancel()
+
+
+async def test_a_stop_at_once_between_search_and_test_leaves_the_test_out(bench: Bench) -> None:
+    bench.emit(ev.PhaseStarted(phase="search"))
+    assert (await bench.control.stoppable(ends(StopRun("plateau")))).reason == "plateau"
+    assert await bench.told(Stop()) == "the run is already ending"
+    assert await bench.told(Stop(now=True)) == "stopping"
+    end = await bench.control.stoppable(ends(StopRun("all_pass")))
+    assert (end.reason, end.now) == ("user", True)
+
+
+async def test_a_pause_outlives_the_end_of_the_search(bench: Bench) -> None:
+    bench.emit(ev.PhaseStarted(phase="search"))
+    assert await bench.told(Pause()) == "paused"
+    await bench.control.stoppable(ends(StopRun("plateau")))
+    assert bench.gate.shut and bench.state.status == "paused"
+
+
+async def test_once_the_search_is_over_no_edit_can_win_any_more(bench: Bench) -> None:
+    bench.emit(ev.PhaseStarted(phase="search"))
+    gap = Comparison(
+        difference=Interval(mean=0, low=0, high=0, n=1), p_value=1, verdict="not distinguishable", method=""
+    )
+    judged = {"candidate_id": MINE.id, "against_id": SEED.id, "comparison": gap}
+    bench.emit(ev.EditJudged(**judged, waiting=True, command_id=1))
+    await bench.control.stoppable(ends(StopRun("budget")))
+    for _ in ("calls in flight are waited for", "the sealed test is scored"):
+        assert await bench.told(Decide(candidate_id=MINE.id, adopt=True)) == "the search is over"
+        assert await bench.told(Edit(text="another")) == "the search is over"
+        bench.emit(ev.PhaseStarted(phase="test", stop_reason="budget"))
+    assert not bench.adopted
+
+
+async def test_what_a_dead_worker_was_asked_is_not_asked_of_the_next_but_edits_are(bench: Bench) -> None:
+    for command in (Stop(), Pause(), Edit(text="mine")):
+        bench.commands.send(command)
+    bench.control.drop_stale()
+    await asyncio.wrap_future(bench.database.transact(lambda _: None))
+    assert [sent.command for sent in bench.commands.waiting()] == [Edit(text="mine")]
+
+
+async def test_an_edit_that_breaks_a_check_is_answered_and_not_scored_for_ever(bench: Bench) -> None:
+    bench.emit(ev.PhaseStarted(phase="search"))
+    search = asyncio.create_task(bench.control.stoppable(cast(Any, asyncio.Event().wait())))
+    await asyncio.sleep(0)
+    assert "a check broke" in (await bench.told(Edit(text="mine")) or "")
+    search.cancel()
+    await asyncio.gather(search, return_exceptions=True)
