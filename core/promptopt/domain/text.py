@@ -6,8 +6,8 @@ sets the clipboard), so no face may print such text before it went through :func
 
 import re
 
-# C0 without tab and newline, DEL, C1, bidirectional and other invisible format controls (joiners too: terminals
-# disagree on the width of what they join), and lone surrogates, which no terminal encoding can carry.
+# C0 without tab and newline, DEL, C1, bidirectional and other invisible format controls (joiners too:
+# terminals disagree on the width of what they join), and lone surrogates, which no encoding can carry.
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
