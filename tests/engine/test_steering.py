@@ -113,3 +113,16 @@ def test_every_command_is_answered_once(bench: Bench, run_id: str) -> None:
     bench.end(run_id)
     kinds = [stored.event.kind for stored in RunLog(bench.database, run_id).after(0)]
     assert (kinds.count("paused"), kinds.count("resumed")) == (1, 1)
+
+
+def test_a_newer_edit_takes_the_place_of_one_that_waits(bench: Bench, run_id: str) -> None:
+    bench.send(run_id, Pause())
+    bench.until(run_id, lambda state: state.status == "paused")
+    bench.send(run_id, Edit(text=MINE, adopt="ask"))
+    first = bench.until(run_id, lambda state: state.edit and state.edit.waiting).edit
+    bench.send(run_id, Edit(text=f"{MINE} Really.", adopt="ask"))
+    state = bench.until(run_id, lambda state: state.edit != first and state.edit and state.edit.waiting)
+    assert first and state.candidates[first.candidate_id].judgement == "a newer edit took its place"
+    bench.send(run_id, Decide(candidate_id=state.edit.candidate_id, adopt=False))  # type: ignore[union-attr]
+    bench.send(run_id, Stop(now=True))
+    assert bench.end(run_id).status == "stopped"

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from promptopt.domain import events as ev
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
+from promptopt.domain.errors import RunError
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedback
 from promptopt.domain.settings import ProjectSettings
@@ -46,6 +47,8 @@ class Context:
         self._cells = cells
         self._emit = emit
         self._known: dict[tuple[str, Split, tuple[str, ...]], Evaluation] = {}
+        self._prompts: dict[str, Prompt] = {}
+        self._checkpoint: dict[str, Any] | None = None
         self._edits: list[Prompt] = []
         self._edits_taken = 0
         self._redirect = asyncio.Event()
@@ -98,6 +101,7 @@ class Context:
 
     def propose(self, prompt: Prompt, source: ev.Source, **details: Any) -> None:
         """Enter a prompt in the running."""
+        self._prompts[prompt.id] = prompt
         self._cells.keep_prompt(prompt)
         self._emit(ev.CandidateProposed(candidate_id=prompt.id, text=prompt.text, source=source, **details))
 
@@ -164,8 +168,10 @@ class Context:
 
     def prompt(self, candidate_id: str) -> Prompt:
         """A prompt that entered the running."""
-        prompt = self._cells.prompt(candidate_id)
-        return self.seed_prompt if prompt is None else prompt
+        known = self._prompts.get(candidate_id) or self._cells.prompt(candidate_id)
+        if known is None:
+            raise RunError(f"this run has no candidate {candidate_id}")
+        return known
 
     def adopted(self) -> Prompt | None:
         self._redirect.clear()
@@ -178,13 +184,18 @@ class Context:
         return self._kept()["state"]
 
     def checkpoint(self, iteration: int, state: dict[str, Any]) -> None:
-        body = {"edits": self._edits_taken, "state": state}
-        self._cells.save_checkpoint(iteration, json.dumps(body, ensure_ascii=False))
+        self._checkpoint = {"edits": self._edits_taken, "state": state}
+        self._cells.save_checkpoint(iteration, json.dumps(self._checkpoint, ensure_ascii=False))
         self._emit(ev.CheckpointSaved(iteration=iteration))
 
     def _kept(self) -> dict[str, Any]:
+        """The last checkpoint: this worker's own, which may be on its way to the store yet, or the store's."""
+        if self._checkpoint is not None:
+            return self._checkpoint
         body = self._cells.checkpoint()
-        return json.loads(body) if body else {"edits": 0, "state": None}
+        kept: dict[str, Any] = json.loads(body) if body else {"edits": 0, "state": None}
+        self._checkpoint = kept
+        return kept
 
     def _sink(self, prompt_id: str, split: Split, results: Sequence[CaseResult]) -> None:
         self._cells.keep(prompt_id, split, results)

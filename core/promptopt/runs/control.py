@@ -85,10 +85,17 @@ class Control:
             await self._give_up_scoring()
 
     async def edit_to_take(self) -> bool:
-        """Wait until every edit is scored and decided on; return whether one waits to be taken up."""
+        """Wait until every edit is scored and decided on; return whether one waits to be taken up.
+
+        Waiting for a person is no running time.
+        """
         while self._scoring or self._waiting_edit():
             self._moved.clear()
+            if not self._scoring:
+                self._engine.watch.pause()
             await self._moved.wait()
+            if not self._gateway.gate.shut:
+                self._engine.watch.go_on()
         return self._context.edit_waits
 
     def _waiting_edit(self) -> bool:
@@ -138,6 +145,8 @@ class Control:
     def _edit(self, sent: Sent, command: Edit) -> str | None:
         state = self._engine.state
         prompt = Prompt(text=command.text)
+        if state.optimizer == "none":
+            return "an evaluation has no search that could go on from it"
         if self._too_early():
             return None
         if self._too_late():
@@ -148,6 +157,9 @@ class Control:
             return "it is the prompt that the run goes on from already"
         if self._scoring:
             return None  # one after the other
+        if state.edit and state.edit.waiting:
+            before = self._context.prompt(state.edit.candidate_id)
+            self._settle(before, False, sent.author, "a newer edit took its place")
         task = asyncio.create_task(self._score_edit(sent, command, prompt))
         self._scoring[sent.id] = task
         task.add_done_callback(lambda _: self._scored(sent.id))

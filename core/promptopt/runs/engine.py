@@ -13,7 +13,7 @@ from promptopt.domain.dataset import SPLITS, Example, Split
 from promptopt.domain.errors import PromptoptError, RunError
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Comparison, Evaluation
-from promptopt.domain.stopping import StopRun
+from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.checks import Judge, build_judge
 from promptopt.evaluation.constraints import build_task
 from promptopt.evaluation.runner import Runner
@@ -170,7 +170,10 @@ class Engine:
         self._hold_for_test(baseline)
         self.emit(ev.PhaseStarted(phase="search"))
         while True:
-            end = await optimizer.search(context)
+            try:
+                end = await optimizer.search(context)
+            except Redirected:
+                return StopRun("error", f"the optimizer {optimizer.name} does not take edits up", now=True)
             if not await control.edit_to_take():
                 return end
 
