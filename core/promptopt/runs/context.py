@@ -189,7 +189,7 @@ class Context:
         self._emit(ev.CheckpointSaved(iteration=iteration))
 
     def _kept(self) -> dict[str, Any]:
-        """The last checkpoint: this worker's own, which may be on its way to the store yet, or the store's."""
+        """The last checkpoint: this worker's own, which may not be in the store yet, or the store's."""
         if self._checkpoint is not None:
             return self._checkpoint
         body = self._cells.checkpoint()
