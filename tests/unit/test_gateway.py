@@ -414,3 +414,25 @@ async def test_a_receipt_goes_when_its_call_is_recorded(tmp_path: Path) -> None:
     await asyncio.wrap_future(bench.database.transact(lambda _: None))
     with bench.database.read() as connection:
         assert connection.execute(select(receipts)).all() == []
+
+
+async def test_an_attempt_that_failed_leaves_no_receipt(tmp_path: Path) -> None:
+    bench = await bench_with_a_receipt(tmp_path, "raw")
+    bench.transport.answer = lambda n: TransportError("no JSON", billed=True)
+    gateway = bench.open()
+    with pytest.raises(CallFailed):
+        await gateway.call("target", ask("unreadable"))
+    await gateway.call("target", ask())
+    await asyncio.wrap_future(bench.database.transact(lambda _: None))
+    with bench.database.read() as connection:
+        assert connection.execute(select(receipts)).all() == []
+
+
+async def test_a_receipt_of_a_settled_attempt_is_not_read(tmp_path: Path) -> None:
+    bench = await bench_with_a_receipt(tmp_path, "raw")
+    journal = Journal(bench.database, bench.run_id)
+    # Killed after the attempt was settled and before its receipt was gone.
+    await asyncio.wrap_future(journal.settle("i1", "target", "unknown", 0.5, 100, "timed out"))
+    found = journal.load()
+    assert (found.answered, found.lost) == (0, 0)
+    assert (await bench.open().call("target", ask())).text == "fine"

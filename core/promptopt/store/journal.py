@@ -76,7 +76,11 @@ class Journal:
         query = select(calls.c.key, calls.c.path, calls.c.occurrence).where(calls.c.run_id == self._run_id)
         with self._db.read() as connection:
             self._keys = {(row.key, row.path, row.occurrence) for row in connection.execute(query)}
-            waiting = connection.execute(select(receipts).where(receipts.c.run_id == self._run_id)).all()
+            waiting = connection.execute(
+                select(receipts.c.id, receipts.c.key, receipts.c.path, receipts.c.occurrence)
+                .outerjoin(attempts, attempts.c.id == receipts.c.id)
+                .where(receipts.c.run_id == self._run_id, attempts.c.id.is_(None))
+            ).all()
             spending, lost = _spending(connection, self._run_id)
         places = {(row.key, row.path, row.occurrence): row.id for row in waiting}
         self._received = {place: at for place, at in places.items() if place not in self._keys}
@@ -137,7 +141,12 @@ class Journal:
     ) -> "Future[None]":
         """Say how an attempt without an answer ended: ``refused``, ``unknown`` (maybe billed), ``unsent``."""
         row = {"id": intent_id, "run_id": self._run_id, "role": role, "outcome": outcome, "usd": usd}
-        return self._db.write(insert(attempts), {**row, "tokens": tokens, "error": error, "at": time.time()})
+        settled = self._db.write(
+            insert(attempts), {**row, "tokens": tokens, "error": error, "at": time.time()}
+        )
+        if intent_id in self._receipts:
+            self.unreceive(intent_id)
+        return settled
 
     def record(
         self,
