@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import json
 import logging
 import os
 import subprocess
@@ -503,6 +504,8 @@ async def test_a_kept_answer_is_read_again_without_a_request(
     receipt = KeptInMemory()
     first = await transport.complete(request, sample=0, timeout=30, receipt=receipt)
     assert receipt.kept and loopback.count() == 1
+    headers, _ = json.loads(receipt.kept)
+    assert [name.lower() for name, _ in headers] == ["content-type"]
     again = await transport.complete(request, sample=0, timeout=30, receipt=receipt)
     assert again == first
     assert loopback.count() == 1

@@ -55,8 +55,10 @@ def wrap_litellm() -> None:
             return response
         body = await response.aread()
         headers = [pair for pair in response.headers.multi_items() if pair[0].lower() not in _ENCODED]
+        # Cookies and account ids are in the others, and no business of the store's.
+        kept = [pair for pair in headers if pair[0].lower() == "content-type"]
         with contextlib.suppress(UnicodeDecodeError):
-            await receipt.keep(json.dumps([headers, body.decode()]))
+            await receipt.keep(json.dumps([kept, body.decode()]))
         return httpx.Response(200, headers=headers, content=body, request=request)
 
     handle_async_request.keeps_receipts = True  # type: ignore[attr-defined]
