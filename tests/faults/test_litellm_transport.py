@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import json
 import logging
 import os
 import subprocess
@@ -23,7 +22,9 @@ from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings
 from promptopt.models.keys import secret_variables
 from promptopt.models.litellm_transport import CUSTOM_ENDPOINT_PROVIDERS, DUMMY_KEY, LiteLLMTransport
-from promptopt.models.transport import Receipt, Reply, TransportError
+from promptopt.models.transport import Reply, TransportError
+from promptopt.models.wire import HttpAnswer, HttpRequest, HttpWire
+from promptopt.store.receipts import Kept, Slip
 from tests.loopback import API_KEY, API_KEY_ENV, Fault, FaultPlan, LoopbackServer, key_hash
 
 MODELS = {"openai": "openai/gpt-4o-mini", "anthropic": "anthropic/claude-3-5-haiku-latest"}
@@ -376,7 +377,7 @@ def test_settings_that_would_go_astray_are_refused(settings: dict[str, Any], sai
         LiteLLMTransport(ModelSettings(**settings))
 
 
-async def test_close_frees_the_connections_when_the_last_one_goes(loopback: LoopbackServer) -> None:
+async def test_close_frees_the_connections(loopback: LoopbackServer) -> None:
     loop = asyncio.get_running_loop()
 
     def sessions() -> list[aiohttp.ClientSession]:
@@ -392,9 +393,10 @@ async def test_close_frees_the_connections_when_the_last_one_goes(loopback: Loop
         settings = settings_for(style, loopback)
         transports.append(LiteLLMTransport(settings))
         await Harness(loopback, transports[-1], settings).ask()
-    await transports[0].close()
-    await transports[0].close()
     assert len(sessions()) == 2
+    await transports[0].close()
+    await transports[0].close()
+    assert len(sessions()) == 1
     await transports[1].close()
     assert sessions() == []
     reply = await Harness(loopback, transports[1], settings_for("anthropic", loopback)).ask("Ticket 9: again")
@@ -483,45 +485,36 @@ async def test_an_address_without_a_version_gets_a_hint(loopback: LoopbackServer
     await transport.close()
 
 
-class KeptInMemory(Receipt):
-    """A receipt that remembers."""
+class Remembering(HttpWire):
+    """A wire that keeps answers as a relay does."""
 
-    async def keep(self, raw: str) -> None:
-        self.kept = raw
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[str, Kept] = {}
+        self.slips: list[Slip | None] = []
+
+    async def send(self, request: HttpRequest, slip: Slip | None = None) -> HttpAnswer:
+        answer = await super().send(request, slip)
+        self.slips.append(slip)
+        kind = answer.headers["content-type"]
+        self.kept[request.asked] = Kept(request.asked, answer.status, kind, answer.body, answer.seconds)
+        return answer
 
 
-@pytest.mark.parametrize(
-    ("model", "path"),
-    [("openai/gpt-4o-mini", "/v1"), ("anthropic/claude-opus-4-5", "")],
-    ids=["openai", "anthropic"],
-)
-async def test_a_kept_answer_is_read_again_without_a_request(
-    loopback: LoopbackServer, model: str, path: str
-) -> None:
-    settings = ModelSettings(model=model, base_url=f"{loopback.url}{path}", api_key_env=API_KEY_ENV)
-    request = ChatRequest(model=model, messages=(Message(role="user", content="hä?"),))
-    transport = LiteLLMTransport(settings)
-    receipt = KeptInMemory()
-    first = await transport.complete(request, sample=0, timeout=30, receipt=receipt)
-    assert receipt.kept and loopback.count() == 1
-    headers, _ = json.loads(receipt.kept)
-    assert [name.lower() for name, _ in headers] == ["content-type"]
-    again = await transport.complete(request, sample=0, timeout=30, receipt=receipt)
+async def test_a_kept_answer_is_read_again_without_a_request(style: str, loopback: LoopbackServer) -> None:
+    settings = settings_for(style, loopback)
+    request = ChatRequest(model=settings.model, messages=(Message(role="user", content="hä?"),))
+    wire = Remembering()
+    transport = LiteLLMTransport(settings, wire=wire)
+    slip = Slip("i1", ("key", "path", 0))
+    first = await transport.complete(request, sample=0, timeout=30, slip=slip)
+    assert (wire.slips, loopback.count()) == ([slip], 1)
+    again = await transport.complete(request, sample=0, timeout=30, kept=wire.kept)
     assert again == first
     assert loopback.count() == 1
+    with pytest.raises(TransportError):
+        await transport.complete(request, sample=0, timeout=30, kept={})
+    assert loopback.count() == 1
     await transport.close()
-
-
-async def test_only_whole_answers_are_kept(loopback: LoopbackServer) -> None:
-    loopback.faults = FaultPlan(attempts=(Fault.SERVER_ERROR, Fault.TRUNCATED))
-    settings = ModelSettings(
-        model="openai/gpt-4o-mini", base_url=loopback.openai_url, api_key_env=API_KEY_ENV
-    )
-    request = ChatRequest(model=settings.model, messages=(Message(role="user", content="hi"),))
-    transport = LiteLLMTransport(settings)
-    for _ in range(2):
-        receipt = KeptInMemory()
-        with pytest.raises(TransportError):
-            await transport.complete(request, sample=0, timeout=30, receipt=receipt)
-        assert receipt.kept is None
-    await transport.close()
+    assert (await wire.send(HttpRequest(loopback.url + "/v1/models", {}, b"", 5, "GET"))).status == 200
+    await wire.close()

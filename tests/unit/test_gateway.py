@@ -1,12 +1,12 @@
 """The gateway: order of things, retries, single flight, pause, stop, replay."""
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
 from promptopt.domain.chat import ChatRequest, LLMResponse
 from promptopt.domain.dataset import Dataset, Example
@@ -17,15 +17,17 @@ from promptopt.models import gateway as gateway_module
 from promptopt.models.budget import Ledger, Stopwatch
 from promptopt.models.endpoint import Endpoint
 from promptopt.models.gateway import STREAK, CallFailed, Gateway
-from promptopt.models.transport import Receipt, Reply, TransportError
+from promptopt.models.transport import Reply, TransportError
 from promptopt.store.database import Database
 from promptopt.store.journal import Journal
+from promptopt.store.receipts import Kept, ReceiptWriter, Slip, receipts_dir
 from promptopt.store.runs import Runs
-from promptopt.store.schema import receipts
 
 
 class Scripted:
     """A transport that does what a function says, and counts."""
+
+    relay = "1"
 
     def __init__(self, answer: Callable[[int], Reply | BaseException]) -> None:
         self.answer = answer
@@ -37,8 +39,16 @@ class Scripted:
     async def prepare(self) -> None: ...
 
     async def complete(
-        self, request: ChatRequest, *, sample: int, timeout: float, receipt: Receipt | None = None
+        self,
+        request: ChatRequest,
+        *,
+        sample: int,
+        timeout: float,
+        slip: Slip | None = None,
+        kept: Mapping[str, Kept] | None = None,
     ) -> Reply:
+        if kept is not None:
+            return self.read(kept)
         self.sent += 1
         number = self.sent
         self.arrived.set()
@@ -47,6 +57,12 @@ class Scripted:
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
+
+    def read(self, kept: Mapping[str, Kept]) -> Reply:
+        """Read what a relay kept, if it is whole."""
+        if kept["asked"].body != b"raw":
+            raise TransportError("can't be read")
+        return Reply("read", 5, 2, seconds=0.25)
 
     async def close(self) -> None: ...
 
@@ -71,7 +87,7 @@ class Bench:
         settings = ModelSettings(model="m", max_tokens=10, retries=2, max_concurrency=4)
         endpoint = Endpoint(settings, self.transport, Price(input=1.0, output=2.0))
         journal = Journal(self.database, self.run_id)
-        self.ledger.restore(journal.load().spending)
+        self.ledger.restore(journal.take_over(0).spending)
         return Gateway({"target": endpoint}, journal, self.ledger, self.notices.append)
 
 
@@ -360,37 +376,47 @@ async def test_replaying_leaves_others_their_turn(tmp_path: Path) -> None:
     assert turns == ["other", "replayed"]
 
 
-class Reader(Scripted):
-    """A transport that reads receipts, if they are whole, and keeps what it receives."""
-
-    async def complete(
-        self, request: ChatRequest, *, sample: int, timeout: float, receipt: Receipt | None = None
-    ) -> Reply:
-        assert receipt is not None
-        if receipt.kept is None:
-            await receipt.keep("raw")
-            return await super().complete(request, sample=sample, timeout=timeout)
-        if receipt.kept != "raw":
-            raise TransportError("can't be read")
-        return Reply("read", 5, 2)
+@pytest.fixture
+def relay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReceiptWriter]:
+    """The receipts of a relay whose worker was killed; it lives until :func:`gone`."""
+    monkeypatch.setenv("PROMPTOPT_HOME", str(tmp_path))
+    writer = ReceiptWriter(receipts_dir("run") / "1.receipts")
+    yield writer
+    gone(writer)
 
 
-async def bench_with_a_receipt(folder: Path, raw: str) -> Bench:
-    """A bench whose first worker was killed after it had received an answer and before it had read it."""
+def gone(relay: ReceiptWriter) -> None:
+    """End a relay; its lock goes with it."""
+    with contextlib.suppress(OSError):
+        relay.close(remove=False)
+
+
+def bench_after_a_kill(folder: Path, relay: ReceiptWriter, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A bench whose first worker was killed after it had handed a request to its relay."""
+    monkeypatch.setattr("promptopt.store.journal.receipts_dir", lambda run_id: receipts_dir("run"))
     bench = Bench(folder, lambda n: OK)
-    bench.transport = Reader(lambda n: OK)
-    request = ChatRequest(model="m", messages=tuple(ask()), max_tokens=10)
-    journal = Journal(bench.database, bench.run_id)
-    journal.intend("i1", "target", 0.5, 100)
-    await asyncio.wrap_future(journal.receive("i1", (request.content_key(), "", 0), raw))
+    Journal(bench.database, bench.run_id).intend("i1", "target", 0.5, 100, "1").result()
+    relay.sent(
+        Slip("i1", (ChatRequest(model="m", messages=tuple(ask()), max_tokens=10).content_key(), "", 0))
+    )
+    relay.shut()
     return bench
 
 
-async def test_an_answer_that_was_received_and_not_read_is_read_by_the_next_worker(tmp_path: Path) -> None:
-    bench = await bench_with_a_receipt(tmp_path, "raw")
+def kept(body: bytes) -> Kept:
+    return Kept("asked", 200, "application/json", body, 0.25)
+
+
+async def test_an_answer_that_was_received_and_not_read_is_read_by_the_next_worker(
+    tmp_path: Path, relay: ReceiptWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_after_a_kill(tmp_path, relay, monkeypatch)
+    relay.answered("i1", kept(b"raw"))
+    gone(relay)
     second = bench.open()
     assert bench.ledger.meters()["tokens"].uncertain == 100
-    assert (await second.call("target", ask())).text == "read"
+    response = await second.call("target", ask())
+    assert (response.text, response.latency) == ("read", 0.25)
     assert bench.transport.sent == 0
     meters = bench.ledger.meters()
     assert (meters["calls"].spent, meters["calls"].uncertain) == (1, 0)
@@ -399,40 +425,112 @@ async def test_an_answer_that_was_received_and_not_read_is_read_by_the_next_work
     assert bench.transport.sent == 0
 
 
-async def test_a_received_answer_that_cannot_be_read_is_asked_for_again(tmp_path: Path) -> None:
-    bench = await bench_with_a_receipt(tmp_path, "ra")
+async def test_an_answer_that_is_still_under_way_is_waited_for(
+    tmp_path: Path, relay: ReceiptWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_after_a_kill(tmp_path, relay, monkeypatch)
+    call = asyncio.create_task(bench.open().call("target", ask()))
+    done, _ = await asyncio.wait([call], timeout=0.2)
+    assert not done and bench.transport.sent == 0
+    relay.answered("i1", kept(b"raw"))
+    assert (await call).text == "read"
+    assert bench.transport.sent == 0
+
+
+@pytest.mark.parametrize("how", ["failed", "gone"])
+async def test_a_request_of_which_nothing_comes_any_more_is_sent_again(
+    tmp_path: Path, relay: ReceiptWriter, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    bench = bench_after_a_kill(tmp_path, relay, monkeypatch)
+    call = asyncio.create_task(bench.open().call("target", ask()))
+    await asyncio.wait([call], timeout=0.1)
+    if how == "failed":
+        relay.failed("i1")
+    else:
+        gone(relay)
+    assert (await call).text == "fine"
+    assert bench.transport.sent == 1
+    assert bench.ledger.meters()["tokens"].uncertain == 100
+
+
+async def test_a_received_answer_that_cannot_be_read_is_asked_for_again(
+    tmp_path: Path, relay: ReceiptWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_after_a_kill(tmp_path, relay, monkeypatch)
+    relay.answered("i1", kept(b"ra"))
+    gone(relay)
     assert (await bench.open().call("target", ask())).text == "fine"
     assert bench.transport.sent == 1
     assert bench.ledger.meters()["tokens"].uncertain == 100
 
 
-async def test_a_receipt_goes_when_its_call_is_recorded(tmp_path: Path) -> None:
-    bench = await bench_with_a_receipt(tmp_path, "raw")
-    gateway = bench.open()
-    await gateway.call("target", ask())
-    await gateway.call("target", ask("another"))
-    await asyncio.wrap_future(bench.database.transact(lambda _: None))
-    with bench.database.read() as connection:
-        assert connection.execute(select(receipts)).all() == []
-
-
-async def test_an_attempt_that_failed_leaves_no_receipt(tmp_path: Path) -> None:
-    bench = await bench_with_a_receipt(tmp_path, "raw")
-    bench.transport.answer = lambda n: TransportError("no JSON", billed=True)
-    gateway = bench.open()
-    with pytest.raises(CallFailed):
-        await gateway.call("target", ask("unreadable"))
-    await gateway.call("target", ask())
-    await asyncio.wrap_future(bench.database.transact(lambda _: None))
-    with bench.database.read() as connection:
-        assert connection.execute(select(receipts)).all() == []
-
-
-async def test_a_receipt_of_a_settled_attempt_is_not_read(tmp_path: Path) -> None:
-    bench = await bench_with_a_receipt(tmp_path, "raw")
+async def test_a_receipt_of_a_settled_attempt_is_not_read(
+    tmp_path: Path, relay: ReceiptWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_after_a_kill(tmp_path, relay, monkeypatch)
+    relay.answered("i1", kept(b"raw"))
+    gone(relay)
     journal = Journal(bench.database, bench.run_id)
-    # Killed after the attempt was settled and before its receipt was gone.
     await asyncio.wrap_future(journal.settle("i1", "target", "unknown", 0.5, 100, "timed out"))
     found = journal.load()
     assert (found.answered, found.lost) == (0, 0)
     assert (await bench.open().call("target", ask())).text == "fine"
+
+
+async def test_receipts_go_when_their_calls_are_recorded(
+    tmp_path: Path, relay: ReceiptWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_after_a_kill(tmp_path, relay, monkeypatch)
+    relay.answered("i1", kept(b"raw"))
+    gone(relay)
+    journal = Journal(bench.database, bench.run_id)
+    journal.load()
+    journal.tidy()
+    assert receipts_dir("run").exists()
+    assert journal.received(
+        (ChatRequest(model="m", messages=tuple(ask()), max_tokens=10).content_key(), "", 0)
+    )
+    journal.tidy()
+    assert not receipts_dir("run").exists()
+
+
+async def test_a_call_given_up_after_it_was_sent_stays_open_for_its_answer(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK)
+    bench.transport.hold.clear()
+    call = asyncio.create_task(bench.gateway.call("target", ask()))
+    await bench.transport.arrived.wait()
+    await bench.gateway.drain(0)
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    meters = bench.ledger.meters()
+    assert (meters["calls"].spent, meters["calls"].uncertain, meters["calls"].reserved) == (0, 1, 0)
+    found = Journal(bench.database, bench.run_id).load()
+    assert (found.answered, found.lost) == (0, 1)
+
+
+async def test_what_is_settled_is_told_when_it_is_durable(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK if n == 1 else TransportError("no"))
+    told: list[str] = []
+    journal = Journal(bench.database, bench.run_id, told.append)
+    settings = ModelSettings(model="m", max_tokens=10)
+    gateway = Gateway({"target": Endpoint(settings, bench.transport, None)}, journal, bench.ledger, print)
+    await gateway.call("target", ask("one"))
+    with pytest.raises(CallFailed):
+        await gateway.call("target", ask("two"))
+    await asyncio.wrap_future(bench.database.transact(lambda _: None))
+    assert len(told) == 3  # the answer, the failed attempt, and the error that the run went on from
+
+
+async def test_what_a_killed_worker_did_not_get_to_send_costs_nothing(
+    tmp_path: Path, relay: ReceiptWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_after_a_kill(tmp_path, relay, monkeypatch)
+    journal = Journal(bench.database, bench.run_id)
+    journal.intend("i2", "target", 0.5, 100, "1")
+    journal.intend("i3", "target", 0.5, 100, "elsewhere").result()
+    found = journal.take_over(0)
+    assert found.lost == 1  # i1 is under way
+    assert found.spending["target"].uncertain_calls == 2
+    relay.failed("i1")
+    gone(relay)
+    assert journal.take_over(0).lost == 2

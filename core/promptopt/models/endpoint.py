@@ -8,9 +8,7 @@ from promptopt.domain.settings import ModelSettings, Price
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import storable
 from promptopt.models.transport import Reply, Transport
-
-Place = tuple[str, str, int]
-"""What names a call in a run: content key, path, number of the draw."""
+from promptopt.store.receipts import Place
 
 
 @dataclass
@@ -46,7 +44,7 @@ class Endpoint:
             text=storable(reply.text),
             usage={"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens},
             cost=self.cost(prompt_tokens, completion_tokens),
-            latency=latency,
+            latency=latency if reply.seconds is None else reply.seconds,
             metadata={
                 "model": reply.model or request.model,
                 "finish_reason": reply.finish_reason,

@@ -22,13 +22,17 @@ from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import storable
 from promptopt.models.budget import Amount, Ledger
 from promptopt.models.endpoint import Endpoint, PauseGate, Place
-from promptopt.models.transport import Receipt, Reply, TransportError
+from promptopt.models.transport import Reply, TransportError
 from promptopt.store.journal import Journal, Received, Recorded
+from promptopt.store.receipts import Slip
 
 T = TypeVar("T")
 
 STREAK = 5
 """Calls of one role that may fail one after the other before the run stops: the endpoint is gone."""
+
+RELAY_SECONDS = 0.05
+"""Between two looks for the answer that an earlier worker's relay waits for."""
 
 LONGEST_WAIT = 60.0
 """Most seconds between two attempts, whatever the server asks for."""
@@ -236,6 +240,9 @@ class Gateway:
         """Send one request, with its own reservation, and keep what comes back."""
         endpoint = self.endpoints[role]
         self._may_go(endpoint, place)
+        while self._journal.under_way(place):  # noqa: ASYNC110 — another process's file has no event
+            # An earlier worker was killed after it had sent this; its relay has yet to hear of the answer.
+            await asyncio.sleep(RELAY_SECONDS)
         received = self._journal.received(place)
         known = await _finish(self._read(role, request, place, received)) if received else None
         if known is not None:
@@ -246,22 +253,28 @@ class Gateway:
         await self._ledger.reserve(role, bound, finishing=finishing)
         intent = uuid.uuid4().hex
         try:
-            await asyncio.wrap_future(self._journal.intend(intent, role, bound.usd, bound.tokens))
+            intended = self._journal.intend(intent, role, bound.usd, bound.tokens, endpoint.transport.relay)
+            await asyncio.wrap_future(intended)
             self._may_go(endpoint, place)  # again: room in the budget can be long in coming
             timeout = self._timeout(endpoint)
             started = time.perf_counter()
             flight.sent = True
-            receipt = _Kept(self._journal, intent, place)
             async with asyncio.timeout(timeout):
                 reply = await endpoint.transport.complete(
-                    request, sample=place[2], timeout=timeout, receipt=receipt
+                    request, sample=place[2], timeout=timeout, slip=Slip(intent, place)
                 )
             latency = time.perf_counter() - started
-        except BaseException as error:
+        except Exception as error:
             failure = _as_transport_error(error, role, endpoint.settings)
             await _finish(self._book_failure(role, intent, bound, failure, maybe_billed=flight.sent))
-            if isinstance(error, Exception):
-                raise failure from None
+            raise failure from None
+        except BaseException:
+            if flight.sent:
+                # Its answer may still come, and a resumed run will find it: the intent stays open.
+                await _finish(self._ledger.settle(role, bound, bound, uncertain=True))
+            else:
+                unsent = TransportError("given up before it was sent")
+                await _finish(self._book_failure(role, intent, bound, unsent, maybe_billed=False))
             raise
         return await _finish(self._book(role, request, place, bound, intent, reply, latency))
 
@@ -288,11 +301,10 @@ class Gateway:
         endpoint = self.endpoints[role]
         try:
             reply = await endpoint.transport.complete(
-                request, sample=place[2], timeout=endpoint.settings.timeout, receipt=Receipt(received.raw)
+                request, sample=place[2], timeout=endpoint.settings.timeout, kept=received.answers
             )
         except TransportError:
-            self._journal.unreceive(received.intent_id)
-            return None
+            return None  # half an answer, or of a kind that nobody can read: it is asked for again
         response = endpoint.response(request, reply, 0.0)
         await asyncio.wrap_future(self._journal.record(received.intent_id, role, request, place, response))
         bound = Amount(1, received.tokens, received.usd)
@@ -350,19 +362,6 @@ class Gateway:
         return endpoint.settings.timeout if left is None else min(endpoint.settings.timeout, left)
 
 
-class _Kept(Receipt):
-    """Puts what comes over the wire into the journal."""
-
-    def __init__(self, journal: Journal, intent: str, place: Place) -> None:
-        super().__init__()
-        self._journal = journal
-        self._intent = intent
-        self._place = place
-
-    async def keep(self, raw: str) -> None:
-        await asyncio.wrap_future(self._journal.receive(self._intent, self._place, raw))
-
-
 def _amount(response: LLMResponse) -> Amount:
     return Amount(1, sum(response.usage.values()), response.cost or 0.0)
 
@@ -373,15 +372,13 @@ def _replay(recorded: Recorded) -> LLMResponse:
     return recorded.response
 
 
-def _as_transport_error(error: BaseException, role: Role, settings: ModelSettings) -> TransportError:
+def _as_transport_error(error: Exception, role: Role, settings: ModelSettings) -> TransportError:
     if isinstance(error, TransportError):
         return error
     if isinstance(error, TimeoutError):
         said = f"no whole answer of {settings.model} in time; models.{role}.timeout is {settings.timeout:g} s"
         return TransportError(said, retryable=True, billed=True)
-    if isinstance(error, Exception):
-        return TransportError(f"{type(error).__name__}: {error}", billed=True)
-    return TransportError("given up before the answer came", billed=True)
+    return TransportError(f"{type(error).__name__}: {error}", billed=True)
 
 
 def _backoff(attempt: int, retry_after: float | None) -> float:

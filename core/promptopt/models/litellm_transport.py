@@ -11,7 +11,6 @@ import logging
 import os
 import re
 import warnings
-import weakref
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -21,9 +20,11 @@ from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import ModelSettings
 from promptopt.models.keys import key_variable, missing_key, provider_of, resolve_key, variable_name
 from promptopt.models.litellm_errors import CallSite, timed_out, translate
-from promptopt.models.litellm_wire import receipts_to, wrap_litellm
+from promptopt.models.litellm_wire import Carriage, carried_by, wrap_litellm
 from promptopt.models.redaction import Redactor
-from promptopt.models.transport import Receipt, Reply, TransportError
+from promptopt.models.transport import Reply, TransportError
+from promptopt.models.wire import HttpWire, Wire
+from promptopt.store.receipts import Kept, Slip
 
 DUMMY_KEY = "no-key-needed"
 """What an endpoint gets whose settings name no key. A provider's standard key must never go there."""
@@ -68,9 +69,6 @@ _RESERVED_PARAMS = re.compile(
 )
 _ALLOWED_PARAMS = frozenset({"prompt_cache_key", "prompt_cache_retention"})
 
-_users: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, int]" = weakref.WeakKeyDictionary()
-"""Open transports by loop: litellm keeps its connections by loop, not by who uses them."""
-
 
 class LiteLLMTransport:
     """Answers requests for one model.
@@ -78,35 +76,44 @@ class LiteLLMTransport:
     Args:
         settings: the model.
         redactor: keeps keys out of messages; one that knows this model's key if not given.
+        wire: carries the requests, and is closed by its owner; one of its own if not given.
 
     Raises:
         SettingsError: settings under which litellm would send requests elsewhere, or in another way, than
             the settings say.
     """
 
-    def __init__(self, settings: ModelSettings, redactor: Redactor | None = None) -> None:
+    def __init__(
+        self, settings: ModelSettings, redactor: Redactor | None = None, wire: Wire | None = None
+    ) -> None:
         _check(settings)
         self._settings = settings
         self._redactor = redactor or Redactor([settings])
         self._site = _call_site(settings)
         self._litellm: Any = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._preparing = asyncio.Lock()
+        self._wire = wire or HttpWire()
+        self._owns_wire = wire is None
+
+    @property
+    def relay(self) -> str:
+        """Name of the relay that keeps receipts; empty if none does."""
+        return self._wire.relay
 
     async def prepare(self) -> None:
         """Import litellm, so that the first call need not wait for it. Calling it again does nothing."""
-        if self._loop is not None:
-            return
-        async with self._preparing:
-            if self._loop is None:
-                self._litellm = await asyncio.to_thread(_import_litellm)
-                self._loop = asyncio.get_running_loop()
-                _users[self._loop] = _users.get(self._loop, 0) + 1
+        if self._litellm is None:
+            self._litellm, _ = await asyncio.gather(asyncio.to_thread(_import_litellm), self._wire.prepare())
 
     async def complete(
-        self, request: ChatRequest, *, sample: int, timeout: float, receipt: Receipt | None = None
+        self,
+        request: ChatRequest,
+        *,
+        sample: int,
+        timeout: float,
+        slip: Slip | None = None,
+        kept: Mapping[str, Kept] | None = None,
     ) -> Reply:
-        """Send ``request`` once. ``timeout`` is for the whole call; samples differ only by chance.
+        """Send ``request`` once, or read what was ``kept``. Samples differ only by chance.
 
         Raises:
             TransportError: there is no answer.
@@ -117,7 +124,7 @@ class LiteLLMTransport:
         clock = asyncio.timeout(timeout)
         try:
             async with clock:
-                with _unlogged(), receipts_to(receipt):
+                with _unlogged(), carried_by(Carriage(self._wire, timeout, slip, kept)):
                     response = await self._litellm.acompletion(**arguments)
             return _read_reply(response, self._settings.model)
         except TransportError:
@@ -129,13 +136,9 @@ class LiteLLMTransport:
         raise failure
 
     async def close(self) -> None:
-        """Close the connections if no other transport on this loop is open. It can be prepared again."""
-        loop, self._loop = self._loop, None
-        if loop is None:
-            return
-        _users[loop] -= 1
-        if not _users[loop] and loop is asyncio.get_running_loop():
-            await _close_clients(self._litellm, loop)
+        """Close the connections, if they are its own. It can be used again."""
+        if self._owns_wire:
+            await self._wire.close()
 
     def _arguments(self, request: ChatRequest) -> dict[str, Any]:
         settings = self._settings
@@ -250,21 +253,8 @@ def _import_litellm() -> Any:
         logging.getLogger(name).setLevel(logging.WARNING)
     # What pydantic thinks of litellm's classes is no business of the user's.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"pydantic\.")
-    _resend_nothing()
     wrap_litellm()
     return litellm
-
-
-def _resend_nothing() -> None:
-    """Make litellm take a connection that was reset for a failed read, not for a failed connect.
-
-    It sends again, by itself, what it could not connect for; a request that was sent before the reset may
-    have been answered, and paid for.
-    """
-    transport: Any = importlib.import_module("litellm.llms.custom_httpx.aiohttp_transport")
-    aiohttp: Any = importlib.import_module("aiohttp")
-    httpx: Any = importlib.import_module("httpx")
-    transport.AIOHTTP_EXC_MAP[aiohttp.ClientOSError] = httpx.ReadError
 
 
 @contextlib.contextmanager
@@ -280,19 +270,6 @@ def _unlogged() -> Generator[None]:
         yield
     finally:
         internal.reset(token)
-
-
-async def _close_clients(litellm: Any, loop: asyncio.AbstractEventLoop) -> None:
-    """Close the clients that litellm made on ``loop``, and forget them."""
-    clients: dict[str, Any] = getattr(litellm.in_memory_llm_clients_cache, "cache_dict", {})
-    for name in [name for name in clients if name.endswith(f"-{id(loop)}")]:
-        client = clients.pop(name)
-        close = getattr(client, "close", None) or getattr(client, "aclose", None)
-        closing = close() if close else None
-        if asyncio.iscoroutine(closing):
-            with contextlib.suppress(Exception):
-                await closing
-    await asyncio.sleep(0)  # one turn of the loop, in which the sockets go
 
 
 def _read_reply(response: Any, model: str) -> Reply:

@@ -1,65 +1,92 @@
-"""Keeping what comes over the wire, below litellm: an answer is durable before litellm reads it.
+"""Our wire below litellm: whatever its clients send goes over it.
 
-Reading a burst of answers takes litellm some milliseconds each, one after the other; a worker that is
-killed meanwhile would have to ask, and pay, for all of them again. So the one function through which
-litellm's clients (the OpenAI SDK's and its own) receive a response is wrapped: a whole answer goes to the
-call's receipt first, and one that an earlier worker kept is given back in place of a request.
+The one function through which litellm's clients (the OpenAI SDK's and its own) send a request is wrapped. A
+call made inside :func:`carried_by` goes over the given wire, filed under its slip; or, when a relay kept the
+answer of an earlier worker's request, that is given back and nothing is sent. Other users of litellm in the
+process notice nothing.
 """
 
 import contextlib
 import importlib
-import json
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
-from promptopt.models.transport import Receipt
+from promptopt.models.wire import HttpAnswer, HttpRequest, Wire, WireError
+from promptopt.store.receipts import Kept, Slip
 
-_receipt: ContextVar[Receipt | None] = ContextVar("receipt", default=None)
+_SET_BY_THE_WIRE = ("host", "content-length", "accept-encoding", "connection", "transfer-encoding")
 
-_ENCODED = ("content-encoding", "content-length", "transfer-encoding")
-"""Headers that describe the body on the wire, not the decoded one that is kept."""
+
+@dataclass(frozen=True)
+class Carriage:
+    """How the requests of one call travel; see ``Transport.complete`` for slip and kept."""
+
+    wire: Wire
+    timeout: float
+    slip: Slip | None = None
+    kept: Mapping[str, Kept] | None = None
+
+    async def send(self, request: HttpRequest) -> HttpAnswer:
+        """Send a request, or find its answer among those that were kept.
+
+        Raises:
+            WireError: there is no answer.
+        """
+        if self.kept is None:
+            return await self.wire.send(request, self.slip)
+        found = self.kept.get(request.asked)
+        if found is None:
+            raise WireError("broken", "what was kept answers another request")
+        return HttpAnswer(found.status, {"content-type": found.content_type}, found.body, found.seconds)
+
+
+_carriage: ContextVar[Carriage | None] = ContextVar("carriage", default=None)
 
 
 @contextlib.contextmanager
-def receipts_to(receipt: Receipt | None) -> Generator[None]:
-    """Give what the calls in this block receive to ``receipt``."""
-    token = _receipt.set(receipt)
+def carried_by(carriage: Carriage) -> Generator[None]:
+    """Let what the calls in this block send travel by ``carriage``."""
+    token = _carriage.set(carriage)
     try:
         yield
     finally:
-        _receipt.reset(token)
+        _carriage.reset(token)
 
 
 def wrap_litellm() -> None:
-    """Wrap litellm's HTTP transport, once. If another release has another one, nothing is kept."""
-    try:
-        transport: Any = importlib.import_module("litellm.llms.custom_httpx.aiohttp_transport")
-        cls: Any = transport.LiteLLMAiohttpTransport
-        receive: Callable[[Any, Any], Awaitable[Any]] = cls.handle_async_request
-    except (ImportError, AttributeError):
-        return
-    if getattr(receive, "keeps_receipts", False):
+    """Wrap litellm's HTTP transport, once.
+
+    Raises:
+        ImportError, AttributeError: this release of litellm has another one.
+    """
+    transport: Any = importlib.import_module("litellm.llms.custom_httpx.aiohttp_transport")
+    cls: Any = transport.LiteLLMAiohttpTransport
+    send: Callable[[Any, Any], Awaitable[Any]] = cls.handle_async_request
+    if getattr(send, "is_ours", False):
         return
     httpx: Any = importlib.import_module("httpx")
 
     async def handle_async_request(self: Any, request: Any) -> Any:
-        receipt = _receipt.get()
-        if receipt is None:
-            return await receive(self, request)
-        if receipt.kept is not None:
-            headers, body = json.loads(receipt.kept)
-            return httpx.Response(200, headers=headers, content=body.encode(), request=request)
-        response = await receive(self, request)
-        if response.status_code != 200:
-            return response
-        body = await response.aread()
-        headers = [pair for pair in response.headers.multi_items() if pair[0].lower() not in _ENCODED]
-        # Cookies and account ids are in the others, and no business of the store's.
-        kept = [pair for pair in headers if pair[0].lower() == "content-type"]
-        with contextlib.suppress(UnicodeDecodeError):
-            await receipt.keep(json.dumps([kept, body.decode()]))
-        return httpx.Response(200, headers=headers, content=body, request=request)
+        carriage = _carriage.get()
+        if carriage is None:
+            return await send(self, request)
+        try:
+            answer = await carriage.send(await _read_request(request, carriage.timeout))
+        except WireError as error:
+            # A request that was sent and not answered must not look as if it had not been sent: litellm
+            # sends again, by itself, what it could not connect for.
+            kind = {"unreachable": httpx.ConnectError, "late": httpx.ReadTimeout}
+            raise kind.get(error.fault, httpx.ReadError)(str(error), request=request) from None
+        return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
 
-    handle_async_request.keeps_receipts = True  # type: ignore[attr-defined]
+    handle_async_request.is_ours = True  # type: ignore[attr-defined]
     cls.handle_async_request = handle_async_request
+
+
+async def _read_request(request: Any, timeout: float) -> HttpRequest:
+    """An httpx request as ours."""
+    body: bytes = await request.aread()
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in _SET_BY_THE_WIRE}
+    return HttpRequest(str(request.url), headers, body, timeout, request.method)

@@ -1,9 +1,11 @@
 """What the gateway needs of anything that answers requests."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from promptopt.domain.chat import ChatRequest
+from promptopt.store.receipts import Kept, Slip
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,7 @@ class Reply:
         prompt_tokens, completion_tokens: the provider's count; None if it gave none.
         finish_reason: ``stop``, ``length``, ``content_filter`` …
         model: the model that answered, as it names itself.
+        seconds: from sending to the whole answer, where the transport measures it.
     """
 
     text: str
@@ -22,20 +25,7 @@ class Reply:
     completion_tokens: int | None
     finish_reason: str = "stop"
     model: str = ""
-
-
-class Receipt:
-    """Keeps what comes over the wire for one request, before anything is done with it.
-
-    Attributes:
-        kept: what an earlier worker kept of this very request; it is read, and nothing is sent.
-    """
-
-    def __init__(self, kept: str | None = None) -> None:
-        self.kept = kept
-
-    async def keep(self, raw: str) -> None:
-        """Make a whole answer durable. By default nobody needs it."""
+    seconds: float | None = None
 
 
 class TransportError(Exception):
@@ -67,16 +57,31 @@ class TransportError(Exception):
 class Transport(Protocol):
     """Answers requests for one model. Raises TransportError, and nothing else but cancellation."""
 
+    @property
+    def relay(self) -> str:
+        """Name of the relay that keeps receipts of what is sent; empty if none does."""
+        ...
+
     async def prepare(self) -> None:
         """Make ready what the first call would have to wait for. Raises what a missing library raises."""
         ...
 
     async def complete(
-        self, request: ChatRequest, *, sample: int, timeout: float, receipt: Receipt | None = None
+        self,
+        request: ChatRequest,
+        *,
+        sample: int,
+        timeout: float,
+        slip: Slip | None = None,
+        kept: Mapping[str, Kept] | None = None,
     ) -> Reply:
-        """Answer ``request``. ``sample`` numbers repeated draws of the same request, from 0.
+        """Answer ``request``.
 
-        A transport that pays for its answers gives each to ``receipt`` first, if it can.
+        Args:
+            sample: numbers repeated draws of the same request, from 0.
+            timeout: seconds for the whole call.
+            slip: what the answer is filed under, where receipts are kept.
+            kept: what a relay kept of the answer (``Receipts.answers``): it is read, and nothing is sent.
         """
         ...
 

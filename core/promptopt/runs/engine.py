@@ -21,6 +21,7 @@ from promptopt.evaluation.statistics import compare
 from promptopt.models.budget import Amount, Ledger, Stopwatch
 from promptopt.models.gateway import Gateway
 from promptopt.models.redaction import Redactor
+from promptopt.models.relay_wire import RunWire, wire_for
 from promptopt.optimizers import registry
 from promptopt.optimizers.base import BaseOptimizer
 from promptopt.runs.context import Context
@@ -31,6 +32,7 @@ from promptopt.store.cells import Cells
 from promptopt.store.commands import Commands
 from promptopt.store.database import Database
 from promptopt.store.journal import Found, Journal
+from promptopt.store.receipts import receipts_dir
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
 
@@ -42,6 +44,9 @@ HOLD_MARGIN = 1.5
 
 NOTICES = 200
 """Different warnings that a run tells; more of them tell nothing new."""
+
+RELAY_PATIENCE = 5.0
+"""Seconds that the relay of a killed worker has to note what it was told to send; it needs milliseconds."""
 
 PATIENCE = {True: 3.0, False: 30.0}
 """Seconds that calls in flight have when a run is stopped: at once, or in order."""
@@ -71,17 +76,19 @@ class Engine:
         edits = self._fold()
         if not self.state.resumable:
             raise RunError(f"run {self._row.id} has come to its end")
-        journal = Journal(self._db, self._row.id)
-        found = journal.load()
+        wire = wire_for(receipts_dir(self._row.id))
+        journal = Journal(self._db, self._row.id, wire.settled)
+        found = journal.take_over(RELAY_PATIENCE)
         self._ledger.restore(found.spending)
         try:
             judge = build_judge(
                 self._settings, Path(self._row.project_dir), self._dataset.cases(), self._notice
             )
             try:
-                await self._carry_out(judge, journal, found, edits)
+                await self._carry_out(judge, journal, found, edits, wire)
             finally:
                 await judge.close()
+                await self._let_go(journal, wire)
         except PromptoptError as error:
             self._fail(str(error))
         except Exception as error:
@@ -89,10 +96,18 @@ class Engine:
             print(self._redact(traceback.format_exc()), file=sys.stderr)
             self._fail(f"{type(error).__name__}: {error}\n  → the worker's log has the details")
 
-    async def _carry_out(self, judge: Judge, journal: Journal, found: Found, edits: Sequence[Prompt]) -> None:
+    async def _let_go(self, journal: Journal, wire: RunWire) -> None:
+        """Leave the relay to itself; it ends when the last request has been answered or given up."""
+        await asyncio.wrap_future(self._db.transact(lambda _: None))  # what is settled is durable, and told
+        await wire.close()
+        journal.tidy()
+
+    async def _carry_out(
+        self, judge: Judge, journal: Journal, found: Found, edits: Sequence[Prompt], wire: RunWire
+    ) -> None:
         judge.check_cases(self._dataset.cases())
         optimizer = None if self._row.kind == "eval" else registry.make(self._settings)
-        endpoints = open_endpoints(self._settings, self._dataset, roles_in_use(self._row.kind))
+        endpoints = open_endpoints(self._settings, self._dataset, roles_in_use(self._row.kind), wire)
         gateway = Gateway(endpoints, journal, self._ledger, self._notice, self._redact)
         task = build_task(self._settings)
         runner = Runner(judge, endpoints["target"].settings.max_concurrency)

@@ -10,6 +10,7 @@ from promptopt.models.endpoint import Endpoint
 from promptopt.models.keys import missing_key
 from promptopt.models.prices import lookup_price
 from promptopt.models.transport import Transport
+from promptopt.models.wire import Wire
 
 
 def roles_in_use(kind: str) -> tuple[Role, ...]:
@@ -18,9 +19,9 @@ def roles_in_use(kind: str) -> tuple[Role, ...]:
 
 
 def open_endpoints(
-    settings: ProjectSettings, dataset: Dataset, roles: Iterable[Role]
+    settings: ProjectSettings, dataset: Dataset, roles: Iterable[Role], wire: Wire
 ) -> dict[Role, Endpoint]:
-    """Transports and prices for the roles in use.
+    """Transports and prices for the roles in use; what is sent goes over ``wire``.
 
     Raises:
         ModelError: a key is missing, or a cap on USD meets a model of unknown price.
@@ -32,7 +33,9 @@ def open_endpoints(
         problem = missing_key(model)
         if problem:
             raise ModelError(problem, where=f"models.{role}", fix="`promptopt doctor` checks it again")
-        endpoints[role] = Endpoint(model, _transport(settings, dataset, model), price_of(settings, role))
+        endpoints[role] = Endpoint(
+            model, _transport(settings, dataset, model, wire), price_of(settings, role)
+        )
     return endpoints
 
 
@@ -69,7 +72,7 @@ def price_of(settings: ProjectSettings, role: Role) -> Price | None:
     return price
 
 
-def _transport(settings: ProjectSettings, dataset: Dataset, model: ModelSettings) -> Transport:
+def _transport(settings: ProjectSettings, dataset: Dataset, model: ModelSettings, wire: Wire) -> Transport:
     if model.simulated:
         from promptopt.models.simulator import Simulator
 
@@ -77,4 +80,4 @@ def _transport(settings: ProjectSettings, dataset: Dataset, model: ModelSettings
         return Simulator(model.model, dataset, settings, seed if isinstance(seed, int) else 0, model.latency)
     from promptopt.models.litellm_transport import LiteLLMTransport
 
-    return LiteLLMTransport(model)
+    return LiteLLMTransport(model, wire=wire)

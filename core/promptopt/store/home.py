@@ -20,7 +20,7 @@ def home() -> Path:
     Raises:
         SettingsError: it can't be made or written.
     """
-    path = _place()
+    path = place()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except FileExistsError:
@@ -49,7 +49,8 @@ def room(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
-def _place() -> Path:
+def place() -> Path:
+    """Where the data directory is, or would be; nothing is made."""
     chosen = os.environ.get(VARIABLE, "").strip()
     if not chosen:
         from platformdirs import user_data_path

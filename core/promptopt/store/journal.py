@@ -2,17 +2,20 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, Select, delete, func, insert, select
 
 from promptopt.domain.chat import ChatRequest, LLMResponse
 from promptopt.domain.events import Role
 from promptopt.store.database import Database
-from promptopt.store.schema import attempts, calls, intents, receipts
+from promptopt.store.receipts import Kept, Place, Receipts, receipts_dir
+from promptopt.store.schema import attempts, calls, intents
+
+Q = TypeVar("Q", bound=Select[*tuple[Any, ...]])
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,12 @@ class Received:
 
     Attributes:
         intent_id: of the request that it answers.
-        raw: as the transport kept it.
+        answers: as a relay kept them, by what was asked.
         tokens, usd: what was reserved for it, and counts as uncertain until it is recorded.
     """
 
     intent_id: str
-    raw: str
+    answers: Mapping[str, Kept]
     tokens: int
     usd: float
 
@@ -54,7 +57,13 @@ class Spending:
 
 @dataclass(frozen=True)
 class Found:
-    """What the journal held when a worker took the run up. ``answered`` counts answers not yet read, too."""
+    """What the journal held when a worker took the run up.
+
+    Attributes:
+        answered: calls that need not be made again; answers that were received and not yet read count, too.
+        lost: requests of which nobody knows what became.
+        spending: by role; what was lost or is still under way counts as uncertain.
+    """
 
     answered: int
     lost: int
@@ -62,31 +71,57 @@ class Found:
 
 
 class Journal:
-    """One run's journal. A call is known by its content, its path in the run and its occurrence there."""
+    """One run's journal. A call is known by its content, its path in the run and its occurrence there.
 
-    def __init__(self, database: Database, run_id: str) -> None:
+    Args:
+        settled: told, from the writing thread, of each intent whose outcome has become durable.
+    """
+
+    def __init__(
+        self, database: Database, run_id: str, settled: Callable[[str], object] | None = None
+    ) -> None:
         self._db = database
         self._run_id = run_id
-        self._keys: set[tuple[str, str, int]] = set()
-        self._received: dict[tuple[str, str, int], str] = {}
-        self._receipts: set[str] = set()
+        self._settled = settled
+        self._keys: set[Place] = set()
+        self._receipts = Receipts(receipts_dir(run_id))
+        self._unread: dict[Place, str] = {}
+
+    def take_over(self, patience: float) -> Found:
+        """Take the run up where an earlier worker left it.
+
+        Args:
+            patience: seconds to wait for relays of a killed worker that have not yet noted what they were
+                told to send.
+        """
+        self._receipts.read(patience)
+        query = select(intents.c.id, intents.c.role, intents.c.relay)
+        with self._db.read() as connection:
+            unsettled = connection.execute(_open_only(query, self._run_id)).all()
+        for intent_id, role, relay in unsettled:
+            if self._receipts.never_sent(intent_id, relay):
+                self.settle(intent_id, role, "unsent", 0.0, 0, "killed before it was sent")
+        self._db.transact(lambda _: None).result()
+        return self.load()
 
     def load(self) -> Found:
         """Read which calls are answered (not their texts) and what they cost."""
+        self._receipts.read()
         query = select(calls.c.key, calls.c.path, calls.c.occurrence).where(calls.c.run_id == self._run_id)
         with self._db.read() as connection:
             self._keys = {(row.key, row.path, row.occurrence) for row in connection.execute(query)}
-            waiting = connection.execute(
-                select(receipts.c.id, receipts.c.key, receipts.c.path, receipts.c.occurrence)
-                .outerjoin(attempts, attempts.c.id == receipts.c.id)
-                .where(receipts.c.run_id == self._run_id, attempts.c.id.is_(None))
-            ).all()
+            given_up = set(connection.scalars(select(attempts.c.id).where(attempts.c.run_id == self._run_id)))
             spending, lost = _spending(connection, self._run_id)
-        places = {(row.key, row.path, row.occurrence): row.id for row in waiting}
-        self._received = {place: at for place, at in places.items() if place not in self._keys}
-        self._receipts = set(self._received.values())
-        unread = len(self._received)
-        return Found(answered=len(self._keys) + unread, lost=lost - unread, spending=spending)
+        self._unread = {
+            place: at
+            for at, place in self._receipts.places().items()
+            if place not in self._keys and at not in given_up
+        }
+        waiting = sum(self._receipts.under_way(at) for at in self._unread.values())
+        unread = len(self._unread)
+        return Found(
+            answered=len(self._keys) + unread - waiting, lost=max(0, lost - unread), spending=spending
+        )
 
     def take(self, key: str, path: str, occurrence: int) -> Recorded | None:
         """The recorded outcome of a call, or None if it has to be made."""
@@ -112,29 +147,30 @@ class Journal:
         )
         return Recorded(response=response, error="")
 
-    def received(self, place: tuple[str, str, int]) -> Received | None:
-        """The answer that an earlier worker received for a call and did not get to record, once."""
-        intent_id = self._received.pop(place, None)
-        if intent_id is None:
+    def under_way(self, place: Place) -> bool:
+        """The relay of an earlier worker has sent this call's request and waits for the answer."""
+        intent_id = self._unread.get(place)
+        return intent_id is not None and self._receipts.under_way(intent_id)
+
+    def received(self, place: Place) -> Received | None:
+        """The answer that an earlier worker's relay received for a call and that nobody recorded, once."""
+        intent_id = self._unread.pop(place, None)
+        answers = self._receipts.answers(intent_id) if intent_id else None
+        if not intent_id or not answers:
             return None
-        query = select(receipts.c.raw, intents.c.tokens, intents.c.usd).join(
-            intents, intents.c.id == receipts.c.id
-        )
+        query = select(intents.c.tokens, intents.c.usd).where(intents.c.id == intent_id)
         with self._db.read() as connection:
-            row = connection.execute(query.where(receipts.c.id == intent_id)).one()
-        return Received(intent_id, row.raw, row.tokens, row.usd)
+            row = connection.execute(query).one_or_none()
+        return Received(intent_id, answers, row.tokens, row.usd) if row else None
 
-    def receive(self, intent_id: str, place: tuple[str, str, int], raw: str) -> "Future[None]":
-        """Store what came over the wire, until the call is recorded."""
-        key, path, occurrence = place
-        self._receipts.add(intent_id)
-        row = {"id": intent_id, "run_id": self._run_id, "key": key, "path": path, "occurrence": occurrence}
-        return self._db.write(insert(receipts), {**row, "raw": raw})
+    def tidy(self) -> None:
+        """Remove receipts of earlier workers that nobody needs any more."""
+        self._receipts.tidy(set(self._unread.values()))
 
-    def intend(self, intent_id: str, role: Role, usd: float, tokens: int) -> "Future[None]":
-        """Say that a request is about to be sent, and what it can cost at most."""
+    def intend(self, intent_id: str, role: Role, usd: float, tokens: int, relay: str = "") -> "Future[None]":
+        """Say that a request is about to be sent, what it can cost at most, and which relay will send it."""
         row = {"id": intent_id, "run_id": self._run_id, "role": role, "usd": usd, "tokens": tokens}
-        return self._db.write(insert(intents), {**row, "at": time.time()})
+        return self._db.write(insert(intents), {**row, "at": time.time(), "relay": relay})
 
     def settle(
         self, intent_id: str, role: Role, outcome: str, usd: float, tokens: int, error: str
@@ -144,16 +180,14 @@ class Journal:
         settled = self._db.write(
             insert(attempts), {**row, "tokens": tokens, "error": error, "at": time.time()}
         )
-        if intent_id in self._receipts:
-            self.unreceive(intent_id)
-        return settled
+        return self._tell(settled, intent_id)
 
     def record(
         self,
         intent_id: str,
         role: Role,
         request: ChatRequest,
-        at: tuple[str, str, int],
+        at: Place,
         outcome: LLMResponse | str,
     ) -> "Future[None]":
         """Store how a call ended: its response, or the error that the run goes on from.
@@ -187,17 +221,16 @@ class Journal:
             row["latency"] = outcome.latency
             row |= {name: outcome.usage.get(name, 0) for name in ("prompt_tokens", "completion_tokens")}
         self._keys.add(at)
-        recorded = self._db.write(insert(calls), row)
-        if intent_id in self._receipts:
-            self.unreceive(intent_id)
-        return recorded
+        return self._tell(self._db.write(insert(calls), row), intent_id)
 
-    def unreceive(self, intent_id: str) -> None:
-        """Forget what came over the wire: the call is being recorded, or it can't be read (queued)."""
-        self._receipts.discard(intent_id)
-        self._db.write(delete(receipts).where(receipts.c.id == intent_id))
+    def _tell(self, written: "Future[None]", intent_id: str) -> "Future[None]":
+        """Say that an intent is settled once that is durable."""
+        if self._settled is not None:
+            told = self._settled
+            written.add_done_callback(lambda done: done.exception() or told(intent_id))
+        return written
 
-    def forget(self, recorded: Iterable[tuple[str, str, int]]) -> None:
+    def forget(self, recorded: Iterable[Place]) -> None:
         """Take back errors, so that a resumed run makes those calls again (queued)."""
         places = list(recorded)
         self._keys.difference_update(places)
@@ -246,13 +279,8 @@ def _spending(connection: Connection, run_id: str) -> tuple[dict[Role, Spending]
         if outcome == "unknown":
             spent.uncertain_tokens += used
             spent.uncertain_usd += usd
-    in_flight = (
-        select(intents.c.role, func.count(), func.sum(intents.c.tokens), func.sum(intents.c.usd))
-        .outerjoin(calls, calls.c.id == intents.c.id)
-        .outerjoin(attempts, attempts.c.id == intents.c.id)
-        .where(intents.c.run_id == run_id, calls.c.id.is_(None), attempts.c.id.is_(None))
-        .group_by(intents.c.role)
-    )
+    sums = select(intents.c.role, func.count(), func.sum(intents.c.tokens), func.sum(intents.c.usd))
+    in_flight = _open_only(sums, run_id).group_by(intents.c.role)
     lost = 0
     for role, number, used, usd in connection.execute(in_flight):
         spent = found.setdefault(role, Spending())
@@ -261,3 +289,12 @@ def _spending(connection: Connection, run_id: str) -> tuple[dict[Role, Spending]
         spent.uncertain_usd += usd
         lost += number
     return found, lost
+
+
+def _open_only(query: Q, run_id: str) -> Q:
+    """``query`` for a run's intents that neither an answer nor a failed attempt has settled."""
+    return (
+        query.outerjoin(calls, calls.c.id == intents.c.id)
+        .outerjoin(attempts, attempts.c.id == intents.c.id)
+        .where(intents.c.run_id == run_id, calls.c.id.is_(None), attempts.c.id.is_(None))
+    )

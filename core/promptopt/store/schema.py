@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """Revision that the tables below describe; ``database.py`` compares it with the store's."""
 
 metadata = MetaData()
@@ -84,6 +84,7 @@ intents = Table(
     Column("usd", Float, nullable=False),  # what the attempt can cost at most
     Column("tokens", Integer, nullable=False),
     Column("at", Float, nullable=False),
+    Column("relay", String(64), nullable=False, server_default=""),  # whose receipts tell what became of it
     Index("intents_by_run", "run_id"),
 )
 
@@ -101,20 +102,6 @@ attempts = Table(
     Column("error", Text, nullable=False, default=""),
     Column("at", Float, nullable=False),
     Index("attempts_by_run", "run_id"),
-)
-
-# What came over the wire, stored the moment it was there: reading it takes longer, and a worker can be killed
-# meanwhile. Gone once the call is recorded.
-receipts = Table(
-    "receipts",
-    metadata,
-    Column("id", String(32), primary_key=True),  # the intent
-    Column("run_id", String(32), ForeignKey("runs.id"), nullable=False),
-    Column("key", String(32), nullable=False),
-    Column("path", Text, nullable=False),
-    Column("occurrence", Integer, nullable=False),
-    Column("raw", Text, nullable=False),
-    Index("receipts_by_run", "run_id"),
 )
 
 calls = Table(

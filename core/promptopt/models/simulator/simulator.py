@@ -3,7 +3,7 @@
 import asyncio
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptopt.domain.chat import ChatRequest
@@ -14,7 +14,8 @@ from promptopt.domain.settings import ProjectSettings
 from promptopt.models.simulator.oracle import Oracle
 from promptopt.models.simulator.proposer import Proposer
 from promptopt.models.simulator.target import Target
-from promptopt.models.transport import Receipt, Reply, TransportError
+from promptopt.models.transport import Reply, TransportError
+from promptopt.store.receipts import Kept, Slip
 
 _CHARS_PER_TOKEN = 4
 _TOKENS_PER_MESSAGE = 4
@@ -80,13 +81,22 @@ class Simulator:
         else:
             self._answer = Target(model, known.talent, Oracle(dataset), settings, seed).answer
 
+    relay = ""
+    """Nothing is sent, nothing filed."""
+
     async def prepare(self) -> None:
         """Nothing to do: all is in process."""
 
     async def complete(
-        self, request: ChatRequest, *, sample: int, timeout: float, receipt: Receipt | None = None
+        self,
+        request: ChatRequest,
+        *,
+        sample: int,
+        timeout: float,
+        slip: Slip | None = None,
+        kept: Mapping[str, Kept] | None = None,
     ) -> Reply:
-        """Answer ``request``, after a while.
+        """Answer ``request``, after a while. Nothing is paid, so nothing is filed.
 
         Raises:
             TransportError: the answer would take longer than ``timeout`` seconds.

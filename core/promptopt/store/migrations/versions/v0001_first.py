@@ -1,16 +1,190 @@
-"""The first store: runs, events, journal, cells, commands, checkpoints."""
+"""The first store: runs, events, journal, cells, commands, checkpoints. The tables as they were then."""
 
 from alembic import op
-
-from promptopt.store.schema import metadata
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 revision = "0001"
 down_revision = None
 
+metadata = MetaData()
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", String(32), primary_key=True),  # content hash: runs on the same cases share one copy
+    Column("held_back", Boolean, nullable=False),
+)
+
+dataset_cases = Table(
+    "dataset_cases",
+    metadata,
+    Column("dataset_id", String(32), ForeignKey("datasets.id"), primary_key=True),
+    Column("split", String(16), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("case_id", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("project_dir", Text, nullable=False),
+    Column("optimizer", Text, nullable=False),
+    Column("kind", String(16), nullable=False),  # optimize | eval
+    Column("settings", Text, nullable=False),
+    Column("dataset_id", String(32), ForeignKey("datasets.id"), nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    # A summary for lists, kept by the worker; the events are the truth.
+    Column("status", String(16), nullable=False),
+    Column("iteration", Integer, nullable=False, default=0),
+    Column("seed_score", Float),
+    Column("best_score", Float),
+    Column("usd", Float),
+    Column("calls", Integer, nullable=False, default=0),
+    Column("detail", Text, nullable=False, default=""),
+    # The worker that has the run, and when it was last heard of.
+    Column("worker", String(64)),
+    Column("pid", Integer),
+    Column("host", Text),
+    Column("heartbeat_at", Float),
+    Column("active_seconds", Float, nullable=False, default=0.0),
+    Index("runs_by_age", "created_at"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("run_id", String(32), ForeignKey("runs.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),  # 1, 2, 3 … in the run: a second writer collides and fails
+    Column("at", Float, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("run_id", String(32), ForeignKey("runs.id"), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("usd", Float, nullable=False),  # what the attempt can cost at most
+    Column("tokens", Integer, nullable=False),
+    Column("at", Float, nullable=False),
+    Index("intents_by_run", "run_id"),
+)
+
+# An intent is settled by a row in ``calls`` with its id (answered) or in ``attempts`` (no answer). One that
+# is settled by neither was in flight when its worker died: its bound counts as spent.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", String(32), primary_key=True),  # the intent that it settles
+    Column("run_id", String(32), ForeignKey("runs.id"), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("outcome", String(16), nullable=False),  # refused (no answer, not billed) | unknown (maybe billed)
+    Column("usd", Float, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("error", Text, nullable=False, default=""),
+    Column("at", Float, nullable=False),
+    Index("attempts_by_run", "run_id"),
+)
+
+# What came over the wire, stored the moment it was there: reading it takes longer, and a worker can be killed
+# meanwhile. Gone once the call is recorded.
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", String(32), primary_key=True),  # the intent
+    Column("run_id", String(32), ForeignKey("runs.id"), nullable=False),
+    Column("key", String(32), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("occurrence", Integer, nullable=False),
+    Column("raw", Text, nullable=False),
+    Index("receipts_by_run", "run_id"),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("run_id", String(32), ForeignKey("runs.id"), nullable=False),
+    Column("key", String(32), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("occurrence", Integer, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("response", Text),  # None: the call ended in ``error``, and the run went on from that
+    Column("error", Text, nullable=False, default=""),
+    Column("usd", Float),  # None: unknown price
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("latency", Float, nullable=False),
+    Column("at", Float, nullable=False),
+    UniqueConstraint("run_id", "key", "path", "occurrence", name="calls_once"),
+)
+
+prompts = Table(
+    "prompts",
+    metadata,
+    Column("run_id", String(32), ForeignKey("runs.id"), primary_key=True),
+    Column("prompt_id", String(16), primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+cells = Table(
+    "cells",
+    metadata,
+    Column("run_id", String(32), ForeignKey("runs.id"), primary_key=True),
+    Column("prompt_id", String(16), primary_key=True),
+    Column("split", String(16), primary_key=True),
+    Column("case_id", Text, primary_key=True),
+    Column("score", Float, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("category", String(32), nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", String(32), ForeignKey("runs.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("handled_at", Float),
+    Column("outcome", Text, nullable=False, default=""),
+    Index("commands_by_run", "run_id", "handled_at"),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("run_id", String(32), ForeignKey("runs.id"), primary_key=True),
+    Column("iteration", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
 
 def upgrade() -> None:
-    # As long as this is the only revision, the tables of schema.py are its tables. The revision after it
-    # freezes them here.
     metadata.create_all(op.get_bind())
 
 
