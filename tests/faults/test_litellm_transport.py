@@ -21,7 +21,8 @@ from promptopt.domain.errors import SettingsError
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings
 from promptopt.models.keys import secret_variables
-from promptopt.models.litellm_transport import CUSTOM_ENDPOINT_PROVIDERS, DUMMY_KEY, LiteLLMTransport
+from promptopt.models.litellm_arguments import CUSTOM_ENDPOINT_PROVIDERS, DUMMY_KEY
+from promptopt.models.litellm_transport import LiteLLMTransport
 from promptopt.models.transport import Reply, TransportError
 from promptopt.models.wire import HttpAnswer, HttpRequest, HttpWire
 from promptopt.store.receipts import Kept, Slip

@@ -2,72 +2,43 @@
 
 litellm is imported when the first call needs it, in a thread: the import takes seconds. One call here is one
 HTTP request; repeating is the gateway's business, which alone knows the budget.
+
+The usual call is written from a template and read by the provider's configuration object; whatever is not
+usual (another shape, a refusal, an answer that can't be read) goes through ``litellm.acompletion`` as a
+whole, which then writes the request, or reads the answer that is already here.
 """
 
 import asyncio
 import contextlib
 import importlib
+import json
 import logging
 import os
-import re
 import warnings
-from collections.abc import Generator, Iterable, Mapping
-from typing import Any, cast
-from urllib.parse import urlsplit
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
 
 from promptopt.domain.chat import ChatRequest
-from promptopt.domain.errors import SettingsError
+from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings
-from promptopt.models.keys import key_variable, missing_key, provider_of, resolve_key, variable_name
-from promptopt.models.litellm_errors import CallSite, timed_out, translate
+from promptopt.models.keys import provider_of
+from promptopt.models.litellm_arguments import CUSTOM_ENDPOINT_PROVIDERS, arguments_for, call_site, check
+from promptopt.models.litellm_errors import timed_out, translate
+from promptopt.models.litellm_reply import Reader, read_reply
+from promptopt.models.litellm_template import Template, learn, roles_of
 from promptopt.models.litellm_wire import Carriage, carried_by, wrap_litellm
 from promptopt.models.redaction import Redactor
 from promptopt.models.transport import Reply, TransportError
-from promptopt.models.wire import HttpWire, Wire
+from promptopt.models.wire import HttpAnswer, HttpWire, Wire, WireError
 from promptopt.store.receipts import Kept, Slip
 
-DUMMY_KEY = "no-key-needed"
-"""What an endpoint gets whose settings name no key. A provider's standard key must never go there."""
+MOST_SHAPES = 32
+"""Shapes of request that are learned for one model; a run has a handful."""
 
-_OWN_TIMEOUT = 3600.0
-"""litellm's timeout counts from byte to byte, so ``complete`` keeps the time itself."""
-
-CUSTOM_ENDPOINT_PROVIDERS = frozenset(
-    {
-        "anthropic",
-        "azure",
-        "cerebras",
-        "cohere_chat",
-        "deepseek",
-        "fireworks_ai",
-        "gemini",
-        "groq",
-        "hosted_vllm",
-        "litellm_proxy",
-        "llamafile",
-        "lm_studio",
-        "mistral",
-        "nvidia_nim",
-        "ollama",
-        "ollama_chat",
-        "openai",
-        "openrouter",
-        "together_ai",
-        "xai",
-    }
-)
-"""Providers that send an endpoint of the project's no other secret than the key given for it (tested).
-
-Others sign in with what lies around on the machine (cloud credentials, token files)."""
-
-_RESERVED_PARAMS = re.compile(
-    r"(?:^|_)(?:api|base|url|uri|host|endpoint|key|secret|token|password|credentials?|headers?|cookies?|proxy"
-    r"|client|session|ssl|cert|mock|fallbacks?|retry|retries|cooldown|callbacks?|logger|log|cache|caching"
-    r"|stream|models?|messages|timeout|drop|litellm|aws|vertex|azure|deployment|guardrails?|id"
-    r"|tools?|functions?|search|web|plugins)(?:_|$)"
-    r"|^(?:n|best_of|max_(?:completion_|output_|new_)?tokens|num_predict|temperature)$"
-)
-_ALLOWED_PARAMS = frozenset({"prompt_cache_key", "prompt_cache_retention"})
+Shape = tuple[tuple[str, ...], float | None, int, str]
+"""Roles, temperature, max_tokens, other parameters as JSON."""
+_PLAIN_JSON_MODE = frozenset({"openai", "azure", "hosted_vllm"})
+"""Providers whose answer in JSON mode looks like any other; litellm has some others call a tool for it."""
 
 
 class LiteLLMTransport:
@@ -86,13 +57,18 @@ class LiteLLMTransport:
     def __init__(
         self, settings: ModelSettings, redactor: Redactor | None = None, wire: Wire | None = None
     ) -> None:
-        _check(settings)
+        check(settings)
         self._settings = settings
         self._redactor = redactor or Redactor([settings])
-        self._site = _call_site(settings)
+        self._site = call_site(settings)
         self._litellm: Any = None
         self._wire = wire or HttpWire()
         self._owns_wire = wire is None
+        self._provider = provider_of(settings.model)
+        self._templated = self._provider in CUSTOM_ENDPOINT_PROVIDERS
+        self._reader: Reader | None = None
+        self._templates: dict[Shape, Template | None] = {}
+        self._learning = asyncio.Lock()
 
     @property
     def relay(self) -> str:
@@ -101,8 +77,19 @@ class LiteLLMTransport:
 
     async def prepare(self) -> None:
         """Import litellm, so that the first call need not wait for it. Calling it again does nothing."""
-        if self._litellm is None:
-            self._litellm, _ = await asyncio.gather(asyncio.to_thread(_import_litellm), self._wire.prepare())
+        if self._litellm is not None:
+            return
+        self._litellm, _ = await asyncio.gather(asyncio.to_thread(_import_litellm), self._wire.prepare())
+        settings = self._settings
+        usual = ChatRequest(
+            model=settings.model,
+            messages=(Message(role="user", content="hello"),),
+            temperature=settings.temperature,
+            max_tokens=settings.max_tokens,
+            params=settings.params,
+        )
+        with contextlib.suppress(TransportError):  # a missing key is told with the first call
+            await self._template(usual)
 
     async def complete(
         self,
@@ -119,14 +106,12 @@ class LiteLLMTransport:
             TransportError: there is no answer.
         """
         await self.prepare()
-        arguments = self._arguments(request)
+        carriage = Carriage(self._wire, timeout, slip, kept)
         failure: TransportError
         clock = asyncio.timeout(timeout)
         try:
             async with clock:
-                with _unlogged(), carried_by(Carriage(self._wire, timeout, slip, kept)):
-                    response = await self._litellm.acompletion(**arguments)
-            return _read_reply(response, self._settings.model)
+                return await self._complete(request, carriage)
         except TransportError:
             raise
         except Exception as error:
@@ -140,104 +125,56 @@ class LiteLLMTransport:
         if self._owns_wire:
             await self._wire.close()
 
-    def _arguments(self, request: ChatRequest) -> dict[str, Any]:
-        settings = self._settings
-        if request.model != settings.model:
-            raise TransportError(f"the request is for {request.model}, this transport for {settings.model}")
-        if request.params != settings.params:
-            try:
-                _check_params(request.params, settings.model)
-            except SettingsError as error:
-                raise TransportError(str(error)) from None
-        problem = missing_key(settings)
-        if problem:
-            raise TransportError(problem, fatal=True)
-        arguments: dict[str, Any] = {
-            **request.params,
-            "model": settings.model,
-            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
-            "max_tokens": request.max_tokens,
-            "api_base": _address(settings),
-            "api_key": _key_to_send(settings),
-            "timeout": _OWN_TIMEOUT,
-            "num_retries": 0,
-            "max_retries": 0,
-            "drop_params": True,
-        }
-        if request.temperature is not None:
-            arguments["temperature"] = request.temperature
-        return arguments
+    async def _complete(self, request: ChatRequest, carriage: Carriage) -> Reply:
+        template = await self._template(request)
+        if template is None:
+            return await self._as_a_whole(request, carriage)
+        reply: Reply | None = None
+        with contextlib.suppress(WireError):
+            answer = await carriage.send(template.write(request.messages, carriage.timeout))
+            reply = self._read(answer, request)
+        return reply or await self._as_a_whole(request, carriage)
 
+    async def _as_a_whole(self, request: ChatRequest, carriage: Carriage) -> Reply:
+        """``litellm.acompletion``, which sends the request by ``carriage`` or finds there what came of it."""
+        with _unlogged(), carried_by(carriage):
+            response = await self._litellm.acompletion(**arguments_for(self._settings, request))
+        return read_reply(response, self._settings.model, carriage.seconds)
 
-def _address(settings: ModelSettings) -> str | None:
-    """``base_url`` as litellm wants it, which joins paths without looking, and adds Anthropic's ``/v1``."""
-    if settings.base_url is None:
+    def _read(self, answer: HttpAnswer, request: ChatRequest) -> Reply | None:
+        """The usual answer to the usual request; None if litellm as a whole must look at it."""
+        if answer.status != 200 or self._reader is None:
+            return None
+        if "response_format" in request.params and self._provider not in _PLAIN_JSON_MODE:
+            return None
+        with contextlib.suppress(Exception):
+            return self._reader.read(answer, request.messages)
         return None
-    address = settings.base_url.rstrip("/")
-    return address.removesuffix("/v1") if provider_of(settings.model) == "anthropic" else address
 
+    async def _template(self, request: ChatRequest) -> Template | None:
+        """The template that ``request`` can be written from, learned if it is the first of its shape."""
+        roles = roles_of(request.messages)
+        if roles is None:
+            return None
+        params = json.dumps(request.params, sort_keys=True) if request.params else ""
+        shape = (roles, request.temperature, request.max_tokens, params)
+        if shape not in self._templates and len(self._templates) < MOST_SHAPES:
+            async with self._learning:
+                if shape not in self._templates and self._templated:
+                    self._templates[shape] = template = await self._learn(request, roles)
+                    self._templated = template is not None
+        return self._templates.get(shape)
 
-def _key_to_send(settings: ModelSettings) -> str | None:
-    """The key to hand to litellm; None leaves it to litellm to take the provider's standard variables."""
-    if settings.api_key_env:
-        return resolve_key(settings)
-    return DUMMY_KEY if settings.base_url else None
+    async def _learn(self, request: ChatRequest, roles: Sequence[str]) -> Template | None:
+        arguments = arguments_for(self._settings, request)
+        if self._reader is None:
+            with contextlib.suppress(Exception):
+                self._reader = Reader(self._litellm, arguments)
 
+        async def complete(messages: Sequence[Message], carriage: Carriage) -> None:
+            await self._as_a_whole(request.model_copy(update={"messages": tuple(messages)}), carriage)
 
-def _check(settings: ModelSettings) -> None:
-    model = settings.model
-    if "://" in model:
-        raise SettingsError(
-            f"the model's name {model!r} has an address in it", where="models", fix="give it as base_url"
-        )
-    _check_params(settings.params, model)
-    if settings.base_url is None:
-        return
-    if not re.fullmatch(r"https?://[^\s/]+(?:/\S*)?", settings.base_url):
-        raise SettingsError(
-            "base_url must be an address such as http://localhost:8000/v1", where=f"models: {model}"
-        )
-    if provider_of(model) not in CUSTOM_ENDPOINT_PROVIDERS:
-        raise SettingsError(
-            f"{model} can't be used with a base_url",
-            where="models",
-            fix="for a server that speaks OpenAI's format write openai/<model>; base_url also works with "
-            + ", ".join(sorted(CUSTOM_ENDPOINT_PROVIDERS - {"openai"})),
-        )
-
-
-def _check_params(params: Mapping[str, Any], model: str) -> None:
-    """Refuse parameters that steer litellm (where to send, with what key) or lift the bound of a cost."""
-    inside: Any = params.get("extra_body")
-    more = cast("Mapping[str, Any]", inside).keys() if isinstance(inside, Mapping) else ()
-    for name in (*params, *more):
-        if name not in _ALLOWED_PARAMS and _RESERVED_PARAMS.search(name.lower()):
-            raise SettingsError(
-                f"params.{name} can't be used",
-                where=f"models: {model}",
-                fix="params is for sampling settings; model, base_url, api_key_env, temperature, max_tokens "
-                "and timeout stand beside it",
-            )
-
-
-def _call_site(settings: ModelSettings) -> CallSite:
-    variable = key_variable(settings)
-    hint = missing_key(settings) or "name the environment variable that has it with api_key_env"
-    return CallSite(
-        model=settings.model,
-        endpoint=_host(settings.base_url) if settings.base_url else provider_of(settings.model) or "provider",
-        key=variable_name(variable) if variable else "",
-        key_hint=hint,
-        custom=settings.base_url is not None,
-        no_version=bool(settings.base_url)
-        and provider_of(settings.model) in ("openai", "hosted_vllm")
-        and not re.search(r"/v\d", urlsplit(settings.base_url or "").path),
-    )
-
-
-def _host(base_url: str) -> str:
-    """Host and port: an address may have a password in front of them."""
-    return urlsplit(base_url).netloc.rpartition("@")[2]
+        return await learn(complete, roles)
 
 
 def _import_litellm() -> Any:
@@ -270,35 +207,3 @@ def _unlogged() -> Generator[None]:
         yield
     finally:
         internal.reset(token)
-
-
-def _read_reply(response: Any, model: str) -> Reply:
-    choices: list[Any] = list(getattr(response, "choices", None) or ())
-    if not choices:
-        raise TransportError(f"the answer of {model} has no choices", retryable=True, billed=True)
-    prompt_tokens, completion_tokens = _usage(getattr(response, "usage", None))
-    return Reply(
-        text=_text(choices[0].message.content),
-        prompt_tokens=prompt_tokens,
-        completion_tokens=completion_tokens,
-        finish_reason=str(choices[0].finish_reason or "stop"),
-        model=str(response.model or model),
-    )
-
-
-def _text(content: Any) -> str:
-    if content is None or isinstance(content, str):
-        return content or ""
-    if not isinstance(content, Iterable):
-        return str(content)
-    parts = cast("Iterable[Any]", content)
-    return "".join(part if isinstance(part, str) else str(part.get("text") or "") for part in parts)
-
-
-def _usage(usage: Any) -> tuple[int | None, int | None]:
-    """Prompt and completion tokens. litellm fills in zeros for a provider that gives none."""
-    prompt = getattr(usage, "prompt_tokens", None)
-    completion = getattr(usage, "completion_tokens", None)
-    if not isinstance(prompt, int) or not isinstance(completion, int) or not prompt:
-        return None, None
-    return prompt, completion

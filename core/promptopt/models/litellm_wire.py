@@ -10,7 +10,6 @@ import contextlib
 import importlib
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 
 from promptopt.models.wire import HttpAnswer, HttpRequest, Wire, WireError
@@ -19,14 +18,23 @@ from promptopt.store.receipts import Kept, Slip
 _SET_BY_THE_WIRE = ("host", "content-length", "accept-encoding", "connection", "transfer-encoding")
 
 
-@dataclass(frozen=True)
 class Carriage:
-    """How the requests of one call travel; see ``Transport.complete`` for slip and kept."""
+    """How the requests of one call travel; see ``Transport.complete`` for the arguments.
 
-    wire: Wire
-    timeout: float
-    slip: Slip | None = None
-    kept: Mapping[str, Kept] | None = None
+    An address is asked once. Whoever asks it again (some of litellm's clients repeat by themselves what
+    failed, and a call is read a second time if the first reader gave up) gets what came the first time.
+    """
+
+    def __init__(
+        self, wire: Wire, timeout: float, slip: Slip | None = None, kept: Mapping[str, Kept] | None = None
+    ) -> None:
+        self.timeout = timeout
+        self.seconds: float | None = None
+        """What the last answer took."""
+        self._wire = wire
+        self._slip = slip
+        self._kept = kept
+        self._came: dict[str, HttpAnswer | WireError] = {}
 
     async def send(self, request: HttpRequest) -> HttpAnswer:
         """Send a request, or find its answer among those that were kept.
@@ -34,9 +42,22 @@ class Carriage:
         Raises:
             WireError: there is no answer.
         """
-        if self.kept is None:
-            return await self.wire.send(request, self.slip)
-        found = self.kept.get(request.asked)
+        asked = request.asked
+        if asked not in self._came:
+            try:
+                self._came[asked] = await self._answer(asked, request)
+            except WireError as error:
+                self._came[asked] = error
+        outcome = self._came[asked]
+        if isinstance(outcome, WireError):
+            raise outcome
+        self.seconds = outcome.seconds
+        return outcome
+
+    async def _answer(self, asked: str, request: HttpRequest) -> HttpAnswer:
+        if self._kept is None:
+            return await self._wire.send(request, self._slip)
+        found = self._kept.get(asked)
         if found is None:
             raise WireError("broken", "what was kept answers another request")
         return HttpAnswer(found.status, {"content-type": found.content_type}, found.body, found.seconds)
