@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
+from promptopt.models.keys import provider_of
 from promptopt.models.transport import Reply, TransportError
 from promptopt.models.wire import HttpAnswer
 
@@ -79,7 +80,7 @@ def read_reply(response: Any, model: str, seconds: float | None = None) -> Reply
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         finish_reason=str(choices[0].finish_reason or "stop"),
-        model=str(response.model or model),
+        model=str(response.model or model).removeprefix(f"{provider_of(model)}/"),  # at times litellm adds it
         seconds=seconds,
     )
 
