@@ -109,6 +109,8 @@ def banners(view: View, width: int) -> list[Line]:
     state = view.state
     if view.problem:
         found.append((" ! store ", [(f"can't be read, trying again: {view.problem}", "bad")], []))
+    if view.status == "paused" and state.pause_reason:
+        found.append((" ! paused itself ", [(state.pause_reason, "")], _key("space", "try again")))
     if view.status == "interrupted":
         found.append((" ! interrupted ", [("worker died; press R to resume", "")], _key("R", "resume")))
     edit = state.edit

@@ -15,7 +15,7 @@ from promptopt.domain.results import Comparison, Interval
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.models.budget import Stopwatch
-from promptopt.models.gateway import PauseGate
+from promptopt.models.endpoint import PauseGate
 from promptopt.runs.control import Control
 from promptopt.runs.state import RunState
 from promptopt.store.commands import Command, Commands, Decide, Edit, Pause, Stop

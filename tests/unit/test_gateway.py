@@ -5,6 +5,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,11 @@ from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
 from promptopt.domain.stopping import StopRun
-from promptopt.models import gateway as gateway_module
+from promptopt.models import sending
 from promptopt.models.budget import Ledger, Stopwatch
 from promptopt.models.endpoint import Endpoint
-from promptopt.models.gateway import STREAK, CallFailed, Gateway
+from promptopt.models.gateway import Gateway
+from promptopt.models.sending import CallFailed
 from promptopt.models.transport import Reply, TransportError
 from promptopt.store.database import Database
 from promptopt.store.journal import Journal
@@ -107,7 +109,7 @@ OK = Reply("fine", 7, 3, "stop", "m-1")
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway_module, "_backoff", lambda attempt, retry_after: 0.0)
+    monkeypatch.setattr(sending, "_backoff", lambda attempt, retry_after: 0.0)
 
 
 async def test_an_answer_is_priced_journaled_and_booked(tmp_path: Path) -> None:
@@ -175,21 +177,75 @@ async def test_a_timeout_is_booked_as_uncertain(tmp_path: Path) -> None:
     assert bench.open() and bench.ledger.meters()["usd"].uncertain == pytest.approx(2 * meter.uncertain)
 
 
-async def test_an_endpoint_that_is_gone_stops_the_run_and_leaves_nothing_to_replay(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, lambda n: TransportError("connection refused", retryable=True))
+def refused(_: int) -> TransportError:
+    return TransportError("connection refused", retryable=True)
 
-    async def work() -> None:
-        for number in range(STREAK + 3):
-            try:
-                await bench.gateway.call("target", ask(str(number)))
-            except CallFailed:
-                continue
 
-    with pytest.raises(StopRun, match="connection refused") as stopped:
-        await work()
-    assert stopped.value.reason == "error"
+async def test_an_endpoint_that_answers_nobody_stops_the_run_and_no_case_is_lost(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, refused)
+    calls = [bench.gateway.call("target", ask(str(number))) for number in range(8)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(outcome, StopRun) and outcome.reason == "error" for outcome in outcomes)
+    assert "connection refused" in str(outcomes[0])
     await asyncio.wrap_future(bench.database.transact(lambda _: None))
     assert Journal(bench.database, bench.run_id).load().answered == 0
+
+
+async def test_with_somebody_to_tell_it_waits_for_them_and_goes_on_when_told(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, refused)
+    told: list[str] = []
+
+    def trouble(text: str) -> None:
+        told.append(text)
+        bench.gateway.gate.close()
+
+    bench.gateway.on_trouble(trouble)
+    calls = [asyncio.create_task(bench.gateway.call("target", ask(str(number)))) for number in range(8)]
+    await until(lambda: told)
+    assert len(told) == 1 and "connection refused" in told[0]
+    await until(lambda: bench.ledger.in_flight == 0)
+    sent = bench.transport.sent
+    bench.transport.answer = lambda n: OK
+    bench.gateway.gate.open()
+    assert {response.text for response in await asyncio.gather(*calls)} == {"fine"}
+    assert bench.transport.sent == sent + 8
+    assert not bench.notices
+
+
+async def test_one_call_that_always_fails_is_its_own_fault(tmp_path: Path) -> None:
+    """Others come through meanwhile, so the endpoint is well."""
+    bench = Bench(tmp_path, lambda n: OK)
+    complete = bench.transport.complete
+
+    async def picky(request: ChatRequest, **how: Any) -> Reply:
+        if request.messages[-1].content == "poison":
+            raise refused(0)
+        return await complete(request, **how)
+
+    bench.transport.complete = picky  # type: ignore[method-assign]
+    bench.gateway.on_trouble(pytest.fail)
+    poisoned = asyncio.create_task(bench.gateway.call("target", ask("poison")))
+    number = 0
+    while not poisoned.done():
+        number += 1
+        await bench.gateway.call("target", ask(str(number)))
+    with pytest.raises(CallFailed, match="connection refused"):
+        await poisoned
+
+
+async def test_a_role_that_calls_one_by_one_waits_at_its_first_failure_and_not_for_ever(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path, refused)
+    bench.gateway.endpoints["target"].limiter.most = 1
+    told: list[str] = []
+    bench.gateway.on_trouble(lambda text: (told.append(text), bench.gateway.gate.close())[1])
+    call = asyncio.create_task(bench.gateway.call("target", ask()))
+    await until(lambda: told)
+    bench.gateway.gate.open()
+    with pytest.raises(CallFailed):
+        await call
+    assert len(told) == 1
 
 
 async def test_a_wrong_key_stops_the_run_at_once(tmp_path: Path) -> None:
@@ -292,7 +348,7 @@ async def waiting_for_room(
     first = asyncio.create_task(bench.gateway.call("target", ask("1")))
     await bench.transport.arrived.wait()
     second = asyncio.create_task(bench.gateway.call("target", ask("2")))
-    await until(lambda: bench.gateway.endpoints["target"].slots._value == 2)
+    await until(lambda: bench.gateway.endpoints["target"].limiter.in_use == 2)
     return bench, first, second
 
 
@@ -301,7 +357,7 @@ async def test_a_pause_holds_what_waits_for_room_in_the_budget(tmp_path: Path) -
     bench.gateway.gate.close()
     bench.transport.hold.set()
     await first
-    await until(lambda: bench.gateway.endpoints["target"].slots._value == 4)
+    await until(lambda: bench.gateway.endpoints["target"].limiter.in_use == 0)
     assert bench.transport.sent == 1 and bench.ledger.in_flight == 0
     bench.gateway.gate.open()
     await second

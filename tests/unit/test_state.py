@@ -46,6 +46,7 @@ def story() -> list[ev.Event]:
         ),
         ev.CandidateJudged(candidate_id="a", against_id="s", accepted=True, reason="gain", comparison=GAP),
         ev.BudgetMoved(meters={"usd": ev.Meter(spent=0.1)}, in_flight=3),
+        ev.EndpointMoved(role="target", at_once=12, most=16, refused=9),
         ev.CheckpointSaved(iteration=1),
         ev.Paused(by="anna"),
         ev.CandidateProposed(candidate_id="h", text="mine", source="human", iteration=1, parent_id="a"),

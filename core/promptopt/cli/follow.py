@@ -30,10 +30,12 @@ Show = Callable[[Stored, RunState], None]
 
 @dataclass(frozen=True)
 class Followed:
-    """How following ended: the run is ``over``, its worker ``died``, or the follower ``left``."""
+    """How following ended: the run is ``over``, its worker ``died``, it paused itself and ``waits`` for a
+    person, or the follower ``left``.
+    """
 
     state: RunState
-    end: Literal["over", "died", "left"]
+    end: Literal["over", "died", "waits", "left"]
 
 
 def follow(
@@ -43,6 +45,7 @@ def follow(
     *,
     worker: "subprocess.Popen[bytes] | None" = None,
     began_after: int = 0,
+    quiet: int = 0,
     leave: Callable[[], bool] = lambda: False,
 ) -> Followed:
     """Fold a run's events as they come, and ``show`` each.
@@ -53,10 +56,11 @@ def follow(
         show: called with each event after it was folded in, and with the fold.
         worker: the worker's process, if this process started it.
         began_after: number of events that earlier workers left; an end among them is not the end.
+        quiet: number of events that are known: a pause among them is no news.
         leave: asked every tenth of a second; True ends the following, not the run.
     """
     log, state, death = RunLog(database, run_id), RunState(), _Death(database, run_id, worker)
-    n = 0
+    n = paused_at = 0
     while True:
         # Asked before reading: what a worker wrote before it died is still shown.
         died = death.believed()
@@ -64,9 +68,13 @@ def follow(
             for stored in batch:
                 state.apply(stored.event, stored.at)
                 show(stored, state)
+                if isinstance(stored.event, ev.Paused):
+                    paused_at = stored.n
             n = batch[-1].n
         if state.over and n > began_after:
             return Followed(state, "over")
+        if state.pause_reason and paused_at > quiet:
+            return Followed(state, "waits")
         if died:
             return Followed(state, "died")
         if leave():

@@ -13,6 +13,7 @@ from promptopt.store.home import LITTLE_ROOM, home, room
 from promptopt.store.runs import RunRow, Runs
 
 LEFT = 128 + signal.SIGINT
+WAITS = 4
 LOG_TAIL = 15
 """Lines of a dead worker's log that are shown."""
 
@@ -35,12 +36,16 @@ def conclude(database: Database, run_id: str, followed: Followed, *, json: bool)
         report_death(run_id)
     if json:
         emit(summary)
-    elif followed.end != "left":
+    elif followed.end not in ("left", "waits"):
         say()
         for line in lines(summary):
             say(line)
     if followed.state.status == "failed" and followed.state.resumable:
         note(f"once that is mended, it can go on, and nothing is paid twice: promptopt resume {run_id}")
+    if followed.end == "waits":
+        note(f"the run has paused itself and waits: {followed.state.pause_reason}")
+        note(f"mend that, then: promptopt resume {run_id}; or end it: promptopt stop {run_id}")
+        return WAITS
     if followed.end == "left":
         note(f"left; the run goes on. promptopt attach {run_id} follows it, promptopt stop {run_id} ends it.")
         return LEFT

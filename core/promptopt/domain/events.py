@@ -132,7 +132,7 @@ class CasesFinished(_Event):
 
 
 class CandidateScored(_Event):
-    """An evaluation is complete."""
+    """An evaluation is complete. ``at_once``: calls of the target at once, on average; it can move scores."""
 
     kind: Literal["candidate_scored"] = "candidate_scored"
     candidate_id: str
@@ -140,6 +140,7 @@ class CandidateScored(_Event):
     score: Interval
     passed: int
     errors: int = 0
+    at_once: float | None = None
 
 
 class FeedbackReady(_Event):
@@ -194,11 +195,29 @@ class BudgetMoved(_Event):
     unpriced: list[Role] = []
 
 
+class EndpointMoved(_Event):
+    """How much the model of a role takes.
+
+    Attributes:
+        at_once: calls at once that are allowed now; ``most`` is what the project allows.
+        refused: calls that were refused so far (rate limit, overload, no answer in time).
+        held: seconds for which nothing is sent, because the server asked for it.
+    """
+
+    kind: Literal["endpoint_moved"] = "endpoint_moved"
+    role: Role
+    at_once: int
+    most: int
+    refused: int = 0
+    held: float = 0.0
+
+
 class Paused(_Event):
-    """No new call starts. ``by`` says who asked (a person, or why the run paused itself)."""
+    """No new call starts. ``by`` says who asked; ``reason`` why the run paused itself, if it did."""
 
     kind: Literal["paused"] = "paused"
     by: str
+    reason: str = ""
 
 
 class Resumed(_Event):
@@ -286,6 +305,7 @@ Event = Annotated[
     | FeedbackReady
     | CandidateJudged
     | BudgetMoved
+    | EndpointMoved
     | Paused
     | Resumed
     | StopRequested

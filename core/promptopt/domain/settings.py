@@ -61,7 +61,8 @@ class ModelSettings(_Section):
         temperature: sampling temperature; None leaves it to the provider.
         max_tokens: most tokens to generate per call (an upper bound is what makes a hard budget possible).
         timeout: seconds until one call is given up.
-        max_concurrency: calls at once.
+        max_concurrency: most calls at once; fewer are made while the server refuses some.
+        requests_per_minute, tokens_per_minute: never exceeded in any 60 seconds; None: no such limit.
         retries: attempts after the first for rate limits, overload, lost connections and malformed bodies.
         price: USD per million tokens, for a model that the price list lacks.
         free: the model costs nothing (local).
@@ -76,7 +77,9 @@ class ModelSettings(_Section):
     max_tokens: int = Field(default=1024, gt=0)
     timeout: float = Field(default=60.0, gt=0)
     max_concurrency: int = Field(default=16, gt=0)
-    retries: int = Field(default=4, ge=0)
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    retries: int = Field(default=8, ge=0)
     price: Price | None = None
     free: bool = False
     latency: float | None = Field(default=None, ge=0)

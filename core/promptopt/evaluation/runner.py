@@ -10,7 +10,7 @@ from promptopt.domain.results import CaseResult, Evaluation
 from promptopt.evaluation.categories import categorize
 from promptopt.evaluation.checks import Judge, score_checks
 from promptopt.evaluation.statistics import interval
-from promptopt.models.gateway import CallFailed
+from promptopt.models.sending import CallFailed
 
 Send = Callable[[Sequence[Message]], Awaitable[LLMResponse]]
 """Sends messages to the target model; raises CallFailed if no answer came."""

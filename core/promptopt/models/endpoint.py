@@ -1,30 +1,66 @@
 """What the gateway needs of a model in a role, and of a pause."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
 from promptopt.domain.chat import ChatRequest, LLMResponse
 from promptopt.domain.settings import ModelSettings, Price
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import storable
+from promptopt.models.limits import Limiter, Turn
 from promptopt.models.transport import Reply, Transport
 from promptopt.store.receipts import Place
 
 
 @dataclass
 class Endpoint:
-    """A model in a role: how to reach it and what it costs (``price`` None: unknown)."""
+    """A model in a role: how to reach it, what it costs (``price`` None: unknown), how much it takes."""
 
     settings: ModelSettings
     transport: Transport
     price: Price | None
-    slots: asyncio.Semaphore = field(init=False)
-    streak: list[Place] = field(default_factory=list[Place])
+    limiter: Limiter = field(init=False)
     gone: StopRun | None = None
     """Why no call can succeed any more."""
+    _failing: set[Place] = field(default_factory=set[Place])
+    _answered_at: float = 0.0
+    _tokens: float = 0.0
 
     def __post_init__(self) -> None:
-        self.slots = asyncio.Semaphore(self.settings.max_concurrency)
+        settings = self.settings
+        self.limiter = Limiter(
+            settings.max_concurrency, settings.requests_per_minute, settings.tokens_per_minute
+        )
+
+    def expected_tokens(self, request: ChatRequest) -> int:
+        """What a call is likely to use: the mean so far, at first a generous guess."""
+        return round(self._tokens) or request.token_bound() // 4 + request.max_tokens
+
+    def took(self, turn: Turn, response: LLMResponse, wait: float | None) -> None:
+        """An answer came: count it, and give the turn to the next one, after ``wait`` seconds if need be."""
+        used = sum(response.usage.values())
+        self._tokens = used if not self._tokens else 0.9 * self._tokens + 0.1 * used
+        if wait:
+            self.limiter.hold(wait)
+        self.limiter.answered(turn, used)
+        self.limiter.leave(turn)
+
+    def answered(self) -> None:
+        """A call has come through."""
+        self._failing.clear()
+        self._answered_at = time.monotonic()
+
+    def answers_nobody(self, place: Place, *, since: float, alone: bool) -> bool:
+        """Whether, after one more failure, the fault is the endpoint's and not this call's.
+
+        It is if nothing came through in the time that the call was tried, and others fail as well.
+
+        Args:
+            alone: the role makes its calls one by one, so that there are no others to tell by.
+        """
+        self._failing.add(place)
+        return self._answered_at < since and (alone or len(self._failing) > 1)
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float | None:
         """USD, or None if the price is unknown."""
@@ -32,7 +68,7 @@ class Endpoint:
             return None
         return (prompt_tokens * self.price.input + completion_tokens * self.price.output) / 1_000_000
 
-    def response(self, request: ChatRequest, reply: Reply, latency: float) -> LLMResponse:
+    def response(self, request: ChatRequest, reply: Reply) -> LLMResponse:
         """A reply with its price; what the provider does not count, counts as its upper bound."""
         prompt_tokens = request.token_bound() if reply.prompt_tokens is None else reply.prompt_tokens
         completion_tokens = (
@@ -44,7 +80,7 @@ class Endpoint:
             text=storable(reply.text),
             usage={"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens},
             cost=self.cost(prompt_tokens, completion_tokens),
-            latency=latency if reply.seconds is None else reply.seconds,
+            latency=reply.seconds or 0.0,
             metadata={
                 "model": reply.model or request.model,
                 "finish_reason": reply.finish_reason,
@@ -59,6 +95,8 @@ class PauseGate:
 
     def __init__(self) -> None:
         self.shut = False
+        self.opened_at = 0.0
+        """When it was opened last, on the monotonic clock."""
         self._passes: set[Place] = set()
         self._moved = asyncio.Event()
 
@@ -67,6 +105,7 @@ class PauseGate:
 
     def open(self) -> None:
         self.shut = False
+        self.opened_at = time.monotonic()
         self._wake()
 
     def let_through(self, place: Place) -> None:

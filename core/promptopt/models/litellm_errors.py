@@ -9,12 +9,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Any, cast
 
 from promptopt.domain.text import one_line
+from promptopt.models.rate_headers import retry_after
 from promptopt.models.redaction import Redactor
 from promptopt.models.transport import TransportError
 
@@ -71,6 +70,9 @@ _RETRYABLE = {
 # The request went out and nobody knows what became of it.
 _BILLED = {_Kind.SLOW_SERVER, _Kind.TIMEOUT, _Kind.BROKEN}
 
+_CROWDED = {_Kind.RATE, _Kind.SLOW_SERVER, _Kind.TIMEOUT}
+_OVERLOADED = (503, 529)
+
 _KIND_OF_STATUS = {
     401: _Kind.KEY,
     402: _Kind.CREDIT,
@@ -112,7 +114,7 @@ _NOISE = re.compile(
 def timed_out(site: CallSite, seconds: float) -> TransportError:
     """The error for a call that brought nothing in time."""
     text = f"{site.endpoint} gave no whole answer within {seconds:g} s ({site.model})"
-    return TransportError(text, retryable=True, billed=True)
+    return TransportError(text, retryable=True, billed=True, crowded=True)
 
 
 def translate(error: Exception, site: CallSite, redactor: Redactor) -> TransportError:
@@ -127,6 +129,7 @@ def translate(error: Exception, site: CallSite, redactor: Redactor) -> Transport
         fatal=kind in _FATAL,
         billed=kind in _BILLED,
         retry_after=_retry_after(links) if kind in (_Kind.RATE, _Kind.SERVER) else None,
+        crowded=kind in _CROWDED or _status(links) in _OVERLOADED,
     )
 
 
@@ -143,7 +146,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _kind(links: list[BaseException]) -> _Kind:
     names = {cls.__name__ for cls in type(links[0]).__mro__}
     text = str(links[0])
-    status = next(filter(None, map(_http_status, links)), None)
+    status = _status(links)
     kind = _kind_of_status(status) if status else None
     if kind is None:
         kind = _kind_without_status(links, names)
@@ -155,6 +158,11 @@ def _kind(links: list[BaseException]) -> _Kind:
     if kind is _Kind.REFUSED and "AuthenticationError" in names:
         return _Kind.KEY
     return kind
+
+
+def _status(links: list[BaseException]) -> int | None:
+    """Of the HTTP response, where there was one."""
+    return next(filter(None, map(_http_status, links)), None)
 
 
 def _kind_of_status(status: int) -> _Kind | None:
@@ -236,33 +244,7 @@ def _retry_after(links: list[BaseException]) -> float | None:
     for link in links:
         response = getattr(link, "response", None)
         for headers in (getattr(link, "litellm_response_headers", None), getattr(response, "headers", None)):
-            seconds = _seconds(cast("Mapping[str, Any]", headers)) if headers else None
+            seconds = retry_after(cast("Mapping[str, Any]", headers)) if headers else None
             if seconds is not None:
                 return seconds
     return None
-
-
-def _seconds(headers: Mapping[str, Any]) -> float | None:
-    """What ``retry-after-ms`` or ``retry-after`` (seconds or a date) ask for."""
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    value = headers.get("retry-after")
-    seconds = _number(value)
-    if seconds is not None or not value:
-        return seconds
-    try:
-        date = parsedate_to_datetime(str(value))
-    except ValueError:
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if 0 <= number < float("inf") else None

@@ -16,6 +16,7 @@ import logging
 import os
 import warnings
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from promptopt.domain.chat import ChatRequest
@@ -27,6 +28,7 @@ from promptopt.models.litellm_errors import timed_out, translate
 from promptopt.models.litellm_reply import Reader, read_reply
 from promptopt.models.litellm_template import Template, learn, roles_of
 from promptopt.models.litellm_wire import Carriage, carried_by, wrap_litellm
+from promptopt.models.rate_headers import exhausted
 from promptopt.models.redaction import Redactor
 from promptopt.models.transport import Reply, TransportError
 from promptopt.models.wire import HttpAnswer, HttpWire, Wire, WireError
@@ -148,7 +150,8 @@ class LiteLLMTransport:
         if "response_format" in request.params and self._provider not in _PLAIN_JSON_MODE:
             return None
         with contextlib.suppress(Exception):
-            return self._reader.read(answer, request.messages)
+            reply = self._reader.read(answer, request.messages)
+            return replace(reply, wait=exhausted(answer.headers))
         return None
 
     async def _template(self, request: ChatRequest) -> Template | None:

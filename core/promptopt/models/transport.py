@@ -18,6 +18,7 @@ class Reply:
         finish_reason: ``stop``, ``length``, ``content_filter`` …
         model: the model that answered, as it names itself.
         seconds: from sending to the whole answer, where the transport measures it.
+        wait: seconds for which the server would refuse the next request, by its own account.
     """
 
     text: str
@@ -26,6 +27,7 @@ class Reply:
     finish_reason: str = "stop"
     model: str = ""
     seconds: float | None = None
+    wait: float | None = None
 
 
 class TransportError(Exception):
@@ -36,6 +38,7 @@ class TransportError(Exception):
         fatal: no other call of this role can succeed either (wrong key, unknown model).
         billed: the provider may have done, and billed, the work (a timeout).
         retry_after: seconds that the server asked to wait, if it did.
+        crowded: the server has, or is sent, too much (rate limit, overload, no answer in time).
     """
 
     def __init__(
@@ -46,12 +49,14 @@ class TransportError(Exception):
         fatal: bool = False,
         billed: bool = False,
         retry_after: float | None = None,
+        crowded: bool = False,
     ) -> None:
         super().__init__(message)
         self.retryable = retryable
         self.fatal = fatal
         self.billed = billed
         self.retry_after = retry_after
+        self.crowded = crowded
 
 
 class Transport(Protocol):

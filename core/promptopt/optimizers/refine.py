@@ -20,7 +20,7 @@ from promptopt.domain.results import Comparison, Evaluation, Feedback
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.feedback import analyze, render_feedback
 from promptopt.evaluation.statistics import compare
-from promptopt.models.gateway import CallFailed
+from promptopt.models.sending import CallFailed
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
 from promptopt.optimizers.metaprompt import Attempt, conversation, correction
 from promptopt.optimizers.proposals import Malformed, Proposal, Rules, parse_proposal

@@ -81,6 +81,7 @@ class Context:
         if place in self._known:
             return self._known[place]
         self._emit(ev.EvaluationStarted(candidate_id=prompt.id, split=split, total=len(cases)))
+        concurrency = self._gateway.concurrency("target")
         send = partial(self._gateway.call, "target", urgent=urgent, finishing=finishing)
         evaluation = await self._runner.evaluate(
             prompt, split, cases, send, partial(self._sink, prompt.id, split)
@@ -92,6 +93,7 @@ class Context:
                 score=evaluation.score,
                 passed=evaluation.passed,
                 errors=evaluation.errors,
+                at_once=concurrency(),
             )
         )
         self._known[place] = evaluation

@@ -16,6 +16,9 @@ from promptopt.store.commands import Command, Commands, Decide, Edit, Pause, Res
 
 POLL_SECONDS = 0.1
 
+LONGEST_PAUSE = 3600.0
+"""Seconds that a run which paused itself waits for a person; then it ends, and can be resumed."""
+
 
 class Voice(Protocol):
     """What control needs of the engine."""
@@ -38,6 +41,7 @@ class Control:
         self._stop: StopRun | None = None
         self._scoring: dict[int, asyncio.Task[None]] = {}
         self._moved = asyncio.Event()
+        self._waiting_in_vain: asyncio.TimerHandle | None = None
         self._handlers: dict[type[Command], Callable[[Sent, Any], str | None]] = {
             Pause: self._pause,
             Resume: self._resume,
@@ -110,6 +114,15 @@ class Control:
         self._engine.emit(ev.Paused(by=sent.author))
         return "paused"
 
+    def pause_itself(self, reason: str) -> None:
+        """Let the run wait for a person, who can mend what the run can't; not for ever."""
+        self._gateway.gate.close()
+        self._engine.watch.pause()
+        self._engine.emit(ev.Paused(by="promptopt", reason=reason))
+        self._waiting_in_vain = asyncio.get_running_loop().call_later(
+            LONGEST_PAUSE, self._end, StopRun("error", reason, now=True)
+        )
+
     def _resume(self, sent: Sent, _command: Resume) -> str:
         if not self._gateway.gate.shut:
             return "was not paused"
@@ -117,7 +130,16 @@ class Control:
         self._engine.emit(ev.Resumed(by=sent.author))
         return "resumed"
 
+    def _end(self, stop: StopRun) -> None:
+        self._stop = stop
+        self._gateway.stop(stop)
+        if self._under_way is not None:
+            self._under_way.cancel()
+        self._go_on()
+
     def _go_on(self) -> None:
+        if self._waiting_in_vain:
+            self._waiting_in_vain.cancel()
         self._gateway.gate.open()
         self._engine.watch.go_on()
 
@@ -129,10 +151,7 @@ class Control:
         if ending and not (command.now and phase == "search"):
             return "the run is already ending"
         self._engine.emit(ev.StopRequested(by=sent.author, now=command.now))
-        self._stop = StopRun("user", f"stopped by {sent.author}", now=command.now or phase == "test")
-        self._gateway.stop(self._stop)
-        self._under_way.cancel()
-        self._go_on()
+        self._end(StopRun("user", f"stopped by {sent.author}", now=command.now or phase == "test"))
         return "stopping"
 
     def _too_early(self) -> bool:

@@ -20,6 +20,7 @@ from promptopt.evaluation.runner import Runner
 from promptopt.evaluation.statistics import compare
 from promptopt.models.budget import Amount, Ledger, Stopwatch
 from promptopt.models.gateway import Gateway
+from promptopt.models.limits import Limiter
 from promptopt.models.redaction import Redactor
 from promptopt.models.relay_wire import RunWire, wire_for
 from promptopt.optimizers import registry
@@ -114,6 +115,7 @@ class Engine:
         context = Context(self._settings, task, self._dataset, gateway, runner, self._cells, self.emit)
         context.restore_edits(edits)
         control = Control(self, context, gateway, Commands(self._db, self._row.id))
+        gateway.on_trouble(control.pause_itself)
         if self.state.version:
             control.drop_stale()
             self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
@@ -303,6 +305,21 @@ class Engine:
             return
         self._reported = now
         self._say_budget(gateway.replayed)
+        for role, endpoint in gateway.endpoints.items():
+            self._say_endpoint(role, endpoint.limiter)
+
+    def _say_endpoint(self, role: ev.Role, limiter: Limiter) -> None:
+        """How much a model takes, once it has refused something and when that changes."""
+        told = self.state.endpoints.get(role)
+        moved = ev.EndpointMoved(
+            role=role,
+            at_once=limiter.at_once,
+            most=limiter.most,
+            refused=limiter.refused,
+            held=round(limiter.held, 1),
+        )
+        if limiter.refused and moved != told:
+            self.emit(moved)
 
     def _say_budget(self, replayed: int) -> None:
         meters = self._ledger.meters()

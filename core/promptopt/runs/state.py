@@ -16,11 +16,12 @@ ACTIVITY_KEPT = 500
 
 @dataclass
 class Score:
-    """A candidate on one split."""
+    """A candidate on one split. ``at_once``: calls of the target at once while it was scored, on average."""
 
     interval: Interval
     passed: int
     errors: int
+    at_once: float | None = None
 
 
 @dataclass
@@ -114,6 +115,10 @@ class RunState:
         self.unpriced: list[ev.Role] = []
         self.edit: Edit | None = None
         self.paused_by = ""
+        self.pause_reason = ""
+        """Why the run paused itself, if it did."""
+        self.endpoints: dict[ev.Role, ev.EndpointMoved] = {}
+        """How much the models take, those that have refused something."""
         self.stop_requested: ev.StopRequested | None = None
         self.finished: ev.RunFinished | None = None
         self.search_end: ev.PhaseStarted | None = None
@@ -198,7 +203,7 @@ class RunState:
 
     @_apply.register
     def _(self, event: ev.RunResumed, at: float) -> None:
-        self.status, self.paused_by = "running", ""
+        self.status, self.paused_by, self.pause_reason = "running", "", ""
         self.finished = None
         self.stop_requested = None
         self.evaluations.clear()
@@ -268,7 +273,7 @@ class RunState:
     def _(self, event: ev.CandidateScored, at: float) -> None:
         candidate = self.candidates.get(event.candidate_id)
         if candidate:
-            candidate.scores[event.split] = Score(event.score, event.passed, event.errors)
+            candidate.scores[event.split] = Score(event.score, event.passed, event.errors, event.at_once)
         self.evaluations.pop((event.candidate_id, event.split), None)
         interval = event.score
         self._log(
@@ -306,21 +311,31 @@ class RunState:
         self.unpriced = event.unpriced
 
     @_apply.register
+    def _(self, event: ev.EndpointMoved, at: float) -> None:
+        before = self.endpoints.get(event.role)
+        self.endpoints[event.role] = event
+        if event.at_once < event.most and not (before and before.at_once < before.most):
+            self._log(at, f"the {event.role} model refuses calls: fewer are made at once", "warning")
+
+    @_apply.register
     def _(self, event: ev.Paused, at: float) -> None:
         self.status = "paused"
-        self.paused_by = event.by
-        self._log(at, f"paused by {event.by}")
+        self.paused_by, self.pause_reason = event.by, event.reason
+        if event.reason:
+            self._log(at, f"paused itself: {event.reason}", "error")
+        else:
+            self._log(at, f"paused by {event.by}")
 
     @_apply.register
     def _(self, event: ev.Resumed, at: float) -> None:
         self.status = "running"
-        self.paused_by = ""
+        self.paused_by = self.pause_reason = ""
         self._log(at, f"resumed by {event.by}")
 
     @_apply.register
     def _(self, event: ev.StopRequested, at: float) -> None:
         self.stop_requested = event
-        self.status, self.paused_by = "running", ""
+        self.status, self.paused_by, self.pause_reason = "running", "", ""
         how = "at once, without the sealed test" if event.now else "after the sealed test"
         self._log(at, f"stop asked for by {event.by}: {how}")
 

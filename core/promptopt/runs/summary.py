@@ -60,6 +60,7 @@ def score_on(candidate: Candidate, split: Split) -> dict[str, Any] | None:
         "n": score.interval.n,
         "passed": score.passed,
         "errors": score.errors,
+        "at_once": None if score.at_once is None else round(score.at_once, 1),
     }
 
 

@@ -1,0 +1,321 @@
+"""Making one call: turn, reservation, request, retries, and the books."""
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from promptopt.domain.chat import ChatRequest, LLMResponse
+from promptopt.domain.events import Role
+from promptopt.domain.settings import ModelSettings
+from promptopt.domain.stopping import StopRun
+from promptopt.domain.text import storable
+from promptopt.models.budget import Amount, Ledger
+from promptopt.models.endpoint import Endpoint, PauseGate
+from promptopt.models.limits import Turn
+from promptopt.models.transport import Reply, TransportError
+from promptopt.store.journal import Journal, Received
+from promptopt.store.receipts import Place, Slip
+
+T = TypeVar("T")
+
+RELAY_SECONDS = 0.05
+"""Between two looks for the answer that an earlier worker's relay waits for."""
+
+LONGEST_WAIT = 60.0
+"""Most seconds between two attempts, whatever the server asks for."""
+
+ENOUGH = 4
+"""Retries after which an endpoint is given up that has answered nobody in the meantime."""
+
+
+class CallFailed(Exception):
+    """A call that ended without an answer; the run goes on from that."""
+
+
+class NotNow(BaseException):
+    """The run was paused before the request went out."""
+
+
+@dataclass
+class Flight:
+    """A call under way, and how many wait for its answer.
+
+    Attributes:
+        sent: a request is out, or its answer is being booked: it ends by itself.
+    """
+
+    task: "asyncio.Task[LLMResponse]" = field(init=False)
+    waiting: int = 0
+    sent: bool = False
+
+
+class Sender:
+    """Makes calls that no journal answers. Used from one event loop.
+
+    Args:
+        notice: told, in words, of calls that failed.
+        redact: takes secrets out of error texts.
+
+    Attributes:
+        stopped: why nothing may be sent any more, if so.
+        trouble: told, in words, that an endpoint answers nobody; it is to shut the gate. Without it the run
+            ends then.
+    """
+
+    def __init__(
+        self,
+        endpoints: Mapping[Role, Endpoint],
+        journal: Journal,
+        ledger: Ledger,
+        gate: PauseGate,
+        notice: Callable[[str], None],
+        redact: Callable[[str], str] = str,
+    ) -> None:
+        self.stopped: StopRun | None = None
+        self.trouble: Callable[[str], None] | None = None
+        self.found = 0
+        """Answers that an earlier worker's relay had received."""
+        self._endpoints = endpoints
+        self._journal = journal
+        self._ledger = ledger
+        self._gate = gate
+        self._notice = notice
+        self._redact = redact
+
+    async def make(
+        self, role: Role, request: ChatRequest, place: Place, finishing: bool, flight: Flight
+    ) -> LLMResponse:
+        """Attempt a call until it is answered or there is no hope left.
+
+        Args:
+            finishing: the call may use what was held back for the sealed test.
+
+        Raises:
+            CallFailed: no answer; that is recorded as the call's outcome.
+            StopRun: a cap is reached, the endpoint refuses everybody, or the run was stopped.
+        """
+        endpoint = self._endpoints[role]
+        attempt, began = 0, time.monotonic()
+        alone = role != "target" or endpoint.limiter.most == 1
+        while True:
+            try:
+                response = await self._attempt(role, request, place, finishing, flight)
+            except NotNow:
+                continue
+            except TransportError as error:
+                flight.sent = False
+                if not error.retryable:
+                    return await self._fail(role, request, place, error)
+                out = endpoint.answers_nobody(place, since=began, alone=alone)
+                if began < self._gate.opened_at:  # what failed before somebody mended it counts no more
+                    attempt, began = 0, time.monotonic()
+                elif out and attempt >= min(ENOUGH, endpoint.settings.retries):
+                    self._give_up(role, endpoint, error)
+                    if not self._gate.stops(place):  # a person asked for it during a pause, and is told
+                        return await self._fail(role, request, place, error)
+                    # Where there are no others to tell by, once is enough: it may be this call, after all.
+                    attempt, began, alone = 0, time.monotonic(), False
+                elif attempt == endpoint.settings.retries:
+                    return await self._fail(role, request, place, error)
+                else:
+                    await asyncio.sleep(_backoff(attempt, error.retry_after))
+                    attempt += 1
+            else:
+                endpoint.answered()
+                return response
+
+    async def _attempt(
+        self, role: Role, request: ChatRequest, place: Place, finishing: bool, flight: Flight
+    ) -> LLMResponse:
+        """Send one request, with its own reservation, and keep what comes back."""
+        endpoint = self._endpoints[role]
+        await self._gate.passed(place)
+        self._may_go(endpoint, place)
+        known = await self._found(role, request, place)
+        if known is not None:
+            return known
+        async with self._turn(endpoint, request, place) as turn:
+            self._may_go(endpoint, place)
+            prompt_bound = request.token_bound()
+            tokens = prompt_bound + request.max_tokens
+            bound = Amount(1, tokens, endpoint.cost(prompt_bound, request.max_tokens) or 0.0)
+            await self._ledger.reserve(role, bound, finishing=finishing)
+            intent = uuid.uuid4().hex
+            reply = await self._send(role, request, Slip(intent, place), bound, flight)
+            response = endpoint.response(request, reply)
+            endpoint.took(turn, response, reply.wait)
+        return await _finish(self._book(role, request, place, bound, intent, response))
+
+    async def _send(
+        self, role: Role, request: ChatRequest, slip: Slip, bound: Amount, flight: Flight
+    ) -> Reply:
+        """Send a request that ``bound`` is reserved for; a failure is booked."""
+        endpoint = self._endpoints[role]
+        relay = endpoint.transport.relay
+        try:
+            intended = self._journal.intend(slip.intent_id, role, bound.usd, bound.tokens, relay)
+            await asyncio.wrap_future(intended)
+            self._may_go(endpoint, slip.place)  # again: room in the budget can be long in coming
+            timeout = self._timeout(endpoint)
+            started = time.perf_counter()
+            flight.sent = True
+            async with asyncio.timeout(timeout):
+                reply = await endpoint.transport.complete(
+                    request, sample=slip.place[2], timeout=timeout, slip=slip
+                )
+        except Exception as error:
+            failure = _as_transport_error(error, role, endpoint.settings)
+            endpoint.limiter.failed(crowded=failure.crowded, retry_after=failure.retry_after)
+            await _finish(self._book_failure(role, slip.intent_id, bound, failure, maybe_billed=flight.sent))
+            raise failure from None
+        except BaseException:
+            if flight.sent:
+                # Its answer may still come, and a resumed run will find it: the intent stays open.
+                await _finish(self._ledger.settle(role, bound, bound, uncertain=True))
+            else:
+                unsent = TransportError("given up before it was sent")
+                await _finish(self._book_failure(role, slip.intent_id, bound, unsent, maybe_billed=False))
+            raise
+        return reply if reply.seconds is not None else replace(reply, seconds=time.perf_counter() - started)
+
+    @asynccontextmanager
+    async def _turn(self, endpoint: Endpoint, request: ChatRequest, place: Place) -> AsyncGenerator[Turn]:
+        """A turn at the endpoint, past the gate. Who waits at the gate holds none: others may pass."""
+        turn = await endpoint.limiter.enter(endpoint.expected_tokens(request))
+        try:
+            if self._gate.stops(place):
+                raise NotNow
+            yield turn
+        except (NotNow, StopRun):
+            endpoint.limiter.unused(turn)  # nothing was sent
+            raise
+        finally:
+            endpoint.limiter.leave(turn)
+
+    def _may_go(self, endpoint: Endpoint, place: Place) -> None:
+        stop = self.stopped or endpoint.gone
+        if stop:
+            raise stop
+        if self._gate.stops(place):
+            raise NotNow
+
+    async def _book(
+        self,
+        role: Role,
+        request: ChatRequest,
+        place: Place,
+        bound: Amount,
+        intent: str,
+        response: LLMResponse,
+    ) -> LLMResponse:
+        """Record an answer and settle its reservation."""
+        await asyncio.wrap_future(self._journal.record(intent, role, request, place, response))
+        await self._ledger.settle(role, bound, _amount(response), priced=response.cost is not None)
+        return response
+
+    async def _found(self, role: Role, request: ChatRequest, place: Place) -> LLMResponse | None:
+        """The answer that an earlier worker's relay has received, or will receive."""
+        while self._journal.under_way(place):  # noqa: ASYNC110 — another process's file has no event
+            await asyncio.sleep(RELAY_SECONDS)
+        received = self._journal.received(place)
+        return await _finish(self._read(role, request, place, received)) if received else None
+
+    async def _read(
+        self, role: Role, request: ChatRequest, place: Place, received: Received
+    ) -> LLMResponse | None:
+        """Read and record an answer that an earlier worker received; None if it can't be read."""
+        endpoint = self._endpoints[role]
+        try:
+            reply = await endpoint.transport.complete(
+                request, sample=place[2], timeout=endpoint.settings.timeout, kept=received.answers
+            )
+        except TransportError:
+            return None  # half an answer, or of a kind that nobody can read: it is asked for again
+        response = endpoint.response(request, reply)
+        await asyncio.wrap_future(self._journal.record(received.intent_id, role, request, place, response))
+        bound = Amount(1, received.tokens, received.usd)
+        await self._ledger.found(role, bound, _amount(response), priced=response.cost is not None)
+        self.found += 1
+        return response
+
+    async def _book_failure(
+        self, role: Role, intent: str, bound: Amount, error: TransportError, *, maybe_billed: bool
+    ) -> None:
+        unknown = maybe_billed and error.billed
+        actual = Amount(1, bound.tokens, bound.usd) if unknown else Amount(calls=1 if maybe_billed else 0)
+        outcome = "unknown" if unknown else "refused" if maybe_billed else "unsent"
+        booked = self._journal.settle(
+            intent, role, outcome, actual.usd, actual.tokens, self._said(error)[:500]
+        )
+        await asyncio.wrap_future(booked)
+        await self._ledger.settle(role, bound, Amount(calls=actual.calls))
+        if unknown:
+            await self._ledger.settle(role, Amount(), Amount(0, actual.tokens, actual.usd), uncertain=True)
+
+    async def _fail(
+        self, role: Role, request: ChatRequest, place: Place, error: TransportError
+    ) -> LLMResponse:
+        """Keep the error as the call's outcome, or stop the run if it will meet every call."""
+        endpoint = self._endpoints[role]
+        if endpoint.gone:
+            raise endpoint.gone
+        text = self._said(error)
+        if error.fatal:
+            endpoint.gone = StopRun("error", f"the {role} model can't be called: {text}", now=True)
+            raise endpoint.gone
+        await asyncio.wrap_future(self._journal.record(uuid.uuid4().hex, role, request, place, text))
+        self._notice(f"a call of the {role} model failed: {text}")
+        raise CallFailed(text)
+
+    def _give_up(self, role: Role, endpoint: Endpoint, error: TransportError) -> None:
+        """The endpoint answers nobody: let the run wait for a person, or end it."""
+        detail = f"the {role} model answers no call any more; the last one failed with: {self._said(error)}"
+        if self._gate.shut:
+            return
+        if self.trouble is None:
+            endpoint.gone = StopRun("error", detail, now=True)
+            raise endpoint.gone
+        self.trouble(detail)
+
+    def _said(self, error: TransportError) -> str:
+        return self._redact(storable(str(error)))
+
+    def _timeout(self, endpoint: Endpoint) -> float:
+        """Seconds that a request has: a cap on minutes ends it too."""
+        left = self._ledger.seconds_left()
+        return endpoint.settings.timeout if left is None else min(endpoint.settings.timeout, left)
+
+
+def _amount(response: LLMResponse) -> Amount:
+    return Amount(1, sum(response.usage.values()), response.cost or 0.0)
+
+
+def _as_transport_error(error: Exception, role: Role, settings: ModelSettings) -> TransportError:
+    if isinstance(error, TransportError):
+        return error
+    if isinstance(error, TimeoutError):
+        said = f"no whole answer of {settings.model} in time; models.{role}.timeout is {settings.timeout:g} s"
+        return TransportError(said, retryable=True, billed=True, crowded=True)
+    return TransportError(f"{type(error).__name__}: {error}", billed=True)
+
+
+def _backoff(attempt: int, retry_after: float | None) -> float:
+    """Seconds to wait: what the server asks for, else exponential with full jitter (0.5 s, doubling)."""
+    if retry_after is not None:
+        return min(LONGEST_WAIT, max(0.0, retry_after))
+    return min(LONGEST_WAIT, 0.5 * 2**attempt) * random.uniform(0.5, 1.0)
+
+
+async def _finish(work: Coroutine[Any, Any, T]) -> T:
+    """Await ``work`` to its end even if the caller is cancelled meanwhile: books must be kept."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
