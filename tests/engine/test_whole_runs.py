@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from promptopt.domain.prompt import Prompt
-from promptopt.runs.launch import start_worker
 from promptopt.store.cells import Cells
-from promptopt.store.journal import Journal
+from promptopt.store.commands import Resume
 from tests.engine.bench import Bench
 from tests.loopback import API_KEY, API_KEY_ENV, FaultPlan, LoopbackServer, write_project
 from tests.loopback.faults import Fault
@@ -147,9 +146,11 @@ def test_what_no_retry_can_mend_stops_at_once_and_says_what_to_do(
     assert loopback.count() <= 16 + 1
 
 
-def test_an_endpoint_that_is_down_is_told_and_the_run_resumes_when_it_is_back(
-    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+@pytest.mark.parametrize("killed", [False, True], ids=["told to go on", "killed and resumed"])
+def test_an_endpoint_that_is_gone_pauses_the_run_until_it_is_back(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
 ) -> None:
+    monkeypatch.setenv(API_KEY_ENV, API_KEY)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
@@ -159,14 +160,47 @@ def test_an_endpoint_that_is_down_is_told_and_the_run_resumes_when_it_is_back(
         SIZES,
         models={"target": {"retries": 1}, "optimizer": {"retries": 1}},
     )
-    state = bench.run(project)
-    assert state.status == "failed" and state.finished
-    assert "failed one after the other" in state.finished.detail
-    assert Journal(bench.database, state.run_id).load().answered == 0
+    run_id = bench.create(project)
+    bench.start(run_id)
+    state = bench.until(run_id, lambda state: state.status == "paused")
+    assert f"127.0.0.1:{port} can't be reached" in state.pause_reason
+    assert bench.answered(run_id) == 0
     with LoopbackServer(port=port):
-        bench.workers[state.run_id] = start_worker(state.run_id)
-        state = bench.until(state.run_id, lambda state: state.over and state.status == "finished")
+        if killed:
+            bench.kill(run_id)
+            bench.start(run_id)
+        else:
+            bench.send(run_id, Resume())
+        state = bench.end(run_id)
     assert state.finished and state.finished.comparison
+    assert not state.pause_reason
+    assert all(score.errors == 0 for c in state.candidates.values() for score in c.scores.values())
+
+
+def test_a_thousand_cases_through_a_storm_score_as_in_a_calm(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
+    target = {"max_concurrency": 64, "timeout": 2.0}
+    project = write_project(tmp_path / "p", loopback, (4, 1000, 4), models={"target": target})
+    calm = bench.run(project, kind="eval")
+    loopback.clear()
+    loopback.faults = FaultPlan(
+        rates={
+            Fault.RATE_LIMIT: 0.1,
+            Fault.SERVER_ERROR: 0.05,
+            Fault.HANG: 0.02,
+            Fault.RESET: 0.02,
+            Fault.MALFORMED: 0.02,
+        },
+        most=99,
+        retry_after="0.1",
+    )
+    stormy = bench.run(project, kind="eval")
+    (quiet,), (tossed,) = calm.candidates.values(), stormy.candidates.values()
+    assert tossed.scores["validation"].interval == quiet.scores["validation"].interval
+    assert tossed.scores["validation"].errors == 0
+    assert stormy.endpoints["target"].refused > 100
+    assert stormy.meters["calls"].spent == loopback.count()
 
 
 def test_a_missing_key_is_told_before_anything_is_sent(

@@ -310,6 +310,19 @@ def test_resume_of_a_paused_run_asks_its_worker(
     assert sent == [Resume()]
 
 
+def test_a_run_that_paused_itself_is_left_waiting_with_status_4(
+    cli: CommandLine, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def story(run_id: str) -> list[ev.Event]:
+        gone = ev.Paused(by="promptopt", reason="the target model answers no call any more")
+        return [*opening(run_id), gone]
+
+    scripted_worker(monkeypatch, story, status="paused")
+    result = cli("run", project, "--headless", "--simulate")
+    assert result.status == 4
+    assert "answers no call any more" in result.err and "promptopt resume" in result.err
+
+
 def test_there_is_nothing_to_resume_of_a_finished_run(cli: CommandLine, tmp_path: Path) -> None:
     result = cli("resume", finished_run(Database.open(), tmp_path))
     assert result.status == 2 and "come to its end" in result.err
