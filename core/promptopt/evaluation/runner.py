@@ -26,7 +26,7 @@ class Runner:
 
     Args:
         judge: judges each output.
-        at_once: cases worked on at once (the target's concurrency).
+        at_once: cases worked on at once; how many calls that means is the gateway's business.
     """
 
     def __init__(self, judge: Judge, at_once: int) -> None:

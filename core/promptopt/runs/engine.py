@@ -40,6 +40,9 @@ from promptopt.store.runs import RunRow, Runs
 BUDGET_EVERY = 0.25
 """Seconds between looks at the ledger; an event goes out only if it moved."""
 
+CASES_PER_CALL = 2
+"""Cases at work for each call at once: while one is booked and judged, another's call is under way."""
+
 HOLD_MARGIN = 1.5
 """The sealed test may cost this multiple of what the baseline's calls did on average."""
 
@@ -111,7 +114,7 @@ class Engine:
         endpoints = open_endpoints(self._settings, self._dataset, roles_in_use(self._row.kind), wire)
         gateway = Gateway(endpoints, journal, self._ledger, self._notice, self._redact)
         task = build_task(self._settings)
-        runner = Runner(judge, endpoints["target"].settings.max_concurrency)
+        runner = Runner(judge, CASES_PER_CALL * endpoints["target"].settings.max_concurrency)
         context = Context(self._settings, task, self._dataset, gateway, runner, self._cells, self.emit)
         context.restore_edits(edits)
         control = Control(self, context, gateway, Commands(self._db, self._row.id))
