@@ -108,6 +108,31 @@ async def test_what_a_server_may_send(wire: RelayWire | HttpWire, tmp_path: Path
     assert KEY.encode() not in filed(tmp_path)
 
 
+@pytest.mark.parametrize("depth", range(4))
+async def test_a_key_sent_back_with_escapes_is_taken_out(wire: RelayWire | HttpWire, depth: int) -> None:
+    """As JSON may write it, and JSON inside JSON: ``\\/`` for ``/``, a number for any character."""
+    key = "sk/relay+0123456789-_="
+    said = key
+    for _ in range(depth):
+        said = json.dumps(said)[1:-1].replace("/", "\\/").replace("r", "\\u0072", 1)
+
+    async def echo(_: web.Request) -> web.Response:
+        return web.Response(text=f'{{"said": "{said}", "other": "a\\nb"}}')
+
+    app = web.Application()
+    app.router.add_post("/", echo)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    headers = {"x-api-key": key}
+    answer = await wire.send(HttpRequest(url, headers, b"{}", 30), slip(1))
+    await runner.cleanup()
+    assert b"0123456789" not in answer.body
+    assert json.loads(answer.body)["other"] == "a\nb"
+
+
 def filed(folder: Path) -> bytes:
     """All that is in the receipts."""
     return b"".join(path.read_bytes() for path in folder.rglob("*.receipts"))
@@ -191,10 +216,10 @@ async def test_a_relay_that_cannot_write_says_so(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     wire = RelayWire(tmp_path / "file" / "receipts")
-    with pytest.raises(WireError, match="does not start") as caught:
+    with pytest.raises(WireError, match=r"receipts can't be written: .*file/receipts") as caught:
         await wire.send(request(loopback), slip())
     assert caught.value.fault == "unreachable"
-    assert "the receipts can't be written" in capfd.readouterr().err
+    assert capfd.readouterr().err == ""
     assert loopback.count() == 0
 
 

@@ -18,7 +18,7 @@ from promptopt.models import sending
 from promptopt.models.budget import Ledger, Stopwatch
 from promptopt.models.endpoint import Endpoint
 from promptopt.models.gateway import Gateway
-from promptopt.models.sending import CallFailed
+from promptopt.models.sending import HOPELESS, CallFailed
 from promptopt.models.transport import Reply, TransportError
 from promptopt.store.database import Database
 from promptopt.store.journal import Journal
@@ -210,6 +210,33 @@ async def test_with_somebody_to_tell_it_waits_for_them_and_goes_on_when_told(tmp
     assert {response.text for response in await asyncio.gather(*calls)} == {"fine"}
     assert bench.transport.sent == sent + 8
     assert not bench.notices
+
+
+async def test_a_model_that_never_answered_and_fails_every_call_stops_the_run(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: TransportError("400: no such parameter"))
+    calls = [bench.gateway.call("target", ask(str(number))) for number in range(30)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert sum(isinstance(outcome, CallFailed) for outcome in outcomes) == HOPELESS - 1
+    assert isinstance(outcomes[-1], StopRun) and "fails every call, as in: 400" in str(outcomes[-1])
+    assert bench.transport.sent < 30
+    await asyncio.wrap_future(bench.database.transact(lambda _: None))
+    assert Journal(bench.database, bench.run_id).load().answered <= 4  # those that were in flight
+
+
+async def test_once_it_has_answered_failures_are_their_calls_own(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK if n == 1 else TransportError("400: too long"))
+    await bench.gateway.call("target", ask("first"))
+    calls = [bench.gateway.call("target", ask(str(number))) for number in range(30)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(outcome, CallFailed) for outcome in outcomes)
+
+
+async def test_what_could_not_be_sent_is_no_call(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: TransportError("no connection", retryable=True, unsent=True), calls=3)
+    with pytest.raises(StopRun, match="no connection"):
+        await asyncio.gather(*(bench.gateway.call("target", ask(str(number))) for number in range(3)))
+    assert bench.transport.sent > 3
+    assert bench.ledger.meters()["calls"].spent == 0
 
 
 async def test_one_call_that_always_fails_is_its_own_fault(tmp_path: Path) -> None:
@@ -589,4 +616,6 @@ async def test_what_a_killed_worker_did_not_get_to_send_costs_nothing(
     assert found.spending["target"].uncertain_calls == 2
     relay.failed("i1")
     gone(relay)
-    assert journal.take_over(0).lost == 2
+    assert journal.take_over(0).lost == 1  # i3 was told as lost before
+    assert journal.take_over(0).lost == 0
+    assert journal.load().spending["target"].uncertain_calls == 2

@@ -23,6 +23,8 @@ class Endpoint:
     limiter: Limiter = field(init=False)
     gone: StopRun | None = None
     """Why no call can succeed any more."""
+    failed: list[Place] = field(default_factory=list[Place])
+    """Calls that failed for good before any was answered."""
     _failing: set[Place] = field(default_factory=set[Place])
     _answered_at: float = 0.0
     _tokens: float = 0.0

@@ -52,13 +52,15 @@ class _Kind(Enum):
     SLOW_SERVER = auto()
     TIMEOUT = auto()
     UNREACHABLE = auto()
+    UNTRUSTED = auto()
     BROKEN = auto()
     NAME = auto()
     SETUP = auto()
     UNEXPECTED = auto()
 
 
-_FATAL = {_Kind.KEY, _Kind.CREDIT, _Kind.MODEL, _Kind.NAME, _Kind.SETUP}
+_FATAL = {_Kind.KEY, _Kind.CREDIT, _Kind.MODEL, _Kind.NAME, _Kind.SETUP, _Kind.UNTRUSTED}
+_UNSENT = {_Kind.UNREACHABLE, _Kind.UNTRUSTED, _Kind.NAME, _Kind.SETUP}
 _RETRYABLE = {
     _Kind.RATE,
     _Kind.SERVER,
@@ -86,6 +88,7 @@ _KIND_OF_STATUS = {
     504: _Kind.SLOW_SERVER,
     524: _Kind.SLOW_SERVER,
 }
+_NOT_CONNECTED = ("ConnectError", "ConnectTimeout", "ProxyError")
 _KIND_OF_CLASS = (
     ("APITimeoutError", _Kind.TIMEOUT),
     ("AuthenticationError", _Kind.KEY),
@@ -102,6 +105,8 @@ _NO_CREDIT = re.compile(
 _NOT_SET_UP = re.compile(
     r"must be set|(?:is|are) not set|unable to locate credentials|default credentials", re.I
 )
+_CERTIFICATE = re.compile(r"certificate.verify.failed|certificate is not valid for", re.I)
+_NO_JSON = re.compile(r"unable to get json|expecting value|JSONDecodeError", re.I)
 _MODERATED = re.compile(r"moderation|flagged", re.I)
 
 _MESSAGE = re.compile(r'"message"\s*:\s*("(?:[^"\\]|\\.)*")')
@@ -124,11 +129,12 @@ def translate(error: Exception, site: CallSite, redactor: Redactor) -> Transport
     said = _said(error, redactor)
     inner = next(type(link).__name__ for link in reversed(links) if not isinstance(link, StopIteration))
     return TransportError(
-        redactor.redact(_message(kind, site, said, inner)),
+        redactor.redact(_message(kind, site, said, inner, str(links[-1]))),
         retryable=kind in _RETRYABLE,
         fatal=kind in _FATAL,
         billed=kind in _BILLED,
         retry_after=_retry_after(links) if kind in (_Kind.RATE, _Kind.SERVER) else None,
+        unsent=kind in _UNSENT,
         crowded=kind in _CROWDED or _status(links) in _OVERLOADED,
     )
 
@@ -174,8 +180,9 @@ def _kind_of_status(status: int) -> _Kind | None:
 
 
 def _kind_without_status(links: list[BaseException], names: set[str]) -> _Kind:
-    if any(type(link).__name__ in ("ConnectError", "ConnectTimeout", "ProxyError") for link in links):
-        return _Kind.UNREACHABLE
+    unsent = [str(link) for link in links if type(link).__name__ in _NOT_CONNECTED]
+    if unsent:
+        return _Kind.UNTRUSTED if _CERTIFICATE.search(unsent[-1]) else _Kind.UNREACHABLE
     if "LLM Provider NOT provided" in str(links[0]):
         return _Kind.NAME
     if any(isinstance(link, ImportError) for link in links) or _NOT_SET_UP.search(str(links[0])):
@@ -200,6 +207,8 @@ _WORDS = {
     _Kind.SLOW_SERVER: "{host} failed ({model}){said}",
     _Kind.TIMEOUT: "{host} gave no whole answer in time ({model})",
     _Kind.UNREACHABLE: "{host} can't be reached ({model}); check the connection{or_address}",
+    _Kind.UNTRUSTED: "{host} shows a certificate that is not trusted ({model}): {cause}; "
+    "name the file of the authority that signed it in SSL_CERT_FILE",
     _Kind.BROKEN: "the answer of {host} ({model}) broke off or can't be read ({inner})",
     _Kind.NAME: "no provider is known for {model}; write it as provider/model, such as openai/gpt-4o-mini",
     _Kind.SETUP: "{model} can't be called as this machine is set up: {inner}{said}",
@@ -207,8 +216,10 @@ _WORDS = {
 }
 
 
-def _message(kind: _Kind, site: CallSite, said: str, inner: str) -> str:
+def _message(kind: _Kind, site: CallSite, said: str, inner: str, cause: str) -> str:
     words = _WORDS[kind]
+    if kind is _Kind.BROKEN and _NO_JSON.search(cause):
+        inner = "it is no JSON"
     if kind is _Kind.KEY and not site.key:
         words = "{host} wants a key for {model}{said}; {hint}"
     if kind is _Kind.MODEL and site.no_version:
@@ -220,6 +231,7 @@ def _message(kind: _Kind, site: CallSite, said: str, inner: str) -> str:
         hint=site.key_hint,
         said=f": {said}" if said else "",
         inner=inner,
+        cause=one_line(cause, _LONGEST).rstrip(" ."),
         or_address=" and base_url" if site.custom else "",
     )
 

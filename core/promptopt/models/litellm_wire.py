@@ -98,7 +98,8 @@ def wrap_litellm() -> None:
         except WireError as error:
             # A request that was sent and not answered must not look as if it had not been sent: litellm
             # sends again, by itself, what it could not connect for.
-            kind = {"unreachable": httpx.ConnectError, "late": httpx.ReadTimeout}
+            unsent = httpx.ConnectError
+            kind = {"unreachable": unsent, "untrusted": unsent, "late": httpx.ReadTimeout}
             raise kind.get(error.fault, httpx.ReadError)(str(error), request=request) from None
         return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
 

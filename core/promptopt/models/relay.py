@@ -64,6 +64,7 @@ class Relay:
     async def serve(self, sock: socket.socket) -> None:
         """Serve until the worker is gone and nothing is under way."""
         await self._wire.prepare()
+        sock.setblocking(False)
         transport, _ = await asyncio.get_running_loop().create_connection(
             lambda: FrameProtocol(self._got, self._gone.set), sock=sock
         )
@@ -132,15 +133,17 @@ class Relay:
 def main(path: str, fd: str) -> int:
     """Serve the worker at the other end of the socket ``fd``."""
     sock = socket.socket(fileno=int(fd))
-    sock.setblocking(False)
     try:
         receipts = ReceiptWriter(Path(path))
     except OSError as error:
-        print(f"the receipts can't be written: {error.strerror or error} ({path})", file=sys.stderr)
+        sock.sendall(pack({"failed": f"receipts can't be written: {error.strerror or error} ({path})"}))
         return 1
     relay = Relay(receipts)
     try:
         asyncio.run(relay.serve(sock))
+    except WireError as error:
+        sock.sendall(pack({"failed": str(error)}))
+        return 1
     finally:
         receipts.close(remove=relay.dismissed)
     return 0

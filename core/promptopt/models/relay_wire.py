@@ -60,6 +60,7 @@ class RelayWire:
         self._waiting: dict[int, asyncio.Future[HttpAnswer]] = {}
         self._settled: list[str] = []
         self._ready = asyncio.Event()
+        self._complaint = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     async def prepare(self) -> None:
@@ -135,12 +136,15 @@ class RelayWire:
             transport.abort()
             process.kill()
         if process.poll() is not None or transport.is_closing():
-            raise ModelError("the process that makes the requests does not start", fix="see the worker's log")
+            why = self._complaint or "it does not start; see the worker's log"
+            raise ModelError(f"the process that makes the requests: {why}")
         self._transport, self.relay = transport, name
 
     def _got(self, head: dict[str, Any], body: bytes) -> None:
-        if head.get("ready"):
-            self._ready.set()
+        if "n" not in head:
+            self._complaint = head.get("failed", "")
+            if not self._complaint:
+                self._ready.set()
             return
         answer = self._waiting.get(head["n"])
         if answer is None or answer.done():

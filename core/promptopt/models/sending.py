@@ -29,6 +29,9 @@ RELAY_SECONDS = 0.05
 LONGEST_WAIT = 60.0
 """Most seconds between two attempts, whatever the server asks for."""
 
+HOPELESS = 10
+"""Calls that may fail, each in a way that no retry mends, before a model that never answered is given up."""
+
 ENOUGH = 4
 """Retries after which an endpoint is given up that has answered nobody in the meantime."""
 
@@ -171,7 +174,8 @@ class Sender:
         except Exception as error:
             failure = _as_transport_error(error, role, endpoint.settings)
             endpoint.limiter.failed(crowded=failure.crowded, retry_after=failure.retry_after)
-            await _finish(self._book_failure(role, slip.intent_id, bound, failure, maybe_billed=flight.sent))
+            sent = flight.sent and not failure.unsent
+            await _finish(self._book_failure(role, slip.intent_id, bound, failure, sent=sent))
             raise failure from None
         except BaseException:
             if flight.sent:
@@ -179,7 +183,7 @@ class Sender:
                 await _finish(self._ledger.settle(role, bound, bound, uncertain=True))
             else:
                 unsent = TransportError("given up before it was sent")
-                await _finish(self._book_failure(role, slip.intent_id, bound, unsent, maybe_billed=False))
+                await _finish(self._book_failure(role, slip.intent_id, bound, unsent, sent=False))
             raise
         return reply if reply.seconds is not None else replace(reply, seconds=time.perf_counter() - started)
 
@@ -244,18 +248,16 @@ class Sender:
         return response
 
     async def _book_failure(
-        self, role: Role, intent: str, bound: Amount, error: TransportError, *, maybe_billed: bool
+        self, role: Role, intent: str, bound: Amount, error: TransportError, *, sent: bool
     ) -> None:
-        unknown = maybe_billed and error.billed
-        actual = Amount(1, bound.tokens, bound.usd) if unknown else Amount(calls=1 if maybe_billed else 0)
-        outcome = "unknown" if unknown else "refused" if maybe_billed else "unsent"
+        unknown = sent and error.billed
+        actual = bound if unknown else Amount(calls=int(sent))
+        outcome = "unknown" if unknown else "refused" if sent else "unsent"
         booked = self._journal.settle(
             intent, role, outcome, actual.usd, actual.tokens, self._said(error)[:500]
         )
         await asyncio.wrap_future(booked)
-        await self._ledger.settle(role, bound, Amount(calls=actual.calls))
-        if unknown:
-            await self._ledger.settle(role, Amount(), Amount(0, actual.tokens, actual.usd), uncertain=True)
+        await self._ledger.settle(role, bound, actual, uncertain=unknown)
 
     async def _fail(
         self, role: Role, request: ChatRequest, place: Place, error: TransportError
@@ -269,8 +271,21 @@ class Sender:
             endpoint.gone = StopRun("error", f"the {role} model can't be called: {text}", now=True)
             raise endpoint.gone
         await asyncio.wrap_future(self._journal.record(uuid.uuid4().hex, role, request, place, text))
+        self._stop_if_all_fail(role, place, text)
         self._notice(f"a call of the {role} model failed: {text}")
         raise CallFailed(text)
+
+    def _stop_if_all_fail(self, role: Role, place: Place, text: str) -> None:
+        """A model that has never answered and fails every call is not worth a run's whole budget."""
+        if self._ledger.spent(role).tokens:
+            return
+        endpoint = self._endpoints[role]
+        endpoint.failed.append(place)
+        if len(endpoint.failed) < HOPELESS:
+            return
+        self._journal.forget(endpoint.failed)  # so that a resumed run makes these calls again
+        endpoint.gone = StopRun("error", f"the {role} model fails every call, as in: {text}", now=True)
+        raise endpoint.gone
 
     def _give_up(self, role: Role, endpoint: Endpoint, error: TransportError) -> None:
         """The endpoint answers nobody: let the run wait for a person, or end it."""

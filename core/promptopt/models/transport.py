@@ -38,6 +38,7 @@ class TransportError(Exception):
         fatal: no other call of this role can succeed either (wrong key, unknown model).
         billed: the provider may have done, and billed, the work (a timeout).
         retry_after: seconds that the server asked to wait, if it did.
+        unsent: no request went out.
         crowded: the server has, or is sent, too much (rate limit, overload, no answer in time).
     """
 
@@ -49,6 +50,7 @@ class TransportError(Exception):
         fatal: bool = False,
         billed: bool = False,
         retry_after: float | None = None,
+        unsent: bool = False,
         crowded: bool = False,
     ) -> None:
         super().__init__(message)
@@ -56,6 +58,7 @@ class TransportError(Exception):
         self.fatal = fatal
         self.billed = billed
         self.retry_after = retry_after
+        self.unsent = unsent
         self.crowded = crowded
 
 

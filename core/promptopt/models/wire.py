@@ -1,8 +1,10 @@
 """One HTTP request and its answer, with nothing of a provider in them."""
 
 import asyncio
+import functools
 import hashlib
 import os
+import re
 import ssl
 import time
 import urllib.request
@@ -61,15 +63,15 @@ class HttpAnswer:
     seconds: float = 0.0
 
 
-WireFault = Literal["unreachable", "late", "broken"]
+WireFault = Literal["unreachable", "untrusted", "late", "broken"]
 
 
 class WireError(Exception):
     """No whole answer came.
 
     Attributes:
-        fault: ``unreachable`` (nothing was sent), ``late`` (time ran out), ``broken`` (it went out, and
-            nobody knows what became of it).
+        fault: ``unreachable`` and ``untrusted`` (its certificate; nothing was sent), ``late`` (time ran out),
+            ``broken`` (it went out, and nobody knows what became of it).
     """
 
     def __init__(self, fault: WireFault, message: str) -> None:
@@ -141,6 +143,8 @@ class HttpWire:
                 return await self._exchange(request)
         except TimeoutError:
             raise WireError("late", f"no whole answer within {request.timeout:g} s") from None
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise WireError("untrusted", _words(error.certificate_error)) from None
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
             raise WireError("unreachable", _words(error)) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -208,17 +212,39 @@ def _secrets(request: HttpRequest) -> Iterator[bytes]:
 
 
 def _without(body: bytes, secrets: Iterable[bytes]) -> bytes:
+    """``body`` without the secrets, also where JSON, or JSON inside JSON, has written them with escapes."""
     for secret in secrets:
-        if len(secret) >= _SHORTEST_SECRET and secret in body:
+        if len(secret) >= _SHORTEST_SECRET:
             body = body.replace(secret, _REDACTED)
+            if b"\\" in body:
+                body = _escaped(secret).sub(_REDACTED, body)
     return body
 
 
+@functools.cache
+def _escaped(secret: bytes) -> re.Pattern[bytes]:
+    """A secret of which each character may be escaped, as ``\\/`` or as ``\\u0061``, at any depth."""
+    return re.compile(
+        b"".join(rb"(?:\\*%s|\\+[uU](?i:%04x))" % (re.escape(bytes([byte])), byte) for byte in secret)
+    )
+
+
 def _ssl_context() -> ssl.SSLContext | bool:
+    """What certificates are checked against.
+
+    Raises:
+        WireError: ``SSL_CERT_FILE`` can't be read.
+    """
     verify = os.environ.get("SSL_VERIFY", "").strip()
     if verify.lower() in ("false", "0", "no"):
         return False
-    context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or _file(verify))
+    try:
+        context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or _file(verify))
+    except (OSError, ssl.SSLError) as error:
+        path = os.environ.get("SSL_CERT_FILE")
+        raise WireError(
+            "unreachable", f"SSL_CERT_FILE names {path}, which can't be read: {_words(error)}"
+        ) from None
     if not os.environ.get("SSL_CERT_FILE"):
         import certifi
 

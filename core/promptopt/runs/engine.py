@@ -166,6 +166,9 @@ class Engine:
         await gateway.drain(PATIENCE[end.now])
         if end.now:
             return end, None, "the sealed test was not scored"
+        seed = self.state.candidates.get(self._seed.id)
+        if not (seed and seed.validation):
+            return end, None, "the sealed test was left alone: the prompt to start from was not scored whole"
         gateway.go_on()
         comparison: Comparison | None = None
         note = ""

@@ -102,7 +102,9 @@ class Journal:
             if self._receipts.never_sent(intent_id, relay):
                 self.settle(intent_id, role, "unsent", 0.0, 0, "killed before it was sent")
         self._db.transact(lambda _: None).result()
-        return self.load()
+        found = self.load()
+        self._count_as_lost()
+        return found
 
     def load(self) -> Found:
         """Read which calls are answered (not their texts) and what they cost."""
@@ -122,6 +124,16 @@ class Journal:
         return Found(
             answered=len(self._keys) + unread - waiting, lost=max(0, lost - unread), spending=spending
         )
+
+    def _count_as_lost(self) -> None:
+        """Settle what no answer can come for any more, so that it is told as lost once and not ever again."""
+        query = select(intents.c.id, intents.c.role, intents.c.usd, intents.c.tokens)
+        with self._db.read() as connection:
+            unsettled = connection.execute(_open_only(query, self._run_id)).all()
+        waited_for = set(self._unread.values())
+        for intent_id, role, usd, tokens in unsettled:
+            if intent_id not in waited_for:
+                self.settle(intent_id, role, "unknown", usd, tokens, "lost with its worker")
 
     def take(self, key: str, path: str, occurrence: int) -> Recorded | None:
         """The recorded outcome of a call, or None if it has to be made."""
@@ -275,8 +287,10 @@ def _spending(connection: Connection, run_id: str) -> tuple[dict[Role, Spending]
     )
     for role, outcome, number, used, usd in connection.execute(failed):
         spent = found.setdefault(role, Spending())
-        spent.calls += number
-        if outcome == "unknown":
+        if outcome == "refused":
+            spent.calls += number
+        else:
+            spent.uncertain_calls += number
             spent.uncertain_tokens += used
             spent.uncertain_usd += usd
     sums = select(intents.c.role, func.count(), func.sum(intents.c.tokens), func.sum(intents.c.usd))

@@ -258,6 +258,7 @@ class Receipts:
 
     def tidy(self, wanted: set[str]) -> None:
         """Remove the files of relays that are gone and that hold no answer to an intent in ``wanted``."""
+        self.read()
         for old in self._old:
             if old.over and not wanted & old.answers.keys():
                 with contextlib.suppress(OSError):
