@@ -130,9 +130,22 @@ class Gateway:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def prepare(self) -> None:
-        """Make the transports ready: importing litellm takes seconds, which are no running time."""
-        for endpoint in self.endpoints.values():
-            await endpoint.transport.prepare()
+        """Make the transports ready: importing litellm takes seconds, which are no running time.
+
+        Calls that have to be sent wait for it; those that the journal answers don't.
+
+        Raises:
+            PromptoptError: there is no way to send anything; calls that have to be sent raise it, too.
+        """
+        self._sender.ready.clear()
+        try:
+            for endpoint in self.endpoints.values():
+                await endpoint.transport.prepare()
+        except Exception as error:
+            self._sender.unready = error
+            raise
+        finally:
+            self._sender.ready.set()
 
     async def close(self) -> None:
         for endpoint in self.endpoints.values():

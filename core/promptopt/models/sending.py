@@ -81,6 +81,11 @@ class Sender:
     ) -> None:
         self.stopped: StopRun | None = None
         self.trouble: Callable[[str], None] | None = None
+        self.ready = asyncio.Event()
+        """The transports can be used."""
+        self.ready.set()
+        self.unready: Exception | None = None
+        """Why they can't be."""
         self.found = 0
         """Answers that an earlier worker's relay had received."""
         self._endpoints = endpoints
@@ -139,6 +144,9 @@ class Sender:
         endpoint = self._endpoints[role]
         await self._gate.passed(place)
         self._may_go(endpoint, place)
+        await self.ready.wait()
+        if self.unready:
+            raise self.unready
         known = await self._found(role, request, place)
         if known is not None:
             return known

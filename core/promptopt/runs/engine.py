@@ -127,10 +127,8 @@ class Engine:
         background = [asyncio.create_task(control.watch_commands()), asyncio.create_task(self._tick(gateway))]
         for task_ in background:
             task_.add_done_callback(partial(self._deaf, gateway))
+        background.append(asyncio.create_task(self._prepare(gateway)))
         try:
-            await gateway.prepare()
-            if not gateway.gate.shut:
-                self.watch.go_on()
             end = await self._phases(optimizer, context, gateway, control)
         finally:
             self.watch.pause()
@@ -140,6 +138,12 @@ class Engine:
             await gateway.drain(PATIENCE[True])
             await gateway.close()
         self._finish(*end)
+
+    async def _prepare(self, gateway: Gateway) -> None:
+        """Make ready for sending, beside what can be replayed meanwhile; the clock runs from then on."""
+        await gateway.prepare()
+        if not gateway.gate.shut:
+            self.watch.go_on()
 
     def _deaf(self, gateway: Gateway, task: "asyncio.Task[None]") -> None:
         """A run that nobody can watch or steer any more ends."""

@@ -15,6 +15,22 @@ from promptopt.store.database import Database
 from promptopt.store.receipts import Kept, Place, Receipts, receipts_dir
 from promptopt.store.schema import attempts, calls, intents
 
+READ_AHEAD = 500
+"""Recorded calls that are read at once."""
+
+_OUTCOMES = select(
+    calls.c.key,
+    calls.c.path,
+    calls.c.occurrence,
+    calls.c.response,
+    calls.c.error,
+    calls.c.usd,
+    calls.c.prompt_tokens,
+    calls.c.completion_tokens,
+    calls.c.latency,
+    calls.c.at,
+)
+
 Q = TypeVar("Q", bound=Select[*tuple[Any, ...]])
 
 
@@ -86,6 +102,7 @@ class Journal:
         self._keys: set[Place] = set()
         self._receipts = Receipts(receipts_dir(run_id))
         self._unread: dict[Place, str] = {}
+        self._ahead: dict[Place, Recorded] = {}
 
     def take_over(self, patience: float) -> Found:
         """Take the run up where an earlier worker left it.
@@ -137,27 +154,23 @@ class Journal:
 
     def take(self, key: str, path: str, occurrence: int) -> Recorded | None:
         """The recorded outcome of a call, or None if it has to be made."""
-        if (key, path, occurrence) not in self._keys:
+        place = (key, path, occurrence)
+        if place not in self._keys:
             return None
-        query = select(calls).where(
-            calls.c.run_id == self._run_id,
-            calls.c.key == key,
-            calls.c.path == path,
-            calls.c.occurrence == occurrence,
-        )
+        if place not in self._ahead:
+            self._read_ahead(place)
+        return self._ahead.pop(place)
+
+    def _read_ahead(self, place: Place) -> None:
+        """Read a call, and those made after it: a run that is taken up asks for them next."""
+        key, path, occurrence = place
+        run = _OUTCOMES.where(calls.c.run_id == self._run_id)
+        this = run.where(calls.c.key == key, calls.c.path == path, calls.c.occurrence == occurrence)
         with self._db.read() as connection:
-            row = connection.execute(query).mappings().one()
-        if row["response"] is None:
-            return Recorded(response=None, error=row["error"])
-        reply: dict[str, Any] = json.loads(row["response"])
-        response = LLMResponse(
-            text=reply["text"],
-            usage={"prompt_tokens": row["prompt_tokens"], "completion_tokens": row["completion_tokens"]},
-            cost=row["usd"],
-            latency=row["latency"],
-            metadata={**reply["metadata"], "replayed": True},
-        )
-        return Recorded(response=response, error="")
+            found = connection.execute(this).one()
+            later = run.where(calls.c.at >= found.at).order_by(calls.c.at).limit(READ_AHEAD)
+            rows = [*connection.execute(later), found]
+        self._ahead = {(row.key, row.path, row.occurrence): _recorded(row) for row in rows}
 
     def under_way(self, place: Place) -> bool:
         """The relay of an earlier worker has sent this call's request and waits for the answer."""
@@ -260,6 +273,20 @@ class Journal:
                 )
 
         self._db.transact(take_back)
+
+
+def _recorded(row: Any) -> Recorded:
+    if row.response is None:
+        return Recorded(response=None, error=row.error)
+    reply: dict[str, Any] = json.loads(row.response)
+    response = LLMResponse.model_construct(
+        text=reply["text"],
+        usage={"prompt_tokens": row.prompt_tokens, "completion_tokens": row.completion_tokens},
+        cost=row.usd,
+        latency=row.latency,
+        metadata={**reply["metadata"], "replayed": True},
+    )
+    return Recorded(response=response, error="")
 
 
 def _spending(connection: Connection, run_id: str) -> tuple[dict[Role, Spending], int]:

@@ -123,6 +123,7 @@ calls = Table(
     Column("latency", Float, nullable=False),
     Column("at", Float, nullable=False),
     UniqueConstraint("run_id", "key", "path", "occurrence", name="calls_once"),
+    Index("calls_in_time", "run_id", "at"),  # a resumed run reads them in the order in which they were made
 )
 
 prompts = Table(
