@@ -184,9 +184,7 @@ def _print_all(bench: Bench, folder: Path, options: argparse.Namespace) -> None:
             f"journal: {journal_cost(bench, folder / 'j', 5000):.3f} ms a call, intent and record", flush=True
         )
         back, new_call = resume_seconds(bench, folder / "r", url, 10_000)
-        print(
-            f"resume after 10,000 calls: all replayed in {back:.1f} s, the next call answered in {new_call:.1f} s"
-        )
+        print(f"resume after 10,000 calls: {back:.1f} s to the last replay, {new_call:.1f} s to a new call")
 
 
 if __name__ == "__main__":

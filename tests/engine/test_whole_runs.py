@@ -118,7 +118,8 @@ def test_faults_that_pass_do_not_change_the_result(
     assert calm.finished and stormy.finished
     assert stormy.finished.best_id == calm.finished.best_id, bench.said(stormy.run_id)
     assert stormy.finished.comparison == calm.finished.comparison
-    assert stormy.meters["calls"].spent == loopback.count() > calm.meters["calls"].spent
+    calls = stormy.meters["calls"]
+    assert calls.spent + calls.uncertain == loopback.count() > calm.meters["calls"].spent
 
 
 def test_a_bad_case_is_that_case_s_trouble(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
@@ -200,7 +201,8 @@ def test_a_thousand_cases_through_a_storm_score_as_in_a_calm(
     assert tossed.scores["validation"].interval == quiet.scores["validation"].interval
     assert tossed.scores["validation"].errors == 0
     assert stormy.endpoints["target"].refused > 100
-    assert stormy.meters["calls"].spent == loopback.count()
+    calls = stormy.meters["calls"]
+    assert calls.spent + calls.uncertain == loopback.count()
 
 
 def test_a_missing_key_is_told_before_anything_is_sent(

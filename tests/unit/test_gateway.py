@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import random
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from promptopt.domain.chat import ChatRequest, LLMResponse
 from promptopt.domain.dataset import Dataset, Example
@@ -15,9 +19,10 @@ from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.models import sending
-from promptopt.models.budget import Ledger, Stopwatch
+from promptopt.models.budget import Amount, Ledger, Stopwatch
 from promptopt.models.endpoint import Endpoint
 from promptopt.models.gateway import Gateway
+from promptopt.models.limits import Limiter
 from promptopt.models.sending import HOPELESS, CallFailed
 from promptopt.models.transport import Reply, TransportError
 from promptopt.store.database import Database
@@ -619,3 +624,56 @@ async def test_what_a_killed_worker_did_not_get_to_send_costs_nothing(
     assert journal.take_over(0).lost == 1  # i3 was told as lost before
     assert journal.take_over(0).lost == 0
     assert journal.load().spending["target"].uncertain_calls == 2
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    usd=st.floats(1e-5, 0.005),
+    calls=st.integers(1, 60),
+    tokens=st.integers(60, 5000),
+    at_once=st.integers(1, 32),
+    trouble=st.floats(0, 0.9),
+)
+def test_whatever_happens_the_provider_is_never_owed_more_than_the_caps(
+    seed: int, usd: float, calls: int, tokens: int, at_once: int, trouble: float
+) -> None:
+    """By the provider's own books: what it was sent, and what it may bill for, answered or not."""
+    rng = random.Random(seed)
+    price = Price(input=rng.uniform(0.01, 5), output=rng.uniform(0.01, 20))
+    owed = Amount()
+
+    async def provider(request: ChatRequest, **_: Any) -> Reply:
+        nonlocal owed
+        prompt, answer = rng.randint(1, request.token_bound()), rng.randint(0, request.max_tokens)
+        bill = Amount(1, prompt + answer, (prompt * price.input + answer * price.output) / 1e6)
+        for _ in range(rng.randint(0, 4)):
+            await asyncio.sleep(0)
+        if rng.random() >= trouble:
+            owed += bill
+            return Reply("text", prompt, answer) if rng.random() < 0.8 else Reply("x" * answer, None, None)
+        billed, unsent = rng.random() < 0.5, rng.random() < 0.2
+        if not unsent:
+            owed += bill if billed else Amount(calls=1)
+        retryable = rng.random() < 0.8
+        raise TransportError("no", billed=billed, unsent=unsent, retryable=retryable, crowded=billed)
+
+    async def run(folder: Path) -> None:
+        bench = Bench(folder, lambda n: OK, usd=usd, calls=calls, tokens=tokens)
+        endpoint = bench.gateway.endpoints["target"]
+        endpoint.price = price
+        endpoint.limiter = Limiter(at_once)
+        bench.transport.complete = provider  # type: ignore[method-assign]
+        asks = [bench.gateway.call("target", ask(f"number {number}")) for number in range(80)]
+        await asyncio.gather(*asks, return_exceptions=True)
+        meters = bench.ledger.meters()
+        bench.database.close()
+        assert (owed.calls, owed.tokens) <= (calls, owed.tokens) and owed.tokens <= tokens
+        assert owed.usd <= usd + 1e-9
+        for name, limit in (("usd", usd), ("calls", calls), ("tokens", tokens)):
+            assert meters[name].reserved == pytest.approx(0, abs=1e-9)
+            assert meters[name].spent + meters[name].uncertain <= limit + 1e-6
+            assert getattr(owed, name) <= meters[name].spent + meters[name].uncertain + 1e-6
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(run(Path(folder)))

@@ -21,7 +21,7 @@ def test_it_says_what_the_events_say() -> None:
     assert (summary["status"], summary["stop_reason"], summary["iterations"]) == ("finished", "all_pass", 1)
     assert summary["seed"]["candidate_id"] == SEED.id
     assert summary["seed"]["validation"] == {
-        "score": 0.5, "low": 0.123457, "high": 0.8, "n": 4, "passed": 2, "errors": 0
+        "score": 0.5, "low": 0.123457, "high": 0.8, "n": 4, "passed": 2, "errors": 0, "at_once": None
     }  # fmt: skip
     assert summary["best"]["candidate_id"] == BEST.id
     assert summary["best"]["prompt"] == BEST.text
