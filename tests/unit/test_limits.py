@@ -134,6 +134,17 @@ async def test_requests_per_minute() -> None:
     assert await waiting(turns[3]) == [False]
 
 
+async def test_what_went_out_before_a_kill_counts() -> None:
+    clock = Clock()
+    limiter = Limiter(100, requests_per_minute=2, tokens_per_minute=100, clock=clock)
+    limiter.remember([(50, 60), (5, 30)])
+    third = enter(limiter, 20)
+    assert await waiting(third) == [True]
+    clock.now += 10
+    limiter._serve()
+    assert await waiting(third) == [False]
+
+
 async def test_a_turn_that_was_not_used_counts_nowhere() -> None:
     limiter = Limiter(100, requests_per_minute=1, tokens_per_minute=10, clock=Clock())
     limiter.unused(await limiter.enter(10))

@@ -198,6 +198,8 @@ def test_the_journal_answers_what_was_recorded_and_counts_what_was_lost(database
     assert (target.uncertain_calls, target.uncertain_tokens) == (1, 100)
     assert (optimizer.calls, optimizer.uncertain_calls) == (0, 1)
     assert optimizer.uncertain_usd == pytest.approx(0.2)
+    assert [tokens for _, tokens in again.recent("target", 60)] == [5, 100]
+    assert again.recent("judge", 60) == again.recent("target", 0) == []
     recorded = again.take(*place)
     assert recorded and recorded.response and recorded.response.text == "hi"
     assert recorded.response.metadata == {"a": 1, "replayed": True}

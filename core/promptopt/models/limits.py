@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 WINDOW = 60.0
@@ -132,6 +132,13 @@ class Limiter:
         self._busy += self.in_use * (now - self._counted_at)
         self._counted_at = now
         return self._busy
+
+    def remember(self, requests: Iterable[tuple[float, int]]) -> None:
+        """Count requests that went out before: how many seconds ago, and their tokens; oldest first."""
+        for ago, tokens in requests:
+            turn = Turn(self._clock() - ago, tokens, over=True)
+            self._requests.add(turn)
+            self._tokens.add(turn)
 
     async def enter(self, tokens: int) -> Turn:
         """Wait for a turn.

@@ -20,7 +20,7 @@ from promptopt.evaluation.runner import Runner
 from promptopt.evaluation.statistics import compare
 from promptopt.models.budget import Amount, Ledger, Stopwatch
 from promptopt.models.gateway import Gateway
-from promptopt.models.limits import Limiter
+from promptopt.models.limits import WINDOW, Limiter
 from promptopt.models.redaction import Redactor
 from promptopt.models.relay_wire import RunWire, wire_for
 from promptopt.optimizers import registry
@@ -112,6 +112,8 @@ class Engine:
         judge.check_cases(self._dataset.cases())
         optimizer = None if self._row.kind == "eval" else registry.make(self._settings)
         endpoints = open_endpoints(self._settings, self._dataset, roles_in_use(self._row.kind), wire)
+        for role, endpoint in endpoints.items():
+            endpoint.limiter.remember(journal.recent(role, WINDOW))
         gateway = Gateway(endpoints, journal, self._ledger, self._notice, self._redact)
         task = build_task(self._settings)
         runner = Runner(judge, CASES_PER_CALL * endpoints["target"].settings.max_concurrency)

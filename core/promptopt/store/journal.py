@@ -142,6 +142,21 @@ class Journal:
             answered=len(self._keys) + unread - waiting, lost=max(0, lost - unread), spending=spending
         )
 
+    def recent(self, role: Role, seconds: float) -> list[tuple[float, int]]:
+        """Requests of the last ``seconds``: how long ago each went out, and the tokens that it used, or can
+        have used; oldest first. Limits per minute outlive the worker that kept them.
+        """
+        now = time.time()
+        used = func.coalesce(calls.c.prompt_tokens + calls.c.completion_tokens, intents.c.tokens)
+        query = (
+            select(intents.c.at, used)
+            .outerjoin(calls, calls.c.id == intents.c.id)
+            .where(intents.c.run_id == self._run_id, intents.c.role == role, intents.c.at > now - seconds)
+            .order_by(intents.c.at)
+        )
+        with self._db.read() as connection:
+            return [(max(0.0, now - at), tokens) for at, tokens in connection.execute(query)]
+
     def _count_as_lost(self) -> None:
         """Settle what no answer can come for any more, so that it is told as lost once and not ever again."""
         query = select(intents.c.id, intents.c.role, intents.c.usd, intents.c.tokens)
