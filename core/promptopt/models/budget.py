@@ -214,9 +214,10 @@ class Ledger:
         for prefix, pot in zip(("", f"{role}_"), self._both(role), strict=True):
             for dimension in DIMENSIONS:
                 limit = self._limits.get(prefix + dimension)
+                if limit is None:
+                    continue
                 wanted = pot.total(dimension, with_held=not finishing) + getattr(bound, dimension)
-                # Sums of floats: a billionth of a dollar is not a crossing.
-                if limit is not None and wanted > limit + 1e-9:
+                if wanted > limit + 1e-9:  # sums of floats: a billionth of a dollar is not a crossing
                     return prefix + dimension
         return None
 

@@ -1,6 +1,7 @@
 """Making one call: turn, reservation, request, retries, and the books."""
 
 import asyncio
+import itertools
 import random
 import time
 import uuid
@@ -88,12 +89,18 @@ class Sender:
         """Why they can't be."""
         self.found = 0
         """Answers that an earlier worker's relay had received."""
+        self._name = uuid.uuid4().hex[:24]
+        self._numbers = itertools.count()
         self._endpoints = endpoints
         self._journal = journal
         self._ledger = ledger
         self._gate = gate
         self._notice = notice
         self._redact = redact
+
+    def _new_id(self) -> str:
+        """An id that no other worker uses."""
+        return f"{self._name}{next(self._numbers):08x}"
 
     async def make(
         self, role: Role, request: ChatRequest, place: Place, finishing: bool, flight: Flight
@@ -156,7 +163,7 @@ class Sender:
             tokens = prompt_bound + request.max_tokens
             bound = Amount(1, tokens, endpoint.cost(prompt_bound, request.max_tokens) or 0.0)
             await self._ledger.reserve(role, bound, finishing=finishing)
-            intent = uuid.uuid4().hex
+            intent = self._new_id()
             reply = await self._send(role, request, Slip(intent, place), bound, flight)
             response = endpoint.response(request, reply)
             endpoint.took(turn, response, reply.wait)
@@ -278,7 +285,7 @@ class Sender:
         if error.fatal:
             endpoint.gone = StopRun("error", f"the {role} model can't be called: {text}", now=True)
             raise endpoint.gone
-        await asyncio.wrap_future(self._journal.record(uuid.uuid4().hex, role, request, place, text))
+        await asyncio.wrap_future(self._journal.record(self._new_id(), role, request, place, text))
         self._stop_if_all_fail(role, place, text)
         self._notice(f"a call of the {role} model failed: {text}")
         raise CallFailed(text)

@@ -258,7 +258,10 @@ class Receipts:
 
     def tidy(self, wanted: set[str]) -> None:
         """Remove the files of relays that are gone and that hold no answer to an intent in ``wanted``."""
-        self.read()
+        for path in self._folder.glob(f"*{_SUFFIX}"):
+            if not (_is_locked(path) or any(old.path == path for old in self._old)):
+                self._old.append(_Old(path))  # of a relay that this worker had, and lost
+        self._read_on()
         for old in self._old:
             if old.over and not wanted & old.answers.keys():
                 with contextlib.suppress(OSError):
