@@ -100,7 +100,7 @@ class HomeScreen(Screen[None]):
             yield Table(projects, lambda p: p.slug, id="projects", classes="panel")
             yield Table(runs, lambda r: r.id, id="runs", classes="panel")
         yield Canvas(id="detail")
-        yield Input(placeholder="show projects and runs that contain …", id="search")
+        yield Input(placeholder="show projects and runs that contain …", id="search", classes="field")
         yield Canvas([[("Too small: 60×16 is needed.", "warn")]], id="too-small")
         yield KeyLine()
 

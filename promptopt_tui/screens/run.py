@@ -85,7 +85,7 @@ class RunScreen(Steering):
                 with Vertical(id="middle", classes="column"):
                     yield StandingsPanel()
                     yield CasesPanel()
-                    yield Input(placeholder="show cases that contain …", id="filter")
+                    yield Input(placeholder="show cases that contain …", id="filter", classes="field")
                 with Vertical(id="right", classes="column"):
                     yield PromptPanel()
                     yield LogPanel()

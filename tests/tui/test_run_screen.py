@@ -535,6 +535,22 @@ async def test_the_palette_carries_an_action_out(story: Make, make_app: Make, se
         assert asked(told) == [Pause()]
 
 
+@pytest.mark.parametrize("size", [(80, 24), SIZE, (200, 60)])
+async def test_what_is_typed_in_the_palette_is_seen(
+    story: Make, make_app: Make, settle: Make, size: tuple[int, int]
+) -> None:
+    app = make_app(story().live().run_id)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        for theme in app.our_themes:
+            app.theme = theme
+            await pilot.press("ctrl+p", *"qxz")
+            await pilot.pause()
+            assert "qxz" in app.export_screenshot()  # a text that no command contains
+            await pilot.press("escape")
+            await pilot.pause()
+
+
 async def test_a_click_in_the_key_line_is_the_key(story: Make, make_app: Make, settle: Make) -> None:
     told = story().live()
     async with make_app(told.run_id).run_test(size=SIZE) as pilot:
