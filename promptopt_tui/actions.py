@@ -81,7 +81,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("home.start", ("r",), "run", "Start a run of the selected project.", 2),
     Action("home.demo", ("d",), "demo", "Start the built-in demo: simulated models, no key, no cost.", 3),
     Action(
-        "home.resume", ("R",), "resume", "Resume the selected run if it ended early or its worker died.", 5
+        "home.resume",
+        ("R",),
+        "resume",
+        "Resume the selected run if its worker died or it ended early, before its sealed test.",
+        5,
     ),
     Action("home.search", ("slash",), "search", "Show only the projects and runs that contain a text.", 4),
     Action("home.clear", ("escape",), "clear", "Show all projects and runs again.", palette=False),
@@ -91,7 +95,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("run.edit", ("e",), "edit", "Rewrite the current prompt; it is scored before the run goes on.", 2),
     Action("run.answer", ("a",), "answer", "Answer whether to go on from the edit that was scored.", 3),
     Action("run.stop", ("s",), "stop", "End the run, with or without the sealed test; asks first.", 4),
-    Action("run.resume", ("R",), "resume", "Start the worker again after it died, or after an early end.", 5),
+    Action(
+        "run.resume",
+        ("R",),
+        "resume",
+        "Start the worker again after it died, or after an end before the sealed test.",
+        5,
+    ),
     Action("run.outcome", ("o",), "result", "Show the result: verdict, scores, what was spent.", 6),
     Action("run.full", ("f",), "full", "Give the focused panel the whole screen, or put it back.", 8),
     Action("run.panel", tuple("1234567"), "panels", "Go to a panel by its number.", 7, palette=False),

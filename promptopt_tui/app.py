@@ -187,10 +187,10 @@ class PromptoptApp(App[int], inherit_bindings=False):
             self.notify(sanitize(notice, 300), severity="warning", markup=False)
         self.open_run(run_id)
 
-    def leave_run(self, run_id: str, status: str, live: bool) -> None:
+    def leave_run(self, run_id: str, status: str, live: bool, resumable: bool) -> None:
         """Leave the cockpit; the run is not touched."""
         if self.direct:
-            self.farewell = _farewell(run_id, status, live)
+            self.farewell = _farewell(run_id, status, live, resumable)
             self.exit(0)
             return
         self.pop_screen()
@@ -259,10 +259,10 @@ class PromptoptApp(App[int], inherit_bindings=False):
         return []
 
 
-def _farewell(run_id: str, status: str, live: bool) -> str:
+def _farewell(run_id: str, status: str, live: bool, resumable: bool) -> str:
     if live:
         return f"Run {run_id} goes on. Watch it again: promptopt attach {run_id}"
-    if status in ("failed", "interrupted"):
+    if resumable and status in ("failed", "interrupted"):
         return f"Run {run_id} is {status}. Take it up again: promptopt resume {run_id}"
     return f"Run {run_id} is {status}. Take its best prompt along: promptopt export {run_id}"
 

@@ -125,6 +125,13 @@ class Client:
         start_worker(run_id)
         return run_id, notices
 
+    def resumable(self, run_id: str) -> bool:
+        """Whether a run whose worker is gone may be taken up: reads all that it has said."""
+        from promptopt.runs.state import fold
+        from promptopt.store.runlog import RunLog
+
+        return fold(RunLog(self.database, run_id)).resumable
+
     def resume(self, run_id: str) -> None:
         """Start a worker for a run that has none."""
         from promptopt.runs.launch import resume_run

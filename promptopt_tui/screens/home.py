@@ -70,6 +70,8 @@ class HomeScreen(Screen[None]):
         self.project = ""
         self._busy = False
         self._drawn: object = None
+        self._resumable: dict[RunRow, bool | None] = {}
+        """Of runs that were selected, as they were then; None is being looked up."""
 
     @property
     def desk(self) -> PromptoptApp:
@@ -247,10 +249,24 @@ class HomeScreen(Screen[None]):
         needs = {
             "home.open": bool(run or project),
             "home.start": project is not None,
-            "home.resume": run is not None and run.status in RESUMABLE and self._on_runs,
+            "home.resume": run is not None and self._on_runs and self._may_resume(run),
             "home.clear": bool(self.filter or self.project),
         }
         return needs.get(action_id, True)
+
+    def _may_resume(self, run: RunRow) -> bool:
+        """Whether a run is known to be resumable; if that is not known yet, it is looked up in a thread."""
+        if run.status not in RESUMABLE:
+            return False
+        if run not in self._resumable:
+            self._resumable[run] = None
+
+            def found(resumable: bool) -> None:
+                self._resumable[run] = resumable
+                self.draw()
+
+            self.desk.background(lambda: self.desk.client.resumable(run.id), found, lambda _: None)
+        return bool(self._resumable[run])
 
     @property
     def _on_runs(self) -> bool:
@@ -296,8 +312,10 @@ class HomeScreen(Screen[None]):
 
     def action_resume(self) -> None:
         run = self._selected_run()
-        if run is None or run.status not in RESUMABLE:
-            self.app.notify("Only a run that ended early can be resumed.", severity="warning", markup=False)
+        # One that is still being looked up is tried: the store refuses what can't be.
+        if run is None or not (self._may_resume(run) or self._resumable.get(run, False) is None):
+            why = "Only a run that ended early, before its sealed test, can be resumed."
+            self.app.notify(why, severity="warning", markup=False)
             return
         self.desk.background(lambda: self.desk.client.resume(run.id), lambda _: self.desk.open_run(run.id))
 

@@ -65,7 +65,7 @@ class Steering(Screen[None]):
             "run.edit": self.is_live and bool(self.follower.state.current_id) and not self._edit_waits,
             "run.stop": self.is_live,
             "run.answer": self._edit_waits,
-            "run.resume": self.follower.status in RESUMABLE,
+            "run.resume": self.follower.status in RESUMABLE and self.follower.state.resumable,
             "run.outcome": self.follower.state.over,
         }
         return needs.get(action_id, True)
@@ -80,8 +80,10 @@ class Steering(Screen[None]):
             why = "No edit waits for an answer."
         elif action_id == "run.outcome":
             why = "The run is not over yet."
-        elif status in RESUMABLE and action_id != "run.resume":
+        elif action_id != "run.resume" and self.may("run.resume"):
             why = f"The run is {status}; R resumes it."
+        elif action_id == "run.resume" and status in RESUMABLE:
+            why = f"The run is {status}, and its sealed test was scored: there is nothing to resume."
         self.app.notify(why, severity="warning", markup=False)
         return True
 
@@ -171,7 +173,7 @@ class Steering(Screen[None]):
         self._app.background(lambda: client.resume(self.run_id), lambda _: self.follower.hurry())
 
     def action_leave(self) -> None:
-        self._app.leave_run(self.run_id, self.follower.status, self.is_live)
+        self._app.leave_run(self.run_id, self.follower.status, self.is_live, self.may("run.resume"))
 
     # Questions and the end
 

@@ -188,6 +188,9 @@ def _failure(view: View, width: int) -> list[Line]:
     assert finished
     lines: list[Line] = [[(" ✗ failed ", "pill-bad")], []]
     lines += text_lines(finished.detail or "The worker gave no reason.", width)
+    if not view.state.resumable:
+        said = "The sealed test was scored before that, so the run can't be resumed."
+        return [*lines, [], *wrap([(said, "muted")], width), [], *_spent(view)]
     lines += [[], [("what to do", "heading")]]
     lines += wrap(
         [("  Mend what is named above, then press ", ""), ("R", "key"), (" or run", "")], width, [("  ", "")]

@@ -323,6 +323,26 @@ class Story:
         )
         return self
 
+    def stop(self, *, tested: bool) -> "Story":
+        """Stopped by a person, with or without the sealed test."""
+        self.begin()
+        if tested:
+            self.tell(ev.PhaseStarted(phase="test"))
+            for name in ("seed", "first"):
+                self.score(self.ids[name], 12, "test")
+        self.tell(
+            ev.RunFinished(
+                status="stopped",
+                stop_reason="user",
+                seed_id=self.ids["seed"],
+                best_id=self.ids["first"],
+                iterations=2,
+                comparison=comparison(0.0, 0.2, "not distinguishable", 0, 0) if tested else None,
+            )
+        )
+        self.summarize(status="stopped", heartbeat_at=None)
+        return self
+
     def fail(self) -> "Story":
         """Over, because the model could not be called."""
         self.begin()

@@ -219,6 +219,25 @@ async def test_capital_r_resumes_only_what_can_be_resumed(
         assert started == [told.run_id]
 
 
+async def test_a_run_whose_sealed_test_was_scored_is_not_offered_again(
+    story: Make, make_app: Make, settle: Make, started: list[str]
+) -> None:
+    untested = story().stop(tested=False)
+    story().stop(tested=True)
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert "resume" not in text(pilot, "keys")
+        await pilot.press("R")
+        await settle(pilot)
+        assert started == []
+        await pilot.press("down")
+        await settle(pilot)
+        assert "resume" in text(pilot, "keys")
+        await pilot.press("R")
+        await settle(pilot)
+        assert started == [untested.run_id]
+
+
 async def test_search(story: Make, make_app: Make, settle: Make) -> None:
     story().finish()
     wanted = story(project="invoices").live()

@@ -484,6 +484,25 @@ async def test_a_failed_run_offers_to_go_on(
         assert started == [told.run_id]
 
 
+@pytest.mark.parametrize("tested", [False, True])
+async def test_only_a_run_whose_test_was_not_scored_can_be_resumed(
+    story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch, tested: bool
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr("promptopt.runs.launch.start_worker", started.append)
+    told = story().stop(tested=tested)
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert ("resume" in text(pilot, "keys")) is not tested
+        await pilot.press("o")
+        await settle(pilot)
+        assert ("Resume" in text(pilot, "menu")) is not tested
+        await pilot.press("escape", "R")
+        await settle(pilot)
+        assert started == ([] if tested else [told.run_id])
+        assert isinstance(pilot.app.screen, RunScreen)
+
+
 async def test_what_makes_no_sense_is_refused_and_not_offered(
     story: Make, make_app: Make, settle: Make
 ) -> None:

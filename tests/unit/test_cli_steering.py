@@ -93,6 +93,18 @@ def test_a_run_that_is_over_takes_no_command(
     assert result.status == 2 and "is over" in result.err and fix in result.err
 
 
+def test_a_stopped_run_whose_test_was_scored_is_not_to_be_resumed(cli: CommandLine, tmp_path: Path) -> None:
+    database = Database.open()
+    run_id = finished_run(database, tmp_path)
+    database = Database.open()
+    end = ev.RunFinished(status="stopped", stop_reason="user", seed_id=SEED.id, best_id=BEST.id, iterations=1)
+    write_events(database, run_id, [end])
+    Runs(database).summarize(run_id, status="stopped")
+    database.close()
+    result = cli("pause", run_id)
+    assert result.status == 2 and "resume" not in result.err and "promptopt run tickets" in result.err
+
+
 def test_asking_twice_is_no_fault(cli: CommandLine, tmp_path: Path) -> None:
     paused = cli("pause", make_run(tmp_path, "paused"))
     assert paused.status == 0 and "paused already" in paused.out

@@ -12,6 +12,7 @@ from promptopt.cli.output import say
 from promptopt.domain.errors import RunError, SettingsError
 
 if TYPE_CHECKING:
+    from promptopt.runs.state import RunState
     from promptopt.store.commands import Command
     from promptopt.store.database import Database
     from promptopt.store.runs import RunRow
@@ -111,7 +112,7 @@ def _alive(database: "Database", reference: str, verb: str) -> "RunRow":
             fix=f"promptopt resume {row.id} starts a new one; nothing that was answered is lost",
         )
     fix = f"start a new one: promptopt run {_project_of(row)}"
-    if row.status != "finished":
+    if row.status != "finished" and _state(database, row).resumable:
         fix = f"promptopt resume {row.id} lets it go on"
     raise RunError(f"run {row.id} is over ({row.status}), there is nothing to {verb}", fix=fix)
 
@@ -150,12 +151,17 @@ def _send(database: "Database", row: "RunRow", command: "Command", verb: str) ->
     say(f"run {row.id}: asked to {verb}; {later}. promptopt show {row.id} tells where it stands.")
 
 
-def _current_prompt(database: "Database", row: "RunRow") -> str:
+def _state(database: "Database", row: "RunRow") -> "RunState":
     from promptopt.runs.state import fold
     from promptopt.store.runlog import RunLog
+
+    return fold(RunLog(database, row.id))
+
+
+def _current_prompt(database: "Database", row: "RunRow") -> str:
     from promptopt.store.runs import Runs
 
-    state = fold(RunLog(database, row.id))
+    state = _state(database, row)
     candidate = state.candidates.get(state.current_id)
     return candidate.text if candidate else Runs(database).settings(row.id).prompt
 
