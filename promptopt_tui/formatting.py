@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -114,6 +115,16 @@ def clock(seconds: float) -> str:
     if days:
         return f"{days}d {hours:02}h"
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60:02}:{rest % 60:02}"
+
+
+def time_of_day(at: float) -> str:
+    """The local clock's time, as ``14:03:07``; ``at`` is seconds since the epoch."""
+    return time.strftime("%H:%M:%S", time.localtime(at))
+
+
+def date(at: float) -> str:
+    """The local date, as ``2026-03-31``."""
+    return time.strftime("%Y-%m-%d", time.localtime(at))
 
 
 def age(seconds: float) -> str:

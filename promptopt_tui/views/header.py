@@ -18,10 +18,13 @@ TITLES = {
 
 
 def header(view: View, width: int) -> list[Line]:
-    """Project, run, status, phase; elapsed, money. Of these the names give way first."""
+    """Project, run, status, phase; run time, money. Of these the names give way first.
+
+    The run time leaves pauses out, so it is named: the log has the time of the clock.
+    """
     state = view.state
     glyph, word, style = fm.status_look(view.status)
-    right: Line = [(fm.clock(view.active_seconds), ""), ("  ", ""), *money(view)]
+    right: Line = [("run time ", "muted"), (fm.clock(view.active_seconds), ""), ("  ", ""), *money(view)]
     if _simulated(view):
         pill = (" SIMULATED " if width >= 90 else " SIM ", "pill-warn")
         right = [*right, ("  ", ""), pill]

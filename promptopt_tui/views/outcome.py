@@ -125,7 +125,7 @@ def _evaluation(view: View, width: int) -> list[Line]:
     for split, score in prompt.scores.items() if prompt else ():
         shown: Line = [(f"{split:14}", "muted"), (fm.interval(score.interval), "bold")]
         lines.append([*shown, (f"   {score.passed:,} of {score.interval.n:,} pass", "muted")])
-    return [*lines, [], [(f"{'time':14}", "muted"), (fm.clock(view.active_seconds), "")], *_spent(view)]
+    return [*lines, [], [(f"{'run time':14}", "muted"), (fm.clock(view.active_seconds), "")], *_spent(view)]
 
 
 def _scores(view: View, width: int) -> list[Line]:
@@ -159,7 +159,7 @@ def _facts(view: View, width: int) -> list[Line]:
         ),
         ("iterations", str(finished.iterations)),
         ("candidates", str(len(state.candidates))),
-        ("time", fm.clock(view.active_seconds)),
+        ("run time", fm.clock(view.active_seconds)),
     ]
     lines: list[Line] = []
     for label, text in rows:

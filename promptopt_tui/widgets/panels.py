@@ -339,13 +339,14 @@ class CasesPanel(SortableTable):
 
 
 class LogPanel(Tail):
-    """What happened, newest last."""
+    """What happened, newest last, by the local clock; the first line of a day says which day it is."""
 
     GLYPHS: ClassVar = {"info": ("·", "muted"), "warning": ("!", "warn"), "error": ("✗", "bad")}
 
     def __init__(self) -> None:
         super().__init__(id="log", classes="panel")
         self._made: list[paint.Line] = []
+        self._day = ""
 
     def show(self, view: View, logged: int) -> None:
         """Draw ``view``; ``logged`` counts all lines that ever came."""
@@ -354,12 +355,15 @@ class LogPanel(Tail):
         if new:
             kept = view.state.activity
             fresh = list(kept)[-new:] if new < len(kept) else list(kept)
-            made = [*self._made, *(self._line(item, view) for item in fresh)][-len(kept) :]
+            made = [*self._made, *(self._line(item) for item in fresh)][-len(kept) :]
             self._made = made
             self.show_tail(made, logged)
 
-    def _line(self, item: Any, view: View) -> paint.Line:
+    def _line(self, item: Any) -> paint.Line:
         glyph, style = self.GLYPHS.get(item.level, ("·", "muted"))
         text_style = "" if item.level == "info" else style
-        at = fm.clock(item.at - view.state.started_at)
-        return [(f"{at:>7} ", "muted"), (f"{glyph} ", style), (paint.one_line(item.text, 2000), text_style)]
+        day = fm.date(item.at)
+        new_day, self._day = day != self._day, day
+        line: paint.Line = [(f"{fm.time_of_day(item.at)} ", "muted"), (f"{glyph} ", style)]
+        line += [(f"{day}  ", "muted")] if new_day else []
+        return [*line, (paint.one_line(item.text, 2000), text_style)]

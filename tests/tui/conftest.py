@@ -362,6 +362,21 @@ class Story:
 
 
 @pytest.fixture(autouse=True)
+def utc() -> Iterator[None]:
+    """Local times are the same everywhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        _read_time_zone()
+        yield
+    _read_time_zone()
+
+
+def _read_time_zone() -> None:
+    if hasattr(time, "tzset"):  # not on Windows
+        time.tzset()
+
+
+@pytest.fixture(autouse=True)
 def calm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PROMPTOPT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")

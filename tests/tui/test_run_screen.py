@@ -1,6 +1,7 @@
 """The cockpit, key by key."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from textual.pilot import Pilot
 from promptopt.domain import events as ev
 from promptopt.domain.errors import ModelError, RunError
 from promptopt.store.commands import Commands, Decide, Edit, Pause, Resume, Stop
+from promptopt_tui import paint
 from promptopt_tui.actions import PANELS
 from promptopt_tui.app import PromptoptApp, run
 from promptopt_tui.screens.dialogs import Dialog
@@ -18,7 +20,7 @@ from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
-from promptopt_tui.widgets.panels import CasesPanel, PromptPanel
+from promptopt_tui.widgets.panels import CasesPanel, LogPanel, PromptPanel
 
 Make = Callable[..., Any]
 FIRST = "Classify the support ticket into billing, bug, account or other.\nAnswer with one lower-case word."
@@ -515,6 +517,23 @@ async def test_what_makes_no_sense_is_refused_and_not_offered(
         await settle(pilot)
         assert asked(told) == []
         assert isinstance(pilot.app.screen, RunScreen)
+
+
+async def test_the_log_has_the_time_of_the_clock_and_the_header_the_time_that_was_worked(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().live()
+    told.tell(ev.Paused(by="ada"))
+    told.clock[0] += 86_400
+    told.tell(ev.Resumed(by="ada"))
+    told.summarize(active_seconds=75.0, heartbeat_at=told.clock[0] + 5.0)
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert "run time 01:15" in text(pilot, "header")
+        lines = [paint.plain([line]).strip() for line in pilot.app.screen.query_one(LogPanel).lines]
+        assert lines[0].startswith("08:54:20 · 2025-10-09  run started")
+        assert re.fullmatch(r"08:54:\d\d · paused by ada", lines[-2])
+        assert re.fullmatch(r"08:54:\d\d · 2025-10-10  resumed by ada", lines[-1])
 
 
 async def test_help_palette_and_theme(story: Make, make_app: Make, settle: Make) -> None:
