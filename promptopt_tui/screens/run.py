@@ -26,9 +26,9 @@ from promptopt_tui.widgets.panels import (
     LinesPanel,
     LogPanel,
     PromptPanel,
-    StandingsPanel,
     is_visible,
 )
+from promptopt_tui.widgets.standings import StandingsPanel
 from promptopt_tui.widgets.table import Table
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import cell_len
 from textual import events
 from textual.geometry import Size
 from textual.message import Message
@@ -264,9 +265,13 @@ class SortableTable(Table):
     """Column to sort by and whether the largest comes first; None is the natural order."""
 
     def heading(self, column: Column) -> str:
-        if self.order and self.columns[self.order[0]] is column:
-            return f"{column.name} {'▼' if self.order[1] else '▲'}"
-        return column.name
+        if not self.order or self.columns[self.order[0]] is not column:
+            return column.name
+        arrow = "▼" if self.order[1] else "▲"
+        shown = f"{column.name} {arrow}"
+        if 0 < column.width < cell_len(shown):  # the arrow matters more than the spaces
+            return column.name.replace(" ", "")[: column.width - 1] + arrow
+        return shown
 
     def action_left(self) -> None:
         self._sort_by(-1)
@@ -279,11 +284,11 @@ class SortableTable(Table):
         self._set_order((column, not falling))
 
     def _sort_by(self, step: int) -> None:
-        """One column on; past either end comes the natural order."""
-        place = (-1 if self.order is None else self.order[0]) + step
-        if self.order is None and step < 0:
-            place = len(self.columns) - 1
-        self._set_order((place, False) if 0 <= place < len(self.columns) else None)
+        """One column on, of those that are seen; past either end comes the natural order."""
+        seen = [place for place, column in enumerate(self.columns) if self.width >= column.least]
+        now = seen.index(self.order[0]) if self.order and self.order[0] in seen else -1
+        place = now + step if now >= 0 or step > 0 else len(seen) - 1
+        self._set_order((seen[place], False) if 0 <= place < len(seen) else None)
 
     def _header_clicked(self, x: int) -> None:
         place = self.column_at(x)

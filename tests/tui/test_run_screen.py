@@ -21,6 +21,7 @@ from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.panels import CasesPanel, LogPanel, PromptPanel
+from promptopt_tui.widgets.standings import StandingsPanel
 
 Make = Callable[..., Any]
 FIRST = "Classify the support ticket into billing, bug, account or other.\nAnswer with one lower-case word."
@@ -517,6 +518,33 @@ async def test_what_makes_no_sense_is_refused_and_not_offered(
         await settle(pilot)
         assert asked(told) == []
         assert isinstance(pilot.app.screen, RunScreen)
+
+
+async def test_the_standings_can_be_sorted(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        table = pilot.app.screen.query_one(StandingsPanel)
+
+        def order() -> str:
+            names = {told.ids["seed"]: "seed", told.ids["first"]: "#1", told.ids["second"]: "#3"}
+            return " ".join(names.get(row.id, "#2") for row in table.rows)
+
+        assert order() == "#1 seed #2 #3"
+        await pilot.press("2", *">>")
+        assert order() == "seed #1 #2 #3"
+        assert "candidate ▲" in table.render_line(0).text
+        await pilot.press("r")
+        assert order() == "#3 #2 #1 seed"
+        await pilot.press(">")
+        assert order() == "#2 seed #1 #3"  # what was not scored comes last
+        await pilot.press("r")
+        assert order() == "#1 seed #2 #3"
+        await pilot.press(">")
+        assert "Δseed▲" in table.render_line(0).text
+        await pilot.press(*"<<<<")
+        assert table.order is None
+        assert order() == "#1 seed #2 #3"
 
 
 async def test_the_log_has_the_time_of_the_clock_and_the_header_the_time_that_was_worked(
