@@ -84,14 +84,8 @@ class View:
         return min(1.0, max(0.02, (state.iteration - 1 + begun) / state.max_iterations))
 
     def name(self, candidate_id: str) -> str:
-        """How a candidate is called: ``seed``, ``#3 a1b2c3``, ``edit a1b2c3``."""
-        candidate = self.state.candidates.get(candidate_id)
-        if candidate is None:
-            return candidate_id[:6]
-        if candidate.source == "seed":
-            return "seed"
-        who = "edit" if candidate.source == "human" else f"#{candidate.iteration}"
-        return f"{who} {candidate_id[:6]}"
+        """How a candidate is called."""
+        return self.state.name(candidate_id)
 
 
 def replaced(state: RunState) -> set[str]:

@@ -124,6 +124,18 @@ def test_a_rejected_candidate_is_never_the_best() -> None:
     assert fold([*events, judged]).best_id == "s"
 
 
+def test_no_two_candidates_have_the_same_name() -> None:
+    proposed = [("s", "seed", 0), ("aaaaaa1", "optimizer", 2), ("aaaaaa2", "optimizer", 2)]
+    proposed += [("aaaaaa3", "optimizer", 3), ("aaaaaa4", "human", 2), ("aaaaaa5", "human", 2)]
+    events = [
+        ev.CandidateProposed(candidate_id=name, text=name, source=source, iteration=iteration)  # type: ignore[arg-type]
+        for name, source, iteration in proposed
+    ]
+    state = fold([*events, *events])  # a resumed worker proposes them again
+    names = [state.name(candidate_id) for candidate_id in state.candidates]
+    assert names == ["seed", "#2 aaaaaa", "#2b aaaaaa", "#3 aaaaaa", "edit aaaaaa", "edit2 aaaaaa"]
+
+
 def test_marks_are_held_for_few_candidates() -> None:
     state = fold(story()[:16])
     for number in range(50):

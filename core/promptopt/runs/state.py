@@ -43,6 +43,8 @@ class Candidate:
     suggestions: list[str] = field(default_factory=list[str])
     fixed: list[str] = field(default_factory=list[str])
     broken: list[str] = field(default_factory=list[str])
+    place: int = 1
+    """Which one it is of the edits, or of its iteration's proposals: an edit can let one be given up."""
 
     @property
     def validation(self) -> Interval | None:
@@ -152,6 +154,17 @@ class RunState:
         seed = self.candidates.get(self.seed_id)
         return self.finished.status != "finished" and not (seed and "test" in seed.scores)
 
+    def name(self, candidate_id: str) -> str:
+        """How every face calls a candidate: ``seed``, ``#3 a1b2c3``, ``#3b d4e5f6``, ``edit2 a1b2c3``."""
+        candidate = self.candidates.get(candidate_id)
+        if candidate is None:
+            return candidate_id[:6]
+        if candidate.source == "seed":
+            return "seed"
+        if candidate.source == "human":
+            return f"edit{candidate.place if candidate.place > 1 else ''} {candidate_id[:6]}"
+        return f"#{candidate.iteration}{_letter(candidate.place)} {candidate_id[:6]}"
+
     def standings(self) -> list[Candidate]:
         """Candidates scored on validation, best first, then those still unscored."""
         scored = [c for c in self.candidates.values() if c.validation]
@@ -175,15 +188,6 @@ class RunState:
 
     def _log(self, at: float, text: str, level: str = "info") -> None:
         self.activity.append(Activity(at, level, text))
-
-    def _name(self, candidate_id: str) -> str:
-        candidate = self.candidates.get(candidate_id)
-        if candidate is None:
-            return candidate_id[:6]
-        if candidate.source == "seed":
-            return "seed"
-        who = "edit" if candidate.source == "human" else f"#{candidate.iteration}"
-        return f"{who} {candidate_id[:6]}"
 
     @_apply.register
     def _(self, event: ev.RunStarted, at: float) -> None:
@@ -237,9 +241,10 @@ class RunState:
                 parent_id=event.parent_id,
                 reasoning=event.reasoning,
                 confidence=event.confidence,
+                place=1 + sum(_alike(event, other) for other in self.candidates.values()),
             )
             if event.source != "seed":
-                self._log(at, f"proposed {self._name(event.candidate_id)}: {event.reasoning}")
+                self._log(at, f"proposed {self.name(event.candidate_id)}: {event.reasoning}")
         self.latest_id = event.candidate_id
         if event.source == "seed":
             self.seed_id = event.candidate_id
@@ -278,7 +283,7 @@ class RunState:
         interval = event.score
         self._log(
             at,
-            f"{self._name(event.candidate_id)} on {event.split}: {interval.mean:.1%} "
+            f"{self.name(event.candidate_id)} on {event.split}: {interval.mean:.1%} "
             f"[{interval.low:.1%}, {interval.high:.1%}], {event.passed}/{interval.n} pass",
         )
 
@@ -301,7 +306,7 @@ class RunState:
         if event.accepted:
             self.current_id = event.candidate_id
         word = "accepted" if event.accepted else "rejected"
-        self._log(at, f"{word} {self._name(event.candidate_id)}: {event.reason}")
+        self._log(at, f"{word} {self.name(event.candidate_id)}: {event.reason}")
 
     @_apply.register
     def _(self, event: ev.BudgetMoved, at: float) -> None:
@@ -355,7 +360,7 @@ class RunState:
             candidate.comparison = event.comparison
         gap = event.comparison.difference
         points = f"{gap.mean * 100:+.1f} points [{gap.low * 100:+.1f}, {gap.high * 100:+.1f}]"
-        self._log(at, f"edit is {event.comparison.verdict} ({points}) against {self._name(event.against_id)}")
+        self._log(at, f"edit is {event.comparison.verdict} ({points}) against {self.name(event.against_id)}")
 
     @_apply.register
     def _(self, event: ev.EditDecided, at: float) -> None:
@@ -415,6 +420,16 @@ def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
     """
     eligible = (c for c in candidates if c.validation and (c.accepted or c.source == "seed"))
     return max(eligible, key=_rank, default=None)
+
+
+def _alike(event: ev.CandidateProposed, other: Candidate) -> bool:
+    """Whether two candidates would have the same name but for their place."""
+    return event.source == other.source and (event.source == "human" or event.iteration == other.iteration)
+
+
+def _letter(place: int) -> str:
+    """Nothing for the first of an iteration, then ``b``, ``c`` …"""
+    return "" if place == 1 else chr(ord("a") + place - 1) if place <= 26 else f"-{place}"
 
 
 def _rank(candidate: Candidate) -> tuple[float, bool, int]:
