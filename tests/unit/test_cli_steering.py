@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from promptopt.domain import events as ev
+from promptopt.domain.results import Comparison, Interval, Verdict
 from promptopt.store.commands import Command, Commands, Edit, Pause, Stop
 from promptopt.store.database import Database
 from promptopt.store.runs import Runs
@@ -72,6 +73,66 @@ def test_the_workers_answer_is_told(
     monkeypatch.setattr(Commands, "send", answered)
     run_id = make_run(tmp_path)
     assert cli("edit", run_id, "--text", "new").out.strip() == f"run {run_id}: the search is over"
+
+
+GAP = Comparison(
+    difference=Interval(mean=-0.25, low=-0.5, high=0.042, n=4),
+    p_value=0.4,
+    verdict="not distinguishable",
+    method="exact",
+)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "decided", "said"),
+    [
+        ("not distinguishable", True, "the run goes on from your prompt"),
+        (
+            "worse",
+            False,
+            "your prompt was put aside, for it is worse; the run goes on as if there had been no edit",
+        ),
+        ("better", None, "it waits for an answer: promptopt attach {run_id}, then press a"),
+    ],
+)
+def test_a_scored_edit_is_told_with_its_figures(
+    cli: CommandLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verdict: Verdict,
+    decided: bool | None,
+    said: str,
+) -> None:
+    monkeypatch.setattr("promptopt.cli.steering.PATIENCE", 60.0)
+    run_id = make_run(tmp_path)
+    send = Commands.send
+
+    def answered(self: Commands, command: Command, author: str = "") -> int:
+        number = send(self, command, author)
+        gap = GAP.model_copy(update={"verdict": verdict})
+        edited = {"candidate_id": "e", "against_id": SEED.id, "command_id": number}
+        database = Database.open()
+        told: list[ev.Event] = [
+            ev.CandidateProposed(candidate_id="e", text="new", source="human"),
+            ev.PromptEdited(**edited, by="ada"),
+            ev.EditJudged(**edited, comparison=gap, waiting=decided is None),
+        ]
+        if decided is not None:
+            reason = "" if decided else "it is worse"
+            told.append(ev.EditDecided(candidate_id="e", adopted=decided, by="ada", reason=reason))
+        write_events(database, run_id, told)
+        database.close()
+        self.done(number, verdict)
+        return number
+
+    monkeypatch.setattr(Commands, "send", answered)
+    lines = cli("edit", run_id, "--text", "new").out.splitlines()
+    than = "from" if verdict == "not distinguishable" else "than"
+    figures = "-25.0 points [-50.0, +4.2] on validation, 4 cases"
+    assert lines == [
+        f"run {run_id}: your prompt is {verdict} {than} the one before (seed): {figures}",
+        f"run {run_id}: {said.format(run_id=run_id)}",
+    ]
 
 
 @pytest.mark.parametrize("name", ["pause", "stop", "edit"])

@@ -4,7 +4,7 @@ import signal
 from typing import Any
 
 from promptopt.cli.follow import Followed
-from promptopt.cli.output import emit, note, number, say
+from promptopt.cli.output import counted, emit, note, number, points, say
 from promptopt.domain.text import one_line
 from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
@@ -62,9 +62,11 @@ def report_death(run_id: str) -> None:
     note(f"the worker of run {run_id} is gone. Its log: {path}")
     for line in tail:
         note(f"  | {line[:500]}")
+    kept = "nothing that was answered is lost"
     if room(home()) < LITTLE_ROOM:
         note(f"the disk of the data directory {home()} is full: make room there first")
-    note(f"nothing that was answered is lost; to go on: promptopt resume {run_id}")
+        kept = "answers of the last moments may not have been kept"
+    note(f"{kept}; to go on: promptopt resume {run_id}")
 
 
 def lines(summary: dict[str, Any]) -> list[str]:
@@ -91,9 +93,10 @@ def _scores(candidate: dict[str, Any]) -> str:
     for split in ("validation", "test"):
         score = candidate[split]
         if score:
+            errors = f", {counted(score['errors'], 'error')}" if score["errors"] else ""
             parts.append(
                 f"{split} {score['score']:.1%} [{score['low']:.1%}, {score['high']:.1%}], "
-                f"{score['passed']}/{score['n']} pass"
+                f"{score['passed']}/{score['n']} pass{errors}"
             )
     return "  ".join(parts)
 
@@ -107,7 +110,7 @@ def _verdict(summary: dict[str, Any], simulated: str) -> list[str]:
         f"  sealed test: best is {comparison['verdict']} than seed"
         if comparison["verdict"] != "not distinguishable"
         else "  sealed test: best and seed are not distinguishable",
-        f"    difference {comparison['difference']:+.1%} [{low:+.1%}, {high:+.1%}], "
+        f"    difference {points(comparison['difference'], low, high)}, "
         f"p = {comparison['p_value']:.4g}, {comparison['method']}{simulated}",
     ]
 
@@ -115,10 +118,11 @@ def _verdict(summary: dict[str, Any], simulated: str) -> list[str]:
 def _money(summary: dict[str, Any], simulated: str) -> list[str]:
     cost = "an unknown price" if summary["cost_usd"] is None else f"${number(summary['cost_usd'], '.4f')}"
     replayed = f", {summary['replayed']} more replayed free" if summary["replayed"] else ""
-    shown = [f"  spent {cost}: {summary['calls']} calls, {summary['tokens']} tokens{replayed}{simulated}"]
+    calls = counted(summary["calls"], "call")
+    shown = [f"  spent {cost}: {calls}, {summary['tokens']} tokens{replayed}{simulated}"]
     uncertain = summary["uncertain"]
     if any(uncertain.values()):
-        calls = f"{uncertain['calls']} calls, " if uncertain["calls"] else ""
+        calls = f"{counted(uncertain['calls'], 'call')}, " if uncertain["calls"] else ""
         most = f"at most ${uncertain['usd']:.4f} and {uncertain['tokens']} tokens"
         shown.append(f"  uncertain, beside that: {calls}{most}, for answers that never came{simulated}")
     return shown

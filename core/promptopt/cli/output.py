@@ -47,6 +47,16 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def counted(count: int, what: str) -> str:
+    """``1 error``, ``2 errors``."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def points(difference: float, low: float, high: float) -> str:
+    """A difference of two shares in percentage points, with its interval: ``+4.2 points [-1.0, +9.4]``."""
+    return f"{difference * 100:+.1f} points [{low * 100:+.1f}, {high * 100:+.1f}]"
+
+
 def number(value: float | None, form: str = ".1%") -> str:
     """A figure, or a dash for one that is not there."""
     return "–" if value is None else format(value, form)

@@ -3,12 +3,12 @@
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from promptopt.cli.arguments import RunArgument
-from promptopt.cli.output import say
+from promptopt.cli.output import points, say
 from promptopt.domain.errors import RunError, SettingsError
 
 if TYPE_CHECKING:
@@ -130,7 +130,6 @@ def _project_of(row: "RunRow") -> str:
 
 def _send(database: "Database", row: "RunRow", command: "Command", verb: str) -> None:
     """Send a command and wait a moment for the worker to take it up."""
-    from promptopt.domain.results import Verdict
     from promptopt.store.commands import Commands
 
     commands = Commands(database, row.id)
@@ -139,12 +138,9 @@ def _send(database: "Database", row: "RunRow", command: "Command", verb: str) ->
     while time.monotonic() < deadline:
         outcome = commands.outcome(number)
         if outcome is not None:
-            said = (
-                f"your prompt is {outcome}, compared with the one before"
-                if outcome in get_args(Verdict)
-                else outcome
-            )
-            say(f"run {row.id}: {said}")
+            told = _answer(_state(database, row), number, outcome) if verb == "edit" else [outcome]
+            for line in told:
+                say(f"run {row.id}: {line}")
             return
         time.sleep(0.05)
     later = "it is scored before the run goes on" if verb == "edit" else "its worker has not taken it up yet"
@@ -156,6 +152,30 @@ def _state(database: "Database", row: "RunRow") -> "RunState":
     from promptopt.store.runlog import RunLog
 
     return fold(RunLog(database, row.id))
+
+
+def _answer(state: "RunState", number: int, outcome: str) -> list[str]:
+    """What came of a command; of an edit that was scored its figures, and what the run goes on from."""
+    edit = state.edit
+    if edit is None or edit.command_id != number or edit.comparison is None:
+        unscored = outcome.startswith("could not be scored")
+        return [
+            f"your prompt {outcome}. It was put aside, the run goes on without it" if unscored else outcome
+        ]
+    gap = edit.comparison.difference
+    than = "from" if outcome == "not distinguishable" else "than"
+    simulated = " (simulated)" if state.simulated else ""
+    scored = (
+        f"your prompt is {outcome} {than} the one before ({state.name(edit.against_id)}): "
+        f"{points(gap.mean, gap.low, gap.high)} on validation, {gap.n} cases{simulated}"
+    )
+    if edit.adopted is None:
+        return [scored, f"it waits for an answer: promptopt attach {state.run_id}, then press a"]
+    if edit.adopted:
+        return [scored, "the run goes on from your prompt"]
+    candidate = state.candidates.get(edit.candidate_id)
+    why = f", for {candidate.judgement}" if candidate and candidate.judgement else ""
+    return [scored, f"your prompt was put aside{why}; the run goes on as if there had been no edit"]
 
 
 def _current_prompt(database: "Database", row: "RunRow") -> str:
