@@ -234,6 +234,12 @@ def test_a_project_is_copied_with_its_files(tmp_path: Path) -> None:
     assert load_dataset(project.settings, project.dir) == before
 
 
+def test_a_yaml_file_that_is_neither_is_told_what_either_would_be(tmp_path: Path) -> None:
+    said = refused(write(tmp_path, "odd.yaml", "steps: [1]\nowner: me\n"))
+    assert "neither a prompt-optimization configuration nor a list of cases; its keys: steps, owner" in said
+    assert "task_description, target_model and evaluations" in said
+
+
 def test_sources_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     write(tmp_path, "lost/project.toml", PROJECT + 'file = "gone.csv"\n')

@@ -123,9 +123,11 @@ def import_project(source: Path, name: str | None = None) -> tuple[ProjectSettin
     """
     path = _file_in(source) if is_folder(source) else source
     suffix = path.suffix.lower()
-    if suffix == ".toml" or (suffix in YAML and _is_config(_yaml(path))):
+    raw = _yaml(path) if suffix in YAML else None
+    if suffix == ".toml" or _is_config(raw):
         settings, files = _copy_project(path)
     elif suffix in FORMATS:
+        _check_has_cases(raw, path)
         settings, files = _from_cases(path)
     else:
         kinds = ", ".join((".toml", *FORMATS))
@@ -186,6 +188,18 @@ def _yaml(path: Path) -> Any:
 
 def _is_config(raw: Any) -> bool:
     return isinstance(raw, dict) and not CONFIG_KEYS.isdisjoint(cast("Row", raw))
+
+
+def _check_has_cases(raw: Any, path: Path) -> None:
+    """Refuse a YAML object that is no configuration and has no cases, naming what either would have."""
+    if isinstance(raw, dict) and "cases" not in raw:
+        found = ", ".join(one_line(str(key), 40) for key in list(cast("Row", raw))[:8]) or "none"
+        raise SettingsError(
+            f"this is neither a prompt-optimization configuration nor a list of cases; its keys: {found}",
+            where=str(path),
+            fix="a configuration has the keys task_description, target_model and evaluations; "
+            "cases are a list, or under the key cases",
+        )
 
 
 def _file_in(folder: Path) -> Path:
