@@ -2,8 +2,10 @@
 
 import json
 import os
+import ssl
 import subprocess
 import sys
+import urllib.error
 from pathlib import Path
 
 import pytest
@@ -217,6 +219,25 @@ def test_doctor_looks_where_the_environment_sends_the_calls(
     result = cli("doctor", str(path), "--json")
     (fault,) = [row for row in result.objects[0] if row["status"] == "fault"]
     assert unused_url in fault["detail"] and "ANTHROPIC_BASE_URL" in fault["fix"]
+
+
+@pytest.mark.parametrize(
+    ("code", "fix"), [(20, "SSL_CERT_FILE"), (62, "mend the server's certificate, or base_url")]
+)
+def test_doctor_names_the_fix_of_a_certificate_that_is_not_trusted(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, fix: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        error.verify_code = code
+        raise urllib.error.URLError(error)
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    extra = 'base_url = "https://models.internal/v1"\n'
+    path = project_file(tmp_path, target="openai/nobody-knows", optimizer="sim/optimizer", extra=extra)
+    rows = cli("doctor", str(path), "--json").objects[0]
+    (fault,) = [row for row in rows if "models.internal" in row["detail"]]
+    assert fix in fault["fix"] and "start the server" not in fault["fix"]
 
 
 def test_doctor_warns_of_a_disk_that_is_nearly_full(

@@ -20,6 +20,9 @@ TIMEOUT = 5.0
 
 PACKAGES = ("promptopt", "textual", "litellm", "dspy-ai", "pydantic", "sqlalchemy", "cyclopts", "scipy")
 
+UNKNOWN_AUTHORITY = (18, 19, 20, 21)
+"""OpenSSL's codes for a certificate that nobody who is trusted has signed."""
+
 ENDPOINTS = {
     "anthropic": "https://api.anthropic.com",
     "deepseek": "https://api.deepseek.com",
@@ -189,14 +192,22 @@ def _endpoint(check: str, model: "ModelSettings") -> Finding:
         pass
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        own = model.base_url or variable
-        fix = (
-            f"start the server, or mend {variable or 'base_url'}"
-            if own
-            else "check the network, or the proxy"
+        own = (variable or "base_url") if model.base_url or variable else ""
+        return Finding(
+            check, "fault", f"{url}{named} can't be reached ({reason})", _way_to_reach(reason, own)
         )
-        return Finding(check, "fault", f"{url}{named} can't be reached ({reason})", fix)
     return Finding(check, "ok", f"{url}{named} answers")
+
+
+def _way_to_reach(reason: object, own: str) -> str:
+    """What to do about an endpoint that can't be reached; ``own`` is the setting that names it, if any."""
+    import ssl
+
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        if reason.verify_code in UNKNOWN_AUTHORITY:
+            return "name the file with its authority's certificate in the environment variable SSL_CERT_FILE"
+        return f"mend the server's certificate{f', or {own}' if own else ''}"
+    return f"start the server, or mend {own}" if own else "check the network, or the proxy"
 
 
 def _address(model: "ModelSettings") -> tuple[str | None, str]:
