@@ -15,6 +15,7 @@ from promptopt.domain.dataset import SPLITS, Example, Split
 from promptopt.domain.events import CaseMark
 from promptopt.domain.text import one_line, sanitize
 from promptopt_tui.actions import PANELS, Scope, bindings, shown
+from promptopt_tui.paint import Line
 from promptopt_tui.screens.steering import Steering
 from promptopt_tui.views import header, panels
 from promptopt_tui.views.tally import Tally
@@ -89,9 +90,7 @@ class RunScreen(Steering):
                 with Vertical(id="right", classes="column"):
                     yield PromptPanel()
                     yield LogPanel()
-        yield Canvas(
-            [[("Too small: 60×16 is needed.", "warn")], [("The run goes on.", "muted")]], id="too-small"
-        )
+        yield Canvas(id="too-small")
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -146,7 +145,13 @@ class RunScreen(Steering):
 
     def draw(self) -> None:
         """Draw every panel that is visible."""
-        if not self.is_attached or self.has_class("-tiny"):
+        if not self.is_attached:
+            return
+        if self.has_class("-tiny"):
+            status = self.follower.status
+            said = "The run goes on." if status in ("created", "running") else f"The run is {status}."
+            lines: list[Line] = [[("Too small: 60×16 is needed.", "warn")], [(said, "muted")]]
+            self.query_one("#too-small", Canvas).set_lines(lines)
             return
         with self.follower.lock:
             view = self.view()

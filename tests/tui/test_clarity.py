@@ -120,17 +120,34 @@ async def test_cases_sort_by_number_and_the_unscored_come_last(
 
 
 @pytest.mark.parametrize("size", [(59, 16), (30, 10)])
+@pytest.mark.parametrize("over", [False, True])
 async def test_too_small_a_window_says_so_unclipped(
-    story: Make, make_app: Make, settle: Make, size: tuple[int, int]
+    story: Make, make_app: Make, settle: Make, size: tuple[int, int], over: bool
 ) -> None:
-    told = story().live()
+    told = story().finish() if over else story().live()
     async with make_app(told.run_id).run_test(size=size) as pilot:
         await settle(pilot)
         note = pilot.app.screen.query_one("#too-small", Canvas)
         assert [note.render_line(y).text.strip() for y in range(note.size.height)] == [
             "Too small: 60×16 is needed.",
-            "The run goes on.",
+            "The run is finished." if over else "The run goes on.",
         ]
+
+
+@pytest.mark.parametrize("severity", ["information", "warning"])
+async def test_a_note_covers_no_keys(story: Make, make_app: Make, settle: Make, severity: Any) -> None:
+    app = make_app(story().live().run_id)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settle(pilot)
+        await pilot.press("e")
+        await settle(pilot)
+        hints = app.screen.query_one("#hints").region
+        app.notify("The disk of the data directory is full: " * 3, severity=severity)
+        await pilot.pause()
+        await pilot.pause()
+        note = app.screen.query_one("Toast").region
+        assert note.height and not note.intersection(hints)
+        assert note.y > 0, "the header stays visible"
 
 
 async def test_pasted_lines_stay_lines(story: Make, make_app: Make, settle: Make) -> None:
