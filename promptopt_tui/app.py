@@ -48,6 +48,7 @@ class PromptoptApp(App[int], inherit_bindings=False):
         client: the door to the store.
         run_id: open on this run, and leave with it.
         now: seconds since the epoch.
+        ticks: seconds since whenever, that never go back.
     """
 
     TITLE = "promptopt"
@@ -61,7 +62,12 @@ class PromptoptApp(App[int], inherit_bindings=False):
     ]
 
     def __init__(
-        self, client: Client, run_id: str | None = None, *, now: Callable[[], float] = time.time
+        self,
+        client: Client,
+        run_id: str | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._palette: dict[str, Style] = {}
         self.our_themes, self._theme_problems = theming.load()
@@ -69,6 +75,7 @@ class PromptoptApp(App[int], inherit_bindings=False):
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.client = client
         self.now = now
+        self.ticks = ticks
         self.direct = run_id is not None
         self.farewell = ""
         """Said in the terminal after the app is gone."""

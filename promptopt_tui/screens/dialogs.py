@@ -1,8 +1,10 @@
 """Dialogs: a text, and a few ways to answer."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -17,8 +19,14 @@ from promptopt_tui import paint
 from promptopt_tui.actions import Scope, help_table
 from promptopt_tui.widgets.canvas import Canvas
 
+if TYPE_CHECKING:
+    from promptopt_tui.app import PromptoptApp
+
 T = TypeVar("T")
 Build = Callable[[int], list[paint.Line]]
+
+GRACE = 0.5
+"""Seconds without a key after which a dialog that nobody asked for takes an answer."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,8 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         title: plain text, made safe here.
         build: makes the lines for a width.
         options: ways to answer; the first one is the safe one unless ``start`` says otherwise.
+        uninvited: it comes up while its reader may be typing something else: it takes no answer until no
+            key was pressed for :data:`GRACE`.
     """
 
     BINDINGS: ClassVar = [
@@ -107,12 +117,15 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         *,
         start: int = 0,
         kind: str = "",
+        uninvited: bool = False,
     ) -> None:
         super().__init__(classes=kind)
         self._title = title
         self._build = build
         self._options = options or []
         self._start = start
+        self._uninvited = uninvited
+        self._last_key = float("-inf")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog") as box:
@@ -122,6 +135,7 @@ class Dialog(ModalScreen[T | None], Generic[T]):
                 yield Menu(self._options, self._start)
 
     def on_mount(self) -> None:
+        self._last_key = self._ticks()
         self.query_one("#menu" if self._options else "#body").focus()
         self.call_after_refresh(self.rebuild)
 
@@ -144,8 +158,22 @@ class Dialog(ModalScreen[T | None], Generic[T]):
             ways.append("esc closes")
         self.query_one("#dialog").border_subtitle = Content("   ".join(ways))
 
+    def _ticks(self) -> float:
+        return cast("PromptoptApp", self.app).ticks()
+
+    def _too_soon(self) -> bool:
+        """Whether an answer that comes now may have been meant for something else."""
+        if not self._uninvited:
+            return False
+        before, self._last_key = self._last_key, self._ticks()
+        self._uninvited = self._last_key - before < GRACE
+        return self._uninvited
+
     def on_key(self, event: events.Key) -> None:
         pressed = event.character or event.key
+        if self._too_soon() and (event.key == "enter" or pressed in [o.key for o in self._options]):
+            event.stop()
+            return
         for option in self._options:
             if pressed == option.key:
                 event.stop()

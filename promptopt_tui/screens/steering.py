@@ -194,11 +194,11 @@ class Steering(Screen[None]):
             self._question.rebuild()
         edit = self.follower.state.edit
         if waits and edit and self.is_current and edit.command_id != self._asked_about:
-            self._ask()
+            self._ask(uninvited=True)
         over = self.follower.state.over
         if over and self._was_live and self.is_current and not self.is_live:
             self._was_live = False
-            self.action_outcome()
+            self._show_outcome(uninvited=True)
         elif not over and self.follower.caught_up.is_set() and self.is_live:
             self._was_live = True
 
@@ -206,7 +206,7 @@ class Steering(Screen[None]):
         if not self._refuse("run.answer"):
             self._ask()
 
-    def _ask(self) -> None:
+    def _ask(self, *, uninvited: bool = False) -> None:
         edit = self.follower.state.edit
         if edit is None or edit.comparison is None:
             return
@@ -227,13 +227,16 @@ class Steering(Screen[None]):
                 self.send(Decide(candidate_id=candidate_id, adopt=answer), "telling the run…")
 
         title = "Your edit was scored: go on from it?"
-        self._question = Dialog(title, build, options, start=1 if verdict == "worse" else 0)
+        self._question = Dialog(
+            title, build, options, start=1 if verdict == "worse" else 0, uninvited=uninvited
+        )
         self.app.push_screen(self._question, answered)
 
     def action_outcome(self) -> None:
-        if self._refuse("run.outcome"):
-            return
+        if not self._refuse("run.outcome"):
+            self._show_outcome()
 
+    def _show_outcome(self, *, uninvited: bool = False) -> None:
         def build(width: int) -> list[paint.Line]:
             with self.follower.lock:
                 return outcome.outcome(self.view(), width)
@@ -258,4 +261,4 @@ class Steering(Screen[None]):
                 self.action_leave()
 
         title = f"Result: {one_line(self.follower.state.project, 60)}"
-        self.app.push_screen(Dialog(title, build, options, kind="-tall"), answered)
+        self.app.push_screen(Dialog(title, build, options, kind="-tall", uninvited=uninvited), answered)

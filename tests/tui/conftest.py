@@ -1,6 +1,7 @@
 """A store with recorded runs, and the app on it with a clock that stands still."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -428,6 +429,9 @@ def make_app(database: Database, story: Callable[..., Story]) -> Callable[..., P
     def make(run_id: str | None = None, **options: object) -> PromptoptApp:
         now = story.clock[0] + 5.0  # type: ignore[attr-defined]
         client = Client(database, now=lambda: now)
+        # Time for every dialog to be read before a key comes.
+        seconds = itertools.count()
+        options.setdefault("ticks", lambda: float(next(seconds)))
         return PromptoptApp(client, run_id, now=lambda: now, **options)  # type: ignore[arg-type]
 
     return make

@@ -487,6 +487,39 @@ async def test_a_failed_run_offers_to_go_on(
         assert started == [told.run_id]
 
 
+async def test_a_question_that_comes_up_while_somebody_types_takes_no_key_at_once(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().edited()
+    clock = [100.0]
+    async with make_app(told.run_id, ticks=lambda: clock[0]).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        cockpit(pilot).attend()
+        for key in ("y", "enter", "n"):
+            clock[0] += 0.4
+            await pilot.press(key)
+            await settle(pilot)
+            assert isinstance(pilot.app.screen, Dialog)
+        assert asked(told) == []
+
+        clock[0] += 0.6
+        await pilot.press("y")
+        await settle(pilot)
+        assert asked(told) == [Decide(candidate_id=told.ids["edit"], adopt=True)]
+
+
+async def test_a_question_that_was_asked_for_takes_a_key_at_once(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().edited()
+    async with make_app(told.run_id, ticks=lambda: 0.0).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        cockpit(pilot).attend()
+        await pilot.press("escape", "a", "n")
+        await settle(pilot)
+        assert asked(told) == [Decide(candidate_id=told.ids["edit"], adopt=False)]
+
+
 @pytest.mark.parametrize("tested", [False, True])
 async def test_only_a_run_whose_test_was_not_scored_can_be_resumed(
     story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch, tested: bool
