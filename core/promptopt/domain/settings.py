@@ -10,7 +10,8 @@ BUDGETS = ("usd", "calls", "tokens", "minutes")
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="allow", str_strip_whitespace=False)
+    # Built when a project is read: most commands read none.
+    model_config = ConfigDict(extra="allow", str_strip_whitespace=False, defer_build=True)
 
 
 class ConstraintSettings(_Section):
@@ -111,7 +112,7 @@ class BudgetSettings(BaseModel):
     ``minutes`` counts running time, without pauses. No cap is ever crossed.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     usd: float | None = Field(default=None, gt=0)
     calls: int | None = Field(default=None, gt=0)
