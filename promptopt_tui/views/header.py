@@ -20,11 +20,12 @@ TITLES = {
 def header(view: View, width: int) -> list[Line]:
     """Project, run, status, phase; run time, money. Of these the names give way first.
 
-    The run time leaves pauses out, so it is named: the log has the time of the clock.
+    The run time leaves pauses out, so it is named where there is room: the log has the time of the clock.
     """
     state = view.state
     glyph, word, style = fm.status_look(view.status)
-    right: Line = [("run time ", "muted"), (fm.clock(view.active_seconds), ""), ("  ", ""), *money(view)]
+    named_time = "run time " if width >= 72 else ""
+    right: Line = [(named_time, "muted"), (fm.clock(view.active_seconds), ""), ("  ", ""), *money(view)]
     if _simulated(view):
         pill = (" SIMULATED " if width >= 90 else " SIM ", "pill-warn")
         right = [*right, ("  ", ""), pill]

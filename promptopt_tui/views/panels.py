@@ -146,6 +146,7 @@ def budget(view: View, width: int, height: int) -> list[Line]:
         if height >= ROOMY:
             lines += _details(name, meters[name], label, width)
     lines += _rates(view, width)
+    lines += _refusals(view, width)
     if height < ROOMY and "usd" in meters:
         lines += _details("usd", meters["usd"], 0, width)
     if any(m.held or m.uncertain or m.reserved for m in meters.values()):
@@ -197,6 +198,16 @@ def _details(name: str, meter: Meter, indent: int, width: int) -> list[Line]:
     what = [("reserved", meter.reserved), ("for the test", meter.held), ("uncertain", meter.uncertain)]
     said = " · ".join(f"{label} {fm.amount(name, value)}" for label, value in what if value)
     return wrap([(" " * indent, ""), (said, "muted")], width, [(" " * indent, "")]) if said else []
+
+
+def _refusals(view: View, width: int) -> list[Line]:
+    """How many calls at once the models take that have refused some."""
+    lines: list[Line] = []
+    for role, moved in view.state.endpoints.items():
+        held = f"; nothing for {moved.held:.0f} s" if moved.held else ""
+        said = f"{role}: {moved.at_once} of {moved.most} calls at once, {moved.refused} refused{held}"
+        lines += wrap([(said, "warn" if moved.at_once < moved.most else "muted")], width)
+    return lines
 
 
 def _rates(view: View, width: int) -> list[Line]:

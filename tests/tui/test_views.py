@@ -55,6 +55,13 @@ def test_a_partly_unknown_price_is_said_to_be_more(story: Make, view: Make) -> N
     assert plain([header.money(view(told))]) == "$0.20+unknown"
 
 
+def test_a_model_that_refuses_calls_is_told_in_the_budget(story: Make, view: Make) -> None:
+    told = story().live()
+    told.tell(ev.EndpointMoved(role="target", at_once=12, most=64, refused=9, held=3.0))
+    text = plain(panels.budget(view(told), 60, 30))
+    assert "target: 12 of 64 calls at once, 9 refused; nothing for 3 s" in text
+
+
 def test_the_budget_tells_its_parts_and_where_it_ends(story: Make, view: Make) -> None:
     told = story().begin()
     told.tell(ev.IterationStarted(iteration=4))
