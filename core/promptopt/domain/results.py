@@ -9,6 +9,15 @@ from promptopt.domain.dataset import Split
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 
+Effect = Literal["cohens_h", "cohens_dz", "cliffs_delta"]
+
+EFFECTS: dict[Effect, str] = {
+    "cohens_h": "Cohen's h",
+    "cohens_dz": "Cohen's d_z",
+    "cliffs_delta": "Cliff's delta",
+}
+"""Effect sizes, and what they are called."""
+
 CATEGORIES = {
     "error": "the call failed or timed out, or nothing came back",
     "truncated": "the output was cut off at its token limit",
@@ -125,6 +134,11 @@ class Comparison(BaseModel):
         p_value: two-sided; exact McNemar for pass/fail scores, sign-flip permutation otherwise.
         verdict: of the second against the first.
         method: how interval and p-value were computed, for the report.
+        effects: effect sizes, of the second against the first: Cohen's h for pass/fail scores, Cohen's d_z
+            and Cliff's delta for graded ones. One that is not defined is not there.
+        wilcoxon: p-value of the Wilcoxon signed-rank test of graded scores, which has no say in the verdict.
+        p_adjusted: ``p_value`` corrected by Holm's method, if this is one of several comparisons that were
+            made at once; then the verdict goes by it.
         fixed, broken: ids of the cases that only the second, or only the first, passes.
     """
 
@@ -134,6 +148,9 @@ class Comparison(BaseModel):
     p_value: float
     verdict: Verdict
     method: str
+    effects: dict[Effect, float] = Field(default_factory=dict[Effect, float])
+    wilcoxon: float | None = None
+    p_adjusted: float | None = None
     fixed: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
 
