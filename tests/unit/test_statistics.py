@@ -321,15 +321,15 @@ def test_holm_is_that_of_statsmodels(p_values: list[float]):
 def test_several_comparisons_are_corrected_for_their_number():
     base = evaluation([0.0] * 6 + [1.0] * 6)
     better, same = evaluation([1.0] * 12), evaluation([0.0] * 6 + [1.0] * 6)
-    (alone,) = compare_several(base, [better])
+    (alone,) = compare_several([(base, better)])
     assert (alone.verdict, alone.p_adjusted) == ("better", None)
-    first, second = compare_several(base, [better, same])
+    first, second = compare_several([(base, better), (base, same)])
     assert first.p_value == pytest.approx(0.03125)
     assert first.p_adjusted == pytest.approx(0.0625)
     assert (first.verdict, second.verdict, second.p_adjusted) == (
         "not distinguishable", "not distinguishable", 1.0
     )  # fmt: skip
-    assert compare_several(base, []) == []
+    assert compare_several([]) == []
 
 
 def test_mcnemar_is_that_of_statsmodels():

@@ -97,6 +97,17 @@ COMMANDS = (
         "Write out the scored prompt, byte for byte.",
         ("export latest", "export latest --format text --output prompt.txt", "export latest --format python"),
     ),
+    Command(
+        "compare",
+        "comparing:compare",
+        LOOK,
+        "Compare prompts on the cases that were scored; sends nothing.",
+        (
+            "compare latest:seed latest",
+            "compare latest new.txt --split all",
+            "compare latest:seed latest:#1 latest:#2 --json | jq '.comparisons[].verdict'",
+        ),
+    ),
     Command("projects", "listing:projects", LOOK, "List your projects.", ("projects", "projects --json")),
     Command(
         "runs", "listing:runs", LOOK, "List runs, newest first.", ("runs", "runs --project triage --json")

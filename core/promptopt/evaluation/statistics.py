@@ -84,13 +84,13 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     )
 
 
-def compare_several(first: Evaluation, others: Sequence[Evaluation]) -> list[Comparison]:
-    """Compare each of ``others`` with ``first``, as :func:`compare` does, with Holm's correction.
+def compare_several(pairs: Sequence[tuple[Evaluation, Evaluation]]) -> list[Comparison]:
+    """Compare the second of each pair with the first, as :func:`compare` does, with Holm's correction.
 
     With more than one, the verdicts go by the corrected p-values: the chance that any of them is wrong by
     luck stays below 5 %, however many there are.
     """
-    found = [compare(first, other) for other in others]
+    found = [compare(first, second) for first, second in pairs]
     if len(found) < 2:
         return found
     corrected = holm([comparison.p_value for comparison in found])
