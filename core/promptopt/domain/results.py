@@ -167,11 +167,35 @@ class CaseDiff(BaseModel):
     changes: tuple[tuple[Literal["=", "-", "+"], str], ...]
 
 
+class Cluster(BaseModel):
+    """Failures of one kind.
+
+    Attributes:
+        key: category and detail in one.
+        category: error category.
+        detail: the fault that they share: a JSON path, a confusion, a check, or a cause; may be empty.
+        case_ids: its cases, the most typical first.
+        loss: mean of 1 - score.
+        worth: how much there is to gain by showing it (see ``evaluation.clusters``).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    category: str
+    detail: str = ""
+    case_ids: tuple[str, ...]
+    loss: float = 1.0
+    worth: float = 1.0
+
+
 class Feedback(BaseModel):
     """What an evaluation teaches.
 
     Attributes:
         categories: error category to the ids of its cases, largest first.
+        clusters: failures that are alike, those most worth mending first; each failure is in one.
+        tags: tag to how many of its cases pass, and how many there are, the weakest first.
         diffs: expected against actual for representative failures.
         fixed, broken, still_failing: case ids against the evaluation it was compared with.
         suggestions: what to change in the prompt, most promising first.
@@ -185,6 +209,8 @@ class Feedback(BaseModel):
     passed: int
     total: int
     categories: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
+    clusters: tuple[Cluster, ...] = ()
+    tags: dict[str, tuple[int, int]] = Field(default_factory=dict[str, tuple[int, int]])
     diffs: tuple[CaseDiff, ...] = ()
     fixed: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
