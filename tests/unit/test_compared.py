@@ -106,3 +106,25 @@ def test_what_can_not_be_compared(promptopt: CommandLine, tmp_path: Path) -> Non
     result = promptopt("compare", first, second)
     assert result.status == 2 and "no scored validation case in common" in result.err
     assert promptopt("compare", "nothing", first).status == 2
+
+
+def test_who_fixed_and_who_broke_which_case(promptopt: CommandLine, tmp_path: Path) -> None:
+    run_id = finished_run(Database.open(), tmp_path)
+    database = Database.open()
+    for prompt, passes in ((SEED, "0011"), (BEST, "011")):
+        results = [
+            CaseResult(case_id=f"c{4 + n}", score=float(m), passed=m == "1") for n, m in enumerate(passes)
+        ]
+        Cells(database, run_id).keep(prompt.id, "validation", results)
+    database.close()
+    found = promptopt("show", run_id, "--cases", "--json").objects[0]
+    assert found["candidates"] == ["seed", "#1"]
+    assert [(c["case_id"], c["marks"], c["fixed"], c["broken"]) for c in found["cases"]] == [
+        ("c4", [False, False], [], []),
+        ("c5", [False, True], ["#1"], []),
+        ("c6", [True, True], [], []),
+        ("c7", [True, None], [], []),
+    ]
+    told = promptopt("show", run_id, "--cases").out
+    assert "c5    ✗✓      #1" in told and "never passed: c4" in told
+    assert "no train case" in promptopt("show", run_id, "--cases", "--split", "train").err

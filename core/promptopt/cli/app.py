@@ -66,7 +66,7 @@ COMMANDS = (
         "listing:show",
         STEER,
         "Show where a run stands, or how it ended.",
-        ("show latest", "show latest --json | jq .comparison.verdict"),
+        ("show latest", "show latest --cases", "show latest --json | jq .comparison.verdict"),
     ),
     Command("pause", "steering:pause", STEER, "Pause a run: no new call starts.", ("pause latest",)),
     Command(
