@@ -24,6 +24,7 @@ GAIN = Comparison(
     p_value=0.0312345678,
     verdict="better",
     method="exact",
+    effects={"cohens_h": 1.5707963},
 )
 
 

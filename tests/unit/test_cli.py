@@ -134,7 +134,7 @@ def test_runs_are_listed_newest_first(cli: CommandLine, tmp_path: Path, run_id: 
 def test_show_tells_scores_verdict_and_cost(cli: CommandLine, run_id: str) -> None:
     plain = cli("show", run_id)
     assert plain.status == 0
-    gain = "difference +50.0 points [+10.0, +90.0], p = "
+    gain = "difference +50.0 points [+10.0, +90.0] on 4 cases, p = "
     for part in ("50.0%", "100.0%", "better than seed", gain, "$0.0123", "40 calls", "1 call, at most"):
         assert part in plain.out
     assert "4/4 pass, 1 error\n" in plain.out and plain.out.count("error") == 1

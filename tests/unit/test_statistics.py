@@ -12,7 +12,16 @@ from scipy import stats
 
 import promptopt.evaluation.statistics as module
 from promptopt.domain.results import CaseResult, Evaluation
-from promptopt.evaluation.statistics import compare, interval, mcnemar, smallest_detectable, tango
+from promptopt.evaluation.effects import cohens_h, effect_size
+from promptopt.evaluation.statistics import (
+    compare,
+    compare_several,
+    holm,
+    interval,
+    mcnemar,
+    smallest_detectable,
+    tango,
+)
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
 SCORE = st.floats(0, 1)
@@ -242,3 +251,89 @@ print(*[name for name in ("scipy", "numpy") if name in sys.modules])
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": core}
     )
     assert done.stdout.strip() == ""
+
+
+# --- effect sizes, rank test, several candidates ---
+
+
+def test_effect_sizes_are_those_of_statsmodels_and_scipy():
+    from statsmodels.stats.proportion import proportion_effectsize
+
+    assert cohens_h(0.3, 0.55) == pytest.approx(proportion_effectsize(0.55, 0.3))
+    first, second = graded(40, 0.07)
+    found = compare(evaluation(first), evaluation(second))
+    gaps = [b - a for a, b in zip(first, second, strict=True)]
+    assert found.effects["cohens_dz"] == pytest.approx(sum(gaps) / 40 / stats.tstd(gaps))
+    wins = stats.mannwhitneyu(second, first).statistic
+    assert found.effects["cliffs_delta"] == pytest.approx(2 * wins / 40**2 - 1)
+    assert found.wilcoxon == pytest.approx(stats.wilcoxon(second, first).pvalue, rel=1e-6)
+
+
+def test_pass_fail_scores_have_cohens_h_alone():
+    found = compare(evaluation([0.0] * 6 + [1.0] * 4), evaluation([1.0] * 10))
+    assert found.effects == {"cohens_h": pytest.approx(cohens_h(0.4, 1.0))}
+    assert found.wilcoxon is None
+
+
+def test_an_effect_that_is_not_defined_is_left_out():
+    assert compare(evaluation([0.25] * 8), evaluation([0.5] * 8)).effects == {"cliffs_delta": 1.0}
+    assert compare(evaluation([0.0]), evaluation([1.0], start=5)).effects == {}
+
+
+def test_effects_have_the_usual_words():
+    assert [effect_size("cohens_h", value) for value in (0.1, -0.2, 0.5, -0.9)] == [
+        "negligible", "small", "medium", "large"
+    ]  # fmt: skip
+    assert effect_size("cliffs_delta", 0.474) == "large"
+
+
+@given(
+    st.lists(st.tuples(SCORE, SCORE, st.floats(0.1, 10)), min_size=1, max_size=30),
+    st.sampled_from([False, True]),
+)
+@PROPERTY
+def test_effects_turn_their_sign_with_the_order(rows: list[tuple[float, float, float]], whole: bool):
+    scores = [[round(row[side]) if whole else row[side] for row in rows] for side in (0, 1)]
+    weights = [row[2] for row in rows]
+    first, second = (evaluation(side, weights) for side in scores)
+    there, back = compare(first, second), compare(second, first)
+    assert there.effects.keys() == back.effects.keys()
+    for name, value in there.effects.items():
+        assert value == pytest.approx(-back.effects[name], abs=1e-6)
+    assert there.wilcoxon == pytest.approx(back.wilcoxon)
+    assert there.wilcoxon is None or 0 <= there.wilcoxon <= 1
+    assert abs(there.effects.get("cliffs_delta", 0)) <= 1
+
+
+@given(st.lists(SCORE, max_size=12))
+@PROPERTY
+def test_holm_is_that_of_statsmodels(p_values: list[float]):
+    from statsmodels.stats.multitest import multipletests
+
+    found = holm(p_values)
+    if p_values:
+        assert found == pytest.approx(list(multipletests(p_values, method="holm")[1]))
+    by_size = [found[i] for i in sorted(range(len(p_values)), key=lambda i: p_values[i])]
+    assert by_size == sorted(by_size)
+    assert all(p <= q <= 1 for p, q in zip(p_values, found, strict=True))
+
+
+def test_several_comparisons_are_corrected_for_their_number():
+    base = evaluation([0.0] * 6 + [1.0] * 6)
+    better, same = evaluation([1.0] * 12), evaluation([0.0] * 6 + [1.0] * 6)
+    (alone,) = compare_several([(base, better)])
+    assert (alone.verdict, alone.p_adjusted) == ("better", None)
+    first, second = compare_several([(base, better), (base, same)])
+    assert first.p_value == pytest.approx(0.03125)
+    assert first.p_adjusted == pytest.approx(0.0625)
+    assert (first.verdict, second.verdict, second.p_adjusted) == (
+        "not distinguishable", "not distinguishable", 1.0
+    )  # fmt: skip
+    assert compare_several([]) == []
+
+
+def test_mcnemar_is_that_of_statsmodels():
+    from statsmodels.stats.contingency_tables import mcnemar as reference
+
+    for lost, won in ((1, 8), (3, 12), (7, 7)):
+        assert mcnemar(lost, won) == pytest.approx(reference([[5, lost], [won, 5]], exact=True).pvalue)

@@ -66,7 +66,7 @@ COMMANDS = (
         "listing:show",
         STEER,
         "Show where a run stands, or how it ended.",
-        ("show latest", "show latest --json | jq .comparison.verdict"),
+        ("show latest", "show latest --cases", "show latest --json | jq .comparison.verdict"),
     ),
     Command("pause", "steering:pause", STEER, "Pause a run: no new call starts.", ("pause latest",)),
     Command(
@@ -96,6 +96,17 @@ COMMANDS = (
         STEER,
         "Write out the scored prompt, byte for byte.",
         ("export latest", "export latest --format text --output prompt.txt", "export latest --format python"),
+    ),
+    Command(
+        "compare",
+        "comparing:compare",
+        LOOK,
+        "Compare prompts on the cases that were scored; sends nothing.",
+        (
+            "compare latest:seed latest",
+            "compare latest new.txt --split all",
+            "compare latest:seed latest:#1 latest:#2 --json | jq '.comparisons[].verdict'",
+        ),
     ),
     Command("projects", "listing:projects", LOOK, "List your projects.", ("projects", "projects --json")),
     Command(

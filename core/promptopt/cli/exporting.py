@@ -9,13 +9,12 @@ from cyclopts import Parameter
 
 from promptopt.cli.arguments import RunArgument
 from promptopt.cli.output import note
-from promptopt.domain.errors import RunError, SettingsError
+from promptopt.domain.errors import SettingsError
 from promptopt.domain.text import sanitize
 from promptopt.store.export import Exported, Format
 from promptopt.store.export import export as write
 
 if TYPE_CHECKING:
-    from promptopt.runs.state import RunState
     from promptopt.store.database import Database
 
 _FORM = (
@@ -35,7 +34,8 @@ def export(
     """Write out the scored prompt, byte for byte.
 
     Args:
-        candidate: id, or its beginning, of a prompt of the run; without it, the best.
+        candidate: a prompt of the run: its id or the beginning of it, seed, or #3 for that of iteration 3;
+            without it, the best.
         output: file to write, replacing one that is there; without it, standard output.
     """
     from promptopt.store.database import Database
@@ -54,6 +54,7 @@ def export(
 def _gather(database: "Database", reference: str, candidate: str | None) -> Exported:
     from promptopt.cli.outcome import summary_of
     from promptopt.domain.prompt import Prompt
+    from promptopt.runs.candidates import find_candidate
     from promptopt.runs.state import fold
     from promptopt.runs.summary import score_on
     from promptopt.store.cells import Cells
@@ -63,7 +64,7 @@ def _gather(database: "Database", reference: str, candidate: str | None) -> Expo
     runs = Runs(database)
     row = runs.find(reference)
     state = fold(RunLog(database, row.id))
-    chosen = _chosen(state, row.id, candidate)
+    chosen = find_candidate(state, row.id, candidate)
     found = state.candidates[chosen]
     prompt = Cells(database, row.id).prompt(chosen) or Prompt(text=found.text)
     if not state.over:
@@ -79,19 +80,6 @@ def _gather(database: "Database", reference: str, candidate: str | None) -> Expo
     case = next((case for split in ("train", "validation") for case in runs.cases(row.id, split)), None)
     columns = tuple(case.inputs) if case else ("input",)
     return Exported(prompt, columns, runs.settings(row.id).models["target"], record)
-
-
-def _chosen(state: "RunState", run_id: str, wanted: str | None) -> str:
-    if wanted is None:
-        if state.best_id not in state.candidates:
-            raise RunError(f"run {run_id} has no prompt yet", fix=f"promptopt show {run_id} says why")
-        return state.best_id
-    fitting = [each for each in state.candidates if each.startswith(wanted)]
-    if len(fitting) != 1:
-        what = f"{wanted!r} fits several" if fitting else f"there is no candidate {wanted!r}"
-        listed = ", ".join((fitting or list(state.candidates))[:20])
-        raise RunError(what, where=f"run {run_id}", fix=f"there are: {listed}")
-    return fitting[0]
 
 
 def _save(data: bytes, path: Path) -> None:

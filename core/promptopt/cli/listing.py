@@ -1,13 +1,16 @@
 """projects, runs, show: what there is."""
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
 
 from promptopt.cli.arguments import RunArgument
 from promptopt.cli.output import emit, note, number, say, table
 
 if TYPE_CHECKING:
     from promptopt.store.runs import RunRow
+
+Split = Literal["train", "validation", "test"]
 
 
 def projects(*, json: bool = False) -> None:
@@ -66,12 +69,24 @@ def runs(*, project: str | None = None, json: bool = False) -> None:
         say(line)
 
 
-def show(reference: RunArgument = "latest", /, *, json: bool = False) -> None:
+def show(
+    reference: RunArgument = "latest",
+    /,
+    *,
+    cases: bool = False,
+    split: Split = "validation",
+    json: bool = False,
+) -> None:
     """Show where a run stands, or how it ended.
 
     Args:
-        json: print the summary as one JSON object.
+        cases: show in place of that which candidate fixed or broke which case.
+        split: the cases that are meant.
+        json: print one JSON object.
     """
+    if cases:
+        _show_cases(reference, split, json=json)
+        return
     from promptopt.cli.outcome import lines, summary_of
     from promptopt.runs.state import fold
     from promptopt.store.database import Database
@@ -90,6 +105,42 @@ def show(reference: RunArgument = "latest", /, *, json: bool = False) -> None:
         say("\n" + summary["best"]["prompt"])
     if row.status == "interrupted":
         note(f"\nits worker is gone; to go on: promptopt resume {row.id}")
+
+
+def _show_cases(reference: str, split: Split, *, json: bool) -> None:
+    from promptopt.runs.cases import candidate_name, case_histories
+    from promptopt.runs.state import fold
+    from promptopt.store.cells import Cells
+    from promptopt.store.database import Database
+    from promptopt.store.runlog import RunLog
+    from promptopt.store.runs import Runs
+
+    with closing(Database.open()) as database:
+        row = Runs(database).find(reference)
+        state = fold(RunLog(database, row.id))
+        candidates, found = case_histories(state, Cells(database, row.id), split)
+        order = {case.id: at for at, case in enumerate(Runs(database).cases(row.id, split))}
+    found.sort(key=lambda history: order.get(history.case_id, len(order)))
+    names = [candidate_name(candidate) for candidate in candidates]
+    if json:
+        about = {"run_id": row.id, "split": split, "simulated": row.simulated, "candidates": names}
+        emit({**about, "cases": [{**asdict(one), "never_passed": one.never_passed} for one in found]})
+        return
+    if not found:
+        note(f"run {row.id} has scored no {split} case")
+        return
+    simulated = " (simulated)" if row.simulated else ""
+    say(f"{split} cases of run {row.id}, by candidate: {', '.join(names)}{simulated}")
+    signs = {True: "✓", False: "✗", None: "·"}
+    rows = [
+        [one.case_id, "".join(signs[mark] for mark in one.marks), ", ".join(one.fixed), ", ".join(one.broken)]
+        for one in found
+    ]
+    for line in table(["case", "course", "fixed by", "broken by"], rows):
+        say(line)
+    never = [one.case_id for one in found if one.never_passed]
+    if never:
+        say(f"never passed: {', '.join(never)}. Hard cases, or wrong expected outputs")
 
 
 def _cells(row: "RunRow") -> list[str]:
@@ -111,7 +162,5 @@ def _cells(row: "RunRow") -> list[str]:
 
 
 def _as_json(row: "RunRow") -> dict[str, Any]:
-    from dataclasses import asdict
-
     inner = {"dataset_id", "pid", "heartbeat_at"}
     return {name: value for name, value in asdict(row).items() if name not in inner}

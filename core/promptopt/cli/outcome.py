@@ -105,14 +105,37 @@ def _verdict(summary: dict[str, Any], simulated: str) -> list[str]:
     comparison = summary["comparison"]
     if comparison is None:
         return [f"  sealed test: {summary['test_note']}"] if summary["test_note"] else []
-    low, high = comparison["interval"]
     return [
         f"  sealed test: best is {comparison['verdict']} than seed"
         if comparison["verdict"] != "not distinguishable"
         else "  sealed test: best and seed are not distinguishable",
-        f"    difference {points(comparison['difference'], low, high)}, "
-        f"p = {comparison['p_value']:.4g}, {comparison['method']}{simulated}",
+        *(f"    {line}" for line in comparison_lines(comparison, simulated)),
     ]
+
+
+def comparison_lines(comparison: dict[str, Any], simulated: str = "") -> list[str]:
+    """The figures of a comparison (see ``runs.summary.comparison_summary``) for people."""
+    from promptopt.domain.results import EFFECTS
+    from promptopt.evaluation.effects import effect_size
+
+    low, high = comparison["interval"]
+    adjusted = comparison["p_adjusted"]
+    corrected = "" if adjusted is None else f", corrected {adjusted:.4g}"
+    sizes = [
+        f"{EFFECTS[name]} {value:+.2f} ({effect_size(name, value)})"
+        for name, value in comparison["effects"].items()
+    ]
+    if comparison["wilcoxon"] is not None:
+        sizes.append(f"Wilcoxon p = {comparison['wilcoxon']:.4g}")
+    shown = [
+        f"difference {points(comparison['difference'], low, high)} on {comparison['n']} cases, "
+        f"p = {comparison['p_value']:.4g}{corrected}, {comparison['method']}{simulated}"
+    ]
+    if sizes:
+        shown.append(f"effect size {', '.join(sizes)}")
+    fixed, broken = len(comparison["fixed"]), len(comparison["broken"])
+    shown.append(f"{fixed} case{'s' * (fixed != 1)} fixed, {broken} broken")
+    return shown
 
 
 def _money(summary: dict[str, Any], simulated: str) -> list[str]:

@@ -9,6 +9,15 @@ from promptopt.domain.dataset import Split
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 
+Effect = Literal["cohens_h", "cohens_dz", "cliffs_delta"]
+
+EFFECTS: dict[Effect, str] = {
+    "cohens_h": "Cohen's h",
+    "cohens_dz": "Cohen's d_z",
+    "cliffs_delta": "Cliff's delta",
+}
+"""Effect sizes, and what they are called."""
+
 CATEGORIES = {
     "error": "the call failed or timed out, or nothing came back",
     "truncated": "the output was cut off at its token limit",
@@ -125,6 +134,11 @@ class Comparison(BaseModel):
         p_value: two-sided; exact McNemar for pass/fail scores, sign-flip permutation otherwise.
         verdict: of the second against the first.
         method: how interval and p-value were computed, for the report.
+        effects: effect sizes, of the second against the first: Cohen's h for pass/fail scores, Cohen's d_z
+            and Cliff's delta for graded ones. One that is not defined is not there.
+        wilcoxon: p-value of the Wilcoxon signed-rank test of graded scores, which has no say in the verdict.
+        p_adjusted: ``p_value`` corrected by Holm's method, if this is one of several comparisons that were
+            made at once; then the verdict goes by it.
         fixed, broken: ids of the cases that only the second, or only the first, passes.
     """
 
@@ -134,6 +148,9 @@ class Comparison(BaseModel):
     p_value: float
     verdict: Verdict
     method: str
+    effects: dict[Effect, float] = Field(default_factory=dict[Effect, float])
+    wilcoxon: float | None = None
+    p_adjusted: float | None = None
     fixed: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
 
@@ -150,11 +167,35 @@ class CaseDiff(BaseModel):
     changes: tuple[tuple[Literal["=", "-", "+"], str], ...]
 
 
+class Cluster(BaseModel):
+    """Failures of one kind.
+
+    Attributes:
+        key: category and detail in one.
+        category: error category.
+        detail: the fault that they share: a JSON path, a confusion, a check, or a cause; may be empty.
+        case_ids: its cases, the most typical first.
+        loss: mean of 1 - score.
+        worth: how much there is to gain by showing it (see ``evaluation.clusters``).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    category: str
+    detail: str = ""
+    case_ids: tuple[str, ...]
+    loss: float = 1.0
+    worth: float = 1.0
+
+
 class Feedback(BaseModel):
     """What an evaluation teaches.
 
     Attributes:
         categories: error category to the ids of its cases, largest first.
+        clusters: failures that are alike, those most worth mending first; each failure is in one.
+        tags: tag to how many of its cases pass, and how many there are, the weakest first.
         diffs: expected against actual for representative failures.
         fixed, broken, still_failing: case ids against the evaluation it was compared with.
         suggestions: what to change in the prompt, most promising first.
@@ -168,6 +209,8 @@ class Feedback(BaseModel):
     passed: int
     total: int
     categories: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
+    clusters: tuple[Cluster, ...] = ()
+    tags: dict[str, tuple[int, int]] = Field(default_factory=dict[str, tuple[int, int]])
     diffs: tuple[CaseDiff, ...] = ()
     fixed: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()

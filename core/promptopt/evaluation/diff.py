@@ -33,6 +33,27 @@ def diff_words(a: str, b: str) -> list[Part]:
     return _absorb_spaces(_diff(_WORD.findall(a), _WORD.findall(b)))
 
 
+def brief_words(parts: Sequence[Part], context: int = 3) -> str:
+    """A difference by words as one text: ``… the [-cat-]{+dog+} sat …``, with few words around each change.
+
+    Args:
+        parts: of :func:`diff_words`.
+        context: words kept on either side of a change.
+    """
+    shown: list[str] = []
+    for position, (mark, text) in enumerate(parts):
+        if mark != "=":
+            shown.append(f"[-{text}-]" if mark == "-" else f"{{+{text}+}}")
+            continue
+        words = re.findall(r"\s*\S+\s*", text) or [text]
+        head = words[:context] if position else []
+        tail = words[-context:] if position < len(parts) - 1 else []
+        whole = len(head) + len(tail) >= len(words)
+        left_out = f"{''.join(head).rstrip()} … {''.join(tail).lstrip()}"
+        shown.append(text if whole else left_out.removeprefix(" ") if tail else left_out.rstrip())
+    return "".join(shown)
+
+
 def diff_chars(a: str, b: str) -> list[Part]:
     """Difference by characters, for short texts."""
     return _diff(a, b)

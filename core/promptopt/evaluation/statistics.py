@@ -11,7 +11,8 @@ from importlib import import_module
 from statistics import NormalDist
 from typing import Any
 
-from promptopt.domain.results import CaseResult, Comparison, Evaluation, Interval, Verdict
+from promptopt.domain.results import CaseResult, Comparison, Effect, Evaluation, Interval, Verdict
+from promptopt.evaluation.effects import cliffs_delta, cohens_dz, cohens_h
 
 CONFIDENCE = 0.95
 SIGNIFICANT = 0.05
@@ -60,7 +61,8 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     Pass/fail scores: Tango's score interval for the difference of paired proportions (Tango 1998, Statistics
     in Medicine 17:891; recommended by Fagerland, Lydersen and Laake 2014, ibid. 33:2850), which keeps a width
     when no case differs, and the exact McNemar test. Graded or weighted scores: BCa bootstrap from 20 pairs
-    on, Student's t below, and a sign-flip permutation test.
+    on, Student's t below, and a sign-flip permutation test. Effect sizes and, for graded scores, Wilcoxon's
+    signed-rank test stand beside them.
 
     The verdict is *better* or *worse* only if the interval excludes 0 and p < 0.05.
     """
@@ -69,14 +71,43 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     fixed = tuple(old.case_id for old, new in pairs if new.passed and not old.passed)
     broken = tuple(old.case_id for old, new in pairs if old.passed and not new.passed)
     difference, p_value, method = _difference(pairs)
+    effects, rank_test = _effects(pairs)
     return Comparison(
         difference=difference,
         p_value=p_value,
         verdict=_verdict(difference, p_value),
         method=method,
+        effects=effects,
+        wilcoxon=rank_test,
         fixed=fixed,
         broken=broken,
     )
+
+
+def compare_several(pairs: Sequence[tuple[Evaluation, Evaluation]]) -> list[Comparison]:
+    """Compare the second of each pair with the first, as :func:`compare` does, with Holm's correction.
+
+    With more than one, the verdicts go by the corrected p-values: the chance that any of them is wrong by
+    luck stays below 5 %, however many there are.
+    """
+    found = [compare(first, second) for first, second in pairs]
+    if len(found) < 2:
+        return found
+    corrected = holm([comparison.p_value for comparison in found])
+    return [
+        comparison.model_copy(update={"p_adjusted": p, "verdict": _verdict(comparison.difference, p)})
+        for comparison, p in zip(found, corrected, strict=True)
+    ]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values corrected for their number by the step-down method of Holm (1979), in the same order."""
+    count = len(p_values)
+    corrected, least = [1.0] * count, 0.0
+    for rank, position in enumerate(sorted(range(count), key=lambda i: p_values[i])):
+        least = max(least, min(1.0, (count - rank) * p_values[position]))
+        corrected[position] = least
+    return corrected
 
 
 def smallest_detectable(n: int, p_disc: float = 0.3) -> float:
@@ -110,7 +141,7 @@ def _difference(pairs: Sequence[tuple[CaseResult, CaseResult]]) -> tuple[Interva
     if n == 0:
         return Interval(mean=0.0, low=-1.0, high=1.0, n=0), 1.0, "no case in common"
     equal_weights = all(old.weight == pairs[0][0].weight for old, _ in pairs)
-    if equal_weights and all(result.score in (0, 1) for pair in pairs for result in pair):
+    if equal_weights and _pass_fail(pairs):
         lost = sum(old.score > new.score for old, new in pairs)
         won = sum(new.score > old.score for old, new in pairs)
         difference = _bounded((won - lost) / n, *tango(lost, won, n), n, -1.0)
@@ -134,6 +165,40 @@ def _graded_difference(gaps: Sequence[float]) -> tuple[Interval, float, str]:
         spread = math.fsum((gap - mean) ** 2 for gap in gaps) / n
         return _bounded(mean, *_student(mean, spread, n), n, -1.0), p_value, f"paired t interval, {test}"
     return _bounded(mean, *bounds, n, -1.0), p_value, f"BCa bootstrap interval, {test}"
+
+
+def _effects(pairs: Sequence[tuple[CaseResult, CaseResult]]) -> tuple[dict[Effect, float], float | None]:
+    """Effect sizes and, for graded scores, the p-value of Wilcoxon's signed-rank test."""
+    if not pairs:
+        return {}, None
+    shares, _ = _shares([old.weight for old, _ in pairs])
+    first, second = [old.score for old, _ in pairs], [new.score for _, new in pairs]
+    if _pass_fail(pairs):
+        before, after = (
+            min(1.0, math.fsum(share for share, score in zip(shares, scores, strict=True) if score))
+            for scores in (first, second)
+        )
+        return {"cohens_h": cohens_h(before, after)}, None
+    gaps = [new - old for old, new in zip(first, second, strict=True)]
+    effects: dict[Effect, float] = {}
+    standardized = cohens_dz(gaps, shares)
+    if standardized is not None:
+        effects["cohens_dz"] = standardized
+    effects["cliffs_delta"] = cliffs_delta(first, second, shares)
+    return effects, _wilcoxon(gaps)
+
+
+def _pass_fail(pairs: Sequence[tuple[CaseResult, CaseResult]]) -> bool:
+    return all(result.score in (0, 1) for pair in pairs for result in pair)
+
+
+def _wilcoxon(gaps: Sequence[float]) -> float:
+    """Two-sided p-value of Wilcoxon's signed-rank test; cases without a difference are left out."""
+    moved = [round(gap, 12) for gap in gaps if abs(gap) > _SLACK]  # ties by value, not by rounding error
+    if not moved:
+        return 1.0
+    stats: Any = import_module("scipy.stats")
+    return float(stats.wilcoxon(moved).pvalue)
 
 
 def _verdict(difference: Interval, p_value: float) -> Verdict:

@@ -14,8 +14,8 @@ from promptopt.domain.task import TaskSpec
 
 SYSTEM = """\
 You improve prompts. A prompt is run by another model (the target) on many cases; each output is judged by
-checks. You are given the task, the current prompt, and feedback from training cases: the score, categories of
-errors with counts, expected against actual outputs, and what earlier attempts changed and what that did.
+checks. You are given the task, the current prompt, and feedback from training cases: the score, the kinds of
+failure with counts, expected against actual outputs, and what earlier attempts changed and what that did.
 
 Work like an engineer:
 1. Find the failure that costs the most, and its cause in the prompt (what it leaves open, or says wrongly).

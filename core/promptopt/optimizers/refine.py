@@ -8,6 +8,7 @@ only if it gains at least one standard error of the paired difference there: the
 
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar, cast
@@ -18,6 +19,7 @@ from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import Comparison, Evaluation, Feedback
 from promptopt.domain.stopping import Redirected, StopRun
+from promptopt.evaluation.clusters import Evidence
 from promptopt.evaluation.feedback import analyze, render_feedback
 from promptopt.evaluation.statistics import compare
 from promptopt.models.sending import CallFailed
@@ -87,6 +89,8 @@ class _Search:
         self._tried: list[Prompt] = [context.seed_prompt]
         self._train = _sample(context.dataset.train, options.train_cases, options.seed)
         self._cases = {case.id: case for case in self._train}
+        self._solved: dict[str, set[str]] = {}
+        self._vain: Counter[str] = Counter()
         self._on_train: Evaluation | None = None
         self._on_validation: Evaluation | None = None
         self._restore(context.restored())
@@ -119,7 +123,8 @@ class _Search:
         assert self._on_train and self._on_validation
         number = self._iteration + 1
         self._context.iteration(number)
-        feedback = analyze(self._on_train, self._cases)
+        self._note_solved(self._on_train)
+        feedback = analyze(self._on_train, self._cases, evidence=self._evidence())
         self._context.feedback(feedback)
         proposal = await self._propose(number, feedback)
         if isinstance(proposal, str):
@@ -135,6 +140,8 @@ class _Search:
         )
         on_train = await self._context.evaluate(prompt, "train", self._train)
         train_gain = compare(self._on_train, on_train)
+        self._note_solved(on_train)
+        self._note_vain(feedback, train_gain)
         self._context.feedback(analyze(on_train, self._cases, self._on_train), self._current)
         on_validation: Evaluation | None = None
         if _clearly_worse(self._on_train, on_train):
@@ -194,6 +201,22 @@ class _Search:
             ]
         return refusal
 
+    def _evidence(self) -> Evidence:
+        """What the other prompts, and the proposals so far, showed of the training cases."""
+        others = [solved for prompt_id, solved in self._solved.items() if prompt_id != self._current.id]
+        solved = {case_id for other in others for case_id in other} if others else None
+        return Evidence(solved=solved, vain=dict(self._vain))
+
+    def _note_solved(self, on_train: Evaluation) -> None:
+        self._solved[on_train.prompt_id] = {r.case_id for r in on_train.results if r.passed}
+
+    def _note_vain(self, feedback: Feedback, gain: Comparison) -> None:
+        """Count the kinds of failure that the proposer was shown and mended not one case of."""
+        shown, fixed = {diff.case_id for diff in feedback.diffs}, set(gain.fixed)
+        for cluster in feedback.clusters:
+            if shown & set(cluster.case_ids) and not fixed & set(cluster.case_ids):
+                self._vain[cluster.key] += 1
+
     def _longest(self) -> int:
         first = max(len(self._context.seed_prompt.text), len(self._current.text))
         return max(int(first * self._options.max_growth), first + self._options.room)
@@ -213,6 +236,8 @@ class _Search:
                 "attempts": [asdict(attempt) for attempt in self._attempts],
                 "tried": [prompt.model_dump(mode="json") for prompt in self._tried],
                 "iteration": self._iteration,
+                "solved": {prompt_id: sorted(solved) for prompt_id, solved in self._solved.items()},
+                "vain": dict(self._vain),
             },
         )
 
@@ -224,6 +249,8 @@ class _Search:
         self._attempts = [Attempt(**attempt) for attempt in state["attempts"]]
         self._tried = [Prompt.model_validate(prompt) for prompt in state["tried"]]
         self._iteration = state["iteration"]
+        self._solved = {prompt_id: set(solved) for prompt_id, solved in state.get("solved", {}).items()}
+        self._vain = Counter(state.get("vain", {}))
 
 
 def _usable(reply: str, rules: Rules, tried: Sequence[Prompt]) -> Proposal | str:

@@ -16,6 +16,7 @@ from promptopt.domain.results import Comparison, Evaluation
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.checks import Judge, build_judge
 from promptopt.evaluation.constraints import build_task
+from promptopt.evaluation.prospects import Prospect, data_faults, failing_references, headroom, outlook
 from promptopt.evaluation.runner import Runner
 from promptopt.evaluation.statistics import compare
 from promptopt.models.budget import Amount, Ledger, Stopwatch
@@ -73,6 +74,7 @@ class Engine:
         self._ledger = Ledger(self._settings.budget.limits(), self.watch)
         self._reported: tuple[object, ...] = ()
         self._noticed: set[str] = set()
+        self._foretold: set[str] = set()
         self._redact = Redactor(self._settings.models.values()).redact
 
     async def run(self) -> None:
@@ -131,6 +133,8 @@ class Engine:
             task_.add_done_callback(partial(self._deaf, gateway))
         background.append(asyncio.create_task(self._prepare(gateway)))
         try:
+            if not self.state.phase:  # another worker has said it
+                await self._look_ahead(judge)
             end = await self._phases(optimizer, context, gateway, control)
         finally:
             self.watch.pause()
@@ -197,6 +201,7 @@ class Engine:
         context.propose(self._seed, "seed")
         baseline = await context.score(self._seed, "validation", self._dataset.validation)
         self._hold_for_test(baseline)
+        self._foretell(headroom(baseline, self._dataset))
         self.emit(ev.PhaseStarted(phase="search"))
         while True:
             try:
@@ -215,6 +220,22 @@ class Engine:
             return StopRun("scored")
 
         return await control.stoppable(evaluate())
+
+    async def _look_ahead(self, judge: Judge) -> None:
+        """Say what the cases can show, and which can't be passed, before anything is spent on them."""
+        if self._row.kind == "eval":
+            scored = self._asked_for()
+            self._foretell([outlook(sum(len(cases) for _, cases in scored), "all")])
+        else:
+            self._foretell([outlook(len(self._dataset.test))])
+        self._foretell(data_faults(self._dataset, await failing_references(judge, self._dataset.cases())))
+
+    def _foretell(self, prospects: Sequence[Prospect]) -> None:
+        """Say it once in the life of the run, also if that has several workers."""
+        for prospect in prospects:
+            if prospect.text not in self._foretold:
+                self._foretold.add(prospect.text)
+                self.emit(ev.Notice(level=prospect.level, text=prospect.text))
 
     def _asked_for(self) -> list[tuple[Split, Sequence[Example]]]:
         """The splits that an ``eval`` run scores."""
@@ -265,6 +286,8 @@ class Engine:
         while batch := self._log.after(n):
             for stored in batch:
                 self.state.apply(stored.event, stored.at)
+                if isinstance(stored.event, ev.Notice):
+                    self._foretold.add(stored.event.text)
                 if isinstance(stored.event, ev.EditDecided) and stored.event.adopted:
                     edits.append(self._prompt(stored.event.candidate_id))
             n = batch[-1].n

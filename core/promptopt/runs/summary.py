@@ -28,7 +28,7 @@ def summarize(state: RunState) -> dict[str, Any]:
         "iterations": state.iteration,
         "seed": _candidate(state.candidates.get(state.seed_id)),
         "best": _candidate(state.candidates.get(state.best_id)),
-        "comparison": _comparison(comparison) if comparison else None,
+        "comparison": comparison_summary(comparison) if comparison else None,
         "test_note": finished.test_note if finished else "",
         **spending(state),
         "replayed": state.replayed,
@@ -77,14 +77,22 @@ def _candidate(candidate: Candidate | None) -> dict[str, Any] | None:
     }
 
 
-def _comparison(comparison: Comparison) -> dict[str, Any]:
+def comparison_summary(comparison: Comparison) -> dict[str, Any]:
+    """A comparison in figures. ``p_adjusted`` and ``wilcoxon`` are None where they do not apply."""
     gap = comparison.difference
+    adjusted, ranks = comparison.p_adjusted, comparison.wilcoxon
     return {
         "verdict": comparison.verdict,
         "difference": round(gap.mean, DIGITS),
         "interval": [round(gap.low, DIGITS), round(gap.high, DIGITS)],
         "p_value": float(f"{comparison.p_value:.4g}"),
+        "p_adjusted": None if adjusted is None else float(f"{adjusted:.4g}"),
         "method": comparison.method,
+        "effects": {name: round(value, DIGITS) for name, value in comparison.effects.items()},
+        "wilcoxon": None if ranks is None else float(f"{ranks:.4g}"),
+        "n": gap.n,
+        "fixed": list(comparison.fixed),
+        "broken": list(comparison.broken),
     }
 
 

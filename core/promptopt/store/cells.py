@@ -11,7 +11,7 @@ from promptopt.domain.events import CaseMark
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult
 from promptopt.store.database import Database
-from promptopt.store.schema import cells, checkpoints, prompts
+from promptopt.store.schema import cells, checkpoints, prompts, runs
 
 
 class Cells:
@@ -93,6 +93,14 @@ class Cells:
 
     def _at(self, prompt_id: str, split: Split) -> tuple[Any, ...]:
         return cells.c.run_id == self._run_id, cells.c.prompt_id == prompt_id, cells.c.split == split
+
+
+def scored_in(database: Database, prompt_id: str) -> list[str]:
+    """Ids of the runs that have results of a prompt, newest first."""
+    having = select(cells.c.run_id).where(cells.c.prompt_id == prompt_id)
+    query = select(runs.c.id).where(runs.c.id.in_(having)).order_by(runs.c.created_at.desc())
+    with database.read() as connection:
+        return list(connection.execute(query).scalars())
 
 
 def _put(connection: Connection, table: Table, keys: tuple[str, ...], rows: list[dict[str, Any]]) -> None:

@@ -191,14 +191,16 @@ def _bring_up_to_date(engine: Engine) -> None:
 
 
 def _revision(engine: Engine) -> str | None:
+    asked = text("SELECT version_num FROM alembic_version")
     with engine.connect() as connection:
         try:
-            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            return connection.execute(asked).scalar()
         except SQLAlchemyError:
             connection.rollback()
-            if inspect(connection).get_table_names():
-                raise
-            return None
+            if not inspect(connection).get_table_names():
+                return None
+            # Another process may have made them all between the two looks.
+            return connection.execute(asked).scalar()
 
 
 def _create(engine: Engine) -> None:

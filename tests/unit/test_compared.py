@@ -1,0 +1,130 @@
+"""compare: prompts on the cases that the store has of both."""
+
+from pathlib import Path
+
+import pytest
+
+from promptopt.domain.dataset import Dataset, Example
+from promptopt.domain.results import CaseResult
+from promptopt.store.cells import Cells
+from promptopt.store.database import Database
+from promptopt.store.runs import Runs
+from tests.unit.command_line import CommandLine
+from tests.unit.finished_run import BEST, SEED, finished_run, settings
+
+CASES = tuple(Example(id=f"c{n}", inputs={"text": f"ticket {n}"}, expected="a") for n in range(12))
+
+
+@pytest.fixture
+def promptopt(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(monkeypatch, capsys)
+
+
+def scored(prompt_id: str, passes: str, cases: tuple[Example, ...] = CASES, **changes: object) -> str:
+    """A run that scored one prompt on validation cases; ``passes`` has a 1 for each case that passes."""
+    database = Database.open()
+    run_id = Runs(database).create(
+        settings(**changes), Dataset(train=cases[:1], validation=cases), Path("/p"), "eval"
+    )
+    results = [
+        CaseResult(case_id=case.id, score=float(mark), passed=mark == "1")
+        for case, mark in zip(cases, passes, strict=False)
+    ]
+    Cells(database, run_id).keep(prompt_id, "validation", results)
+    database.close()
+    return run_id
+
+
+def files(folder: Path) -> tuple[str, str]:
+    places = folder / "seed.txt", folder / "best.txt"
+    for place, prompt in zip(places, (SEED, BEST), strict=True):
+        place.write_bytes(prompt.text.encode())
+    return str(places[0]), str(places[1])
+
+
+def test_prompt_files_are_compared_on_what_the_store_has(promptopt: CommandLine, tmp_path: Path) -> None:
+    first, second = files(tmp_path)
+    scored(SEED.id, "0" * 8 + "1" * 4)
+    scored(BEST.id, "1" * 11 + "0")
+    result = promptopt("compare", first, second, "--json")
+    (found,) = result.objects[0]["comparisons"]
+    assert (found["verdict"], found["n"], found["difference"]) == ("better", 12, round(7 / 12, 6))
+    assert found["fixed"] == [f"c{n}" for n in range(8)] and found["broken"] == ["c11"]
+    assert found["p_adjusted"] is None and found["effects"]["cohens_h"] > 0.8
+    told = promptopt("compare", first, second)
+    assert f"{second} is better than {first} on validation" in told.out
+    assert "8 cases fixed, 1 broken" in told.out
+
+
+def test_only_equal_cases_count_not_equal_ids(promptopt: CommandLine, tmp_path: Path) -> None:
+    first, second = files(tmp_path)
+    other = tuple(case.model_copy(update={"expected": "b"}) for case in CASES[:6])
+    scored(SEED.id, "0" * 12)
+    scored(BEST.id, "1" * 12, (*other, *CASES[6:]))
+    (found,) = promptopt("compare", first, second, "--json").objects[0]["comparisons"]
+    assert found["n"] == 6 and found["fixed"] == [f"c{n}" for n in range(6, 12)]
+
+
+def test_several_are_corrected_for_their_number(promptopt: CommandLine, tmp_path: Path) -> None:
+    first, second = files(tmp_path)
+    scored(SEED.id, "0" * 6 + "1" * 6)
+    scored(BEST.id, "1" * 12)
+    two = promptopt("compare", first, second, second, "--json").objects[0]["comparisons"]
+    assert [each["verdict"] for each in two] == ["not distinguishable"] * 2
+    assert [each["p_adjusted"] for each in two] == [0.0625, 0.0625]
+
+
+def test_what_limits_a_comparison_is_told(promptopt: CommandLine, tmp_path: Path) -> None:
+    first, second = files(tmp_path)
+    scored(SEED.id, "0" * 12)
+    scored(BEST.id, "1" * 12, checks=[{"type": "contains"}], models={"target": {"model": "openai/gpt-4.1"}})
+    told = promptopt("compare", first, second).err
+    assert "judged by different checks" in told and "models with different settings" in told
+
+
+def test_a_run_s_candidates_by_name(promptopt: CommandLine, tmp_path: Path) -> None:
+    run_id = finished_run(Database.open(), tmp_path)
+    database = Database.open()
+    for prompt, passes in ((SEED, "0011"), (BEST, "1111")):
+        results = [
+            CaseResult(case_id=f"c{4 + n}", score=float(m), passed=m == "1") for n, m in enumerate(passes)
+        ]
+        Cells(database, run_id).keep(prompt.id, "validation", results)
+    database.close()
+    for name in (run_id, f"{run_id}:best", "latest:#1", f"latest:{BEST.id[:5]}"):
+        result = promptopt("compare", "latest:seed", name, "--json")
+        (found,) = result.objects[0]["comparisons"]
+        assert (found["candidate_id"], found["difference"]) == (BEST.id, 0.5)
+        assert any("was chosen by its validation scores" in text for text in result.objects[0]["notices"])
+
+
+def test_what_can_not_be_compared(promptopt: CommandLine, tmp_path: Path) -> None:
+    first, second = files(tmp_path)
+    scored(SEED.id, "0" * 12)
+    assert "this prompt has not been scored" in promptopt("compare", first, second).err
+    scored(BEST.id, "0" * 12, tuple(case.model_copy(update={"id": f"x{case.id}"}) for case in CASES))
+    result = promptopt("compare", first, second)
+    assert result.status == 2 and "no scored validation case in common" in result.err
+    assert promptopt("compare", "nothing", first).status == 2
+
+
+def test_who_fixed_and_who_broke_which_case(promptopt: CommandLine, tmp_path: Path) -> None:
+    run_id = finished_run(Database.open(), tmp_path)
+    database = Database.open()
+    for prompt, passes in ((SEED, "0011"), (BEST, "011")):
+        results = [
+            CaseResult(case_id=f"c{4 + n}", score=float(m), passed=m == "1") for n, m in enumerate(passes)
+        ]
+        Cells(database, run_id).keep(prompt.id, "validation", results)
+    database.close()
+    found = promptopt("show", run_id, "--cases", "--json").objects[0]
+    assert found["candidates"] == ["seed", "#1"]
+    assert [(c["case_id"], c["marks"], c["fixed"], c["broken"]) for c in found["cases"]] == [
+        ("c4", [False, False], [], []),
+        ("c5", [False, True], ["#1"], []),
+        ("c6", [True, True], [], []),
+        ("c7", [True, None], [], []),
+    ]
+    told = promptopt("show", run_id, "--cases").out
+    assert "c5    ✗✓      #1" in told and "never passed: c4" in told
+    assert "no train case" in promptopt("show", run_id, "--cases", "--split", "train").err
