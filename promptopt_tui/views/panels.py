@@ -146,6 +146,7 @@ def budget(view: View, width: int, height: int) -> list[Line]:
         if height >= ROOMY:
             lines += _details(name, meters[name], label, width)
     lines += _rates(view, width)
+    lines += _forecast(view, width)
     if height < ROOMY and "usd" in meters:
         lines += _details("usd", meters["usd"], 0, width)
     if any(m.held or m.uncertain or m.reserved for m in meters.values()):
@@ -197,6 +198,20 @@ def _details(name: str, meter: Meter, indent: int, width: int) -> list[Line]:
     what = [("reserved", meter.reserved), ("for the test", meter.held), ("uncertain", meter.uncertain)]
     said = " · ".join(f"{label} {fm.amount(name, value)}" for label, value in what if value)
     return wrap([(" " * indent, ""), (said, "muted")], width, [(" " * indent, "")]) if said else []
+
+
+def _forecast(view: View, width: int) -> list[Line]:
+    """What the run was expected to need when it started."""
+    forecast = view.state.forecast
+    if forecast is None:
+        return []
+    calls, usd = forecast.total.calls.likely, forecast.total.usd
+    parts = [
+        fm.plural(round(calls), "call") if calls is not None else "",
+        fm.usd(usd.likely) if usd is not None and usd.likely is not None else "",
+    ]
+    said = " · ".join(part for part in parts if part) or "unknown"
+    return [columns([("forecast", "muted")], [(said, "muted")], width)]
 
 
 def _rates(view: View, width: int) -> list[Line]:

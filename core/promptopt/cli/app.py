@@ -55,6 +55,13 @@ COMMANDS = (
         ("eval triage", "eval triage --prompt new.txt --split validation --json"),
     ),
     Command(
+        "estimate",
+        "estimating:estimate",
+        START,
+        "Forecast a run's calls, cost and time, and which cap ends it first; sends nothing.",
+        ("estimate triage", "estimate triage --max-iterations 5 --json | jq .cost_usd.high"),
+    ),
+    Command(
         "attach",
         "running:attach",
         STEER,

@@ -5,6 +5,7 @@ from typing import Any
 
 from promptopt.cli.follow import Followed
 from promptopt.cli.output import emit, note, number, say
+from promptopt.cli.spreads import in_short
 from promptopt.domain.text import one_line
 from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
@@ -83,7 +84,10 @@ def lines(summary: dict[str, Any]) -> list[str]:
     elif best and best["validation"]:
         shown.append("  best the seed prompt itself")
     shown += _verdict(summary, simulated)
-    return [*shown, *_money(summary, simulated)]
+    shown += _money(summary, simulated)
+    if summary["forecast"]:
+        shown.append(f"  forecast {in_short(summary['forecast'])}{simulated}")
+    return shown
 
 
 def _scores(candidate: dict[str, Any]) -> str:

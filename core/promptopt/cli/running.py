@@ -65,7 +65,7 @@ def run(
 
     options: dict[str, Any] = {"max_iterations": max_iterations, "seed": seed}
     found = load_project(find_project(project))
-    return launch(_adjusted(found, options, usd), face, simulate=simulate)
+    return launch(adjusted(found, options, usd), face, simulate=simulate)
 
 
 def demo(
@@ -92,7 +92,7 @@ def demo(
             for role, model in project.settings.models.items()
         }
         project = replace(project, settings=project.settings.model_copy(update={"models": models}))
-    return launch(_adjusted(project, {"seed": seed}, None), face)
+    return launch(adjusted(project, {"seed": seed}, None), face)
 
 
 def resume(reference: RunArgument, /, *, face: Face = PLAIN) -> int:
@@ -221,7 +221,7 @@ def _detach(
     return 0
 
 
-def _adjusted(project: "Project", options: dict[str, Any], usd: float | None) -> "Project":
+def adjusted(project: "Project", options: dict[str, Any], usd: float | None) -> "Project":
     """The project with what the command line says in the place of what its file says."""
     settings: ProjectSettings = project.settings
     given = {name: value for name, value in options.items() if value is not None}

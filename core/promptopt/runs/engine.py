@@ -27,11 +27,13 @@ from promptopt.optimizers import registry
 from promptopt.optimizers.base import BaseOptimizer
 from promptopt.runs.context import Context
 from promptopt.runs.control import Control
+from promptopt.runs.forecast import forecast
 from promptopt.runs.setup import describe, open_endpoints, roles_in_use
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
 from promptopt.store.commands import Commands
 from promptopt.store.database import Database
+from promptopt.store.history import history
 from promptopt.store.journal import Found, Journal
 from promptopt.store.receipts import receipts_dir
 from promptopt.store.runlog import RunLog
@@ -126,6 +128,7 @@ class Engine:
             self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
         if not self.state.models:  # never announced, or by a worker that could not open them
             self._announce({role: describe(endpoint) for role, endpoint in endpoints.items()}, optimizer)
+            self._foretell(optimizer)
         background = [asyncio.create_task(control.watch_commands()), asyncio.create_task(self._tick(gateway))]
         for task_ in background:
             task_.add_done_callback(partial(self._deaf, gateway))
@@ -257,6 +260,14 @@ class Engine:
                 simulated=any(model.simulated for model in models.values()),
             )
         )
+
+    def _foretell(self, optimizer: BaseOptimizer | None) -> None:
+        """Say what the run is expected to need."""
+        folder = Path(self._row.project_dir)
+        past = history(self._db, folder, self._row.optimizer, but=self._row.id)
+        asked: list[Split] = [split for split, _ in self._asked_for()]
+        splits = asked if optimizer is None else SPLITS
+        self.emit(forecast(self._settings, self._dataset, optimizer, past, splits))
 
     def _fold(self) -> list[Prompt]:
         """Fold what earlier workers said; returns the edits that were adopted, in order."""

@@ -98,6 +98,7 @@ class RunState:
         self.models: dict[ev.Role, ev.ModelInfo] = {}
         self.limits: dict[str, float] = {}
         self.sizes: dict[Split, int] = {}
+        self.forecast: ev.Forecast | None = None
         self.iteration = 0
         self.max_iterations: int | None = None
         self.candidates: dict[str, Candidate] = {}
@@ -200,6 +201,12 @@ class RunState:
         note = " (simulated models)" if event.simulated else ""
         what = "evaluation" if event.optimizer == "none" else f"run started: {event.optimizer}"
         self._log(at, f"{what} on {event.project}{note}")
+
+    @_apply.register
+    def _(self, event: ev.Forecast, at: float) -> None:
+        self.forecast = event
+        if event.cap and event.cap.expected:
+            self._log(at, f"the cap on {event.cap.name} will likely end the run early", "warning")
 
     @_apply.register
     def _(self, event: ev.RunResumed, at: float) -> None:
