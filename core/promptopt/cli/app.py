@@ -75,6 +75,17 @@ COMMANDS = (
         "Show where a run stands, or how it ended.",
         ("show latest", "show latest --json | jq .comparison.verdict"),
     ),
+    Command(
+        "trace",
+        "tracing:trace",
+        STEER,
+        "List a run's model calls, with what was sent and answered.",
+        (
+            "trace latest",
+            "trace latest --status failed --full",
+            "trace latest --case t004 --json | jq .answer",
+        ),
+    ),
     Command("pause", "steering:pause", STEER, "Pause a run: no new call starts.", ("pause latest",)),
     Command(
         "resume",

@@ -62,6 +62,7 @@ class Gateway:
         sample: int | None = 0,
         urgent: bool = False,
         finishing: bool = False,
+        case_id: str = "",
     ) -> LLMResponse:
         """Answer ``messages`` by the model of ``role``.
 
@@ -70,6 +71,7 @@ class Gateway:
             sample: number of the draw; None numbers the calls of equal content and path by their order.
             urgent: goes through the pause gate (a person asked for it while the run is paused).
             finishing: may use what was held back for the sealed test.
+            case_id: the case that is asked about, if it is one, for the record.
 
         Raises:
             CallFailed: no answer, after all retries.
@@ -94,6 +96,8 @@ class Gateway:
                 return _replay(recorded)
             flight = self._under_way.get(place)
         if flight is None:
+            if case_id:
+                self._journal.concerns(place, case_id)
             flight = self._under_way[place] = Flight()
             flight.task = asyncio.create_task(self._sender.make(role, request, place, finishing, flight))
             flight.task.add_done_callback(lambda done: self._forget(place, done))

@@ -169,7 +169,7 @@ class Sender:
         endpoint = self._endpoints[role]
         relay = endpoint.transport.relay
         try:
-            intended = self._journal.intend(slip.intent_id, role, bound.usd, bound.tokens, relay)
+            intended = self._journal.intend(slip.intent_id, role, bound.usd, bound.tokens, relay, slip.place)
             await asyncio.wrap_future(intended)
             self._may_go(endpoint, slip.place)  # again: room in the budget can be long in coming
             timeout = self._timeout(endpoint)

@@ -103,6 +103,7 @@ class Journal:
         self._receipts = Receipts(receipts_dir(run_id))
         self._unread: dict[Place, str] = {}
         self._ahead: dict[Place, Recorded] = {}
+        self._cases: dict[Place, str] = {}
 
     def take_over(self, patience: float) -> Found:
         """Take the run up where an earlier worker left it.
@@ -207,9 +208,26 @@ class Journal:
         """Remove receipts of earlier workers that nobody needs any more."""
         self._receipts.tidy(set(self._unread.values()))
 
-    def intend(self, intent_id: str, role: Role, usd: float, tokens: int, relay: str = "") -> "Future[None]":
-        """Say that a request is about to be sent, what it can cost at most, and which relay will send it."""
+    def concerns(self, at: Place, case_id: str) -> None:
+        """Say which case a call is about that is to be made; it is stored with the call and its attempts."""
+        self._cases[at] = case_id
+
+    def intend(
+        self,
+        intent_id: str,
+        role: Role,
+        usd: float,
+        tokens: int,
+        relay: str = "",
+        at: Place = ("", "", 0),
+    ) -> "Future[None]":
+        """Say that a request is about to be sent, what it can cost at most, and which relay will send it.
+
+        Args:
+            at: the call that it is made for.
+        """
         row = {"id": intent_id, "run_id": self._run_id, "role": role, "usd": usd, "tokens": tokens}
+        row |= {"key": at[0], "path": at[1], "case_id": self._cases.get(at, "")}
         return self._db.write(insert(intents), {**row, "at": time.time(), "relay": relay})
 
     def settle(
@@ -229,11 +247,14 @@ class Journal:
         request: ChatRequest,
         at: Place,
         outcome: LLMResponse | str,
+        *,
+        reused_from: str = "",
     ) -> "Future[None]":
         """Store how a call ended: its response, or the error that the run goes on from.
 
         Args:
             at: content key, path and occurrence.
+            reused_from: the run that paid for the answer, if it was not this one.
         """
         key, path, occurrence = at
         row: dict[str, Any] = {
@@ -252,6 +273,8 @@ class Journal:
             "completion_tokens": 0,
             "latency": 0.0,
             "at": time.time(),
+            "case_id": self._cases.pop(at, ""),
+            "reused_from": reused_from,
         }
         if isinstance(outcome, str):
             row["error"] = outcome
