@@ -279,8 +279,9 @@ def test_a_store_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> No
         )
         connection.exec_driver_sql(
             "INSERT INTO calls (id, run_id, key, path, occurrence, role, model, request, response, error, "
-            "usd, prompt_tokens, completion_tokens, latency, at) VALUES ('i', 'r', 'k', '', 0, 'target', 'm', "
-            "'{}', '{\"text\": \"hello\", \"metadata\": {}}', '', 0.5, 7, 3, 0.1, 1.0)"
+            "usd, prompt_tokens, completion_tokens, latency, at) "
+            "VALUES ('i', 'r', 'k', '', 0, 'target', 'm', '{}', "
+            '\'{"text": "hello", "metadata": {}}\', \'\', 0.5, 7, 3, 0.1, 1.0)'
         )
     engine.dispose()
     database = Database.open(url)

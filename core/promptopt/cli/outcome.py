@@ -120,6 +120,8 @@ def _money(summary: dict[str, Any], simulated: str) -> list[str]:
     cost = "an unknown price" if summary["cost_usd"] is None else f"${number(summary['cost_usd'], '.4f')}"
     replayed = f", {summary['replayed']} more replayed free" if summary["replayed"] else ""
     shown = [f"  spent {cost}: {summary['calls']} calls, {summary['tokens']} tokens{replayed}{simulated}"]
+    for source, number_of in summary["reused"].items():
+        shown.append(f"  reused from run {source}, free: {number_of} answers{simulated}")
     uncertain = summary["uncertain"]
     if any(uncertain.values()):
         calls = f"{uncertain['calls']} calls, " if uncertain["calls"] else ""

@@ -206,12 +206,14 @@ class Meter(BaseModel):
 class BudgetMoved(_Event):
     """Where the money stands. Keys of ``meters``: ``usd``, ``calls``, ``tokens``, ``minutes``, and
     ``target_calls`` … per role. ``unpriced`` roles spend at an unknown price, which ``usd`` leaves out.
+    ``reused``: answers that earlier runs of the project paid for, by run; no meter counts them.
     """
 
     kind: Literal["budget_moved"] = "budget_moved"
     meters: dict[str, Meter]
     in_flight: int = 0
     replayed: int = 0
+    reused: dict[str, int] = {}
     unpriced: list[Role] = []
 
 

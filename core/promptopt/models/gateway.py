@@ -18,6 +18,7 @@ from promptopt.models.endpoint import Endpoint, PauseGate
 from promptopt.models.sending import CallFailed, Flight, Sender
 from promptopt.store.journal import Journal, Recorded
 from promptopt.store.receipts import Place
+from promptopt.store.reuse import EarlierAnswers
 
 
 class Gateway:
@@ -46,8 +47,18 @@ class Gateway:
 
     @property
     def replayed(self) -> int:
-        """Calls answered without asking, from the journal or from receipts."""
+        """Calls answered without asking, from the journal, from receipts or from an earlier run."""
         return self._replayed + self._sender.found
+
+    @property
+    def reused(self) -> dict[str, int]:
+        """Answers that earlier runs paid for, by run."""
+        return dict(self._sender.reused)
+
+    def reuse(self, earlier: EarlierAnswers | None, so_far: Mapping[str, int]) -> None:
+        """Take answers of ``earlier`` runs; ``so_far`` were taken by this run's earlier workers, by run."""
+        self._sender.earlier = earlier
+        self._sender.reused.update(so_far)
 
     def on_trouble(self, trouble: Callable[[str], None]) -> None:
         """Have ``trouble`` told, in words, when an endpoint answers nobody; it is to shut the gate."""

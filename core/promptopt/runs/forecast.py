@@ -80,6 +80,8 @@ class _Forecaster:
         total = _together(list(roles.values()))
         seconds = self._seconds(roles)
         self._notes.append("retries and people's edits are not counted")
+        if self._settings.cache.reuse:
+            self._notes.append("answers that are reused from earlier runs are free, and not taken off here")
         return ev.Forecast(
             roles=roles,
             total=total,

@@ -113,6 +113,8 @@ class RunState:
         self.meters: dict[str, ev.Meter] = {}
         self.in_flight = 0
         self.replayed = 0
+        self.reused: dict[str, int] = {}
+        """Answers that earlier runs paid for, by run."""
         self.unpriced: list[ev.Role] = []
         self.edit: Edit | None = None
         self.paused_by = ""
@@ -315,6 +317,9 @@ class RunState:
         self.meters = event.meters
         self.in_flight = event.in_flight
         self.replayed = event.replayed
+        for source in event.reused.keys() - self.reused.keys():
+            self._log(at, f"answers are reused from run {source}, free")
+        self.reused = event.reused
         self.unpriced = event.unpriced
 
     @_apply.register

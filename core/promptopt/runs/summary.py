@@ -17,7 +17,8 @@ def summarize(state: RunState) -> dict[str, Any]:
     Scores are means in [0, 1] with their 95 % interval, money is in USD. ``cost_usd`` is None if a model in
     use has no known price. ``test`` and ``comparison`` are None until the sealed test was scored.
     ``uncertain`` is what calls without a known outcome may have cost at most. ``forecast`` is what the run
-    was expected to need; None if nothing was foretold.
+    was expected to need; None if nothing was foretold. ``reused`` counts answers that earlier runs of the
+    project paid for, by run; they are among those ``replayed``, and cost nothing.
     """
     finished = state.finished
     comparison = finished.comparison if finished else None
@@ -35,6 +36,7 @@ def summarize(state: RunState) -> dict[str, Any]:
         "test_note": finished.test_note if finished else "",
         **spending(state),
         "replayed": state.replayed,
+        "reused": state.reused,
         "forecast": forecast_figures(state.forecast) if state.forecast else None,
     }
 

@@ -79,11 +79,13 @@ class Found:
         answered: calls that need not be made again; answers that were received and not yet read count, too.
         lost: requests of which nobody knows what became.
         spending: by role; what was lost or is still under way counts as uncertain.
+        reused: answers that other runs paid for, by run.
     """
 
     answered: int
     lost: int
     spending: dict[Role, Spending] = field(default_factory=dict[Role, Spending])
+    reused: dict[str, int] = field(default_factory=dict[str, int])
 
 
 class Journal:
@@ -132,6 +134,7 @@ class Journal:
             self._keys = {(row.key, row.path, row.occurrence) for row in connection.execute(query)}
             given_up = set(connection.scalars(select(attempts.c.id).where(attempts.c.run_id == self._run_id)))
             spending, lost = _spending(connection, self._run_id)
+            reused = _reused(connection, self._run_id)
         self._unread = {
             place: at
             for at, place in self._receipts.places().items()
@@ -140,7 +143,10 @@ class Journal:
         waiting = sum(self._receipts.under_way(at) for at in self._unread.values())
         unread = len(self._unread)
         return Found(
-            answered=len(self._keys) + unread - waiting, lost=max(0, lost - unread), spending=spending
+            answered=len(self._keys) + unread - waiting,
+            lost=max(0, lost - unread),
+            spending=spending,
+            reused=reused,
         )
 
     def recent(self, role: Role, seconds: float) -> list[tuple[float, int]]:
@@ -332,7 +338,7 @@ def _spending(connection: Connection, run_id: str) -> tuple[dict[Role, Spending]
     tokens = func.sum(calls.c.prompt_tokens + calls.c.completion_tokens)
     answered = (
         select(calls.c.role, func.count(), tokens, func.sum(calls.c.usd), func.count(calls.c.usd))
-        .where(calls.c.run_id == run_id, calls.c.response.is_not(None))
+        .where(calls.c.run_id == run_id, calls.c.response.is_not(None), calls.c.reused_from == "")
         .group_by(calls.c.role)
     )
     for role, number, used, usd, priced in connection.execute(answered):
@@ -368,6 +374,15 @@ def _spending(connection: Connection, run_id: str) -> tuple[dict[Role, Spending]
         spent.uncertain_usd += usd
         lost += number
     return found, lost
+
+
+def _reused(connection: Connection, run_id: str) -> dict[str, int]:
+    query = (
+        select(calls.c.reused_from, func.count().label("number"))
+        .where(calls.c.run_id == run_id, calls.c.reused_from != "")
+        .group_by(calls.c.reused_from)
+    )
+    return {row.reused_from: row.number for row in connection.execute(query)}
 
 
 def _open_only(query: Q, run_id: str) -> Q:
