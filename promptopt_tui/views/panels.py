@@ -147,6 +147,7 @@ def budget(view: View, width: int, height: int) -> list[Line]:
             lines += _details(name, meters[name], label, width)
     lines += _rates(view, width)
     lines += _refusals(view, width)
+    lines += _forecast(view, width)
     if height < ROOMY and "usd" in meters:
         lines += _details("usd", meters["usd"], 0, width)
     if any(m.held or m.uncertain or m.reserved for m in meters.values()):
@@ -208,6 +209,20 @@ def _refusals(view: View, width: int) -> list[Line]:
         said = f"{role}: {moved.at_once} of {moved.most} calls at once, {moved.refused} refused{held}"
         lines += wrap([(said, "warn" if moved.at_once < moved.most else "muted")], width)
     return lines
+
+
+def _forecast(view: View, width: int) -> list[Line]:
+    """What the run was expected to need when it started."""
+    forecast = view.state.forecast
+    if forecast is None:
+        return []
+    calls, usd = forecast.total.calls.likely, forecast.total.usd
+    parts = [
+        fm.plural(round(calls), "call") if calls is not None else "",
+        fm.usd(usd.likely) if usd is not None and usd.likely is not None else "",
+    ]
+    said = " · ".join(part for part in parts if part) or "unknown"
+    return [columns([("forecast", "muted")], [(said, "muted")], width)]
 
 
 def _rates(view: View, width: int) -> list[Line]:

@@ -8,6 +8,7 @@ import pytest
 
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import Example
+from promptopt.domain.forecast import Need, Spread
 from promptopt.domain.results import CaseResult, CheckResult, Interval
 from promptopt.runs.state import RunState
 from promptopt_tui import formatting as fm
@@ -46,6 +47,21 @@ def test_an_unknown_price_is_never_zero(story: Make, view: Make) -> None:
     assert "unknown" in plain([header.money(seen)])
     assert "unknown" in plain(panels.budget(seen, 38, 12))
     assert "$0.00" not in plain([header.money(seen)]) + plain(panels.budget(seen, 38, 12))
+
+
+def test_the_budget_shows_what_was_expected(story: Make, view: Make) -> None:
+    told = story().begin()
+    calls = Spread(low=20, likely=1200, high=2000)
+    need = Need(calls=calls, prompt_tokens=calls, completion_tokens=calls, usd=Spread.exactly(0.25))
+    told.tell(ev.BudgetMoved(meters={"usd": ev.Meter(spent=0.2)}))
+    assert "forecast" not in plain(panels.budget(view(told), 38, 12))
+    told.tell(ev.Forecast(roles={"target": need}, total=need, seconds=Spread.exactly(9)))
+    assert "1,200 calls · $0.25" in plain(panels.budget(view(told), 38, 12))
+    unknown = need.model_copy(update={"usd": None})
+    told.tell(ev.Forecast(roles={"target": unknown}, total=unknown, seconds=Spread.exactly(9)))
+    assert "$" not in next(
+        line for line in plain(panels.budget(view(told), 38, 12)).splitlines() if "forecast" in line
+    )
 
 
 def test_a_partly_unknown_price_is_said_to_be_more(story: Make, view: Make) -> None:

@@ -30,6 +30,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[optimizer]": RefineOptions,
     "[data]": s.DataSettings,
     "[[checks]]": s.CheckSettings,
+    "[cache]": s.CacheSettings,
 }
 
 

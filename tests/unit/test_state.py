@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptopt.domain import events as ev
+from promptopt.domain.forecast import Need, Spread
 from promptopt.domain.results import Comparison, Interval
 from promptopt.runs.state import RunState
 
@@ -13,6 +14,13 @@ HALF = Interval(mean=0.5, low=0.3, high=0.7, n=10)
 MORE = Interval(mean=0.8, low=0.6, high=0.9, n=10)
 GAP = Comparison(
     difference=Interval(mean=0.3, low=0.1, high=0.5, n=10), p_value=0.01, verdict="better", method="x"
+)
+
+NEED = Need(
+    calls=Spread(low=20, likely=90, high=200),
+    prompt_tokens=Spread.exactly(900),
+    completion_tokens=Spread.exactly(90),
+    usd=None,
 )
 
 
@@ -28,6 +36,7 @@ def story() -> list[ev.Event]:
             sizes={"train": 10, "validation": 10, "test": 10},
             max_iterations=5,
         ),
+        ev.Forecast(roles={"target": NEED}, total=NEED, seconds=Spread.exactly(9)),
         ev.PhaseStarted(phase="baseline"),
         ev.CandidateProposed(candidate_id="s", text="seed", source="seed"),
         ev.EvaluationStarted(candidate_id="s", split="validation", total=10),
@@ -93,7 +102,7 @@ def test_the_story_comes_out_right() -> None:
 
 @given(st.data())
 def test_a_resumed_worker_may_repeat_a_stretch_of_the_story(data: st.DataObject) -> None:
-    events = story()[:18]
+    events = story()[:19]
     start = data.draw(st.integers(0, len(events) - 1))
     end = data.draw(st.integers(start, len(events)))
     repeated = events[:end] + events[start:]
@@ -113,13 +122,13 @@ def test_folding_the_last_event_twice_changes_nothing() -> None:
 
 
 def test_progress_counts_a_case_once() -> None:
-    state = fold(story()[:5])
-    state.apply(story()[4], 1.0)
+    state = fold(story()[:6])
+    state.apply(story()[5], 1.0)
     assert state.progress and (state.progress.done, state.progress.passed) == (4, 2)
 
 
 def test_a_rejected_candidate_is_never_the_best() -> None:
-    events = story()[:15]
+    events = story()[:16]
     judged = ev.CandidateJudged(candidate_id="a", against_id="s", accepted=False, reason="noise")
     assert fold([*events, judged]).best_id == "s"
 
@@ -137,7 +146,7 @@ def test_no_two_candidates_have_the_same_name() -> None:
 
 
 def test_marks_are_held_for_few_candidates() -> None:
-    state = fold(story()[:16])
+    state = fold(story()[:17])
     for number in range(50):
         name = f"c{number}"
         state.apply(ev.CandidateProposed(candidate_id=name, text=name, source="optimizer"), 1.0)

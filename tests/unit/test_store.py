@@ -264,6 +264,37 @@ def test_migrations_make_the_same_tables_as_the_schema(tmp_path: Path) -> None:
     assert made == {table.name: {column.name for column in table.columns} for table in metadata.sorted_tables}
 
 
+def test_a_store_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    from promptopt.store.migrations import upgrade
+
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    engine = create_engine(url)
+    upgrade(engine, "0002")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO datasets VALUES ('d', 1)")
+        connection.exec_driver_sql(
+            "INSERT INTO runs (id, project, project_dir, optimizer, kind, settings, dataset_id, simulated, "
+            "created_at, status, iteration, calls, detail, active_seconds) "
+            "VALUES ('r', 'p', '/p', 'refine', 'optimize', '{}', 'd', 0, 1.0, 'finished', 0, 0, '', 0.0)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO calls (id, run_id, key, path, occurrence, role, model, request, response, error, "
+            "usd, prompt_tokens, completion_tokens, latency, at) "
+            "VALUES ('i', 'r', 'k', '', 0, 'target', 'm', '{}', "
+            '\'{"text": "hello", "metadata": {}}\', \'\', 0.5, 7, 3, 0.1, 1.0)'
+        )
+    engine.dispose()
+    database = Database.open(url)
+    journal = Journal(database, "r")
+    found = journal.load()
+    assert (found.answered, found.spending["target"].calls, found.spending["target"].usd) == (1, 1, 0.5)
+    recorded = journal.take("k", "", 0)
+    assert recorded and recorded.response and recorded.response.text == "hello"
+    indexes = {index["name"] for index in inspect(database.engine).get_indexes("calls")}
+    database.close()
+    assert {"calls_in_time", "calls_by_key"} <= indexes
+
+
 def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     database = Database.open(url)

@@ -55,6 +55,13 @@ COMMANDS = (
         ("eval triage", "eval triage --prompt new.txt --split validation --json"),
     ),
     Command(
+        "estimate",
+        "estimating:estimate",
+        START,
+        "Forecast a run's calls, cost and time, and which cap ends it first; sends nothing.",
+        ("estimate triage", "estimate triage --max-iterations 5 --json | jq .cost_usd.high"),
+    ),
+    Command(
         "attach",
         "running:attach",
         STEER,
@@ -67,6 +74,17 @@ COMMANDS = (
         STEER,
         "Show where a run stands, or how it ended.",
         ("show latest", "show latest --cases", "show latest --json | jq .comparison.verdict"),
+    ),
+    Command(
+        "trace",
+        "tracing:trace",
+        STEER,
+        "List a run's model calls, with what was sent and answered.",
+        (
+            "trace latest",
+            "trace latest --status failed --full",
+            "trace latest --case t004 --json | jq .answer",
+        ),
     ),
     Command("pause", "steering:pause", STEER, "Pause a run: no new call starts.", ("pause latest",)),
     Command(

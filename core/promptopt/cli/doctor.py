@@ -212,12 +212,12 @@ def _way_to_reach(reason: object, own: str) -> str:
 
 def _address(model: "ModelSettings") -> tuple[str | None, str]:
     """Where calls of a model go, and the environment variable that says so, if one does."""
-    from promptopt.models.keys import provider_of
+    from promptopt.models.keys import address_variables, provider_of
 
     if model.base_url:
         return model.base_url, ""
     provider = provider_of(model.model)
-    for variable in (f"{provider.upper()}_API_BASE", f"{provider.upper()}_BASE_URL"):
+    for variable in address_variables(model.model):
         if os.environ.get(variable):
             return os.environ[variable], variable
     return ENDPOINTS.get(provider), ""

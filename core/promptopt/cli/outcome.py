@@ -5,6 +5,7 @@ from typing import Any
 
 from promptopt.cli.follow import Followed
 from promptopt.cli.output import counted, emit, note, number, points, say
+from promptopt.cli.spreads import in_short
 from promptopt.domain.text import one_line
 from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
@@ -85,7 +86,10 @@ def lines(summary: dict[str, Any]) -> list[str]:
     elif best and best["validation"]:
         shown.append("  best the seed prompt itself")
     shown += _verdict(summary, simulated)
-    return [*shown, *_money(summary, simulated)]
+    shown += _money(summary, simulated)
+    if summary["forecast"]:
+        shown.append(f"  forecast {in_short(summary['forecast'])}{simulated}")
+    return shown
 
 
 def _scores(candidate: dict[str, Any]) -> str:
@@ -143,6 +147,8 @@ def _money(summary: dict[str, Any], simulated: str) -> list[str]:
     replayed = f", {summary['replayed']} more replayed free" if summary["replayed"] else ""
     calls = counted(summary["calls"], "call")
     shown = [f"  spent {cost}: {calls}, {summary['tokens']} tokens{replayed}{simulated}"]
+    for source, number_of in summary["reused"].items():
+        shown.append(f"  reused from run {source}, free: {counted(number_of, 'answer')}{simulated}")
     uncertain = summary["uncertain"]
     if any(uncertain.values()):
         calls = f"{counted(uncertain['calls'], 'call')}, " if uncertain["calls"] else ""

@@ -51,6 +51,7 @@ def run(
     max_iterations: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     seed: int | None = None,
     usd: Annotated[float | None, Parameter(validator=Number(gt=0, lt=float("inf")))] = None,
+    reuse: bool = False,
     face: Face = PLAIN,
 ) -> int:
     """Start an optimization run of a project and follow it.
@@ -60,12 +61,16 @@ def run(
         max_iterations: most iterations, in place of the project's.
         seed: of everything random, in place of the project's.
         usd: cap on spending in USD, in place of the project's.
+        reuse: take the target's answers to equal requests from earlier runs of the project, free.
     """
     from promptopt.store.projects import find_project, load_project
 
     options: dict[str, Any] = {"max_iterations": max_iterations, "seed": seed}
     found = load_project(find_project(project))
-    return launch(_adjusted(found, options, usd), face, simulate=simulate)
+    if reuse:
+        cache = found.settings.cache.model_copy(update={"reuse": True})
+        found = replace(found, settings=found.settings.model_copy(update={"cache": cache}))
+    return launch(adjusted(found, options, usd), face, simulate=simulate)
 
 
 def demo(
@@ -92,7 +97,7 @@ def demo(
             for role, model in project.settings.models.items()
         }
         project = replace(project, settings=project.settings.model_copy(update={"models": models}))
-    return launch(_adjusted(project, {"seed": seed}, None), face)
+    return launch(adjusted(project, {"seed": seed}, None), face)
 
 
 def resume(reference: RunArgument, /, *, face: Face = PLAIN) -> int:
@@ -221,7 +226,7 @@ def _detach(
     return 0
 
 
-def _adjusted(project: "Project", options: dict[str, Any], usd: float | None) -> "Project":
+def adjusted(project: "Project", options: dict[str, Any], usd: float | None) -> "Project":
     """The project with what the command line says in the place of what its file says."""
     settings: ProjectSettings = project.settings
     given = {name: value for name, value in options.items() if value is not None}

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from promptopt.domain.dataset import Split
+from promptopt.domain.forecast import CapReached, Need, Spread
 from promptopt.domain.results import Comparison, Interval
 
 Role = Literal["target", "optimizer", "judge", "generator"]
@@ -53,6 +54,25 @@ class RunStarted(_Event):
     held_back: bool = True
     max_iterations: int | None = None
     simulated: bool = False
+
+
+class Forecast(_Event):
+    """What the run was expected to need, before anything was sent; ``promptopt estimate`` says the same.
+
+    Attributes:
+        roles, total: calls, tokens and USD, of each model and together.
+        seconds: running time.
+        cap: the cap that would end the run first, if any would.
+        notes: what the figures rest on, and what they leave out.
+    """
+
+    kind: Literal["forecast"] = "forecast"
+    roles: dict[Role, Need]
+    total: Need
+    seconds: Spread
+    iterations: Spread | None = None
+    cap: CapReached | None = None
+    notes: list[str] = []
 
 
 class RunResumed(_Event):
@@ -186,12 +206,14 @@ class Meter(BaseModel):
 class BudgetMoved(_Event):
     """Where the money stands. Keys of ``meters``: ``usd``, ``calls``, ``tokens``, ``minutes``, and
     ``target_calls`` … per role. ``unpriced`` roles spend at an unknown price, which ``usd`` leaves out.
+    ``reused``: answers that earlier runs of the project paid for, by run; no meter counts them.
     """
 
     kind: Literal["budget_moved"] = "budget_moved"
     meters: dict[str, Meter]
     in_flight: int = 0
     replayed: int = 0
+    reused: dict[str, int] = {}
     unpriced: list[Role] = []
 
 
@@ -294,6 +316,7 @@ class RunFinished(_Event):
 
 Event = Annotated[
     RunStarted
+    | Forecast
     | RunResumed
     | PhaseStarted
     | IterationStarted

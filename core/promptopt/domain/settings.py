@@ -189,6 +189,20 @@ class CheckSettings(_Section):
         return dict(self.model_extra or {})
 
 
+class CacheSettings(BaseModel):
+    """Whether answers of earlier runs are used again.
+
+    Attributes:
+        reuse: take the target model's answer to an equal request from an earlier run of the project.
+        sampled: also at a temperature above 0, where asking again could bring another answer.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    reuse: bool = False
+    sampled: bool = False
+
+
 class ProjectSettings(_Section):
     """A whole project file."""
 
@@ -200,6 +214,7 @@ class ProjectSettings(_Section):
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
     data: DataSettings = Field(default_factory=DataSettings)
     checks: list[CheckSettings] = Field(default_factory=list[CheckSettings])
+    cache: CacheSettings = Field(default_factory=CacheSettings)
 
     @model_validator(mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Protocol
 
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example, Split
@@ -12,8 +13,12 @@ from promptopt.evaluation.checks import Judge, score_checks
 from promptopt.evaluation.statistics import interval
 from promptopt.models.sending import CallFailed
 
-Send = Callable[[Sequence[Message]], Awaitable[LLMResponse]]
-"""Sends messages to the target model; raises CallFailed if no answer came."""
+
+class Send(Protocol):
+    """Sends messages about a case to the target model; raises CallFailed if no answer came."""
+
+    def __call__(self, messages: Sequence[Message], /, *, case_id: str) -> Awaitable[LLMResponse]: ...
+
 
 Sink = Callable[[Sequence[CaseResult]], None]
 """Takes results as they come in."""
@@ -77,7 +82,7 @@ class Runner:
 
     async def _run_case(self, prompt: Prompt, case: Example, send: Send) -> CaseResult:
         try:
-            response = await send(prompt.render(case))
+            response = await send(prompt.render(case), case_id=case.id)
         except CallFailed as failure:
             return CaseResult(case_id=case.id, weight=case.weight, category="error", error=str(failure))
         checks = await self._judge.judge(case, response.text)

@@ -11,6 +11,7 @@ from promptopt.domain.text import storable
 from promptopt.models.limits import Limiter, Turn
 from promptopt.models.transport import Reply, Transport
 from promptopt.store.receipts import Place
+from promptopt.store.reuse import REDIRECTED
 
 
 @dataclass
@@ -20,6 +21,8 @@ class Endpoint:
     settings: ModelSettings
     transport: Transport
     price: Price | None
+    redirected: str = ""
+    """Mark of the address that the environment sends requests to, if it does; kept with each answer."""
     limiter: Limiter = field(init=False)
     gone: StopRun | None = None
     """Why no call can succeed any more."""
@@ -48,8 +51,10 @@ class Endpoint:
         self.limiter.answered(turn, used)
         self.limiter.leave(turn)
 
-    def answered(self) -> None:
-        """A call has come through."""
+    def answered(self, response: LLMResponse) -> None:
+        """A call has come through; what an earlier run was answered says nothing of the endpoint now."""
+        if "reused_from" in response.metadata:
+            return
         self._failing.clear()
         self._answered_at = time.monotonic()
 
@@ -88,6 +93,7 @@ class Endpoint:
                 "finish_reason": reply.finish_reason,
                 "simulated": self.settings.simulated,
                 **({"usage_estimated": True} if reply.completion_tokens is None else {}),
+                **({REDIRECTED: self.redirected} if self.redirected else {}),
             },
         )
 

@@ -18,6 +18,7 @@ from promptopt.models.endpoint import Endpoint, PauseGate
 from promptopt.models.sending import CallFailed, Flight, Sender
 from promptopt.store.journal import Journal, Recorded
 from promptopt.store.receipts import Place
+from promptopt.store.reuse import EarlierAnswers
 
 
 class Gateway:
@@ -46,8 +47,18 @@ class Gateway:
 
     @property
     def replayed(self) -> int:
-        """Calls answered without asking, from the journal or from receipts."""
+        """Calls answered without asking, from the journal, from receipts or from an earlier run."""
         return self._replayed + self._sender.found
+
+    @property
+    def reused(self) -> dict[str, int]:
+        """Answers that earlier runs paid for, by run."""
+        return dict(self._sender.reused)
+
+    def reuse(self, earlier: EarlierAnswers | None, so_far: Mapping[str, int]) -> None:
+        """Take answers of ``earlier`` runs; ``so_far`` were taken by this run's earlier workers, by run."""
+        self._sender.earlier = earlier
+        self._sender.reused.update(so_far)
 
     def on_trouble(self, trouble: Callable[[str], None]) -> None:
         """Have ``trouble`` told, in words, when an endpoint answers nobody; it is to shut the gate."""
@@ -62,6 +73,7 @@ class Gateway:
         sample: int | None = 0,
         urgent: bool = False,
         finishing: bool = False,
+        case_id: str = "",
     ) -> LLMResponse:
         """Answer ``messages`` by the model of ``role``.
 
@@ -70,6 +82,7 @@ class Gateway:
             sample: number of the draw; None numbers the calls of equal content and path by their order.
             urgent: goes through the pause gate (a person asked for it while the run is paused).
             finishing: may use what was held back for the sealed test.
+            case_id: the case that is asked about, if it is one, for the record.
 
         Raises:
             CallFailed: no answer, after all retries.
@@ -94,6 +107,8 @@ class Gateway:
                 return _replay(recorded)
             flight = self._under_way.get(place)
         if flight is None:
+            if case_id:
+                self._journal.concerns(place, case_id)
             flight = self._under_way[place] = Flight()
             flight.task = asyncio.create_task(self._sender.make(role, request, place, finishing, flight))
             flight.task.add_done_callback(lambda done: self._forget(place, done))

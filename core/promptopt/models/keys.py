@@ -1,5 +1,6 @@
 """Which environment variable holds the key of a model. Keys live in the environment and nowhere else."""
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable
@@ -112,6 +113,23 @@ def missing_key(settings: ModelSettings) -> str | None:
         f"no key for {settings.model}: set the environment variable {groups[0][0]}, or name the variable "
         f"that has it with api_key_env"
     )
+
+
+def address_variables(model: str) -> tuple[str, str]:
+    """The variables that can send a provider's requests to another address than the provider's own."""
+    provider = provider_of(model).upper()
+    return f"{provider}_API_BASE", f"{provider}_BASE_URL"
+
+
+def redirected(settings: ModelSettings) -> str:
+    """A mark of the address that the environment sends a model's requests to; empty if it does not.
+
+    The mark is a hash: the address may hold a password.
+    """
+    if settings.base_url is not None or settings.simulated:
+        return ""
+    address = next(filter(None, map(os.environ.get, address_variables(settings.model))), "")
+    return hashlib.sha256(address.encode("utf-8", "surrogatepass")).hexdigest()[:12] if address else ""
 
 
 def secret_variables() -> Iterable[str]:

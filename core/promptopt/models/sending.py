@@ -5,6 +5,7 @@ import itertools
 import random
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from promptopt.models.limits import Turn
 from promptopt.models.transport import Reply, TransportError
 from promptopt.store.journal import Journal, Received
 from promptopt.store.receipts import Place, Slip
+from promptopt.store.reuse import EarlierAnswers
 
 T = TypeVar("T")
 
@@ -88,7 +90,11 @@ class Sender:
         self.unready: Exception | None = None
         """Why they can't be."""
         self.found = 0
-        """Answers that an earlier worker's relay had received."""
+        """Answers that an earlier worker's relay had received, or that an earlier run paid for."""
+        self.earlier: EarlierAnswers | None = None
+        """Answers of earlier runs that may be used again."""
+        self.reused: Counter[str] = Counter()
+        """How many were, by run."""
         self._name = uuid.uuid4().hex[:24]
         self._numbers = itertools.count()
         self._endpoints = endpoints
@@ -141,7 +147,7 @@ class Sender:
                     await asyncio.sleep(_backoff(attempt, error.retry_after))
                     attempt += 1
             else:
-                endpoint.answered()
+                endpoint.answered(response)
                 return response
 
     async def _attempt(
@@ -154,7 +160,7 @@ class Sender:
         await self.ready.wait()
         if self.unready:
             raise self.unready
-        known = await self._found(role, request, place)
+        known = await self._found(role, request, place) or await self._reused(role, request, place)
         if known is not None:
             return known
         async with self._turn(endpoint, request, place) as turn:
@@ -176,7 +182,7 @@ class Sender:
         endpoint = self._endpoints[role]
         relay = endpoint.transport.relay
         try:
-            intended = self._journal.intend(slip.intent_id, role, bound.usd, bound.tokens, relay)
+            intended = self._journal.intend(slip.intent_id, role, bound.usd, bound.tokens, relay, slip.place)
             await asyncio.wrap_future(intended)
             self._may_go(endpoint, slip.place)  # again: room in the budget can be long in coming
             timeout = self._timeout(endpoint)
@@ -243,6 +249,25 @@ class Sender:
             await asyncio.sleep(RELAY_SECONDS)
         received = self._journal.received(place)
         return await _finish(self._read(role, request, place, received)) if received else None
+
+    async def _reused(self, role: Role, request: ChatRequest, place: Place) -> LLMResponse | None:
+        """The answer to an equal request that an earlier run of the project paid for. No budget counts it."""
+        found = self.earlier.find(place) if self.earlier and role == "target" else None
+        return await _finish(self._take(role, request, place, *found)) if found else None
+
+    async def _take(
+        self, role: Role, request: ChatRequest, place: Place, response: LLMResponse, source: str
+    ) -> LLMResponse:
+        """Record an answer of an earlier run as this run's own, at what it would cost now."""
+        usage = response.usage
+        cost = self._endpoints[role].cost(usage["prompt_tokens"], usage["completion_tokens"])
+        metadata = {**response.metadata, "replayed": True, "reused_from": source}
+        response = response.model_copy(update={"cost": cost, "metadata": metadata})
+        recorded = self._journal.record(uuid.uuid4().hex, role, request, place, response, reused_from=source)
+        await asyncio.wrap_future(recorded)
+        self.found += 1
+        self.reused[source] += 1
+        return response
 
     async def _read(
         self, role: Role, request: ChatRequest, place: Place, received: Received

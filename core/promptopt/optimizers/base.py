@@ -10,6 +10,7 @@ from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.events import Role
+from promptopt.domain.forecast import Plan, Scale
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import Comparison, Evaluation, Feedback
 from promptopt.domain.settings import ProjectSettings
@@ -136,6 +137,13 @@ class BaseOptimizer(ABC):
     @property
     def max_iterations(self) -> int | None:
         """The most iterations it will do, if it has such a limit."""
+        return None
+
+    def plan(self, scale: Scale) -> Plan | None:
+        """State how many calls the search makes at least, likely and at most; None if it can't say.
+
+        The engine adds the baseline and the sealed test. People's edits and retries are left out.
+        """
         return None
 
     @abstractmethod

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, cast
 from pydantic import Field
 
 from promptopt.domain.dataset import Example
+from promptopt.domain.forecast import Plan, Scale, Spread
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import Comparison, Evaluation, Feedback
 from promptopt.domain.stopping import Redirected, StopRun
@@ -24,8 +25,16 @@ from promptopt.evaluation.feedback import analyze, render_feedback
 from promptopt.evaluation.statistics import compare
 from promptopt.models.sending import CallFailed
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
-from promptopt.optimizers.metaprompt import Attempt, conversation, correction
+from promptopt.optimizers.metaprompt import SYSTEM, Attempt, conversation, correction
 from promptopt.optimizers.proposals import Malformed, Proposal, Rules, parse_proposal
+
+_LIKELY_GROWTH = 500
+"""Characters by which a proposed prompt is usually longer than the first one."""
+
+_ROW_CHARS = 500
+"""Most characters that the request for a proposal spends on one earlier attempt, or on a correction."""
+
+_CHARS_PER_TOKEN = 4
 
 
 class RefineOptions(OptimizerOptions):
@@ -61,6 +70,43 @@ class RefineOptimizer(BaseOptimizer):
     @property
     def max_iterations(self) -> int | None:
         return cast(RefineOptions, self.options).max_iterations
+
+    def plan(self, scale: Scale) -> Plan:
+        """At least no iteration (every case passes at once), at most all; the likely number is a guess.
+
+        A proposal is scored on the training sample, and on validation unless it is clearly worse there.
+        """
+        options = cast(RefineOptions, self.options)
+        sample = min(scale.train, options.train_cases)
+        likely = min(options.max_iterations, 2 * options.plateau)
+        iterations = Spread(low=0, likely=likely, high=options.max_iterations)
+        whole = scale.validation if scale.shared else sample + scale.validation
+        return Plan(
+            iterations=iterations,
+            first_target_calls=Spread.exactly(0 if scale.shared else sample),
+            target_calls=iterations * Spread.of(sample, whole, whole),
+            optimizer_calls=iterations * Spread.of(1, 1, options.tries),
+            added_chars=self._growth(scale.prompt_chars),
+            optimizer_chars=self._question(scale),
+        )
+
+    def _growth(self, chars: int) -> Spread:
+        """Characters by which proposals are longer than the first prompt; each edit may build on others."""
+        options = cast(RefineOptions, self.options)
+        most = max(int(chars * options.max_growth), chars + options.room) - chars
+        return Spread.of(0, min(most, _LIKELY_GROWTH), most)
+
+    def _question(self, scale: Scale) -> Spread:
+        """Characters of a request for a proposal: instructions, task, earlier attempts, prompt, feedback."""
+        options = cast(RefineOptions, self.options)
+        growth = self._growth(scale.prompt_chars)
+        frame = len(SYSTEM) + scale.task_chars
+        prompts = options.recent + 1
+        likely = frame + options.feedback_chars // 2 + prompts * (scale.prompt_chars + (growth.likely or 0))
+        most = frame + options.feedback_chars + prompts * (scale.prompt_chars + (growth.high or 0))
+        table = _ROW_CHARS * (options.max_iterations + options.recent)
+        corrections = (options.tries - 1) * (_ROW_CHARS + scale.reply_tokens * _CHARS_PER_TOKEN)
+        return Spread.of(frame, likely, most + table + corrections)
 
     async def search(self, context: RunContext) -> StopRun:
         """Refine until all cases pass, the iterations are used up, or nothing was accepted for long."""

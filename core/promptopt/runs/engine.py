@@ -20,6 +20,7 @@ from promptopt.evaluation.prospects import Prospect, data_faults, failing_refere
 from promptopt.evaluation.runner import Runner
 from promptopt.evaluation.statistics import compare
 from promptopt.models.budget import Amount, Ledger, Stopwatch
+from promptopt.models.endpoint import Endpoint
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import WINDOW, Limiter
 from promptopt.models.redaction import Redactor
@@ -28,13 +29,16 @@ from promptopt.optimizers import registry
 from promptopt.optimizers.base import BaseOptimizer
 from promptopt.runs.context import Context
 from promptopt.runs.control import Control
-from promptopt.runs.setup import describe, open_endpoints, roles_in_use
+from promptopt.runs.forecast import forecast
+from promptopt.runs.setup import describe, open_endpoints, roles_in_use, why_no_reuse
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
 from promptopt.store.commands import Commands
 from promptopt.store.database import Database
+from promptopt.store.history import history
 from promptopt.store.journal import Found, Journal
 from promptopt.store.receipts import receipts_dir
+from promptopt.store.reuse import EarlierAnswers
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
 
@@ -117,6 +121,7 @@ class Engine:
         for role, endpoint in endpoints.items():
             endpoint.limiter.remember(journal.recent(role, WINDOW))
         gateway = Gateway(endpoints, journal, self._ledger, self._notice, self._redact)
+        gateway.reuse(self._earlier(endpoints["target"]), found.reused)
         task = build_task(self._settings)
         runner = Runner(judge, CASES_PER_CALL * endpoints["target"].settings.max_concurrency)
         context = Context(self._settings, task, self._dataset, gateway, runner, self._cells, self.emit)
@@ -128,6 +133,9 @@ class Engine:
             self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
         if not self.state.models:  # never announced, or by a worker that could not open them
             self._announce({role: describe(endpoint) for role, endpoint in endpoints.items()}, optimizer)
+            self._say_forecast(optimizer)
+            if self._settings.cache.reuse and why_no_reuse(self._settings):
+                self._notice(why_no_reuse(self._settings))
         background = [asyncio.create_task(control.watch_commands()), asyncio.create_task(self._tick(gateway))]
         for task_ in background:
             task_.add_done_callback(partial(self._deaf, gateway))
@@ -279,6 +287,20 @@ class Engine:
             )
         )
 
+    def _earlier(self, target: Endpoint) -> EarlierAnswers | None:
+        """Answers of earlier runs, if they may be used again."""
+        if not self._settings.cache.reuse or why_no_reuse(self._settings):
+            return None
+        return EarlierAnswers(self._db, self._row, target.settings, target.redirected)
+
+    def _say_forecast(self, optimizer: BaseOptimizer | None) -> None:
+        """Say what the run is expected to need."""
+        folder = Path(self._row.project_dir)
+        past = history(self._db, folder, self._row.optimizer, but=self._row.id)
+        asked: list[Split] = [split for split, _ in self._asked_for()]
+        splits = asked if optimizer is None else SPLITS
+        self.emit(forecast(self._settings, self._dataset, optimizer, past, splits))
+
     def _fold(self) -> list[Prompt]:
         """Fold what earlier workers said; returns the edits that were adopted, in order."""
         edits: list[Prompt] = []
@@ -339,7 +361,7 @@ class Engine:
         if now == self._reported:
             return
         self._reported = now
-        self._say_budget(gateway.replayed)
+        self._say_budget(gateway.replayed, gateway.reused)
         for role, endpoint in gateway.endpoints.items():
             self._say_endpoint(role, endpoint.limiter)
 
@@ -356,13 +378,14 @@ class Engine:
         if limiter.refused and moved != told:
             self.emit(moved)
 
-    def _say_budget(self, replayed: int) -> None:
+    def _say_budget(self, replayed: int, reused: dict[str, int]) -> None:
         meters = self._ledger.meters()
         self.emit(
             ev.BudgetMoved(
                 meters=meters,
                 in_flight=self._ledger.in_flight,
                 replayed=replayed,
+                reused=reused,
                 unpriced=self._ledger.unpriced,
             )
         )
@@ -382,7 +405,7 @@ class Engine:
 
     def _finish(self, end: StopRun, comparison: Comparison | None = None, note: str = "") -> None:
         status = {"error": "failed", "user": "stopped"}.get(end.reason, "finished")
-        self._say_budget(self.state.replayed)
+        self._say_budget(self.state.replayed, self.state.reused)
         self.emit(
             ev.RunFinished(
                 status=status,  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from promptopt.domain.errors import ModelError
 from promptopt.domain.events import ModelInfo, Role
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
 from promptopt.models.endpoint import Endpoint
-from promptopt.models.keys import missing_key
+from promptopt.models.keys import missing_key, redirected
 from promptopt.models.prices import lookup_price
 from promptopt.models.transport import Transport
 from promptopt.models.wire import Wire
@@ -33,10 +33,22 @@ def open_endpoints(
         problem = missing_key(model)
         if problem:
             raise ModelError(problem, where=f"models.{role}", fix="`promptopt doctor` checks it again")
-        endpoints[role] = Endpoint(
-            model, _transport(settings, dataset, model, wire), price_of(settings, role)
-        )
+        transport = _transport(settings, dataset, model, wire)
+        endpoints[role] = Endpoint(model, transport, price_of(settings, role), redirected(model))
     return endpoints
+
+
+def why_no_reuse(settings: ProjectSettings) -> str:
+    """Why answers of earlier runs are not used again although the project asks for it; empty if they are."""
+    target = settings.models["target"]
+    if target.simulated:
+        return "a simulated model's answers are not reused: they depend on the cases and the seed"
+    if target.temperature and not settings.cache.sampled:
+        return (
+            f"answers are not reused: models.target.temperature is {target.temperature:g}, and asking again "
+            "could bring others; cache.sampled = true allows it"
+        )
+    return ""
 
 
 def describe(endpoint: Endpoint) -> ModelInfo:

@@ -100,6 +100,7 @@ class RunState:
         self.models: dict[ev.Role, ev.ModelInfo] = {}
         self.limits: dict[str, float] = {}
         self.sizes: dict[Split, int] = {}
+        self.forecast: ev.Forecast | None = None
         self.iteration = 0
         self.max_iterations: int | None = None
         self.candidates: dict[str, Candidate] = {}
@@ -114,6 +115,8 @@ class RunState:
         self.meters: dict[str, ev.Meter] = {}
         self.in_flight = 0
         self.replayed = 0
+        self.reused: dict[str, int] = {}
+        """Answers that earlier runs paid for, by run."""
         self.unpriced: list[ev.Role] = []
         self.edit: Edit | None = None
         self.paused_by = ""
@@ -204,6 +207,12 @@ class RunState:
         note = " (simulated models)" if event.simulated else ""
         what = "evaluation" if event.optimizer == "none" else f"run started: {event.optimizer}"
         self._log(at, f"{what} on {event.project}{note}")
+
+    @_apply.register
+    def _(self, event: ev.Forecast, at: float) -> None:
+        self.forecast = event
+        if event.cap and event.cap.expected:
+            self._log(at, f"the cap on {event.cap.name} will likely end the run early", "warning")
 
     @_apply.register
     def _(self, event: ev.RunResumed, at: float) -> None:
@@ -313,6 +322,9 @@ class RunState:
         self.meters = event.meters
         self.in_flight = event.in_flight
         self.replayed = event.replayed
+        for source in event.reused.keys() - self.reused.keys():
+            self._log(at, f"answers are reused from run {source}, free")
+        self.reused = event.reused
         self.unpriced = event.unpriced
 
     @_apply.register

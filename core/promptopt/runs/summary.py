@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from promptopt.domain import events as ev
 from promptopt.domain.dataset import Split
+from promptopt.domain.forecast import Need
 from promptopt.domain.results import Comparison
 from promptopt.runs.state import Candidate, RunState
 
@@ -14,7 +16,9 @@ def summarize(state: RunState) -> dict[str, Any]:
 
     Scores are means in [0, 1] with their 95 % interval, money is in USD. ``cost_usd`` is None if a model in
     use has no known price. ``test`` and ``comparison`` are None until the sealed test was scored.
-    ``uncertain`` is what calls without a known outcome may have cost at most.
+    ``uncertain`` is what calls without a known outcome may have cost at most. ``forecast`` is what the run
+    was expected to need; None if nothing was foretold. ``reused`` counts answers that earlier runs of the
+    project paid for, by run; they are among those ``replayed``, and cost nothing.
     """
     finished = state.finished
     comparison = finished.comparison if finished else None
@@ -32,6 +36,31 @@ def summarize(state: RunState) -> dict[str, Any]:
         "test_note": finished.test_note if finished else "",
         **spending(state),
         "replayed": state.replayed,
+        "reused": state.reused,
+        "forecast": forecast_figures(state.forecast) if state.forecast else None,
+    }
+
+
+def forecast_figures(forecast: ev.Forecast) -> dict[str, Any]:
+    """A forecast in figures: each as ``low``, ``likely``, ``high``, None where nobody can say.
+
+    ``cost_usd`` as a whole is None if a price is unknown.
+    """
+    return {
+        **_need(forecast.total),
+        "seconds": forecast.seconds.model_dump(),
+        "iterations": forecast.iterations.model_dump() if forecast.iterations else None,
+        "roles": {role: _need(need) for role, need in forecast.roles.items()},
+        "cap": forecast.cap.model_dump() if forecast.cap else None,
+        "notes": forecast.notes,
+    }
+
+
+def _need(need: Need) -> dict[str, Any]:
+    return {
+        "calls": need.calls.model_dump(),
+        "tokens": need.tokens.model_dump(),
+        "cost_usd": need.usd.model_dump() if need.usd else None,
     }
 
 

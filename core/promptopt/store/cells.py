@@ -80,6 +80,12 @@ class Cells:
             body = connection.execute(query).scalar()
         return Prompt.model_validate_json(body) if body else None
 
+    def prompts(self) -> list[Prompt]:
+        """All prompts of this run."""
+        query = select(prompts.c.body).where(prompts.c.run_id == self._run_id)
+        with self._db.read() as connection:
+            return [Prompt.model_validate_json(body) for (body,) in connection.execute(query)]
+
     def save_checkpoint(self, iteration: int, body: str) -> None:
         """Store the optimizer's state (queued, in order with the events); it replaces the one before."""
         row = {"run_id": self._run_id, "iteration": iteration, "body": body, "at": time.time()}

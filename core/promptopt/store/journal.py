@@ -79,11 +79,13 @@ class Found:
         answered: calls that need not be made again; answers that were received and not yet read count, too.
         lost: requests of which nobody knows what became.
         spending: by role; what was lost or is still under way counts as uncertain.
+        reused: answers that other runs paid for, by run.
     """
 
     answered: int
     lost: int
     spending: dict[Role, Spending] = field(default_factory=dict[Role, Spending])
+    reused: dict[str, int] = field(default_factory=dict[str, int])
 
 
 class Journal:
@@ -103,6 +105,7 @@ class Journal:
         self._receipts = Receipts(receipts_dir(run_id))
         self._unread: dict[Place, str] = {}
         self._ahead: dict[Place, Recorded] = {}
+        self._cases: dict[Place, str] = {}
 
     def take_over(self, patience: float) -> Found:
         """Take the run up where an earlier worker left it.
@@ -131,6 +134,7 @@ class Journal:
             self._keys = {(row.key, row.path, row.occurrence) for row in connection.execute(query)}
             given_up = set(connection.scalars(select(attempts.c.id).where(attempts.c.run_id == self._run_id)))
             spending, lost = _spending(connection, self._run_id)
+            reused = _reused(connection, self._run_id)
         self._unread = {
             place: at
             for at, place in self._receipts.places().items()
@@ -139,7 +143,10 @@ class Journal:
         waiting = sum(self._receipts.under_way(at) for at in self._unread.values())
         unread = len(self._unread)
         return Found(
-            answered=len(self._keys) + unread - waiting, lost=max(0, lost - unread), spending=spending
+            answered=len(self._keys) + unread - waiting,
+            lost=max(0, lost - unread),
+            spending=spending,
+            reused=reused,
         )
 
     def recent(self, role: Role, seconds: float) -> list[tuple[float, int]]:
@@ -207,9 +214,26 @@ class Journal:
         """Remove receipts of earlier workers that nobody needs any more."""
         self._receipts.tidy(set(self._unread.values()))
 
-    def intend(self, intent_id: str, role: Role, usd: float, tokens: int, relay: str = "") -> "Future[None]":
-        """Say that a request is about to be sent, what it can cost at most, and which relay will send it."""
+    def concerns(self, at: Place, case_id: str) -> None:
+        """Say which case a call is about that is to be made; it is stored with the call and its attempts."""
+        self._cases[at] = case_id
+
+    def intend(
+        self,
+        intent_id: str,
+        role: Role,
+        usd: float,
+        tokens: int,
+        relay: str = "",
+        at: Place = ("", "", 0),
+    ) -> "Future[None]":
+        """Say that a request is about to be sent, what it can cost at most, and which relay will send it.
+
+        Args:
+            at: the call that it is made for.
+        """
         row = {"id": intent_id, "run_id": self._run_id, "role": role, "usd": usd, "tokens": tokens}
+        row |= {"key": at[0], "path": at[1], "case_id": self._cases.get(at, "")}
         return self._db.write(insert(intents), {**row, "at": time.time(), "relay": relay})
 
     def settle(
@@ -229,11 +253,14 @@ class Journal:
         request: ChatRequest,
         at: Place,
         outcome: LLMResponse | str,
+        *,
+        reused_from: str = "",
     ) -> "Future[None]":
         """Store how a call ended: its response, or the error that the run goes on from.
 
         Args:
             at: content key, path and occurrence.
+            reused_from: the run that paid for the answer, if it was not this one.
         """
         key, path, occurrence = at
         row: dict[str, Any] = {
@@ -252,6 +279,8 @@ class Journal:
             "completion_tokens": 0,
             "latency": 0.0,
             "at": time.time(),
+            "case_id": self._cases.pop(at, ""),
+            "reused_from": reused_from,
         }
         if isinstance(outcome, str):
             row["error"] = outcome
@@ -309,7 +338,7 @@ def _spending(connection: Connection, run_id: str) -> tuple[dict[Role, Spending]
     tokens = func.sum(calls.c.prompt_tokens + calls.c.completion_tokens)
     answered = (
         select(calls.c.role, func.count(), tokens, func.sum(calls.c.usd), func.count(calls.c.usd))
-        .where(calls.c.run_id == run_id, calls.c.response.is_not(None))
+        .where(calls.c.run_id == run_id, calls.c.response.is_not(None), calls.c.reused_from == "")
         .group_by(calls.c.role)
     )
     for role, number, used, usd, priced in connection.execute(answered):
@@ -345,6 +374,15 @@ def _spending(connection: Connection, run_id: str) -> tuple[dict[Role, Spending]
         spent.uncertain_usd += usd
         lost += number
     return found, lost
+
+
+def _reused(connection: Connection, run_id: str) -> dict[str, int]:
+    query = (
+        select(calls.c.reused_from, func.count().label("number"))
+        .where(calls.c.run_id == run_id, calls.c.reused_from != "")
+        .group_by(calls.c.reused_from)
+    )
+    return {row.reused_from: row.number for row in connection.execute(query)}
 
 
 def _open_only(query: Q, run_id: str) -> Q:

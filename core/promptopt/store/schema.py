@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """Revision that the tables below describe; ``database.py`` compares it with the store's."""
 
 metadata = MetaData()
@@ -85,6 +85,10 @@ intents = Table(
     Column("tokens", Integer, nullable=False),
     Column("at", Float, nullable=False),
     Column("relay", String(64), nullable=False, server_default=""),  # whose receipts tell what became of it
+    # What is asked, and for which case: an attempt without an answer has no row in ``calls`` that tells it.
+    Column("key", String(32), nullable=False, server_default=""),
+    Column("path", Text, nullable=False, server_default=""),
+    Column("case_id", Text, nullable=False, server_default=""),
     Index("intents_by_run", "run_id"),
 )
 
@@ -122,8 +126,11 @@ calls = Table(
     Column("completion_tokens", Integer, nullable=False),
     Column("latency", Float, nullable=False),
     Column("at", Float, nullable=False),
+    Column("case_id", Text, nullable=False, server_default=""),  # of several equal ones the first that asked
+    Column("reused_from", String(32), nullable=False, server_default=""),  # the run that paid for the answer
     UniqueConstraint("run_id", "key", "path", "occurrence", name="calls_once"),
     Index("calls_in_time", "run_id", "at"),  # a resumed run reads them in the order in which they were made
+    Index("calls_by_key", "key"),  # a later run of the project may reuse an answer
 )
 
 prompts = Table(

@@ -1,0 +1,242 @@
+"""The forecast: ordered figures for any project, bounds that hold, unknown stays unknown."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptopt.cli.outcome import lines
+from promptopt.domain import events as ev
+from promptopt.domain.chat import ChatRequest
+from promptopt.domain.dataset import Dataset, Example, split_cases
+from promptopt.domain.forecast import Need, Plan, Scale, Spread
+from promptopt.domain.prompt import Prompt
+from promptopt.domain.settings import ProjectSettings
+from promptopt.optimizers import registry
+from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
+from promptopt.runs.forecast import first_cap, forecast
+from promptopt.runs.state import RunState
+from promptopt.runs.summary import summarize
+from promptopt.store.history import History, Past
+from tests.loopback import write_project
+from tests.unit.command_line import CommandLine
+from tests.unit.finished_run import opening, rest
+
+NOTHING = History(models={})
+
+
+def project(**changes: Any) -> ProjectSettings:
+    table: dict[str, Any] = {
+        "name": "p",
+        "prompt": "Label {text}.",
+        "models": {"target": {"model": "openai/gpt-4o-mini", "max_tokens": 64}},
+    }
+    return ProjectSettings.model_validate(table | changes)
+
+
+def cases(number: int, text: str = "ticket", expected: str | None = "a") -> Dataset:
+    made = [Example(id=str(n), inputs={"text": f"{text} {n}"}, expected=expected) for n in range(number)]
+    return split_cases(made, (0.5, 0.25, 0.25), 0)
+
+
+def foretold(settings: ProjectSettings, dataset: Dataset, past: History = NOTHING) -> ev.Forecast:
+    return forecast(settings, dataset, registry.make(settings), past)
+
+
+def spreads(made: ev.Forecast) -> list[Spread]:
+    needs = [made.total, *made.roles.values()]
+    found = [made.seconds, *([made.iterations] if made.iterations else [])]
+    for need in needs:
+        found += [need.calls, need.tokens, need.prompt_tokens, need.completion_tokens]
+        found += [need.usd] if need.usd else []
+    return found
+
+
+def ordered(spread: Spread) -> bool:
+    known = [value for value in (spread.low, spread.likely, spread.high) if value is not None]
+    return known == sorted(known) and spread.low >= 0
+
+
+figures = st.integers(1, 5000)
+pasts = st.builds(
+    Past,
+    calls=figures,
+    prompt_tokens=st.floats(0, 1e5),
+    completion_tokens=st.floats(0, 1e5),
+    fewest=st.integers(0, 10**5),
+    most=st.integers(0, 10**5),
+    latency=st.floats(0, 500),
+    quickest=st.floats(0, 500),
+    slowest=st.floats(0, 500),
+)
+
+
+@given(
+    prompt=st.text(min_size=1, max_size=60),
+    text=st.text(max_size=60),
+    number=st.integers(1, 40),
+    tokens=figures,
+    options=st.fixed_dictionaries(
+        {
+            "max_iterations": st.integers(1, 40),
+            "plateau": st.integers(1, 40),
+            "train_cases": st.integers(1, 40),
+            "tries": st.integers(1, 5),
+            "room": st.integers(0, 9000),
+        }
+    ),
+    rate=st.none() | st.floats(0.1, 1e6),
+    past=st.none() | st.tuples(pasts, pasts, st.none() | st.floats(0, 100)),
+    model=st.sampled_from(["openai/gpt-4o-mini", "sim/target", "openai/nobody-knows-it"]),
+)
+def test_low_is_at_most_likely_is_at_most_high(
+    prompt: str,
+    text: str,
+    number: int,
+    tokens: int,
+    options: dict[str, int],
+    rate: float | None,
+    past: tuple[Past, Past, float | None] | None,
+    model: str,
+) -> None:
+    target = {"model": model, "max_tokens": tokens, "requests_per_minute": rate, "tokens_per_minute": rate}
+    settings = project(prompt=prompt, models={"target": target, "optimizer": {"max_tokens": tokens}})
+    settings = settings.model_copy(update={"optimizer": settings.optimizer.model_copy(update=options)})
+    known = NOTHING
+    if past:
+        optimizer = settings.models["optimizer"].model
+        known = History({("target", model): past[0], ("optimizer", optimizer): past[1]}, past[2], 1)
+    made = foretold(settings, cases(number, text, None), known)
+    for spread in spreads(made):
+        assert ordered(spread), spread
+    for level in ("low", "likely", "high"):
+        parts = [getattr(need.calls, level) for need in made.roles.values()]
+        assert getattr(made.total.calls, level) == sum(parts)
+
+
+def test_nothing_that_a_run_sends_is_above_the_bound() -> None:
+    settings, dataset = project(), cases(40)
+    bound = sum(
+        ChatRequest(model="m", messages=tuple(Prompt(text=settings.prompt).render(case))).token_bound()
+        for case in dataset.cases()
+    )
+    made = foretold(settings, dataset)
+    assert (made.roles["target"].prompt_tokens.high or 0) >= bound
+
+
+def test_the_least_is_a_prompt_that_passes_at_once() -> None:
+    dataset = cases(40)
+    target = foretold(project(), dataset).roles["target"]
+    assert target.calls.low == len(dataset)
+    again = Dataset(train=dataset.train, validation=dataset.train[:5], test=dataset.test[:3])
+    assert foretold(project(), again).roles["target"].calls.low == len(dataset.train) + 3
+
+
+def test_few_cases_serve_twice_and_are_asked_once() -> None:
+    dataset = cases(5)
+    target = foretold(project(), dataset).roles["target"]
+    assert not dataset.held_back and target.calls.low == 5
+    assert target.calls.high == 5 + 20 * 5
+
+
+def test_an_unknown_price_makes_cost_unknown_and_tokens_are_told() -> None:
+    settings = project(models={"target": {"model": "openai/nobody-knows-it"}}, budget={"usd": 1.0})
+    made = foretold(settings, cases(40))
+    assert made.total.usd is None and made.roles["optimizer"].usd is not None
+    assert made.total.tokens.low > 0
+    assert any("does not start" in note for note in made.notes)
+
+
+def test_earlier_runs_give_lengths_and_latency() -> None:
+    known = History({("target", "openai/gpt-4o-mini"): Past(50, 20, 33, 30, 40, 2.5, 2, 4)}, 3.0, 1)
+    made = foretold(project(), cases(40), known)
+    target = made.roles["target"]
+    assert made.iterations and made.iterations.likely == 3
+    assert target.calls.likely and target.completion_tokens.likely == target.calls.likely * 33
+    assert any("50 calls of earlier runs" in note for note in made.notes)
+
+
+class Silent(BaseOptimizer):
+    name = "silent"
+
+    async def search(self, context: RunContext) -> Any: ...
+
+
+class Faulty(Silent):
+    def plan(self, scale: Scale) -> Plan | None:
+        raise ValueError("no idea")
+
+
+@pytest.mark.parametrize("optimizer", [Silent(OptimizerOptions()), Faulty(OptimizerOptions())])
+def test_an_optimizer_without_a_plan_is_unknown_not_zero(optimizer: BaseOptimizer) -> None:
+    dataset = cases(40)
+    made = forecast(project(), dataset, optimizer, NOTHING)
+    assert made.total.calls == Spread(low=len(dataset.validation) + len(dataset.test), likely=None, high=None)
+    assert made.total.usd and made.total.usd.high is None
+    assert any("plan" in note for note in made.notes)
+
+
+def test_an_evaluation_needs_its_split_and_no_more() -> None:
+    dataset = cases(40)
+    made = forecast(project(), dataset, None, NOTHING, ["test"])
+    assert made.total.calls == Spread.exactly(len(dataset.test)) and set(made.roles) == {"target"}
+
+
+def test_the_cap_that_is_crossed_furthest_comes_first() -> None:
+    def need(low: float, likely: float | None, high: float | None) -> Need:
+        calls = Spread(low=low, likely=likely, high=high)
+        return Need(calls=calls, prompt_tokens=calls, completion_tokens=calls, usd=None)
+
+    total = need(10, 100, 1000)
+    limits = {"calls": 50.0, "tokens": 20.0, "usd": 1.0}
+    cap = first_cap(limits, {"target": total}, total, Spread.exactly(1))
+    assert cap and (cap.name, cap.needed, cap.expected, cap.certain) == ("tokens", 200, True, False)
+    certain = first_cap({"calls": 5}, {}, total, Spread.exactly(1))
+    assert certain and certain.certain
+    maybe = first_cap({"target_calls": 500}, {"target": total}, total, Spread.exactly(1))
+    assert maybe and not maybe.expected and maybe.needed == 1000
+    assert first_cap({"minutes": 5}, {}, total, Spread.exactly(60)) is None
+    assert first_cap({"calls": 5000}, {}, need(1, None, None), Spread.exactly(60)) is None
+
+
+def test_a_cap_of_the_project_is_found() -> None:
+    made = foretold(project(budget={"calls": 30}), cases(40))
+    assert made.cap and (made.cap.name, made.cap.certain) == ("calls", True)
+
+
+def test_events_carry_it(tmp_path: Path) -> None:
+    made = foretold(project(), cases(40))
+    assert cast(ev.Forecast, ev.EVENT.validate_json(ev.EVENT.dump_json(made))) == made
+
+
+@pytest.fixture
+def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(monkeypatch, capsys)
+
+
+def test_estimate_needs_no_key_and_starts_nothing(cli: CommandLine, tmp_path: Path) -> None:
+    path = write_project(tmp_path / "p", "http://127.0.0.1:9", budget={"calls": 100})
+    told = cli("estimate", str(path), "--json")
+    (figures,) = told.objects
+    assert told.status == 0 and figures["calls"]["low"] == 24 * 3
+    assert figures["cap"]["name"] == "calls" and figures["cap"]["expected"]
+    shown = cli("estimate", str(path), "--max-iterations", "1").out
+    assert "the cap calls = 100 likely ends it first" in shown
+    assert cli("runs", "--json").objects == [[]]
+
+
+def test_estimate_of_no_project_is_bad_input(cli: CommandLine) -> None:
+    assert cli("estimate", "nosuch").status == 2
+
+
+def test_the_end_of_a_run_is_told_beside_its_forecast() -> None:
+    state = RunState()
+    for event in (*opening("r1"), foretold(project(), cases(40)), *rest()):
+        state.apply(event, 1.0)
+    summary = summarize(state)
+    assert summary["forecast"]["calls"]["low"] == 40
+    assert json.loads(json.dumps(summary)) == summary
+    assert any(line.startswith("  forecast ") for line in lines(summary))
