@@ -19,7 +19,7 @@ class StandingsPanel(SortableTable):
     def __init__(self) -> None:
         columns = [
             Column("#", 2, self._rank, "right"),
-            Column("candidate", 14, self._name),
+            Column("candidate", 13, self._name),
             Column("validation", 18, self._score),
             Column("Δ seed", 6, self._delta, "right"),
             Column("state", 0, self._state),

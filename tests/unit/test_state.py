@@ -135,14 +135,14 @@ def test_a_rejected_candidate_is_never_the_best() -> None:
 
 def test_no_two_candidates_have_the_same_name() -> None:
     proposed = [("s", "seed", 0), ("aaaaaa1", "optimizer", 2), ("aaaaaa2", "optimizer", 2)]
-    proposed += [("aaaaaa3", "optimizer", 3), ("aaaaaa4", "human", 2), ("aaaaaa5", "human", 2)]
+    proposed += [("aaaaaa3", "optimizer", 3), ("bbbbbb", "human", 2), ("cccccc", "human", 2)]
     events = [
         ev.CandidateProposed(candidate_id=name, text=name, source=source, iteration=iteration)  # type: ignore[arg-type]
         for name, source, iteration in proposed
     ]
     state = fold([*events, *events])  # a resumed worker proposes them again
     names = [state.name(candidate_id) for candidate_id in state.candidates]
-    assert names == ["seed", "#2 aaaaaa", "#2b aaaaaa", "#3 aaaaaa", "edit aaaaaa", "edit2 aaaaaa"]
+    assert names == ["seed", "#2 aaaaaa", "#2b aaaaaa", "#3 aaaaaa", "edit bbbbbb", "edit cccccc"]
 
 
 def test_marks_are_held_for_few_candidates() -> None:

@@ -44,7 +44,7 @@ class Candidate:
     fixed: list[str] = field(default_factory=list[str])
     broken: list[str] = field(default_factory=list[str])
     place: int = 1
-    """Which one it is of the edits, or of its iteration's proposals: an edit can let one be given up."""
+    """Which one it is of its iteration's proposals: an edit can let one be given up."""
 
     @property
     def validation(self) -> Interval | None:
@@ -158,14 +158,14 @@ class RunState:
         return self.finished.status != "finished" and not (seed and "test" in seed.scores)
 
     def name(self, candidate_id: str) -> str:
-        """How every face calls a candidate: ``seed``, ``#3 a1b2c3``, ``#3b d4e5f6``, ``edit2 a1b2c3``."""
+        """How every face calls a candidate: ``seed``, ``#3 a1b2c3``, ``#3b d4e5f6``, ``edit a1b2c3``."""
         candidate = self.candidates.get(candidate_id)
         if candidate is None:
             return candidate_id[:6]
         if candidate.source == "seed":
             return "seed"
         if candidate.source == "human":
-            return f"edit{candidate.place if candidate.place > 1 else ''} {candidate_id[:6]}"
+            return f"edit {candidate_id[:6]}"
         return f"#{candidate.iteration}{_letter(candidate.place)} {candidate_id[:6]}"
 
     def standings(self) -> list[Candidate]:
@@ -435,8 +435,8 @@ def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
 
 
 def _alike(event: ev.CandidateProposed, other: Candidate) -> bool:
-    """Whether two candidates would have the same name but for their place."""
-    return event.source == other.source and (event.source == "human" or event.iteration == other.iteration)
+    """Whether both were proposed in the same iteration by the same side."""
+    return event.source == other.source and event.iteration == other.iteration
 
 
 def _letter(place: int) -> str:
