@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -16,6 +17,7 @@ from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import CheckSettings, DataSettings, ProjectSettings
 from promptopt.domain.text import one_line
 from promptopt.store.caserows import MOST_SHOWN, Problems, Row, Table, read_table, table_of
+from promptopt.store.datasetfolders import SplitTable, read_source, split_of
 from promptopt.store.textfiles import closest
 
 ANSWERS = (
@@ -24,16 +26,6 @@ ANSWERS = (
     *("summary", "translation", "result", "verdict", "solution", "labels", "answers"),
 )
 """Names under which people keep the expected output, best first."""
-
-SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-}
 
 
 @dataclass(frozen=True)
@@ -125,18 +117,20 @@ def text_of(value: Any) -> str:
         return value
     if value is None:
         return ""
-    if isinstance(value, (date, time)):
-        return value.isoformat()
+    if isinstance(value, (date, time, Decimal)):
+        return _plain(value)
     return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, (date, time)):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
     raise TypeError(f"a value of type {type(value).__name__}, which JSON has no form for")
 
 
-def _read(data: DataSettings, base: Path) -> list[tuple[Split | None, Table]]:
+def _read(data: DataSettings, base: Path) -> list[SplitTable]:
     """The tables that ``data`` names, in the order of the splits."""
     files: dict[Split, str] = {split: name for split in SPLITS if (name := getattr(data, split))}
     given = [
@@ -159,7 +153,7 @@ def _read(data: DataSettings, base: Path) -> list[tuple[Split | None, Table]]:
     if data.cases:
         return [(None, table_of(data.cases, "data.cases"))]
     if data.file:
-        return [(None, read_table(_path(data.file, base)))]
+        return read_source(_path(data.file, base))
     if "train" not in files:
         raise SettingsError(
             f"{given[0]} is given without data.train", where="data", fix="give a file for data.train"
@@ -290,7 +284,7 @@ def _split(row: Row, columns: Columns) -> Split | None:
     if not columns.split:
         return None
     name = row.get("split")
-    split = SPLIT_NAMES.get(name.strip().lower()) if isinstance(name, str) else None
+    split = split_of(name) if isinstance(name, str) else None
     if split is None:
         found = one_line(repr(name), 40)
         raise _BadRow(f"the column 'split' says {found}, expected train, validation or test")

@@ -45,7 +45,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
 
 def read_text(path: Path, limit: int) -> str:
-    """The text of a UTF-8 file (a byte order mark is dropped).
+    """The text of a UTF-8 file, or of a UTF-16 file with a byte order mark (which is dropped).
 
     Raises:
         SettingsError: see :func:`read_bytes`; empty, binary, or another encoding.
@@ -55,8 +55,10 @@ def read_text(path: Path, limit: int) -> str:
 
 def decode(data: bytes, path: Path) -> str:
     """``data``, the content of ``path``, as text; see :func:`read_text`."""
+    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        raise SettingsError("the file is UTF-32, expected UTF-8", where=str(path), fix="save it as UTF-8")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise SettingsError("the file is UTF-16, expected UTF-8", where=str(path), fix="save it as UTF-8")
+        data = _from_utf16(data, path)
     data = data.removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
         raise SettingsError("the file is empty", where=str(path))
@@ -71,6 +73,19 @@ def decode(data: bytes, path: Path) -> str:
         raise SettingsError(
             f"found the byte 0x{data[error.start]:02x}, which is not UTF-8",
             where=f"{path}, line {_line(data, error.start)}",
+            fix="save the file as UTF-8",
+        ) from error
+
+
+def _from_utf16(data: bytes, path: Path) -> bytes:
+    """The UTF-8 of a UTF-16 file: the rest of the reading then knows one encoding."""
+    try:
+        return data.decode("utf-16").encode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].decode("utf-16", "replace").count("\n") + 1
+        raise SettingsError(
+            f"the file is UTF-16, and broken there ({error.reason})",
+            where=f"{path}, line {line}",
             fix="save the file as UTF-8",
         ) from error
 
