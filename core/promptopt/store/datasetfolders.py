@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -73,11 +74,10 @@ def read_source(path: Path) -> list[SplitTable]:
     if not is_folder(path):
         return [(None, read_table(path))]
     shards = _shards(path)
-    tables = [
-        (split, _joined(path, split, shards))
-        for split in (*SPLITS, None)
-        if split in shards.files
-    ]  # fmt: skip
+    order: tuple[Split | None, ...] = (*SPLITS, None)
+    tables: list[SplitTable] = [
+        (split, _joined(path, split, shards)) for split in order if split in shards.files
+    ]
     if any(split == "train" for split, _ in tables) and len(tables) > 1:
         return [entry for entry in tables if entry[0] is not None]
     only = tables[0][1] if len(tables) == 1 else _together(path, [table for _, table in tables])
@@ -252,9 +252,7 @@ def _together(source: Path, tables: Sequence[Table]) -> Table:
 
 
 def _told(table: Table, notices: Sequence[str]) -> Table:
-    return Table(
-        table.source, table.rows, table.lines, table.columns, table.flat, [*table.notices, *notices]
-    )  # fmt: skip
+    return replace(table, notices=[*table.notices, *notices])
 
 
 def _left_out(folder: Path, names: Sequence[str]) -> list[str]:
