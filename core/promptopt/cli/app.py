@@ -33,7 +33,11 @@ COMMANDS = (
         "creating:new",
         START,
         "Make a project, from a template or from a file of your cases.",
-        ("new triage", "new triage --from cases.csv", "new triage --from config.yaml"),
+        (
+            "new triage",
+            "new triage --from cases.csv --input message --expected queue",
+            "new triage --from config.yaml",
+        ),
     ),
     Command(
         "run",

@@ -17,15 +17,9 @@ from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import CheckSettings, DataSettings, ProjectSettings
 from promptopt.domain.text import one_line
 from promptopt.store.caserows import MOST_SHOWN, Problems, Row, Table, read_table, table_of
+from promptopt.store.columns import ANSWERS
 from promptopt.store.datasetfolders import SplitTable, read_source, split_of
 from promptopt.store.textfiles import closest
-
-ANSWERS = (
-    *("expected", "expected_output", "label", "answer", "output", "target", "category", "class", "gold"),
-    *("reference", "ground_truth", "completion", "response", "queue", "intent", "sentiment", "topic"),
-    *("summary", "translation", "result", "verdict", "solution", "labels", "answers"),
-)
-"""Names under which people keep the expected output, best first."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +112,12 @@ def text_of(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, (date, time, Decimal)):
-        return _plain(value)
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
+        return plain(value)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=plain)
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """The text of a date, a time or a decimal number. Raises TypeError for anything else."""
     if isinstance(value, (date, time)):
         return value.isoformat()
     if isinstance(value, Decimal):
