@@ -36,7 +36,7 @@ COMMANDS = (
         (
             "new triage",
             "new triage --from cases.csv --input message --expected queue",
-            "new triage --from config.yaml",
+            "new triage --from promptfooconfig.yaml",
         ),
     ),
     Command(

@@ -2,7 +2,7 @@
 
 import builtins
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _FROM = (
     "a file of cases (.csv, .tsv, .jsonl, .json, .yaml, .parquet), a folder with a data set, a YAML "
-    "configuration, or another project. Without it: a small commented template, ready to run."
+    "configuration, promptfoo's too, or another project. Without it: a small commented template, ready to run."
 )
 
 
@@ -56,7 +56,7 @@ def new(
     else:
         from promptopt.store.importing import import_project
 
-        made = import_project(source, name, columns, _choose if on_terminal() else None)
+        made = import_project(source, name, columns, _choose if on_terminal() else None, _accepts)
         path = save_project(made.settings, folder, made.files)
         for notice in made.notices:
             note(notice)
@@ -78,6 +78,18 @@ def _choose(question: str, options: "Sequence[str]") -> str | None:
             return None
         if answer.isdecimal() and 1 <= int(answer) <= len(options):
             return options[int(answer) - 1]
+
+
+def _accepts(table: dict[str, Any]) -> str:
+    """Why there is no check of this table; "" if there is."""
+    from promptopt.domain.errors import SettingsError
+    from promptopt.evaluation.checks.options import build_check, read_settings
+
+    try:
+        build_check(read_settings(table, "assert"), "assert", Path())
+    except SettingsError as error:
+        return error.what
+    return ""
 
 
 def make_demo() -> Path:

@@ -16,6 +16,8 @@ from promptopt.store.columns import NOT_SAID, Ask, ColumnChoice
 from promptopt.store.newcases import LONGEST_NAME, project_of_cases
 from promptopt.store.projects import FILE, YAML, load_project, settings_from
 from promptopt.store.projects import MAX_BYTES as MAX_PROJECT_BYTES
+from promptopt.store.promptfoo import NAMES, is_promptfoo, read_promptfoo
+from promptopt.store.promptfoo_checks import Accepts, accepts_core
 from promptopt.store.textfiles import is_file, is_folder, parse_yaml, read_bytes, read_text
 from promptopt.store.validation import validate
 
@@ -101,6 +103,7 @@ def import_project(
     name: str | None = None,
     columns: ColumnChoice = NOT_SAID,
     ask: Ask | None = None,
+    accepts: Accepts = accepts_core,
 ) -> Imported:
     """Settings for a new project made of a file or folder.
 
@@ -109,11 +112,12 @@ def import_project(
         name: of the new project; by default that of the source.
         columns: which column of a file of cases is what, as far as the user said so.
         ask: asks a person about columns whose names leave it open; None takes the likeliest.
+        accepts: says of a check's table whether this version has such a check, for promptfoo's assertions.
 
     Raises:
         SettingsError: the source can't be used.
     """
-    imported = _imported(source, columns, ask)
+    imported = _imported(source, columns, ask, accepts)
     if name is not None:
         if not name.strip() or len(name) > LONGEST_NAME:
             raise SettingsError(f"the name has {len(name.strip())} characters, expected 1 to {LONGEST_NAME}")
@@ -121,15 +125,19 @@ def import_project(
     return imported
 
 
-def _imported(source: Path, columns: ColumnChoice, ask: Ask | None) -> Imported:
+def _imported(source: Path, columns: ColumnChoice, ask: Ask | None, accepts: Accepts) -> Imported:
     path = _file_in(source) if is_folder(source) else source
     suffix = path.suffix.lower()
     config: Any = _yaml(path) if suffix in YAML else None
-    if suffix == ".toml" or _is_config(config):
+    if suffix == ".toml" or _is_config(config) or is_promptfoo(config):
         if columns != NOT_SAID:
             raise SettingsError(
                 "columns can be named for a file of cases only", where=str(path), fix="leave the options out"
             )
+        if is_promptfoo(config):
+            raw, files, notices = read_promptfoo(config, path, accepts)
+            settings, more = settings_from(raw, path)
+            return Imported(settings, files, [*notices, *more])
         return _copy_project(path)
     if is_folder(path) or format_of(path):
         return Imported(*project_of_cases(path, columns, ask))
@@ -145,6 +153,12 @@ def read_yaml_config(path: Path) -> tuple[ProjectSettings, list[str]]:
         SettingsError: names every key that can't be used.
     """
     content = _yaml(path)
+    if is_promptfoo(content):
+        raise SettingsError(
+            "this is a configuration of promptfoo, expected one of ours",
+            where=str(path),
+            fix=f"make a project of it: promptopt new NAME --from {path.name}",
+        )
     if not _is_config(content):
         raise SettingsError(
             "this is no configuration: expected the keys task_description, target_model and evaluations",
@@ -188,7 +202,7 @@ def _is_config(raw: Any) -> bool:
 
 def _file_in(folder: Path) -> Path:
     """The project or configuration in a folder, or the folder itself: then it should be one of cases."""
-    names = (FILE, "config.yaml", "config.yml")
+    names = (FILE, "config.yaml", "config.yml", *NAMES)
     return next((folder / name for name in names if is_file(folder / name)), folder)
 
 
