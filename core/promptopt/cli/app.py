@@ -106,6 +106,13 @@ COMMANDS = (
         "runs", "listing:runs", LOOK, "List runs, newest first.", ("runs", "runs --project triage --json")
     ),
     Command(
+        "data",
+        "data:data",
+        LOOK,
+        "Check cases: duplicates, leaks between splits, odd labels and texts.",
+        ("data check triage", "data check cases.csv --json"),
+    ),
+    Command(
         "doctor",
         "doctor:doctor",
         LOOK,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _FROM = (
     "a file of cases (.csv, .tsv, .jsonl, .json, .yaml, .parquet), a folder with a data set, a YAML "
-    "configuration, promptfoo's too, or another project. Without it: a small commented template, ready to run."
+    "configuration, promptfoo's too, or another project. "
+    "Without it: a small commented template, ready to run."
 )
 
 
@@ -58,7 +59,7 @@ def new(
 
         made = import_project(source, name, columns, _choose if on_terminal() else None, _accepts)
         path = save_project(made.settings, folder, made.files)
-        for notice in made.notices:
+        for notice in [*made.notices, *_look(made.settings, folder)]:
             note(notice)
         _tell(made.settings)
     say(str(path))
@@ -78,6 +79,17 @@ def _choose(question: str, options: "Sequence[str]") -> str | None:
             return None
         if answer.isdecimal() and 1 <= int(answer) <= len(options):
             return options[int(answer) - 1]
+
+
+def _look(settings: "ProjectSettings", folder: Path) -> list[str]:
+    """What there is to know about the cases of a new project, also if they can't be used yet."""
+    from promptopt.domain.errors import SettingsError
+    from promptopt.store.casefiles import load_dataset
+
+    try:
+        return list(load_dataset(settings, folder).notices)
+    except SettingsError as error:
+        return [f"its cases can't be used yet: {error}"]
 
 
 def _accepts(table: dict[str, Any]) -> str:

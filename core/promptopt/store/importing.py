@@ -196,6 +196,14 @@ def _yaml(path: Path) -> Any:
     return parse_yaml(read_text(path, MAX_PROJECT_BYTES), path)
 
 
+def is_config_file(path: Path) -> bool:
+    """Whether a file is a configuration (ours or promptfoo's) and not one of cases."""
+    if path.suffix.lower() not in YAML:
+        return False
+    config = _yaml(path)
+    return _is_config(config) or is_promptfoo(config)
+
+
 def _is_config(raw: Any) -> bool:
     return isinstance(raw, dict) and not CONFIG_KEYS.isdisjoint(cast("Row", raw))
 
