@@ -300,12 +300,19 @@ def test_providers(identity: str, name: str | None) -> None:
         ("prompts: ['{{a}}']\ntests: file://../secret.csv\n", "outside of the configuration"),
         ("prompts: ['{{a}}']\ntests: 7\n", "expected a list of tests"),
         ("prompts: ['{{a}}']\ntests: [7]\n", "tests[0]: found 7"),
+        ("prompts: ['{{a}}']\ntests: [{vars: [1]}]\n", "tests[0].vars: found no table"),
+        ("prompts: ['{{a}}']\ndefaultTest: [1]\ntests: [{vars: {a: 1}}]\n", "defaultTest: found no table"),
+        ("prompts: ['{{a}}']\ntests: loop.yaml\n", "name each other without an end"),
+        (
+            f"prompts: ['{{{{a}}}}']\ntests: [{{vars: {{a: {[1] * 200}, b: {[1] * 200}}}}}]\n",
+            "10,000 combinations",
+        ),
         ("prompts: [7]\ntests: [{vars: {a: b}}]\n", "prompts[0]"),
     ],
 )
 def test_configurations_that_cannot_be_used(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        import_project(write(tmp_path / "x", text), accepts=_accepts)
+        import_project(write(tmp_path / "x", text, loop__yaml="- file://loop.yaml\n"), accepts=_accepts)
     assert words in str(caught.value)
 
 

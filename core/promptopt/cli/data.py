@@ -61,7 +61,7 @@ def _load(source: str) -> "tuple[LoadedData, list[str]]":
     from promptopt.store.projects import find_project, load_project, write_files
 
     path = Path(source).expanduser() if source.startswith("~") else Path(source)
-    if not (path.exists() and _is_cases(path)):
+    if not (source.strip() and _is_cases(path)):
         project = load_project(find_project(source))
         return load_dataset(project.settings, project.dir), list(project.notices)
     made = import_project(path)

@@ -111,7 +111,8 @@ def ranked(columns: Sequence[str], wanted: Sequence[str]) -> list[str]:
 def _expected(free: Sequence[str], input_given: bool, ask: Ask | None) -> _Pick:
     known = ranked(free, ANSWERS)
     if len(known) == 1:
-        return _Pick(known[0], f"the expected output is {known[0]!r}, by its name")
+        plainly = known[0] == "expected"
+        return _Pick(known[0], "" if plainly else f"the expected output is {known[0]!r}, by its name")
     if not known and len(free) == (1 if input_given else 2):
         other = next((name for name in free if input_given or name not in ranked(free, INPUTS)[:1]), None)
         if input_given or ranked(free, INPUTS):

@@ -185,8 +185,13 @@ def _listed(card: Mapping[str, Any], folder: Path, found: Sequence[Path]) -> _Sh
 
 def _data_files(folder: Path) -> Iterator[Path]:
     """Files of cases in a folder and below, by name. Links to folders are not followed: they may be loops."""
+
+    def unreadable(error: OSError) -> None:
+        reason = error.strerror or str(error)
+        raise SettingsError(f"the folder can't be read ({reason})", where=str(error.filename)) from error
+
     count = 0
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=unreadable):
         depth = len(Path(place).relative_to(folder).parts)
         folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < DEEPEST else []
         for name in sorted(names):

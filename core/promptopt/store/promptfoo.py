@@ -148,7 +148,9 @@ def _cases(reader: _Reader, template: Template) -> list[_Case]:
         from promptopt.store.textfiles import parse_yaml
 
         default = parse_yaml(file_text(default, reader.folder), reader.path)
-    base = cast("Table", default) if isinstance(default, dict) else {}
+    if not isinstance(default, dict):
+        raise SettingsError("found no table, expected one", where=f"{reader.path}, defaultTest")
+    base = cast("Table", default)
     tests = read_tests(reader.config.get("tests") or [], reader.folder, "tests", lost)
     cases = [case for test in islice(tests, MOST_TESTS) for case in _of_test(reader, template, base, test)]
     for what in lost:
@@ -161,7 +163,10 @@ def _cases(reader: _Reader, template: Template) -> list[_Case]:
 
 def _of_test(reader: _Reader, template: Template, base: Table, test: Test) -> list[_Case]:
     content, where = test
-    variables = {**_table(base.get("vars")), **_table(file_vars(content.get("vars"), reader))}
+    own = file_vars(content.get("vars") or {}, reader)
+    if not isinstance(own, dict):
+        raise SettingsError("found no table, expected one", where=f"{reader.path}, {where}.vars")
+    variables = {**_table(base.get("vars")), **cast("Table", own)}
     options = {**_table(base.get("options")), **_table(content.get("options"))}
     for key in ("transform", "postprocess", "prefix", "suffix"):
         if key in options or key in content:

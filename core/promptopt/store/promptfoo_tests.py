@@ -1,6 +1,7 @@
 """The parts of a promptfoo configuration that stand in other files: tests, prompts, values of variables."""
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,9 @@ from promptopt.store.textfiles import parse_yaml, read_text
 MAX_BYTES = 10_000_000
 
 MOST_TESTS = 100_000
+MOST_COMBINATIONS = 10_000
+DEEPEST = 8
+"""Files of tests may name others, this deep."""
 
 Table = dict[str, Any]
 
@@ -32,7 +36,7 @@ class Test(NamedTuple):
     where: str
 
 
-def read_tests(value: Any, folder: Path, where: str, lost: list[str]) -> Iterator[Test]:
+def read_tests(value: Any, folder: Path, where: str, lost: list[str], depth: int = 0) -> Iterator[Test]:
     """The tests that ``tests`` stands for: inline, files, or patterns of file names.
 
     What can't be read as tests (code, addresses) is added to ``lost``.
@@ -43,22 +47,23 @@ def read_tests(value: Any, folder: Path, where: str, lost: list[str]) -> Iterato
     if isinstance(value, dict) and "path" in value and "vars" not in value:
         value = cast("Table", value)["path"]
     if isinstance(value, str):
-        yield from _from_files(value, folder, where, lost)
+        if depth == DEEPEST:
+            raise SettingsError("files of tests name each other without an end", where=f"{folder}, {where}")
+        yield from _from_files(value, folder, where, lost, depth + 1)
         return
     if not isinstance(value, list):
-        value = cast("Any", value)
-        raise SettingsError(f"{where}: found {one_line(repr(value), 40)}, expected a list of tests or a file")
+        raise _unexpected(value, "a list of tests or a file", folder, where)
     for number, test in enumerate(cast("list[Any]", value)):
         place = f"{where}[{number}]"
         if isinstance(test, str) or (isinstance(test, dict) and "path" in test and "vars" not in test):
-            yield from read_tests(test, folder, place, lost)
+            yield from read_tests(test, folder, place, lost, depth)
         elif isinstance(test, dict):
             yield Test(cast("Table", test), place)
         else:
-            raise SettingsError(f"{place}: found {one_line(repr(test), 40)}, expected a test")
+            raise _unexpected(test, "a test", folder, place)
 
 
-def _from_files(name: str, folder: Path, where: str, lost: list[str]) -> Iterator[Test]:
+def _from_files(name: str, folder: Path, where: str, lost: list[str], depth: int) -> Iterator[Test]:
     plain = name.removeprefix("file://")
     paths = sorted(folder.glob(plain)) if re.search(r"[*?\[]", plain) and not plain.startswith("/") else []
     for path in paths or [folder / plain]:
@@ -71,12 +76,18 @@ def _from_files(name: str, folder: Path, where: str, lost: list[str]) -> Iterato
             for index, row in enumerate(table.rows):
                 yield Test(_of_row(row), f"{path.name}, {table.place(index)}")
         elif path.suffix.lower() in (".yaml", ".yml"):
-            yield from read_tests(parse_yaml(read_text(path, MAX_BYTES), path), folder, path.name, lost)
+            yield from read_tests(
+                parse_yaml(read_text(path, MAX_BYTES), path), folder, path.name, lost, depth
+            )
         else:
             rows = read_table(path)
             yield from (
                 Test(row, f"{path.name}, {rows.place(number)}") for number, row in enumerate(rows.rows)
             )
+
+
+def _unexpected(value: Any, wanted: str, folder: Path, where: str) -> SettingsError:
+    return SettingsError(f"found {one_line(repr(value), 40)}, expected {wanted}", where=f"{folder}, {where}")
 
 
 def _of_row(row: Mapping[str, str]) -> Table:
@@ -113,12 +124,20 @@ def parse_cell(cell: str) -> Table:
 
 
 def expanded(variables: Mapping[str, Any]) -> Iterator[Table]:
-    """One set of variables for each combination of those that are lists."""
+    """One set of variables for each combination of those that are lists.
+
+    Raises:
+        SettingsError: there are too many of them.
+    """
     lists = {
         name: cast("list[Any]", value)
         for name, value in variables.items()
         if isinstance(value, list) and value
     }
+    if math.prod(map(len, lists.values())) > MOST_COMBINATIONS:
+        raise SettingsError(
+            f"the lists of a test have more than {MOST_COMBINATIONS:,} combinations", where="vars"
+        )
     for combination in itertools.product(*lists.values()):
         yield {**variables, **dict(zip(lists, combination, strict=True))}
 

@@ -93,7 +93,7 @@ def _prompts(item: Any, folder: Path, where: str, lose: Lose) -> list[Template]:
         told = cast("dict[str, Any]", item)
         item = told.get("raw", told.get("content", told.get("id")))
     if not isinstance(item, str) or not item.strip():
-        raise SettingsError("found no text, expected a prompt or a file", where=where)
+        raise SettingsError("found no text, expected a prompt or a file", where=f"{folder}, {where}")
     named = "\n" not in item and not item.startswith("file://") and Path(item).suffix in _TEXT_FILES
     if named and is_file(folder / item):
         item = f"file://{item}"
