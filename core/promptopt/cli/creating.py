@@ -59,6 +59,8 @@ def new(
 
         made = import_project(source, name, columns, _choose if on_terminal() else None, _accepts)
         path = save_project(made.settings, folder, made.files)
+        if made.files:
+            note(f"data beside it: {', '.join(made.files)}")
         for notice in [*made.notices, *_look(made.settings, folder)]:
             note(notice)
         _tell(made.settings)

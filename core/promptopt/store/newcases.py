@@ -105,7 +105,6 @@ def _as_lines(path: Path, tables: Sequence[SplitTable], notices: list[str]) -> d
             notices.append(f"{table.source}: left out, for they hold bytes: {', '.join(left)}")
         name = f"{split}.jsonl" if split else f"{path.name.partition('.')[0] or 'cases'}.jsonl"
         files[name] = "".join(_line(table, index, left) for index in range(len(table.rows))).encode()
-    notices.append(f"written as JSON Lines: {', '.join(files)}")
     return files
 
 
