@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.text import one_line
-from promptopt.store.textfiles import decode, is_folder, parse_yaml, read_bytes
+from promptopt.store.textfiles import decode, from_utf16, is_folder, parse_yaml, read_bytes
 
 MAX_BYTES = 256_000_000
 """A file of cases larger than this is refused: its cases are held in memory."""
@@ -111,7 +111,8 @@ def parse_table(data: bytes, path: Path) -> Table:
         columns, rows = parse_columnar(data, path)
         table = Table(str(path), rows, columns=columns)
     else:
-        text = decode(_unzipped(data, path) if suffix in ZIPPED else data, path)
+        content = _unzipped(data, path) if suffix in ZIPPED else data
+        text = decode(from_utf16(content, path), path)
         table = _parse_text(text, suffix.removesuffix(".gz"), path)
     if not table.rows:
         raise SettingsError("the file has no case", where=str(path))

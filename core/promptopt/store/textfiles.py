@@ -45,7 +45,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
 
 def read_text(path: Path, limit: int) -> str:
-    """The text of a UTF-8 file, or of a UTF-16 file with a byte order mark (which is dropped).
+    """The text of a UTF-8 file (a byte order mark is dropped).
 
     Raises:
         SettingsError: see :func:`read_bytes`; empty, binary, or another encoding.
@@ -55,10 +55,8 @@ def read_text(path: Path, limit: int) -> str:
 
 def decode(data: bytes, path: Path) -> str:
     """``data``, the content of ``path``, as text; see :func:`read_text`."""
-    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
-        raise SettingsError("the file is UTF-32, expected UTF-8", where=str(path), fix="save it as UTF-8")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        data = _from_utf16(data, path)
+        raise SettingsError("the file is UTF-16, expected UTF-8", where=str(path), fix="save it as UTF-8")
     data = data.removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
         raise SettingsError("the file is empty", where=str(path))
@@ -77,8 +75,16 @@ def decode(data: bytes, path: Path) -> str:
         ) from error
 
 
-def _from_utf16(data: bytes, path: Path) -> bytes:
-    """The UTF-8 of a UTF-16 file: the rest of the reading then knows one encoding."""
+def from_utf16(data: bytes, path: Path) -> bytes:
+    """The UTF-8 of a UTF-16 file with a byte order mark, as spreadsheets write; other content as it is.
+
+    Raises:
+        SettingsError: it is UTF-32, or broken UTF-16.
+    """
+    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        raise SettingsError("the file is UTF-32, expected UTF-8", where=str(path), fix="save it as UTF-8")
+    if data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+        return data
     try:
         return data.decode("utf-16").encode("utf-8")
     except UnicodeDecodeError as error:
