@@ -78,7 +78,10 @@ def test_texts_of_values(tmp_path: Path) -> None:
         tmp_path, "a.jsonl", lines([{"input": f"i{i}", "expected": row[0]} for i, row in enumerate(rows)])
     )
     assert [case.expected for case in cases_of(loaded)] == [row[1] for row in rows]
-    assert loaded.notices == ("1 of 8 cases have no expected output: 5",)
+    assert loaded.notices == (
+        "1 of 8 cases have no expected output: 5",
+        "1 of 8 cases expect an empty output: 6",
+    )
     inputs = load(tmp_path, cases=[{"input": {"a": 1}}, {"input": 3}])
     assert [case.input_text for case in cases_of(inputs)] == ['{"a": 1}', "3"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("litellm", "dspy", "textual", "scipy", "sqlalchemy", "pydantic", "numpy")
-ENGINE_ONLY = ("litellm", "dspy", "scipy", "numpy")
+HEAVY = ("litellm", "dspy", "textual", "scipy", "sqlalchemy", "pydantic", "numpy", "pyarrow")
+ENGINE_ONLY = ("litellm", "dspy", "scipy", "numpy", "pyarrow")
 
 
 def loaded_after(code: str, names: tuple[str, ...], home: Path) -> set[str]:

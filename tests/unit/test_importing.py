@@ -93,9 +93,9 @@ def test_the_configuration_as_it_stands(tmp_path: Path) -> None:
 
 def test_the_configuration_becomes_a_project_file(tmp_path: Path) -> None:
     path = write(tmp_path, "reviews.yaml", CONFIG)
-    settings, files = import_project(path)
+    settings, files, _ = import_project(path)
     assert files == {} and settings.name == "reviews"
-    renamed, _ = import_project(path, "My reviews")
+    renamed, _, _ = import_project(path, "My reviews")
     assert renamed.name == "My reviews"
     assert load_project(save_project(settings, tmp_path / "new")).settings == settings
     write(tmp_path / "folder", "config.yaml", CONFIG)
@@ -190,7 +190,7 @@ ROWS = {
 @pytest.mark.parametrize("content", ROWS)
 def test_columns_are_guessed_and_written_down(tmp_path: Path, content: str) -> None:
     inputs, expected, check = ROWS[content]
-    settings, files = import_project(write(tmp_path, "my cases.csv", content), "New")
+    settings, files, _ = import_project(write(tmp_path, "my cases.csv", content), "New")
     assert (settings.data.input, settings.data.expected) == (inputs, expected)
     assert [item.type for item in settings.checks] == ([check] if check else [])
     assert settings.name == "New" and settings.models["target"].model == "openai/gpt-4o-mini"
@@ -207,7 +207,7 @@ def test_cases_in_json_and_yaml(tmp_path: Path) -> None:
         ("b.jsonl", "\n".join(map(json.dumps, rows))),
         ("c.yaml", json.dumps({"cases": rows})),
     ):
-        settings, files = import_project(write(tmp_path, name, text))
+        settings, files, _ = import_project(write(tmp_path, name, text))
         assert settings.name == name[0] and settings.data.file == name and list(files) == [name]
         assert settings.checks[0].type == "json_fields"
         assert settings.prompt == "You are given the input. Answer with the expected and nothing else."
@@ -224,7 +224,7 @@ def test_a_project_is_copied_with_its_files(tmp_path: Path) -> None:
     data = f'train = "parts/cases.csv"\nvalidation = "../elsewhere/cases.csv"\ntest = "{absolute}"\n'
     check = '[[checks]]\ntype = "callable"\nfunction = "judging:fair"\n'
     old = write(tmp_path, "old/project.toml", PROJECT + data + check)
-    settings, files = import_project(old.parent, "new")
+    settings, files, _ = import_project(old.parent, "new")
     assert settings.name == "new"
     assert files["cases.csv"] == b"input\nnear\n" and files["validation-cases.csv"] == b"input\nfar\n"
     assert set(files) == {"cases.csv", "validation-cases.csv", "judging.py"}
@@ -246,7 +246,7 @@ def test_sources_that_cannot_be_used(tmp_path: Path) -> None:
     write(tmp_path, "notes.txt", "hello")
     write(tmp_path, "only.csv", "expected,id\nx,1\n")
     cases = write(tmp_path, "cases.csv", "input,expected\nx,y\n")
-    assert "no project.toml and no config.yaml" in refused(tmp_path / "empty")
+    assert "no file of cases" in refused(tmp_path / "empty")
     assert "gone.csv: there is no such file" in refused(tmp_path / "lost")
     assert "unknown kind of file" in refused(tmp_path / "notes.txt")
     assert "no such file" in refused(tmp_path / "nothing.csv")

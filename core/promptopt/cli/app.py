@@ -33,7 +33,11 @@ COMMANDS = (
         "creating:new",
         START,
         "Make a project, from a template or from a file of your cases.",
-        ("new triage", "new triage --from cases.csv", "new triage --from config.yaml"),
+        (
+            "new triage",
+            "new triage --from cases.csv --input message --expected queue",
+            "new triage --from promptfooconfig.yaml",
+        ),
     ),
     Command(
         "run",
@@ -129,6 +133,13 @@ COMMANDS = (
     Command("projects", "listing:projects", LOOK, "List your projects.", ("projects", "projects --json")),
     Command(
         "runs", "listing:runs", LOOK, "List runs, newest first.", ("runs", "runs --project triage --json")
+    ),
+    Command(
+        "data",
+        "data:data",
+        LOOK,
+        "Check cases: duplicates, leaks between splits, odd labels and texts.",
+        ("data check triage", "data check cases.csv --json"),
     ),
     Command(
         "doctor",

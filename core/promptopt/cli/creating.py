@@ -1,40 +1,109 @@
 """new: a project from a template or from a file of cases. And the demo's project."""
 
+import builtins
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from promptopt.cli.output import note, say
+from promptopt.cli.output import note, on_terminal, say
+from promptopt.domain.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from promptopt.domain.settings import ProjectSettings
 
 _FROM = (
-    "a file of cases (.csv, .tsv, .jsonl, .json, .yaml), a YAML configuration, or another project. "
+    "a file of cases (.csv, .tsv, .jsonl, .json, .yaml, .parquet), a folder with a data set, a YAML "
+    "configuration, promptfoo's too, or another project. "
     "Without it: a small commented template, ready to run."
 )
 
 
-def new(name: str, /, *, source: Annotated[Path | None, Parameter(name="--from", help=_FROM)] = None) -> None:
+def new(
+    name: str,
+    /,
+    *,
+    source: Annotated[Path | None, Parameter(name="--from", help=_FROM)] = None,
+    input: tuple[str, ...] | None = None,
+    expected: str | None = None,
+    id: str | None = None,
+    tags: str | None = None,
+    group: str | None = None,
+    weight: str | None = None,
+) -> None:
     """Make a project in the data directory. A project that is there is never overwritten.
 
     Args:
         name: what to call it.
+        input: column of --from with the input; give it again for more columns.
+        expected: column with the expected output.
+        id: column with the case's id.
+        tags: column with free labels.
+        group: column with the case's group; cases of a group are never parted.
+        weight: column with the case's weight in a mean.
     """
+    from promptopt.domain.errors import SettingsError
+    from promptopt.store.columns import NOT_SAID, ColumnChoice
     from promptopt.store.projects import projects_dir, save_project, slugify
 
     folder = projects_dir() / slugify(name)
+    columns = ColumnChoice(input or (), expected, id, group, tags, weight)
     if source is None:
+        if columns != NOT_SAID:
+            raise SettingsError("columns are named, but no file of cases", fix="give one: --from FILE")
         path = _from_template(name, folder)
     else:
         from promptopt.store.importing import import_project
 
-        settings, files = import_project(source, name)
-        path = save_project(settings, folder, files)
-        _tell(settings)
+        made = import_project(source, name, columns, _choose if on_terminal() else None, _accepts)
+        path = save_project(made.settings, folder, made.files)
+        if made.files:
+            note(f"data beside it: {', '.join(made.files)}")
+        for notice in [*made.notices, *_look(made.settings, folder)]:
+            note(notice)
+        _tell(made.settings)
     say(str(path))
     note(f"edit it, then: promptopt run {folder.name}    (to try without a key or cost: add --simulate)")
+
+
+def _choose(question: str, options: "Sequence[str]") -> str | None:
+    """Ask for one of ``options`` by number; None if there is no answer (end of input)."""
+    note(question)
+    for number, option in enumerate(options, 1):
+        note(f"  {number}  {one_line(option, 80)}")
+    while True:
+        note(f"number, 1 to {len(options)} (enter for 1):")
+        try:
+            answer = builtins.input().strip() or "1"
+        except EOFError:
+            return None
+        if answer.isdecimal() and 1 <= int(answer) <= len(options):
+            return options[int(answer) - 1]
+
+
+def _look(settings: "ProjectSettings", folder: Path) -> list[str]:
+    """What there is to know about the cases of a new project, also if they can't be used yet."""
+    from promptopt.domain.errors import SettingsError
+    from promptopt.store.casefiles import load_dataset
+
+    try:
+        return list(load_dataset(settings, folder).notices)
+    except SettingsError as error:
+        return [f"its cases can't be used yet: {error}"]
+
+
+def _accepts(table: dict[str, Any]) -> str:
+    """Why there is no check of this table; "" if there is."""
+    from promptopt.domain.errors import SettingsError
+    from promptopt.evaluation.checks.options import build_check, read_settings
+
+    try:
+        build_check(read_settings(table, "assert"), "assert", Path())
+    except SettingsError as error:
+        return error.what
+    return ""
 
 
 def make_demo() -> Path:

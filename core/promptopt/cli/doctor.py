@@ -127,13 +127,21 @@ def _project(reference: str) -> Iterator[Finding]:
     project = loaded[0]
     for notice in project.notices:
         yield Finding("project", "note", notice)
-    yield _tried("cases and checks", lambda: _data(project))
+    yield from _data(project)
     yield _tried("optimizer", lambda: _optimizer(project.settings))
     for role in ("target", "optimizer"):
         yield from _model(role, project.settings)
 
 
-def _data(project: "Project") -> str:
+def _data(project: "Project") -> Iterator[Finding]:
+    notices: list[str] = []
+    yield _tried("cases and checks", lambda: _cases(project, notices))
+    for notice in notices:
+        yield Finding("cases", "note", notice)
+
+
+def _cases(project: "Project", notices: list[str]) -> str:
+    """The sizes of the splits; what there is to know about the cases is added to ``notices``."""
     from promptopt.domain.dataset import SPLITS
     from promptopt.evaluation.checks import build_judge
     from promptopt.store.casefiles import load_dataset
@@ -142,7 +150,8 @@ def _data(project: "Project") -> str:
     build_judge(project.settings, project.dir, data.dataset.cases())
     sizes = ", ".join(f"{len(data.dataset[split])} {split}" for split in SPLITS)
     held_back = "" if data.dataset.held_back else "; too few to hold any back for a sealed test"
-    return "; ".join([f"{sizes}{held_back}", *data.notices])
+    notices += data.notices
+    return f"{sizes}{held_back}"
 
 
 def _optimizer(settings: "ProjectSettings") -> str:

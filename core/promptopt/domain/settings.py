@@ -140,7 +140,8 @@ class DataSettings(_Section):
     """Where the cases are: inline, one file with ``split``, or a file per split.
 
     Attributes:
-        file: one file with all cases (.jsonl, .json, .csv, .tsv, .yaml), beside the project file.
+        file: one file with all cases (.jsonl, .json, .csv, .tsv, .yaml, .parquet), or a folder with a data
+            set, beside the project file.
         split: shares of train, validation and test for ``file`` or inline cases.
         train, validation, test: a file per split.
         cases: cases inline, each a table with ``input`` and ``expected`` (or the columns named below).

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
-from itertools import islice
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -16,32 +16,22 @@ from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import CheckSettings, DataSettings, ProjectSettings
 from promptopt.domain.text import one_line
 from promptopt.store.caserows import MOST_SHOWN, Problems, Row, Table, read_table, table_of
+from promptopt.store.columns import ANSWERS
+from promptopt.store.datareport import Finding, examine
+from promptopt.store.datasetfolders import SplitTable, read_source, split_of
 from promptopt.store.textfiles import closest
-
-ANSWERS = (
-    *("expected", "expected_output", "label", "answer", "output", "target", "category", "class", "gold"),
-    *("reference", "ground_truth", "completion", "response", "queue", "intent", "sentiment", "topic"),
-    *("summary", "translation", "result", "verdict", "solution", "labels", "answers"),
-)
-"""Names under which people keep the expected output, best first."""
-
-SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-}
 
 
 @dataclass(frozen=True)
 class LoadedData:
-    """The cases of a project, and what its owner should know about them."""
+    """The cases of a project, and what its owner should know about them.
+
+    ``notices`` has the text of every finding too.
+    """
 
     dataset: Dataset
     notices: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +91,8 @@ def load_dataset(settings: ProjectSettings, base: Path) -> LoadedData:
     found = [entry for split, table in tables for entry in _cases(table, columns, split, data.max_case_kb)]
     _check_ids(found)
     cases = [entry.case for entry in found]
+    if not any(text.strip() for case in cases for text in case.inputs.values()):
+        raise SettingsError("the input of every case is empty", where="data", fix="check data.input")
     if found[0].split is None:
         dataset = split_cases(cases, data.split, data.seed)
     else:
@@ -110,9 +102,9 @@ def load_dataset(settings: ProjectSettings, base: Path) -> LoadedData:
         dataset = Dataset.from_splits(*parts, seed=data.seed)
     notices = [notice for _, table in tables for notice in table.notices]
     notices += _column_notices(columns, data)
-    notices += _case_notices(cases, columns)
-    notices += _leaks(dataset)
-    return LoadedData(dataset, tuple(notices))
+    findings = examine(dataset, settings.prompt)
+    notices += [finding.text for finding in findings]
+    return LoadedData(dataset, tuple(notices), tuple(findings))
 
 
 def text_of(value: Any) -> str:
@@ -125,18 +117,21 @@ def text_of(value: Any) -> str:
         return value
     if value is None:
         return ""
-    if isinstance(value, (date, time)):
-        return value.isoformat()
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
+    if isinstance(value, (date, time, Decimal)):
+        return plain(value)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=plain)
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """The text of a date, a time or a decimal number. Raises TypeError for anything else."""
     if isinstance(value, (date, time)):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
     raise TypeError(f"a value of type {type(value).__name__}, which JSON has no form for")
 
 
-def _read(data: DataSettings, base: Path) -> list[tuple[Split | None, Table]]:
+def _read(data: DataSettings, base: Path) -> list[SplitTable]:
     """The tables that ``data`` names, in the order of the splits."""
     files: dict[Split, str] = {split: name for split in SPLITS if (name := getattr(data, split))}
     given = [
@@ -159,7 +154,7 @@ def _read(data: DataSettings, base: Path) -> list[tuple[Split | None, Table]]:
     if data.cases:
         return [(None, table_of(data.cases, "data.cases"))]
     if data.file:
-        return [(None, read_table(_path(data.file, base)))]
+        return read_source(_path(data.file, base))
     if "train" not in files:
         raise SettingsError(
             f"{given[0]} is given without data.train", where="data", fix="give a file for data.train"
@@ -290,7 +285,7 @@ def _split(row: Row, columns: Columns) -> Split | None:
     if not columns.split:
         return None
     name = row.get("split")
-    split = SPLIT_NAMES.get(name.strip().lower()) if isinstance(name, str) else None
+    split = split_of(name) if isinstance(name, str) else None
     if split is None:
         found = one_line(repr(name), 40)
         raise _BadRow(f"the column 'split' says {found}, expected train, validation or test")
@@ -359,38 +354,3 @@ def _column_notices(columns: Columns, data: DataSettings) -> list[str]:
         f"the column {suspect!r} is sent to the model as input; "
         f"if it is the right answer, say data.expected = {json.dumps(suspect)}"
     ]
-
-
-def _case_notices(cases: Sequence[Example], columns: Columns) -> list[str]:
-    notices: list[str] = []
-    empty = [case.id for case in cases if not any(text.strip() for text in case.inputs.values())]
-    if len(empty) == len(cases):
-        raise SettingsError("the input of every case is empty", where="data", fix="check data.input")
-    if empty:
-        notices.append(f"{len(empty)} of {len(cases)} cases have an empty input: {_some(empty)}")
-    bare = [case.id for case in cases if case.expected is None and not case.checks]
-    if columns.expected is not None and bare:
-        notices.append(f"{len(bare)} of {len(cases)} cases have no expected output: {_some(bare)}")
-    return notices
-
-
-def _leaks(dataset: Dataset) -> list[str]:
-    """Cases with one input in two splits: what was learned on one is no proof on the other."""
-    if not dataset.held_back:
-        return []
-    first: dict[tuple[str, ...], tuple[Split, str]] = {}
-    found: dict[tuple[Split, Split], list[str]] = {}
-    for split in SPLITS:
-        for case in dataset[split]:
-            earlier = first.setdefault(tuple(case.inputs.values()), (split, case.id))
-            if earlier[0] != split:
-                found.setdefault((earlier[0], split), []).append(f"{earlier[1]} = {case.id}")
-    return [
-        f"leak: {len(pairs)} cases of {later} have the same input as a case of {early}: {_some(pairs)}"
-        for (early, later), pairs in found.items()
-    ]
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(one_line(name, 60) for name in islice(names, MOST_SHOWN))
-    return shown + (f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else "")

@@ -1,20 +1,30 @@
-"""Files of cases as rows: JSON Lines, JSON, CSV, TSV and YAML, each row with its place for messages."""
+"""Files of cases as rows: JSON Lines, JSON, CSV, TSV, YAML, Parquet; each with its place for messages."""
 
 import csv
 import io
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
 from promptopt.domain.errors import SettingsError
-from promptopt.store.textfiles import decode, is_folder, parse_yaml, read_bytes
+from promptopt.domain.text import one_line
+from promptopt.store.textfiles import decode, from_utf16, is_folder, parse_yaml, read_bytes
 
 MAX_BYTES = 256_000_000
 """A file of cases larger than this is refused: its cases are held in memory."""
 
-FORMATS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".yaml", ".yml")
+TEXT_FORMATS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".yaml", ".yml")
+ZIPPED = tuple(f"{suffix}.gz" for suffix in (".jsonl", ".ndjson", ".json", ".csv", ".tsv"))
+COLUMNAR = (".parquet", ".arrow")
+FORMATS = (*TEXT_FORMATS, *ZIPPED, *COLUMNAR)
+
+DELIMITERS = (",", ";", "\t", "|")
+SNIFFED = 50
+"""Records of a CSV file that its delimiter is judged by."""
 
 MOST_SHOWN = 5
 
@@ -71,13 +81,19 @@ class Problems:
             raise SettingsError(f"{self.count} rows can't be used:{''.join(lines)}", where=self.source)
 
 
+def format_of(path: Path) -> str:
+    """Which of ``FORMATS`` a file's name says it has; ``""`` if none."""
+    name = path.name.lower()
+    return next((suffix for suffix in sorted(FORMATS, key=len, reverse=True) if name.endswith(suffix)), "")
+
+
 def read_table(path: Path) -> Table:
     """Read a file of cases.
 
     Raises:
         SettingsError: no such file, unknown format, unreadable rows (the first few are named), no row.
     """
-    if path.suffix.lower() not in FORMATS:
+    if not format_of(path):
         raise SettingsError(
             f"{'this is a folder' if is_folder(path) else f'unknown format {path.suffix!r}'}, "
             f"expected a file: {', '.join(FORMATS)}",
@@ -88,19 +104,55 @@ def read_table(path: Path) -> Table:
 
 def parse_table(data: bytes, path: Path) -> Table:
     """Rows of ``data``, the content of ``path``; see :func:`read_table`."""
-    text = decode(data, path)
-    suffix = path.suffix.lower()
-    if suffix in (".csv", ".tsv"):
-        table = _parse_csv(text, path)
-    elif suffix in (".jsonl", ".ndjson"):
-        table = _parse_lines(text, path)
-    elif suffix == ".json":
-        table = table_of(_listed(_parse_json(text, path), path), str(path))
+    suffix = format_of(path)
+    if suffix in COLUMNAR:
+        from promptopt.store.arrowfiles import parse_columnar
+
+        columns, rows = parse_columnar(data, path)
+        table = Table(str(path), rows, columns=columns)
     else:
-        table = table_of(_listed(parse_yaml(text, path), path), str(path))
+        content = _unzipped(data, path) if suffix in ZIPPED else data
+        text = decode(from_utf16(content, path), path)
+        table = _parse_text(text, suffix.removesuffix(".gz"), path)
     if not table.rows:
         raise SettingsError("the file has no case", where=str(path))
     return table
+
+
+def _parse_text(text: str, suffix: str, path: Path) -> Table:
+    if suffix in (".csv", ".tsv"):
+        return _parse_csv(text, path, "\t" if suffix == ".tsv" else None)
+    if suffix in (".jsonl", ".ndjson"):
+        return _parse_lines(text, path)
+    value = _parse_json(text, path) if suffix == ".json" else parse_yaml(text, path)
+    return table_of(_listed(value, path), str(path))
+
+
+def _unzipped(data: bytes, path: Path) -> bytes:
+    """The content of a gzip file (of all its members), at most ``MAX_BYTES`` of it."""
+    parts: list[bytes] = []
+    room = MAX_BYTES + 1
+    try:
+        while data.strip(b"\0"):
+            stream = zlib.decompressobj(wbits=31)
+            parts.append(stream.decompress(data, room))
+            room -= len(parts[-1])
+            if room <= 0:
+                raise SettingsError(
+                    f"the file is too large: unpacked it has more than {MAX_BYTES / 1e6:g} MB",
+                    where=str(path),
+                    fix="take a part of it",
+                )
+            if not stream.eof:
+                raise zlib.error("it ends in the middle")
+            data = stream.unused_data
+    except zlib.error as error:
+        raise SettingsError(
+            f"the file can't be unpacked as gzip ({error})",
+            where=str(path),
+            fix="fetch or pack it anew; a file that is not packed should not be called .gz",
+        ) from error
+    return b"".join(parts)
 
 
 def table_of(values: Sequence[Any], source: str, lines: Sequence[int] = ()) -> Table:
@@ -160,7 +212,17 @@ def _parse_json(text: str, path: Path) -> Any:
 
 
 def _json(text: str) -> Any:
-    return json.loads(text, parse_constant=_refuse_constant)
+    return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Row:
+    """A JSON object; one that has a key twice would lose a value without a word."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f"the key {one_line(repr(twice), 60)} is there twice")
+    return row
 
 
 def _refuse_constant(name: str) -> None:
@@ -193,12 +255,13 @@ def _kind(value: Any) -> str:
     return names.get(type(value).__name__, "a number")
 
 
-def _parse_csv(text: str, path: Path) -> Table:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
+def _parse_csv(text: str, path: Path, delimiter: str | None) -> Table:
+    text, skipped, said = _spreadsheet_mark(text)
+    delimiter = delimiter or said or _delimiter(text)
     # The limit is the csv module's own; a cell may be as large as the file, max_case_kb judges later.
     before = csv.field_size_limit(len(text) + 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    start = 1
+    start = 1 + skipped
     try:
         header = [name.strip() for name in next(reader)]
         notices = _check_header(header, path)
@@ -207,7 +270,7 @@ def _parse_csv(text: str, path: Path) -> Table:
         problems = Problems(str(path))
         rows: list[Row] = []
         lines: list[int] = []
-        start = reader.line_num + 1
+        start = reader.line_num + 1 + skipped
         for cells in reader:
             if "".join(cells).strip():
                 if len(cells) == len(header):
@@ -218,7 +281,7 @@ def _parse_csv(text: str, path: Path) -> Table:
                     problems.add(
                         place, f"found {len(cells)} cells, expected {len(header)} ({', '.join(header)})"
                     )
-            start = reader.line_num + 1
+            start = reader.line_num + 1 + skipped
     except csv.Error as error:
         raise SettingsError(
             f"a row that can't be read: {error}",
@@ -231,10 +294,34 @@ def _parse_csv(text: str, path: Path) -> Table:
     return Table(str(path), rows, lines, columns, flat=True, notices=notices)
 
 
+def _spreadsheet_mark(text: str) -> tuple[str, int, str | None]:
+    """Without the line ``sep=;`` that spreadsheets may begin with: the rest, lines taken off, delimiter."""
+    first, _, rest = text.partition("\n")
+    mark = first.strip("\r").lower()
+    return (rest, 1, mark[4]) if len(mark) == 5 and mark.startswith("sep=") else (text, 0, None)
+
+
 def _delimiter(text: str) -> str:
-    """Comma, unless the header has none but semicolons or tabs, as spreadsheets in many countries write."""
+    """The delimiter by which the first records all have as many cells as the header, comma first.
+
+    Without one the first that the header has: then the row that does not fit is named. So a file with
+    semicolons may have decimal commas, and a comma in its header.
+    """
     header = text[: text.find("\n")] if "\n" in text else text
-    return next((mark for mark in (",", ";", "\t") if mark in header), ",")
+    there = [mark for mark in DELIMITERS if mark in header]
+    return next((mark for mark in there if _fits(text, mark)), there[0] if there else ",")
+
+
+def _fits(text: str, delimiter: str) -> bool:
+    before = csv.field_size_limit(len(text) + 1)
+    try:
+        records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        widths = {len(cells) for cells in islice(records, SNIFFED) if "".join(cells).strip()}
+    except csv.Error:
+        return False
+    finally:
+        csv.field_size_limit(before)
+    return len(widths) == 1 and widths != {1}
 
 
 def _check_header(header: list[str], path: Path) -> list[str]:

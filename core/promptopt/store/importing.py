@@ -1,10 +1,9 @@
 """Making project settings of other files: cases, a YAML configuration, another project."""
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,39 +11,17 @@ from promptopt.domain.dataset import SPLITS
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import BudgetSettings, ModelSettings, OptimizerSettings, ProjectSettings
 from promptopt.domain.text import one_line
-from promptopt.store.casefiles import ANSWERS
-from promptopt.store.caserows import FORMATS, MAX_BYTES, Row, Table, parse_table
+from promptopt.store.caserows import FORMATS, MAX_BYTES, Row, format_of
+from promptopt.store.columns import NOT_SAID, Ask, ColumnChoice
+from promptopt.store.newcases import LONGEST_NAME, project_of_cases
 from promptopt.store.projects import FILE, YAML, load_project, settings_from
 from promptopt.store.projects import MAX_BYTES as MAX_PROJECT_BYTES
+from promptopt.store.promptfoo import NAMES, is_promptfoo, read_promptfoo
+from promptopt.store.promptfoo_checks import Accepts, accepts_core
 from promptopt.store.textfiles import is_file, is_folder, parse_yaml, read_bytes, read_text
 from promptopt.store.validation import validate
 
-LONGEST_NAME = 100
 CONFIG_KEYS = {"task_description", "target_model", "evaluations", "models"}
-
-DEFAULT_TARGET = "openai/gpt-4o-mini"
-
-INPUTS = (
-    *("input", "text", "question", "prompt", "ticket", "message", "query", "sentence", "review", "email"),
-    *(
-        "comment",
-        "body",
-        "content",
-        "document",
-        "instruction",
-        "request",
-        "utterance",
-        "source",
-        "description",
-    ),
-    *("title", "inputs", "context"),
-)
-"""Names under which people keep the input, best first."""
-
-COMPANIONS = ("context", "passage")
-"""Columns that a question can't be answered without."""
-
-NOT_INPUT = {"id", "group", "tags", "weight", "checks", "split"}
 
 PROVIDERS = {
     "anthropic": "anthropic",
@@ -107,39 +84,67 @@ class _Config(BaseModel):
     evaluations: list[_Evaluation] = Field(default_factory=list[_Evaluation])
 
 
-def import_project(source: Path, name: str | None = None) -> tuple[ProjectSettings, dict[str, bytes]]:
+class Imported(NamedTuple):
+    """Settings for a new project, and what its owner should know about them.
+
+    Attributes:
+        settings: relative paths in them name ``files``; absolute paths stay.
+        files: the data files to put beside the project file (plain name to content).
+        notices: what was taken for what, and what could not be taken over.
+    """
+
+    settings: ProjectSettings
+    files: dict[str, bytes]
+    notices: list[str]
+
+
+def import_project(
+    source: Path,
+    name: str | None = None,
+    columns: ColumnChoice = NOT_SAID,
+    ask: Ask | None = None,
+    accepts: Accepts = accepts_core,
+) -> Imported:
     """Settings for a new project made of a file or folder.
 
     Args:
-        source: a project file or a folder with one, a YAML configuration, or a file of cases.
+        source: a project file or a folder with one, a YAML configuration, or a file or folder of cases.
         name: of the new project; by default that of the source.
-
-    Returns:
-        The settings, and the data files to put beside the project file (plain name to content). Relative
-        paths in the settings name these; absolute paths stay.
+        columns: which column of a file of cases is what, as far as the user said so.
+        ask: asks a person about columns whose names leave it open; None takes the likeliest.
+        accepts: says of a check's table whether this version has such a check, for promptfoo's assertions.
 
     Raises:
         SettingsError: the source can't be used.
     """
-    path = _file_in(source) if is_folder(source) else source
-    suffix = path.suffix.lower()
-    raw = _yaml(path) if suffix in YAML else None
-    if suffix == ".toml" or _is_config(raw):
-        settings, files = _copy_project(path)
-    elif suffix in FORMATS:
-        _check_has_cases(raw, path)
-        settings, files = _from_cases(path)
-    else:
-        kinds = ", ".join((".toml", *FORMATS))
-        what = (
-            "there is no such file" if not is_file(path) else f"unknown kind of file, expected one of {kinds}"
-        )
-        raise SettingsError(what, where=str(path))
+    imported = _imported(source, columns, ask, accepts)
     if name is not None:
         if not name.strip() or len(name) > LONGEST_NAME:
             raise SettingsError(f"the name has {len(name.strip())} characters, expected 1 to {LONGEST_NAME}")
-        settings = settings.model_copy(update={"name": name})
-    return settings, files
+        imported = imported._replace(settings=imported.settings.model_copy(update={"name": name}))
+    return imported
+
+
+def _imported(source: Path, columns: ColumnChoice, ask: Ask | None, accepts: Accepts) -> Imported:
+    path = _file_in(source) if is_folder(source) else source
+    suffix = path.suffix.lower()
+    config: Any = _yaml(path) if suffix in YAML else None
+    if suffix == ".toml" or _is_config(config) or is_promptfoo(config):
+        if columns != NOT_SAID:
+            raise SettingsError(
+                "columns can be named for a file of cases only", where=str(path), fix="leave the options out"
+            )
+        if is_promptfoo(config):
+            raw, files, notices = read_promptfoo(config, path, accepts)
+            settings, more = settings_from(raw, path)
+            return Imported(settings, files, [*notices, *more])
+        return _copy_project(path)
+    if is_folder(path) or format_of(path):
+        _check_has_cases(config, path)
+        return Imported(*project_of_cases(path, columns, ask))
+    kinds = ", ".join((".toml", *FORMATS))
+    what = "there is no such file" if not is_file(path) else f"unknown kind of file, expected one of {kinds}"
+    raise SettingsError(what, where=str(path))
 
 
 def read_yaml_config(path: Path) -> tuple[ProjectSettings, list[str]]:
@@ -149,6 +154,12 @@ def read_yaml_config(path: Path) -> tuple[ProjectSettings, list[str]]:
         SettingsError: names every key that can't be used.
     """
     content = _yaml(path)
+    if is_promptfoo(content):
+        raise SettingsError(
+            "this is a configuration of promptfoo, expected one of ours",
+            where=str(path),
+            fix=f"make a project of it: promptopt new NAME --from {path.name}",
+        )
     if not _is_config(content):
         raise SettingsError(
             "this is no configuration: expected the keys task_description, target_model and evaluations",
@@ -186,6 +197,14 @@ def _yaml(path: Path) -> Any:
     return parse_yaml(read_text(path, MAX_PROJECT_BYTES), path)
 
 
+def is_config_file(path: Path) -> bool:
+    """Whether a file is a configuration (ours or promptfoo's) and not one of cases."""
+    if path.suffix.lower() not in YAML:
+        return False
+    config = _yaml(path)
+    return _is_config(config) or is_promptfoo(config)
+
+
 def _is_config(raw: Any) -> bool:
     return isinstance(raw, dict) and not CONFIG_KEYS.isdisjoint(cast("Row", raw))
 
@@ -203,14 +222,14 @@ def _check_has_cases(raw: Any, path: Path) -> None:
 
 
 def _file_in(folder: Path) -> Path:
-    for name in (FILE, "config.yaml", "config.yml"):
-        if is_file(folder / name):
-            return folder / name
-    raise SettingsError(f"the folder has no {FILE} and no config.yaml", where=str(folder))
+    """The project or configuration in a folder, or the folder itself: then it should be one of cases."""
+    names = (FILE, "config.yaml", "config.yml", *NAMES)
+    return next((folder / name for name in names if is_file(folder / name)), folder)
 
 
-def _copy_project(path: Path) -> tuple[ProjectSettings, dict[str, bytes]]:
-    settings = load_project(path).settings
+def _copy_project(path: Path) -> Imported:
+    project = load_project(path)
+    settings = project.settings
     files: dict[str, bytes] = {}
     origin: dict[str, Path] = {}
     renamed: dict[str, str] = {}
@@ -222,6 +241,12 @@ def _copy_project(path: Path) -> tuple[ProjectSettings, dict[str, bytes]]:
         name = source.name
         if name == FILE or origin.get(name, source) != source:
             name = f"{key}-{name}"
+        if is_folder(source):
+            raise SettingsError(
+                "a project with a folder of cases can't be copied",
+                where=str(source),
+                fix="make a new one of the folder itself: --from FOLDER",
+            )
         if name not in files:
             files[name] = read_bytes(source, MAX_BYTES)
         origin[name] = source
@@ -230,82 +255,13 @@ def _copy_project(path: Path) -> tuple[ProjectSettings, dict[str, bytes]]:
         if is_file(path.parent / module):
             files.setdefault(module, read_bytes(path.parent / module, MAX_BYTES))
     data = settings.data.model_copy(update=renamed)
-    return settings.model_copy(update={"data": data}), files
+    return Imported(settings.model_copy(update={"data": data}), files, list(project.notices))
 
 
 def _own_modules(settings: ProjectSettings) -> list[str]:
     """Files, beside the project file, of the functions that its ``callable`` checks name."""
     functions = [check.options.get("function") for check in settings.checks if check.type == "callable"]
     return [f"{function.split(':')[0]}.py" for function in functions if isinstance(function, str)]
-
-
-def _from_cases(path: Path) -> tuple[ProjectSettings, dict[str, bytes]]:
-    content = read_bytes(path, MAX_BYTES)
-    table = parse_table(content, path)
-    inputs, expected = _guess_columns(table)
-    data: dict[str, Any] = {"file": path.name, "input": inputs[0] if len(inputs) == 1 else inputs}
-    checks: list[dict[str, Any]] = []
-    if expected is not None:
-        data["expected"] = expected
-        objects = all(_is_object(row.get(expected)) for row in table.rows)
-        checks = [{"type": "json_fields" if objects else "exact"}]
-    raw = {
-        "name": path.stem[:LONGEST_NAME],
-        "prompt": _seed_prompt(inputs, expected),
-        "models": {"target": {"model": DEFAULT_TARGET}},
-        "data": data,
-        "checks": checks,
-    }
-    return settings_from(raw, path)[0], {path.name: content}
-
-
-def _guess_columns(table: Table) -> tuple[list[str], str | None]:
-    """The columns of the input and of the expected output, by their names.
-
-    Raises:
-        SettingsError: no column can be the input.
-    """
-    columns = [name for name in table.columns if name.lower() not in NOT_INPUT]
-    expected = _best(columns, ANSWERS)
-    others = [name for name in columns if name != expected]
-    first = _best(others, INPUTS)
-    if expected is None and first is not None and len(columns) == 2:
-        expected = next(name for name in columns if name != first)
-    if first is None:
-        inputs = others
-    else:
-        inputs = [
-            first,
-            *(name for name in others if name.lower() in COMPANIONS and name not in (first, expected)),
-        ]
-    if not inputs:
-        raise SettingsError(
-            f"no column can be the input; the columns are: {', '.join(table.columns) or 'none'}",
-            where=table.source,
-            fix="name the column of the input 'input'",
-        )
-    return inputs, expected
-
-
-def _best(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """The column whose name stands first in ``wanted``, case and spaces ignored."""
-    plain = {re.sub(r"[\s-]+", "_", name.strip()).lower(): name for name in reversed(columns)}
-    return next((plain[name] for name in wanted if name in plain), None)
-
-
-def _is_object(value: Any) -> bool:
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return False
-    return isinstance(value, dict)
-
-
-def _seed_prompt(inputs: Sequence[str], expected: str | None) -> str:
-    given = " and the ".join(name.replace("_", " ") for name in inputs)
-    answer = f"Answer with the {expected.replace('_', ' ')} and nothing else." if expected else "Answer it."
-    return f"You are given the {given}. {answer}"
 
 
 def _converted(config: _Config, path: Path) -> dict[str, Any]:

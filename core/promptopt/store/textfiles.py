@@ -75,6 +75,27 @@ def decode(data: bytes, path: Path) -> str:
         ) from error
 
 
+def from_utf16(data: bytes, path: Path) -> bytes:
+    """The UTF-8 of a UTF-16 file with a byte order mark, as spreadsheets write; other content as it is.
+
+    Raises:
+        SettingsError: it is UTF-32, or broken UTF-16.
+    """
+    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        raise SettingsError("the file is UTF-32, expected UTF-8", where=str(path), fix="save it as UTF-8")
+    if data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+        return data
+    try:
+        return data.decode("utf-16").encode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].decode("utf-16", "replace").count("\n") + 1
+        raise SettingsError(
+            f"the file is UTF-16, and broken there ({error.reason})",
+            where=f"{path}, line {line}",
+            fix="save the file as UTF-8",
+        ) from error
+
+
 def parse_toml(text: str, path: Path) -> dict[str, Any]:
     """Parse TOML.
 

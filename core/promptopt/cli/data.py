@@ -1,0 +1,85 @@
+"""data: what is odd about the cases of a project, or of a file."""
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from promptopt.cli.output import emit, say
+
+if TYPE_CHECKING:
+    from promptopt.store.casefiles import LoadedData
+
+_SOURCE = "a project (its name or path), or a file or folder of cases."
+
+
+def data(
+    action: Literal["check"],
+    source: Annotated[str, Parameter(name="SOURCE", help=_SOURCE)],
+    /,
+    *,
+    json: bool = False,
+) -> None:
+    """Look for repeated cases, leaks between splits, odd labels and texts. It changes and spends nothing.
+
+    Args:
+        action: check.
+        json: print one JSON object.
+    """
+    from promptopt.domain.dataset import SPLITS
+
+    loaded, told = _load(source)
+    sizes = {split: len(loaded.dataset[split]) for split in SPLITS}
+    notices = [*told, *(text for text in loaded.notices if text not in {f.text for f in loaded.findings})]
+    if json:
+        findings = [asdict(finding) for finding in loaded.findings]
+        emit(
+            {
+                "cases": len(loaded.dataset),
+                "splits": sizes,
+                "held_back": loaded.dataset.held_back,
+                "findings": findings,
+                "notices": notices,
+            }
+        )
+        return
+    shown = ", ".join(f"{size} {split}" for split, size in sizes.items())
+    held_back = "" if loaded.dataset.held_back else "; too few to hold any back for a sealed test"
+    say(f"{len(loaded.dataset)} cases: {shown}{held_back}")
+    for text in [*notices, *(finding.text for finding in loaded.findings)]:
+        say(f"note   {text}")
+    if not loaded.findings:
+        say("ok     nothing odd was found")
+
+
+def _load(source: str) -> "tuple[LoadedData, list[str]]":
+    """The cases of a project, or those of a file as a new project would read them, and what to tell."""
+    from promptopt.store.casefiles import load_dataset
+    from promptopt.store.importing import import_project
+    from promptopt.store.projects import find_project, load_project, write_files
+
+    path = Path(source).expanduser() if source.startswith("~") else Path(source)
+    if not (source.strip() and _is_cases(path)):
+        project = load_project(find_project(source))
+        return load_dataset(project.settings, project.dir), list(project.notices)
+    made = import_project(path)
+    # A prompt that was made up says nothing of what people wrote into theirs.
+    settings = made.settings.model_copy(update={"prompt": ""})
+    if path.is_file() and path.name in made.files:
+        return load_dataset(settings, path.parent), made.notices
+    with tempfile.TemporaryDirectory(prefix="promptopt-") as folder:
+        write_files(Path(folder), made.files)
+        return load_dataset(settings, Path(folder)), made.notices
+
+
+def _is_cases(path: Path) -> bool:
+    """Whether a path is one of cases, and not that of a project or a configuration of ours."""
+    from promptopt.store.caserows import format_of
+    from promptopt.store.importing import is_config_file
+    from promptopt.store.projects import FILE
+
+    if path.is_dir():
+        return not any((path / name).is_file() for name in (FILE, "config.yaml", "config.yml"))
+    return bool(format_of(path)) and not is_config_file(path)
