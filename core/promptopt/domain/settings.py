@@ -171,18 +171,20 @@ class CheckSettings(_Section):
     """Anything that judges one output. The check's own options stand beside these keys.
 
     Attributes:
-        type: ``exact``, ``contains``, ``regex``, ``json_fields``, ``assertion``, ``callable``.
+        type: a key of ``evaluation.checks.CHECKS``.
         name: shown in reports; default is the type.
         weight: share in the case's score.
-        threshold: lowest score in [0, 1] that passes.
+        threshold: lowest score in [0, 1] that passes; None for the type's own, which mostly is 1.
         hard: failing it makes the case score 0.
+        tags: it judges only cases with one of these tags; empty: all cases.
     """
 
     type: str
     name: str = ""
     weight: float = Field(default=1.0, gt=0)
-    threshold: float = Field(default=1.0, ge=0, le=1)
+    threshold: float | None = Field(default=None, ge=0, le=1)
     hard: bool = False
+    tags: list[str] = Field(default_factory=list[str])
 
     @property
     def options(self) -> dict[str, Any]:
