@@ -147,6 +147,7 @@ class DataSettings(_Section):
         input: column, or list of columns, with the input. Default: ``input``, else every other column.
         expected: column with the expected output. Default: ``expected`` if there is such a column.
         id, group, tags, weight: columns with the case's id, group, tags and weight.
+        must_pass: column that says (true, yes, 1) that no candidate may break the case.
         seed: of the split.
         max_case_kb: a case larger than this is refused.
     """
@@ -163,6 +164,7 @@ class DataSettings(_Section):
     group: str = "group"
     tags: str = "tags"
     weight: str = "weight"
+    must_pass: str = "must_pass"
     seed: int = 0
     max_case_kb: int = Field(default=256, gt=0)
 

@@ -36,6 +36,9 @@ SPLIT_NAMES: dict[str, Split] = {
 }
 
 
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
+
+
 @dataclass(frozen=True)
 class LoadedData:
     """The cases of a project, and what its owner should know about them."""
@@ -54,6 +57,7 @@ class Columns:
     group: str
     tags: str
     weight: str
+    must_pass: str
     strict: bool
     checks: bool
     split: bool
@@ -176,7 +180,7 @@ def _path(name: str, base: Path) -> Path:
 
 def _columns(data: DataSettings, tables: Sequence[Table]) -> Columns:
     there = list(dict.fromkeys(column for table in tables for column in table.columns))
-    for key in ("id", "group", "tags", "weight"):
+    for key in ("id", "group", "tags", "weight", "must_pass"):
         if key in data.model_fields_set and getattr(data, key) != key:
             _must_have(getattr(data, key), f"data.{key}", tables)
     if data.expected is not None:
@@ -185,7 +189,7 @@ def _columns(data: DataSettings, tables: Sequence[Table]) -> Columns:
     named = [data.input] if isinstance(data.input, str) else data.input
     if named is None and "input" in there:
         named = ["input"]
-    special = {expected, data.id, data.group, data.tags, data.weight, "checks", "split"}
+    special = {expected, data.id, data.group, data.tags, data.weight, data.must_pass, "checks", "split"}
     inputs = tuple(dict.fromkeys(named)) if named else tuple(name for name in there if name not in special)
     if not inputs or named == []:
         raise SettingsError(
@@ -204,6 +208,7 @@ def _columns(data: DataSettings, tables: Sequence[Table]) -> Columns:
         group=data.group,
         tags=data.tags,
         weight=data.weight,
+        must_pass=data.must_pass,
         strict=bool(named),
         checks="checks" in there and "checks" not in inputs,
         split="split" in there and "split" not in inputs and len(tables) == 1,
@@ -256,6 +261,7 @@ def _case(row: Row, columns: Columns, auto_id: str, flat: bool, max_kb: int) -> 
         tags=_tags(row.get(columns.tags)),
         weight=_weight(row.get(columns.weight)),
         group=_cell(row, columns.group).strip() or None,
+        must_pass=columns.must_pass not in columns.inputs and _flag(row, columns.must_pass),
     )
 
 
@@ -335,6 +341,16 @@ def _weight(value: Any) -> float:
     if not (math.isfinite(weight) and weight > 0):
         raise _BadRow(f"the weight is {one_line(repr(value), 40)}, expected a number above 0")
     return weight
+
+
+def _flag(row: Row, name: str) -> bool:
+    value = row.get(name)
+    if isinstance(value, bool) or value is None:
+        return bool(value)
+    word = str(value).strip().casefold()
+    if word not in _FLAGS:
+        raise _BadRow(f"{name!r} is {one_line(repr(value), 40)}, expected true or false")
+    return _FLAGS[word]
 
 
 def _check_ids(found: Sequence[_Found]) -> None:

@@ -44,7 +44,7 @@ INPUTS = (
 COMPANIONS = ("context", "passage")
 """Columns that a question can't be answered without."""
 
-NOT_INPUT = {"id", "group", "tags", "weight", "checks", "split"}
+NOT_INPUT = {"id", "group", "tags", "weight", "must_pass", "checks", "split"}
 
 PROVIDERS = {
     "anthropic": "anthropic",
