@@ -30,6 +30,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[models.target], [models.optimizer]": s.ModelSettings,
     "[optimizer]": RefineOptions,
     "[data]": s.DataSettings,
+    "[evaluation]": s.EvaluationSettings,
     "[[checks]]": s.CheckSettings,
 }
 

@@ -169,6 +169,16 @@ class DataSettings(_Section):
     max_case_kb: int = Field(default=256, gt=0)
 
 
+class EvaluationSettings(_Section):
+    """How a prompt is scored.
+
+    Attributes:
+        repeats: times that each case is sent; its score is the mean, and it passes if every answer does.
+    """
+
+    repeats: int = Field(default=1, ge=1, le=100)
+
+
 class CheckSettings(_Section):
     """Anything that judges one output. The check's own options stand beside these keys.
 
@@ -203,6 +213,7 @@ class ProjectSettings(_Section):
     optimizer: OptimizerSettings = Field(default_factory=OptimizerSettings)
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
     data: DataSettings = Field(default_factory=DataSettings)
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     checks: list[CheckSettings] = Field(default_factory=list[CheckSettings])
 
     @model_validator(mode="before")

@@ -82,9 +82,14 @@ class Context:
             return self._known[place]
         self._emit(ev.EvaluationStarted(candidate_id=prompt.id, split=split, total=len(cases)))
         concurrency = self._gateway.concurrency("target")
-        send = partial(self._gateway.call, "target", urgent=urgent, finishing=finishing)
+        call = partial(self._gateway.call, urgent=urgent, finishing=finishing)
         evaluation = await self._runner.evaluate(
-            prompt, split, cases, send, partial(self._sink, prompt.id, split)
+            prompt,
+            split,
+            cases,
+            lambda messages, draw: call("target", messages, sample=draw),
+            partial(self._sink, prompt.id, split),
+            lambda messages, path, draw: call("judge", messages, path=path, sample=draw),
         )
         self._emit(
             ev.CandidateScored(

@@ -81,7 +81,14 @@ class Judge:
             project_dir=project_dir,
             sandbox=Sandbox(on_broken=self._tell),
             own_modules=Sandbox(paths=import_paths(project_dir), on_broken=self._tell),
+            warn=self._warn,
         )
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether a check of the project, or of a case seen by :meth:`check_cases`, asks the judge model."""
+        own = (named for _, checks in self._own.values() for named in checks)
+        return any(named.check.needs_model for named in (*self._checks, *own))
 
     def check_cases(self, cases: Iterable[Example]) -> None:
         """Make sure that each case can be judged.
@@ -128,6 +135,10 @@ class Judge:
     async def close(self) -> None:
         """End the sandbox's processes."""
         await asyncio.gather(self._tools.sandbox.close(), self._tools.own_modules.close())
+
+    def _warn(self, text: str) -> None:
+        if self._notice is not None:
+            self._notice(text)
 
     def _tell(self, request: Request, outcome: Outcome) -> None:
         """Without this, a slip in a check looks like a prompt that gets everything wrong."""

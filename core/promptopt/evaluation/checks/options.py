@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import CheckSettings
+from promptopt.evaluation.checks.asking import LlmJudge, Pairwise
 from promptopt.evaluation.checks.base import Check
 from promptopt.evaluation.checks.code import Assertion, Call
 from promptopt.evaluation.checks.groups import AllOf, AnyOf, Group
@@ -38,6 +39,8 @@ CHECKS: dict[str, type[Check]] = {
     "format": Format,
     "latency": Latency,
     "cost": Cost,
+    "judge": LlmJudge,
+    "pairwise": Pairwise,
     "assertion": Assertion,
     "callable": Call,
     "all_of": AllOf,
