@@ -157,7 +157,7 @@ def test_labels_are_counted():
     found = labelled(("a", "a"), ("a", "A."), ("a", "b"), ("b", "b"), ("b", "It is b"), ("b", ""))
     assert found.accuracy == 0.5 and found.unnamed == 2
     a, b = found.labels["a"], found.labels["b"]
-    assert (a.precision, a.recall, a.f1, a.cases) == (1, pytest.approx(2 / 3), pytest.approx(0.8), 3)
+    assert (a.precision, a.recall, a.f1, a.answers) == (1, pytest.approx(2 / 3), pytest.approx(0.8), 3)
     assert (b.precision, b.recall, b.f1) == (0.5, pytest.approx(1 / 3), pytest.approx(0.4))
     assert found.macro_f1 == pytest.approx(0.6)
 
@@ -183,7 +183,7 @@ def test_every_draw_counts_and_cases_without_a_label_do_not():
         for case in cases
     }
     found = classify(cases, results)
-    assert found and found.accuracy == 0.5 and found.labels["a"].cases == 4
+    assert found and found.accuracy == 0.5 and found.labels["a"].answers == 4
 
 
 def test_signs_of_numbers_matter():

@@ -50,12 +50,12 @@ def say_measures(found: dict[str, Any]) -> None:
 def _say_labels(found: dict[str, Any]) -> None:
     none = f", {found['unnamed']} outputs name no label" if found["unnamed"] else ""
     say(f"labels: accuracy {found['accuracy']:.1%}, macro-F1 {found['macro_f1']:.3f}{none}")
-    say("  label                 precision  recall     F1  cases")
+    say("  label                 precision  recall     F1  answers")
     labels = sorted(found["labels"].items(), key=lambda item: item[1]["f1"])
     for label, score in labels[:SHOWN]:
         say(
             f"  {one_line(label, 20):20}  {score['precision']:9.1%}  {score['recall']:6.1%}"
-            f"  {score['f1']:5.3f}  {score['cases']:5}"
+            f"  {score['f1']:5.3f}  {score['answers']:7}"
         )
     if len(labels) > SHOWN:
         say(f"  and {len(labels) - SHOWN} better ones")

@@ -181,14 +181,14 @@ class Reliability(BaseModel):
 
 
 class LabelScore(BaseModel):
-    """One label: precision, recall and F1 (0 if it was never said), and how often it was the right one."""
+    """One label: precision, recall and F1 (0 if it was never said), and the answers that it was right for."""
 
     model_config = ConfigDict(frozen=True)
 
     precision: float
     recall: float
     f1: float
-    cases: int
+    answers: int
 
 
 class Classification(BaseModel):

@@ -17,9 +17,9 @@ def classify(cases: Sequence[Example], results: Mapping[str, CaseResult]) -> Cla
 
     Expected outputs are labels if each is short, there are two or more different ones, and they repeat: not
     more of them than half the cases. An output names a label if it is that label, case and marks around it
-    aside; an output with talk around it, another word, or no output names none and counts as wrong, so
-    accuracy may differ from the score that the project's checks give. Of a case that was sent several times every draw
-    counts.
+    aside. One with talk around it, another word, or no output names none and counts as wrong, so accuracy
+    may differ from the score that the project's checks give. Of a case that was sent several times every
+    answer counts.
 
     Args:
         cases: with their expected outputs; those without one are left out.
@@ -46,7 +46,7 @@ def _counted(pairs: Sequence[tuple[str, str]], labels: Mapping[str, str]) -> Cla
             precision=both / said if said else 0.0,
             recall=both / wanted,
             f1=2 * both / (wanted + said),
-            cases=wanted,
+            answers=wanted,
         )
     return Classification(
         accuracy=sum(right == found for right, found in pairs) / len(pairs),

@@ -117,7 +117,9 @@ def option_names(kind: type[Check]) -> list[str]:
 
 
 def _first(error: ValidationError, kind: type[Check], settings: CheckSettings, where: str) -> SettingsError:
-    flaw = error.errors()[0]
+    flaws = error.errors()
+    # A slip in a required option's name is both a missing and an unknown one: the unknown one tells more.
+    flaw = next((flaw for flaw in flaws if flaw["type"] == "extra_forbidden"), flaws[0])
     key = ".".join(str(part) for part in flaw["loc"])
     place = f"{where}.{key}" if key else where
     own = [*CheckSettings.model_fields, *option_names(kind)]
