@@ -560,3 +560,18 @@ async def test_no_output_makes_a_check_raise():
             assert 0 <= result.score <= 1
             assert "Error" not in result.reason.partition(":")[0], result
     await judge.close()
+
+
+async def test_a_schema_that_gives_no_verdict_is_told_in_words_of_its_own():
+    told: list[str] = []
+    check = {"type": "json_schema", "schema": SCHEMA, "timeout": 0.5}
+    judge = build_judge(project(check), Path(), notice=told.append)
+    for _ in range(2):
+        await judge.judge(case(), json.dumps({"label": "a", "items": [], "code": "x" * 40 + "!"}))
+    await judge.close()
+    assert len(told) == 1 and told[0].startswith("a JSON schema gave no verdict: took longer than")
+
+
+def test_a_slip_in_the_name_of_a_needed_option_is_told_as_one():
+    error = refused({"type": "judge", "rubrik": "x"})
+    assert error.where == "checks[0].rubrik" and "did you mean 'rubric'" in (error.fix or "")

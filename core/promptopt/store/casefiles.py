@@ -115,6 +115,7 @@ def load_dataset(settings: ProjectSettings, base: Path) -> LoadedData:
     notices = [notice for _, table in tables for notice in table.notices]
     notices += _column_notices(columns, data)
     notices += _case_notices(cases, columns)
+    notices += _tag_notices(settings.checks, cases)
     notices += _leaks(dataset)
     return LoadedData(dataset, tuple(notices))
 
@@ -387,6 +388,19 @@ def _case_notices(cases: Sequence[Example], columns: Columns) -> list[str]:
     bare = [case.id for case in cases if case.expected is None and not case.checks]
     if columns.expected is not None and bare:
         notices.append(f"{len(bare)} of {len(cases)} cases have no expected output: {_some(bare)}")
+    return notices
+
+
+def _tag_notices(checks: Sequence[CheckSettings], cases: Sequence[Example]) -> list[str]:
+    """Checks whose tags no case has: a slip in a tag would switch a check off, and nobody would see it."""
+    there = {tag for case in cases for tag in case.tags}
+    notices: list[str] = []
+    for check in checks:
+        if check.tags and there.isdisjoint(check.tags):
+            near = closest(check.tags[0], there)
+            hint = f"; did you mean {near!r}?" if near else ""
+            name = one_line(check.name or check.type, 40)
+            notices.append(f"the check {name!r} judges no case: none has the tag {_some(check.tags)}{hint}")
     return notices
 
 

@@ -71,7 +71,8 @@ class AllOf(Group):
 class AnyOf(Group):
     """At least one member passes. The score is the best one's; members after a perfect one are not asked.
 
-    With a ``threshold`` of its own it passes if that score reaches it.
+    With a ``threshold`` of its own it passes if that score reaches it. A member's ``weight`` and ``hard`` say
+    nothing here.
     """
 
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:

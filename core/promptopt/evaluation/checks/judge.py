@@ -10,7 +10,7 @@ from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import CheckSettings, ProjectSettings
-from promptopt.evaluation.checks import reasons
+from promptopt.evaluation.checks import reasons, schema
 from promptopt.evaluation.checks.base import Ask, Tools
 from promptopt.evaluation.checks.code import import_paths
 from promptopt.evaluation.checks.named import Named
@@ -145,6 +145,11 @@ class Judge:
         if self._notice is None or request.source in self._told:
             return
         self._told.add(request.source)
+        if request.source == schema.FUNCTION:
+            self._notice(
+                f"a JSON schema gave no verdict: {outcome.reason}; what it can't judge counts as failed"
+            )
+            return
         what = {"regex": "pattern", "assert": "code"}.get(request.op, "function")
         source = reasons.quote(request.source.strip().partition("\n")[0], 60)
         self._notice(

@@ -120,6 +120,8 @@ def same_json(one: Any, other: Any, tolerance: float = 0.0) -> bool:
 
 def _same_items(one: list[Any], other: list[Any], tolerance: float) -> bool:
     """Equality of lists in any order: each item has a partner of its own."""
+    if len(one) != len(other):
+        return False
     left = list(other)
     for item in one:
         found = next((i for i, partner in enumerate(left) if same_json(item, partner, tolerance)), None)
