@@ -309,3 +309,21 @@ def test_from_splits_deals_validation_by_the_seed() -> None:
     cases = [example(i, f"text {i}") for i in range(30)]
     assert Dataset.from_splits(cases, seed=1) == Dataset.from_splits(cases, seed=1)
     assert Dataset.from_splits(cases, seed=1) != Dataset.from_splits(cases, seed=2)
+
+
+def test_a_check_for_a_tag_that_no_case_has_is_told(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("input,expected,tags\na,x,refund\nb,y,\n")
+    settings = ProjectSettings.model_validate(
+        {
+            "name": "p",
+            "prompt": "x",
+            "models": {"target": {"model": "sim/target"}},
+            "data": {"file": "a.csv"},
+            "checks": [
+                {"type": "exact", "tags": ["refund"]},
+                {"type": "exact", "name": "mine", "tags": ["refnud"]},
+            ],
+        }
+    )
+    (notice,) = [text for text in load_dataset(settings, tmp_path).notices if "tag" in text]
+    assert notice == "the check 'mine' judges no case: none has the tag refnud; did you mean 'refund'?"

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from promptopt.cli.app import COMMANDS
 from promptopt.domain import settings as s
 from promptopt.evaluation.checks import CHECKS
+from promptopt.evaluation.checks.options import option_names
 from promptopt.optimizers.refine import RefineOptions
 from promptopt.store.database import Database
 from promptopt.store.export import Format
@@ -29,6 +30,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[models.target], [models.optimizer]": s.ModelSettings,
     "[optimizer]": RefineOptions,
     "[data]": s.DataSettings,
+    "[evaluation]": s.EvaluationSettings,
     "[[checks]]": s.CheckSettings,
     "[cache]": s.CacheSettings,
 }
@@ -84,7 +86,7 @@ def test_every_cap_is_told() -> None:
 def test_every_check_and_every_option_is_told() -> None:
     told = {line.split("`")[1]: line for line in section("[[checks]]").splitlines() if line.startswith("| `")}
     for name, check in CHECKS.items():
-        for option in check.model_fields:
+        for option in option_names(check):
             assert f"`{option}`" in told[name], f"check {name}"
 
 

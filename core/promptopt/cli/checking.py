@@ -7,7 +7,7 @@ from promptopt.domain.settings import ProjectSettings
 from promptopt.evaluation.checks import build_judge
 from promptopt.models.keys import missing_key
 from promptopt.models.litellm_transport import LiteLLMTransport
-from promptopt.runs.setup import price_of, roles_in_use
+from promptopt.runs.setup import model_of, price_of, roles_in_use
 
 
 def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "optimize") -> None:
@@ -17,16 +17,17 @@ def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "op
         SettingsError: a check, a constraint, the optimizer, a setting of its or of a model is wrong.
         ModelError: the key of a model in use is missing, or its price while there is a cap on USD.
     """
-    build_judge(settings, project_dir)
+    judge = build_judge(settings, project_dir)
     if kind != "eval":
         from promptopt.optimizers import registry
 
         registry.make(settings)
-    for role in roles_in_use(kind):
-        if not settings.models[role].simulated:
-            LiteLLMTransport(settings.models[role])
+    for role in roles_in_use(kind, judge=judge.needs_model):
+        model = model_of(settings, role)
+        if not model.simulated:
+            LiteLLMTransport(model)
         price_of(settings, role)
-        problem = missing_key(settings.models[role])
+        problem = missing_key(model)
         if problem:
             raise ModelError(
                 problem, where=f"models.{role}", fix="to try without any key: give the option --simulate"

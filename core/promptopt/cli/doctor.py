@@ -129,8 +129,9 @@ def _project(reference: str) -> Iterator[Finding]:
         yield Finding("project", "note", notice)
     yield from _data(project)
     yield _tried("optimizer", lambda: _optimizer(project.settings))
-    for role in ("target", "optimizer"):
-        yield from _model(role, project.settings)
+    for role in ("target", "optimizer", "judge"):
+        if role in project.settings.models:
+            yield from _model(role, project.settings)
 
 
 def _data(project: "Project") -> Iterator[Finding]:
@@ -144,10 +145,13 @@ def _cases(project: "Project", notices: list[str]) -> str:
     """The sizes of the splits; what there is to know about the cases is added to ``notices``."""
     from promptopt.domain.dataset import SPLITS
     from promptopt.evaluation.checks import build_judge
+    from promptopt.runs.setup import model_of
     from promptopt.store.casefiles import load_dataset
 
     data = load_dataset(project.settings, project.dir)
-    build_judge(project.settings, project.dir, data.dataset.cases())
+    judge = build_judge(project.settings, project.dir, data.dataset.cases())
+    if judge.needs_model:
+        model_of(project.settings, "judge")
     sizes = ", ".join(f"{len(data.dataset[split])} {split}" for split in SPLITS)
     held_back = "" if data.dataset.held_back else "; too few to hold any back for a sealed test"
     notices += data.notices
@@ -160,7 +164,7 @@ def _optimizer(settings: "ProjectSettings") -> str:
     return registry.make(settings).name
 
 
-def _model(role: Literal["target", "optimizer"], settings: "ProjectSettings") -> Iterator[Finding]:
+def _model(role: Literal["target", "optimizer", "judge"], settings: "ProjectSettings") -> Iterator[Finding]:
     from promptopt.models.keys import missing_key
 
     model = settings.models[role]
@@ -232,10 +236,10 @@ def _address(model: "ModelSettings") -> tuple[str | None, str]:
     return ENDPOINTS.get(provider), ""
 
 
-def _price(check: str, role: str, settings: "ProjectSettings") -> Finding:
+def _price(check: str, role: Literal["target", "optimizer", "judge"], settings: "ProjectSettings") -> Finding:
     from promptopt.models.prices import lookup_price
 
-    model = settings.models["target" if role == "target" else "optimizer"]
+    model = settings.models[role]
     price = lookup_price(model)
     if price is not None:
         return Finding(check, "ok", f"${price.input:g} in, ${price.output:g} out per million tokens")

@@ -91,11 +91,12 @@ def _adjusted(project: "Project", prompt: Path | None, split: Wanted, concurrenc
 
 def _conclude(database: "Database", run_id: str, followed: "Followed", split: Wanted, *, json: bool) -> int:
     """Say the score; returns the exit status."""
+    from promptopt.cli.measures import measures
     from promptopt.cli.outcome import LEFT, report_death
     from promptopt.store.cells import Cells
 
     state, cells = followed.state, Cells(database, run_id)
-    outcome = evaluation_summary(state, cells, run_id, split)
+    outcome = evaluation_summary(state, cells, run_id, split) | measures(database, state, cells, run_id)
     if followed.end == "died":
         outcome["status"] = "interrupted"
         report_death(run_id)
@@ -176,6 +177,8 @@ def _examples(state: "RunState", cells: "Cells") -> dict[str, str]:
 
 
 def _say(outcome: dict[str, Any], examples: dict[str, str]) -> None:
+    from promptopt.cli.measures import say_measures
+
     if outcome["score"] is None:
         return
     low, high = outcome["interval"]
@@ -187,6 +190,7 @@ def _say(outcome: dict[str, Any], examples: dict[str, str]) -> None:
     )
     for name, count in outcome["categories"].items():
         say(f"  {count:5}  {name:19}  {examples.get(name, '')}".rstrip())
+    say_measures(outcome)
     say(
         f"run {outcome['run_id']}: {cost}, {outcome['calls']} calls, {outcome['tokens']} tokens, "
         f"{outcome['seconds']:.1f} s"

@@ -28,6 +28,7 @@ class Example(BaseModel):
         tags: free labels, for break-downs.
         weight: its share in a mean over cases.
         group: cases of one group (document, customer) are never parted by a split.
+        must_pass: a candidate that fails it, though the first prompt or a parent passed it, is not accepted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +40,7 @@ class Example(BaseModel):
     tags: tuple[str, ...] = ()
     weight: float = Field(default=1.0, gt=0)
     group: str | None = None
+    must_pass: bool = False
 
     @property
     def input_text(self) -> str:

@@ -57,6 +57,32 @@ class CheckResult(BaseModel):
     hard: bool = False
 
 
+class Sample(BaseModel):
+    """One of several answers to a case."""
+
+    model_config = ConfigDict(frozen=True)
+
+    output: str = ""
+    score: float = Field(default=0.0, ge=0, le=1)
+    passed: bool = False
+    error: str = ""
+
+
+class Judging(BaseModel):
+    """What the judge model took for one case: calls, tokens, and USD (0 where the price is unknown)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    calls: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+
+    def __add__(self, other: "Judging") -> "Judging":
+        return Judging(
+            calls=self.calls + other.calls, tokens=self.tokens + other.tokens, usd=self.usd + other.usd
+        )
+
+
 class CaseResult(BaseModel):
     """One prompt on one case.
 
@@ -71,6 +97,9 @@ class CaseResult(BaseModel):
         prompt_tokens, completion_tokens: as the provider counted them.
         cost: USD; None if the price is unknown.
         latency: seconds.
+        samples: each answer, if the case was sent several times; then score and latency are means, tokens and
+            cost sums, it passed if all did, and the rest is of the answer that tells most.
+        judging: what the judge model took.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -87,6 +116,13 @@ class CaseResult(BaseModel):
     completion_tokens: int = 0
     cost: float | None = None
     latency: float = 0.0
+    samples: tuple[Sample, ...] = ()
+    judging: Judging = Judging()
+
+    @property
+    def flaky(self) -> bool:
+        """Some of its answers passed, and some did not."""
+        return len({sample.passed for sample in self.samples}) > 1
 
 
 class Interval(BaseModel):
@@ -124,6 +160,53 @@ class Evaluation(BaseModel):
 
     def by_case(self) -> dict[str, CaseResult]:
         return {result.case_id: result for result in self.results}
+
+
+class Reliability(BaseModel):
+    """How far one can rely on a prompt whose cases were sent several times.
+
+    Attributes:
+        repeats: times that each case was sent.
+        pass_hat: ``k`` to pass^k, the chance that ``k`` answers to a case all pass, as a mean over the cases.
+        consistency: share of the pairs of answers to one case that got the same verdict, as a mean.
+        flaky: ids of the cases that passed and failed.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    repeats: int
+    pass_hat: dict[int, float]
+    consistency: float
+    flaky: tuple[str, ...] = ()
+
+
+class LabelScore(BaseModel):
+    """One label: precision, recall and F1 (0 if it was never said), and the answers that it was right for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    precision: float
+    recall: float
+    f1: float
+    answers: int
+
+
+class Classification(BaseModel):
+    """Outputs against expected labels.
+
+    Attributes:
+        accuracy: share of outputs that are the right label.
+        macro_f1: plain mean of the labels' F1.
+        unnamed: outputs that are none of the labels.
+        labels: each label that was expected.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    accuracy: float
+    macro_f1: float
+    unnamed: int
+    labels: dict[str, LabelScore]
 
 
 class Comparison(BaseModel):

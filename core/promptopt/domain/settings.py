@@ -148,6 +148,7 @@ class DataSettings(_Section):
         input: column, or list of columns, with the input. Default: ``input``, else every other column.
         expected: column with the expected output. Default: ``expected`` if there is such a column.
         id, group, tags, weight: columns with the case's id, group, tags and weight.
+        must_pass: column that says (true, yes, 1) that no candidate may break the case.
         seed: of the split.
         max_case_kb: a case larger than this is refused.
     """
@@ -164,26 +165,39 @@ class DataSettings(_Section):
     group: str = "group"
     tags: str = "tags"
     weight: str = "weight"
+    must_pass: str = "must_pass"
     seed: int = 0
     max_case_kb: int = Field(default=256, gt=0)
+
+
+class EvaluationSettings(_Section):
+    """How a prompt is scored.
+
+    Attributes:
+        repeats: times that each case is sent; its score is the mean, and it passes if every answer does.
+    """
+
+    repeats: int = Field(default=1, ge=1, le=100)
 
 
 class CheckSettings(_Section):
     """Anything that judges one output. The check's own options stand beside these keys.
 
     Attributes:
-        type: ``exact``, ``contains``, ``regex``, ``json_fields``, ``assertion``, ``callable``.
+        type: a key of ``evaluation.checks.CHECKS``.
         name: shown in reports; default is the type.
         weight: share in the case's score.
-        threshold: lowest score in [0, 1] that passes.
+        threshold: lowest score in [0, 1] that passes; None for the type's own, which mostly is 1.
         hard: failing it makes the case score 0.
+        tags: it judges only cases with one of these tags; empty: all cases.
     """
 
     type: str
     name: str = ""
     weight: float = Field(default=1.0, gt=0)
-    threshold: float = Field(default=1.0, ge=0, le=1)
+    threshold: float | None = Field(default=None, ge=0, le=1)
     hard: bool = False
+    tags: list[str] = Field(default_factory=list[str])
 
     @property
     def options(self) -> dict[str, Any]:
@@ -214,6 +228,7 @@ class ProjectSettings(_Section):
     optimizer: OptimizerSettings = Field(default_factory=OptimizerSettings)
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
     data: DataSettings = Field(default_factory=DataSettings)
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     checks: list[CheckSettings] = Field(default_factory=list[CheckSettings])
     cache: CacheSettings = Field(default_factory=CacheSettings)
 

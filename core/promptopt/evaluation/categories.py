@@ -39,7 +39,8 @@ most other such only very just does did being over under per via
 """
 _STOPWORDS = frozenset(_COMMON.split())
 _RULE_OPENINGS = (
-    reasons.TOO_LONG, reasons.TOO_SHORT, reasons.NOT_ALLOWED, reasons.FORBIDDEN, reasons.NO_MATCH
+    reasons.TOO_LONG, reasons.TOO_SHORT, reasons.NOT_ALLOWED, reasons.FORBIDDEN, reasons.NO_MATCH,
+    reasons.BAD_FORM, reasons.OVER_LIMIT,
 )  # fmt: skip
 _BY_REASON = [
     (re.compile(pattern), category)
@@ -49,7 +50,7 @@ _BY_REASON = [
         (rf"{reasons.FIELDS_WRONG}|{reasons.EXPECTED}", "wrong reasoning"),
         (rf"{reasons.TOO_LONG}|assert len\(.*?\)+ <=? ", "too verbose"),
         (rf"{reasons.TOO_SHORT}|assert len\(.*?\)+ >=? ", "too terse"),
-        (rf"{reasons.NO_MATCH}|{reasons.FORBIDDEN}|{reasons.NOT_ALLOWED}", "wrong format"),
+        (rf"{reasons.NO_MATCH}|{reasons.FORBIDDEN}|{reasons.NOT_ALLOWED}|{reasons.BAD_FORM}", "wrong format"),
         (rf"{reasons.LACKS}|assert [^()]+? in output\b", "missing information"),
         (r"KeyError|IndexError|assert isinstance\(", "wrong structure"),
         (r"assert .*\.(?:startswith|endswith|isdigit|isupper|islower|istitle)\(", "wrong format"),

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.results import Evaluation
 from promptopt.evaluation.checks import Judge
@@ -137,18 +138,27 @@ async def failing_references(judge: Judge, cases: Iterable[Example]) -> dict[str
     """Cases whose expected output fails their own checks, with the reason; at most the first 400 are tried.
 
     None are told if more than half of them fail: then the expected outputs are no outputs, but patterns or
-    notes for the checks.
+    notes for the checks; nor if a check asks a model, which would cost something.
     """
+    if judge.needs_model:
+        return {}
     known = [case for case in cases if (case.expected or "").strip()][:MOST_REFERENCES]
     failing: dict[str, str] = {}
     for start in range(0, len(known), AT_ONCE):
         some = known[start : start + AT_ONCE]
-        opinions = await asyncio.gather(*(judge.judge(case, case.expected or "") for case in some))
+        opinions = await asyncio.gather(
+            *(judge.judge(case, case.expected or "", _free(case)) for case in some)
+        )
         for case, checks in zip(some, opinions, strict=True):
             refused = [check for check in checks if not check.passed]
             if refused:
                 failing[case.id] = f"{refused[0].name}: {refused[0].reason}"
     return failing if len(failing) * 2 <= len(known) else {}
+
+
+def _free(case: Example) -> LLMResponse:
+    """The expected output as an answer that took no time and cost nothing."""
+    return LLMResponse(text=case.expected or "", cost=0.0)
 
 
 def _conflicts(cases: Iterable[Example]) -> list[list[Example]]:

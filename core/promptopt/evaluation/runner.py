@@ -7,17 +7,23 @@ from typing import Protocol
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example, Split
 from promptopt.domain.prompt import Message, Prompt
-from promptopt.domain.results import CaseResult, Evaluation
+from promptopt.domain.results import CaseResult, Evaluation, Judging
 from promptopt.evaluation.categories import categorize
 from promptopt.evaluation.checks import Judge, score_checks
+from promptopt.evaluation.checks.base import Ask
+from promptopt.evaluation.reliability import merge
 from promptopt.evaluation.statistics import interval
 from promptopt.models.sending import CallFailed
 
 
 class Send(Protocol):
-    """Sends messages about a case to the target model; raises CallFailed if no answer came."""
+    """Sends messages about a case to the target model, as the draw of that number; raises CallFailed if no
+    answer came.
+    """
 
-    def __call__(self, messages: Sequence[Message], /, *, case_id: str) -> Awaitable[LLMResponse]: ...
+    def __call__(
+        self, messages: Sequence[Message], /, *, case_id: str, draw: int
+    ) -> Awaitable[LLMResponse]: ...
 
 
 Sink = Callable[[Sequence[CaseResult]], None]
@@ -31,20 +37,29 @@ class Runner:
 
     Args:
         judge: judges each output.
-        at_once: cases worked on at once; how many calls that means is the gateway's business.
+        at_once: answers worked on at once; how many calls that means is the gateway's business.
+        repeats: times that each case is sent.
     """
 
-    def __init__(self, judge: Judge, at_once: int) -> None:
+    def __init__(self, judge: Judge, at_once: int, repeats: int = 1) -> None:
         self._judge = judge
         self._at_once = at_once
+        self._repeats = repeats
 
     async def evaluate(
-        self, prompt: Prompt, split: Split, cases: Sequence[Example], send: Send, sink: Sink
+        self,
+        prompt: Prompt,
+        split: Split,
+        cases: Sequence[Example],
+        send: Send,
+        sink: Sink,
+        ask: Ask | None = None,
     ) -> Evaluation:
         """Send every case, judge every output.
 
         Args:
             sink: is given each result once, about ten times a second.
+            ask: the judge model, for checks that need one.
 
         Returns:
             The evaluation, its results in the order of ``cases``.
@@ -54,20 +69,23 @@ class Runner:
         """
         results: list[CaseResult | None] = [None] * len(cases)
         fresh: list[CaseResult] = []
-        waiting = iter(enumerate(cases))
+        drawn: list[dict[int, CaseResult]] = [{} for _ in cases]
+        waiting = ((at, case, draw) for at, case in enumerate(cases) for draw in range(self._repeats))
 
         async def work() -> None:
-            for position, case in waiting:
-                result = await self._run_case(prompt, case, send)
-                results[position] = result
-                fresh.append(result)
+            for position, case, draw in waiting:
+                drawn[position][draw] = await self._run_case(prompt, case, send, draw, ask)
+                if len(drawn[position]) == self._repeats:
+                    result = merge([drawn[position][number] for number in range(self._repeats)])
+                    results[position] = result
+                    fresh.append(result)
 
         def flush() -> None:
             if fresh:
                 sink(tuple(fresh))
                 fresh.clear()
 
-        workers = [asyncio.create_task(work()) for _ in range(min(self._at_once, len(cases)))]
+        workers = [asyncio.create_task(work()) for _ in range(min(self._at_once, len(cases) * self._repeats))]
         try:
             await _until_done(workers, flush)
         finally:
@@ -80,12 +98,15 @@ class Runner:
         weights = [result.weight for result in done]
         return Evaluation(prompt_id=prompt.id, split=split, results=done, score=interval(scores, weights))
 
-    async def _run_case(self, prompt: Prompt, case: Example, send: Send) -> CaseResult:
+    async def _run_case(
+        self, prompt: Prompt, case: Example, send: Send, draw: int, ask: Ask | None
+    ) -> CaseResult:
         try:
-            response = await send(prompt.render(case), case_id=case.id)
+            response = await send(prompt.render(case), case_id=case.id, draw=draw)
         except CallFailed as failure:
             return CaseResult(case_id=case.id, weight=case.weight, category="error", error=str(failure))
-        checks = await self._judge.judge(case, response.text)
+        asking = _Asking(ask)
+        checks = await self._judge.judge(case, response.text, response, asking if ask else None)
         score, passed = score_checks(checks)
         return CaseResult(
             case_id=case.id,
@@ -99,7 +120,23 @@ class Runner:
             completion_tokens=response.usage.get("completion_tokens", 0),
             cost=response.cost,
             latency=response.latency,
+            judging=asking.took,
         )
+
+
+class _Asking:
+    """The judge model, with a count of what it took."""
+
+    def __init__(self, ask: Ask | None) -> None:
+        self._ask = ask
+        self.took = Judging()
+
+    async def __call__(self, messages: Sequence[Message], path: str, sample: int) -> LLMResponse:
+        assert self._ask is not None
+        response = await self._ask(messages, path, sample)
+        tokens = response.usage.get("prompt_tokens", 0) + response.usage.get("completion_tokens", 0)
+        self.took += Judging(calls=1, tokens=tokens, usd=response.cost or 0.0)
+        return response
 
 
 async def _until_done(workers: "Sequence[asyncio.Task[None]]", flush: Callable[[], None]) -> None:

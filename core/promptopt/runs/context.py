@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -82,9 +82,18 @@ class Context:
             return self._known[place]
         self._emit(ev.EvaluationStarted(candidate_id=prompt.id, split=split, total=len(cases)))
         concurrency = self._gateway.concurrency("target")
-        send = partial(self._gateway.call, "target", urgent=urgent, finishing=finishing)
+        call = partial(self._gateway.call, urgent=urgent, finishing=finishing)
+
+        def send(messages: Sequence[Message], /, *, case_id: str, draw: int) -> Awaitable[LLMResponse]:
+            return call("target", messages, case_id=case_id, sample=draw)
+
         evaluation = await self._runner.evaluate(
-            prompt, split, cases, send, partial(self._sink, prompt.id, split)
+            prompt,
+            split,
+            cases,
+            send,
+            partial(self._sink, prompt.id, split),
+            lambda messages, path, draw: call("judge", messages, path=path, sample=draw),
         )
         self._emit(
             ev.CandidateScored(

@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from functools import partial
+from math import ceil
 from pathlib import Path
 from statistics import fmean
 
@@ -12,7 +13,7 @@ from promptopt.domain import events as ev
 from promptopt.domain.dataset import SPLITS, Example, Split
 from promptopt.domain.errors import PromptoptError, RunError
 from promptopt.domain.prompt import Prompt
-from promptopt.domain.results import Comparison, Evaluation
+from promptopt.domain.results import CaseResult, Comparison, Evaluation
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.checks import Judge, build_judge
 from promptopt.evaluation.constraints import build_task
@@ -117,13 +118,15 @@ class Engine:
     ) -> None:
         judge.check_cases(self._dataset.cases())
         optimizer = None if self._row.kind == "eval" else registry.make(self._settings)
-        endpoints = open_endpoints(self._settings, self._dataset, roles_in_use(self._row.kind), wire)
+        roles = roles_in_use(self._row.kind, judge=judge.needs_model)
+        endpoints = open_endpoints(self._settings, self._dataset, roles, wire)
         for role, endpoint in endpoints.items():
             endpoint.limiter.remember(journal.recent(role, WINDOW))
         gateway = Gateway(endpoints, journal, self._ledger, self._notice, self._redact)
         gateway.reuse(self._earlier(endpoints["target"]), found.reused)
         task = build_task(self._settings)
-        runner = Runner(judge, CASES_PER_CALL * endpoints["target"].settings.max_concurrency)
+        at_once = sum(endpoints[role].settings.max_concurrency for role in roles if role != "optimizer")
+        runner = Runner(judge, CASES_PER_CALL * at_once, self._settings.evaluation.repeats)
         context = Context(self._settings, task, self._dataset, gateway, runner, self._cells, self.emit)
         context.restore_edits(edits)
         control = Control(self, context, gateway, Commands(self._db, self._row.id))
@@ -334,15 +337,28 @@ class Engine:
         target = self._settings.models["target"]
         # The last calls are reserved at their upper bounds, which no answer reaches.
         last = Amount(0, target.max_tokens + round(4 * tokens), 4 * usd)
-        amount = Amount(number, round(tokens * number * HOLD_MARGIN), usd * number * HOLD_MARGIN)
-        rounds = number / target.max_concurrency + 2
-        self._ledger.hold(amount + last, seconds * rounds * HOLD_MARGIN)
+        calls = number * self._settings.evaluation.repeats
+        amount = Amount(calls, round(tokens * number * HOLD_MARGIN), usd * number * HOLD_MARGIN)
+        rounds = calls / target.max_concurrency + 2
+        judging = self._judging_to_hold(answered, number)
+        self._ledger.hold(amount + last, seconds * rounds * HOLD_MARGIN, judging)
         for name, meter in self._ledger.meters().items():
             if meter.limit and meter.held > 0.4 * meter.limit:
                 share = f"{min(1.0, meter.held / meter.limit):.0%}"
                 self._notice(
                     f"the sealed test needs {share} of the budget's {name}; the search gets the rest"
                 )
+
+    def _judging_to_hold(self, answered: Sequence[CaseResult], number: int) -> Amount:
+        """What judging ``number`` cases will take, from what it took in the baseline."""
+        took = [result.judging for result in answered]
+        calls = fmean(one.calls for one in took)
+        if not calls:
+            return Amount()
+        tokens, usd = fmean(one.tokens for one in took), fmean(one.usd for one in took)
+        share = number * HOLD_MARGIN
+        last = self._settings.models["judge"].max_tokens + round(4 * tokens)
+        return Amount(ceil(calls * share), round(tokens * share) + last, usd * (share + 4))
 
     def _notice(self, text: str) -> None:
         """Warn of something once, however often it happens."""

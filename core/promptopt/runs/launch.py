@@ -45,7 +45,7 @@ def simulated(settings: ProjectSettings) -> ProjectSettings:
     """The same project with the built-in simulator in the place of every model."""
     models = {
         role: model.model_copy(
-            update={"model": f"sim/{'optimizer' if role == 'optimizer' else 'target'}", "base_url": None}
+            update={"model": f"sim/{role if role in ('optimizer', 'judge') else 'target'}", "base_url": None}
         )
         for role, model in settings.models.items()
     }

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from promptopt.domain.dataset import Dataset
-from promptopt.domain.errors import ModelError
+from promptopt.domain.errors import ModelError, SettingsError
 from promptopt.domain.events import ModelInfo, Role
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
 from promptopt.models.endpoint import Endpoint
@@ -13,9 +13,22 @@ from promptopt.models.transport import Transport
 from promptopt.models.wire import Wire
 
 
-def roles_in_use(kind: str) -> tuple[Role, ...]:
-    """The models that a run of this kind calls."""
-    return ("target",) if kind == "eval" else ("target", "optimizer")
+def roles_in_use(kind: str, *, judge: bool = False) -> tuple[Role, ...]:
+    """The models that a run of this kind calls; ``judge``: some check asks the judge model."""
+    roles: tuple[Role, ...] = ("target",) if kind == "eval" else ("target", "optimizer")
+    return (*roles, "judge") if judge else roles
+
+
+def model_of(settings: ProjectSettings, role: Role) -> ModelSettings:
+    """The model of a role. Raises SettingsError if the project names none."""
+    model = settings.models.get(role)
+    if model is None:
+        raise SettingsError(
+            f"a check asks the {role} model, and there is none" if role == "judge" else "there is none",
+            where=f"models.{role}",
+            fix=f'add a table [models.{role}] with model = "…"',
+        )
+    return model
 
 
 def open_endpoints(
@@ -25,11 +38,11 @@ def open_endpoints(
 
     Raises:
         ModelError: a key is missing, or a cap on USD meets a model of unknown price.
-        SettingsError: there is no such simulated model.
+        SettingsError: a role has no model, or there is no such simulated model.
     """
     endpoints: dict[Role, Endpoint] = {}
     for role in roles:
-        model = settings.models[role]
+        model = model_of(settings, role)
         problem = missing_key(model)
         if problem:
             raise ModelError(problem, where=f"models.{role}", fix="`promptopt doctor` checks it again")

@@ -21,6 +21,8 @@ from promptopt.store.datareport import Finding, examine
 from promptopt.store.datasetfolders import SplitTable, read_source, split_of
 from promptopt.store.textfiles import closest
 
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
+
 
 @dataclass(frozen=True)
 class LoadedData:
@@ -44,6 +46,7 @@ class Columns:
     group: str
     tags: str
     weight: str
+    must_pass: str
     strict: bool
     checks: bool
     split: bool
@@ -102,6 +105,7 @@ def load_dataset(settings: ProjectSettings, base: Path) -> LoadedData:
         dataset = Dataset.from_splits(*parts, seed=data.seed)
     notices = [notice for _, table in tables for notice in table.notices]
     notices += _column_notices(columns, data)
+    notices += _tag_notices(settings.checks, cases)
     findings = examine(dataset, settings.prompt)
     notices += [finding.text for finding in findings]
     return LoadedData(dataset, tuple(notices), tuple(findings))
@@ -171,7 +175,7 @@ def _path(name: str, base: Path) -> Path:
 
 def _columns(data: DataSettings, tables: Sequence[Table]) -> Columns:
     there = list(dict.fromkeys(column for table in tables for column in table.columns))
-    for key in ("id", "group", "tags", "weight"):
+    for key in ("id", "group", "tags", "weight", "must_pass"):
         if key in data.model_fields_set and getattr(data, key) != key:
             _must_have(getattr(data, key), f"data.{key}", tables)
     if data.expected is not None:
@@ -180,7 +184,7 @@ def _columns(data: DataSettings, tables: Sequence[Table]) -> Columns:
     named = [data.input] if isinstance(data.input, str) else data.input
     if named is None and "input" in there:
         named = ["input"]
-    special = {expected, data.id, data.group, data.tags, data.weight, "checks", "split"}
+    special = {expected, data.id, data.group, data.tags, data.weight, data.must_pass, "checks", "split"}
     inputs = tuple(dict.fromkeys(named)) if named else tuple(name for name in there if name not in special)
     if not inputs or named == []:
         raise SettingsError(
@@ -199,6 +203,7 @@ def _columns(data: DataSettings, tables: Sequence[Table]) -> Columns:
         group=data.group,
         tags=data.tags,
         weight=data.weight,
+        must_pass=data.must_pass,
         strict=bool(named),
         checks="checks" in there and "checks" not in inputs,
         split="split" in there and "split" not in inputs and len(tables) == 1,
@@ -251,6 +256,7 @@ def _case(row: Row, columns: Columns, auto_id: str, flat: bool, max_kb: int) -> 
         tags=_tags(row.get(columns.tags)),
         weight=_weight(row.get(columns.weight)),
         group=_cell(row, columns.group).strip() or None,
+        must_pass=columns.must_pass not in columns.inputs and _flag(row, columns.must_pass),
     )
 
 
@@ -332,6 +338,16 @@ def _weight(value: Any) -> float:
     return weight
 
 
+def _flag(row: Row, name: str) -> bool:
+    value = row.get(name)
+    if isinstance(value, bool) or value is None:
+        return bool(value)
+    word = str(value).strip().casefold()
+    if word not in _FLAGS:
+        raise _BadRow(f"{name!r} is {one_line(repr(value), 40)}, expected true or false")
+    return _FLAGS[word]
+
+
 def _check_ids(found: Sequence[_Found]) -> None:
     """Refuse an id that two rows share, naming both."""
     first: dict[str, _Found] = {}
@@ -354,3 +370,21 @@ def _column_notices(columns: Columns, data: DataSettings) -> list[str]:
         f"the column {suspect!r} is sent to the model as input; "
         f"if it is the right answer, say data.expected = {json.dumps(suspect)}"
     ]
+
+
+def _tag_notices(checks: Sequence[CheckSettings], cases: Sequence[Example]) -> list[str]:
+    """Checks whose tags no case has: a slip in a tag would switch a check off, and nobody would see it."""
+    there = {tag for case in cases for tag in case.tags}
+    notices: list[str] = []
+    for check in checks:
+        if check.tags and there.isdisjoint(check.tags):
+            near = closest(check.tags[0], there)
+            hint = f"; did you mean {near!r}?" if near else ""
+            name = one_line(check.name or check.type, 40)
+            notices.append(f"the check {name!r} judges no case: none has the tag {_some(check.tags)}{hint}")
+    return notices
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(one_line(name, 60) for name in names[:MOST_SHOWN])
+    return shown + (f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else "")

@@ -26,7 +26,7 @@ INPUTS = (
 COMPANIONS = ("instruction", "context", "passage")
 """Columns that a question can't be answered without."""
 
-NOT_INPUT = {"id", "group", "tags", "weight", "checks", "split"}
+NOT_INPUT = {"id", "group", "tags", "weight", "must_pass", "checks", "split"}
 
 NOTHING = "none of them"
 

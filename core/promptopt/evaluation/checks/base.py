@@ -1,50 +1,87 @@
 """What a check is."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
+from promptopt.domain.prompt import Message
 from promptopt.evaluation.sandbox import Sandbox
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """A score in [0, 1] and, if it is not 1, why."""
+    """A score in [0, 1] and, if it is not 1, why.
+
+    ``passed`` None: whether it passes is decided by the check's threshold.
+    """
 
     score: float
     reason: str = ""
+    passed: bool | None = None
 
 
 RIGHT = Opinion(1.0)
 
 
+def _tell_nobody(text: str) -> None:
+    """What is told where nobody listens."""
+
+
+Ask = Callable[[Sequence[Message], str, int], Awaitable[LLMResponse]]
+"""Asks the judge model: messages, the path of the call in the run, and the number of the draw."""
+
+
 @dataclass(frozen=True)
 class Tools:
-    """Where code of people runs.
+    """What a check has at hand: where code of people runs, what is known of the call, the judge model.
 
     Attributes:
         project_dir: the folder of the project file.
         sandbox: for assertions and patterns.
-        own_modules: for functions of the project's own modules.
+        own_modules: for functions of the project's own modules, and for code of ours that outputs could
+            keep busy for long.
+        response: the answer that is judged, with its cost and latency; None if that is not known.
+        ask: the judge model; None if there is none to ask.
+        warn: tells the reader of the run something, once.
     """
 
     project_dir: Path
     sandbox: Sandbox
     own_modules: Sandbox
+    response: LLMResponse | None = None
+    ask: Ask | None = None
+    warn: Callable[[str], None] = _tell_nobody
 
 
 class Check(BaseModel, ABC):
-    """Judges one output. The fields of a subclass are its options, as they stand in the project file."""
+    """Judges one output. The fields of a subclass are its options, as they stand in the project file.
+
+    Attributes:
+        passes_from: lowest score that passes if the project gives no threshold.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    passes_from: ClassVar[float] = 1.0
 
     @property
     def needs_expected(self) -> bool:
         """Whether it says nothing of a case that has no expected output."""
         return False
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether it asks the judge model."""
+        return False
+
+    def applies(self, case: Example) -> bool:
+        """Whether it has something to say of ``case``."""
+        return case.expected is not None or not self.needs_expected
 
     def check_options(self, where: str, project_dir: Path) -> None:
         """Raise SettingsError for what can only be seen by looking further than the types of the options."""
@@ -52,6 +89,10 @@ class Check(BaseModel, ABC):
     def check_expected(self, expected: str) -> str:
         """What is wrong with a reference output for this check; empty if nothing is."""
         return ""
+
+    def flaw_of(self, case: Example) -> str:
+        """Why this check can't judge ``case``; empty if it can."""
+        return self.check_expected(case.expected) if case.expected is not None else ""
 
     @abstractmethod
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:

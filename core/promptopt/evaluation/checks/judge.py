@@ -2,35 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
+from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import CheckSettings, ProjectSettings
-from promptopt.evaluation.checks import reasons
-from promptopt.evaluation.checks.base import Check, Opinion, Tools
+from promptopt.evaluation.checks import reasons, schema
+from promptopt.evaluation.checks.base import Ask, Tools
 from promptopt.evaluation.checks.code import import_paths
-from promptopt.evaluation.checks.options import build_check, read_settings
+from promptopt.evaluation.checks.named import Named
+from promptopt.evaluation.checks.options import build_checks, read_settings
 from promptopt.evaluation.checks.rules import Rule, build_rules
 from promptopt.evaluation.sandbox import Outcome, Request, Sandbox
-
-_SLACK = 1e-9
-"""So that a mean of 0.6 and 0.6 reaches a threshold of 0.6."""
-
-
-@dataclass(frozen=True)
-class _Named:
-    """A check with its settings. ``where`` is its place in the project or data file."""
-
-    name: str
-    settings: CheckSettings
-    check: Check
-    where: str
-
-    def applies(self, case: Example) -> bool:
-        return case.expected is not None or not self.check.needs_expected
 
 
 def build_judge(
@@ -51,7 +37,7 @@ def build_judge(
         SettingsError: a check, constraint or case that can't be used, with its place and the fix.
     """
     rules = build_rules(settings.task.constraints)
-    checks = _name([(table, f"checks[{i}]") for i, table in enumerate(settings.checks)], project_dir)
+    checks = build_checks([(table, f"checks[{i}]") for i, table in enumerate(settings.checks)], project_dir)
     judge = Judge(checks, rules, project_dir, notice)
     known = tuple(cases)
     if (
@@ -77,7 +63,7 @@ class Judge:
 
     def __init__(
         self,
-        checks: Sequence[_Named],
+        checks: Sequence[Named],
         rules: Sequence[Rule],
         project_dir: Path,
         notice: Callable[[str], None] | None = None,
@@ -87,15 +73,22 @@ class Judge:
         self._checks = tuple(checks)
         self._rules = tuple(rules)
         self._project_dir = project_dir
-        self._own: dict[str, tuple[tuple[dict[str, object], ...], tuple[_Named, ...]]] = {}
+        self._own: dict[str, tuple[tuple[dict[str, object], ...], tuple[Named, ...]]] = {}
         self._default = (
-            () if checks or rules else _name([(CheckSettings(type="exact"), "checks")], project_dir)
+            () if checks or rules else build_checks([(CheckSettings(type="exact"), "checks")], project_dir)
         )
         self._tools = Tools(
             project_dir=project_dir,
             sandbox=Sandbox(on_broken=self._tell),
             own_modules=Sandbox(paths=import_paths(project_dir), on_broken=self._tell),
+            warn=self._warn,
         )
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether a check of the project, or of a case seen by :meth:`check_cases`, asks the judge model."""
+        own = (named for _, checks in self._own.values() for named in checks)
+        return any(named.check.needs_model for named in (*self._checks, *own))
 
     def check_cases(self, cases: Iterable[Example]) -> None:
         """Make sure that each case can be judged.
@@ -109,49 +102,65 @@ class Judge:
             applying = self._for(case)
             if not applying and not self._rules:
                 raise SettingsError(
-                    "no check applies to it: it has no expected output, and all its checks need one",
+                    "no check applies to it: each needs an expected output or a tag that it does not have",
                     where=where,
                     fix="give it an expected output, or a check that needs none (assertion, callable …)",
                 )
             for named in applying:
-                flaw = named.check.check_expected(case.expected) if case.expected is not None else ""
+                flaw = named.check.flaw_of(case)
                 if flaw:
                     fix = f"mend its expected output, or the check {named.name!r} ({named.where})"
                     raise SettingsError(flaw, where=where, fix=fix)
 
-    async def judge(self, case: Example, output: str) -> tuple[CheckResult, ...]:
+    async def judge(
+        self, case: Example, output: str, response: LLMResponse | None = None, ask: Ask | None = None
+    ) -> tuple[CheckResult, ...]:
         """Judge ``output`` by every check that applies to ``case``, then by the constraints.
 
-        A check that needs an expected output is left out if the case has none. Whatever a check raises is a
-        failed check with that as its reason.
+        A check that needs an expected output, or a tag, that the case lacks is left out. Whatever a check
+        raises is a failed check with that as its reason.
+
+        Args:
+            response: the answer that ``output`` came with, for checks of its cost and latency.
+            ask: the judge model, for checks that need one.
         """
+        tools = replace(self._tools, response=response, ask=ask)
         try:
             applying = self._for(case)
         except SettingsError as error:
             return (CheckResult(name="checks", score=0.0, passed=False, reason=reasons.shorten(error.what)),)
-        results = [await self._ask(named, case, output) for named in applying]
+        results = [await named.ask(case, output, tools) for named in applying]
         return (*results, *[await self._rule(rule, output) for rule in self._rules])
 
     async def close(self) -> None:
         """End the sandbox's processes."""
         await asyncio.gather(self._tools.sandbox.close(), self._tools.own_modules.close())
 
+    def _warn(self, text: str) -> None:
+        if self._notice is not None:
+            self._notice(text)
+
     def _tell(self, request: Request, outcome: Outcome) -> None:
         """Without this, a slip in a check looks like a prompt that gets everything wrong."""
         if self._notice is None or request.source in self._told:
             return
         self._told.add(request.source)
+        if request.source == schema.FUNCTION:
+            self._notice(
+                f"a JSON schema gave no verdict: {outcome.reason}; what it can't judge counts as failed"
+            )
+            return
         what = {"regex": "pattern", "assert": "code"}.get(request.op, "function")
         source = reasons.quote(request.source.strip().partition("\n")[0], 60)
         self._notice(
             f"the {what} {source} gave no verdict: {outcome.reason}; what it can't judge counts as failed"
         )
 
-    def _for(self, case: Example) -> list[_Named]:
+    def _for(self, case: Example) -> list[Named]:
         own = self._own_checks(case)
         return [named for named in (*self._checks, *(own or self._default)) if named.applies(case)]
 
-    def _own_checks(self, case: Example) -> tuple[_Named, ...]:
+    def _own_checks(self, case: Example) -> tuple[Named, ...]:
         if not case.checks:
             return ()
         known = self._own.get(case.id)
@@ -159,24 +168,8 @@ class Judge:
             place = f"case {case.id!r} checks"
             tables = [(read_settings(t, f"{place}[{i}]"), f"{place}[{i}]") for i, t in enumerate(case.checks)]
             taken = [named.name for named in self._checks]
-            known = self._own[case.id] = case.checks, _name(tables, self._project_dir, taken)
+            known = self._own[case.id] = case.checks, build_checks(tables, self._project_dir, taken)
         return known[1]
-
-    async def _ask(self, named: _Named, case: Example, output: str) -> CheckResult:
-        try:
-            opinion = await named.check.judge(case, output, self._tools)
-        except Exception as error:
-            opinion = Opinion(0.0, f"{type(error).__name__}: {error}")
-        settings = named.settings
-        score = min(1.0, max(0.0, opinion.score))
-        return CheckResult(
-            name=named.name,
-            score=score,
-            passed=score >= settings.threshold - _SLACK,
-            reason=reasons.shorten(opinion.reason),
-            weight=settings.weight,
-            hard=settings.hard,
-        )
 
     async def _rule(self, rule: Rule, output: str) -> CheckResult:
         try:
@@ -191,32 +184,3 @@ class Judge:
             weight=rule.settings.weight,
             hard=rule.settings.hard,
         )
-
-
-def score_checks(results: Sequence[CheckResult]) -> tuple[float, bool]:
-    """A case's score (weighted mean of its checks, 0 if a hard one failed), and whether all passed."""
-    if not results:
-        return 0.0, False
-    if any(result.hard and not result.passed for result in results):
-        return 0.0, False
-    total = sum(result.weight for result in results)
-    score = sum(result.weight * result.score for result in results) / total
-    return min(1.0, score), all(result.passed for result in results)
-
-
-def _name(
-    tables: Sequence[tuple[CheckSettings, str]], project_dir: Path, taken: Iterable[str] = ()
-) -> tuple[_Named, ...]:
-    """Build checks, each with a name of its own: a second ``contains`` is ``contains 2``."""
-    used = set(taken)
-    named: list[_Named] = []
-    for settings, where in tables:
-        check = build_check(settings, where, project_dir)
-        name = wanted = settings.name or settings.type
-        count = 1
-        while name in used:
-            count += 1
-            name = f"{wanted} {count}"
-        used.add(name)
-        named.append(_Named(name, settings, check, where))
-    return tuple(named)

@@ -1,6 +1,7 @@
 """Checks that compare texts: ``exact``, ``contains``, ``regex``."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -15,7 +16,17 @@ from promptopt.evaluation.sandbox import Request
 NonEmpty = Annotated[str, Field(min_length=1)]
 
 
-class Exact(Check):
+class Negatable(Check):
+    """A check that can be turned round.
+
+    Attributes:
+        negate: ``not`` in the project file: what is looked for must not be there. Default: false.
+    """
+
+    negate: bool = Field(default=False, alias="not")
+
+
+class Exact(Negatable):
     """The output is the expected output.
 
     Attributes:
@@ -32,8 +43,10 @@ class Exact(Check):
 
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
         expected = case.expected or ""
-        if self._plain(output) == self._plain(expected):
+        if (self._plain(output) == self._plain(expected)) != self.negate:
             return RIGHT
+        if self.negate:
+            return Opinion(0.0, reasons.FORBIDDEN + reasons.quote(output))
         if self.strip:
             expected, output = expected.strip(), output.strip()
         return Opinion(0.0, reasons.expected_but_got(expected, output))
@@ -43,13 +56,14 @@ class Exact(Check):
         return text.casefold() if self.ignore_case else text
 
 
-class Contains(Check):
+class Contains(Negatable):
     """The output has a text in it: ``value``, or ``values``, or else the case's expected output.
 
     Attributes:
         value: the text to look for.
         values: several texts; the score is the share of them that is there.
-        all: with ``values``: all of them, or (false) any one of them. Default: true.
+        all: with ``values``: all of them, or (false) any one of them. Default: true. With ``not`` none of
+            them may be there, whatever this says.
         ignore_case: upper and lower case are the same. Default: true.
     """
 
@@ -78,6 +92,8 @@ class Contains(Check):
         wanted = self.values or (value,)
         plain = self._plain(output)
         missing = [value for value in wanted if self._plain(value) not in plain]
+        if self.negate:
+            return _none_of(wanted, [value for value in wanted if value not in missing])
         if not missing or (not self.all and len(missing) < len(wanted)):
             return RIGHT
         score = 1 - len(missing) / len(wanted) if self.all else 0.0
@@ -89,7 +105,7 @@ class Contains(Check):
         return text.casefold() if self.ignore_case else text
 
 
-class Regex(Check):
+class Regex(Negatable):
     """A pattern (Python's ``re``) is found in the output. It runs in the sandbox, for it may take for ever.
 
     Attributes:
@@ -109,8 +125,15 @@ class Regex(Check):
         return self.pattern is None
 
     def check_options(self, where: str, project_dir: Path) -> None:
-        if self.pattern is not None:
-            check_pattern(self.pattern, f"{where}.pattern")
+        if self.pattern is None:
+            return
+        check_pattern(self.pattern, f"{where}.pattern")
+        if self.negate and not self.full and re.compile(self.pattern).search(""):
+            raise SettingsError(
+                f"{reasons.quote(self.pattern)} is found in every text, so no output would pass",
+                where=f"{where}.pattern",
+                fix="write a pattern that needs at least one character",
+            )
 
     def check_expected(self, expected: str) -> str:
         if self.pattern is not None:
@@ -126,9 +149,20 @@ class Regex(Check):
         outcome = await tools.sandbox.run(request)
         if outcome.broken:
             return Opinion(0.0, f"the pattern {reasons.quote(pattern, 80)} {outcome.reason}")
-        if outcome.score == 1:
+        if (outcome.score == 1) != self.negate:
             return RIGHT
+        if self.negate:
+            return Opinion(0.0, reasons.FORBIDDEN + reasons.quote(pattern))
         return Opinion(0.0, f"{reasons.NO_MATCH}{reasons.quote(pattern)}: {reasons.quote(output.strip())}")
+
+
+def _none_of(values: Sequence[str], found: Sequence[str]) -> Opinion:
+    """All right if none of ``values`` was found; else the share of them that was not."""
+    if not found:
+        return RIGHT
+    each = max(20, 200 // len(found))
+    listed = ", ".join(reasons.quote(value, each) for value in found)
+    return Opinion(1 - len(found) / len(values), reasons.FORBIDDEN + listed)
 
 
 def check_pattern(pattern: str, where: str) -> None:

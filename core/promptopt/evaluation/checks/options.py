@@ -1,25 +1,50 @@
 """From the checks of a project file to ``Check`` objects, with errors that say where and how to mend them."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import CheckSettings
+from promptopt.evaluation.checks.asking import LlmJudge, Pairwise
 from promptopt.evaluation.checks.base import Check
 from promptopt.evaluation.checks.code import Assertion, Call
+from promptopt.evaluation.checks.groups import AllOf, AnyOf, Group
+from promptopt.evaluation.checks.limits import Cost, Latency
+from promptopt.evaluation.checks.lists import ListF1
 from promptopt.evaluation.checks.matching import Contains, Exact, Regex
+from promptopt.evaluation.checks.named import Named, name_checks
+from promptopt.evaluation.checks.numeric import Number
+from promptopt.evaluation.checks.schema import JsonSchema
+from promptopt.evaluation.checks.shape import Format, Length
 from promptopt.evaluation.checks.structured import JsonFields
+from promptopt.evaluation.checks.texts import Bleu, Rouge, Similarity
 
 CHECKS: dict[str, type[Check]] = {
     "exact": Exact,
     "contains": Contains,
     "regex": Regex,
+    "number": Number,
     "json_fields": JsonFields,
+    "json_schema": JsonSchema,
+    "list_f1": ListF1,
+    "rouge": Rouge,
+    "bleu": Bleu,
+    "similarity": Similarity,
+    "length": Length,
+    "format": Format,
+    "latency": Latency,
+    "cost": Cost,
+    "judge": LlmJudge,
+    "pairwise": Pairwise,
     "assertion": Assertion,
     "callable": Call,
+    "all_of": AllOf,
+    "any_of": AnyOf,
 }
 """Check type, as the project file names it, to its class. Add to it to have more."""
 
@@ -47,10 +72,28 @@ def build_check(settings: CheckSettings, where: str, project_dir: Path) -> Check
     except ValidationError as error:
         raise _first(error, kind, settings, where) from None
     check.check_options(where, project_dir)
+    if isinstance(check, Group):
+        check.fill(where, read_settings, partial(build_check, project_dir=project_dir))
     return check
 
 
-def read_settings(table: dict[str, object], where: str) -> CheckSettings:
+def build_checks(
+    tables: Sequence[tuple[CheckSettings, str]], project_dir: Path, taken: Iterable[str] = ()
+) -> tuple[Named, ...]:
+    """Make the checks of several tables, each with a name of its own.
+
+    Args:
+        tables: settings, each with its place.
+        project_dir: folder of the project file.
+        taken: names that others have.
+
+    Raises:
+        SettingsError: as :func:`build_check`.
+    """
+    return name_checks(tables, partial(build_check, project_dir=project_dir), taken)
+
+
+def read_settings(table: dict[str, Any], where: str) -> CheckSettings:
     """Read a check's table (as a case carries it). Raises SettingsError."""
     try:
         return CheckSettings.model_validate(table)
@@ -68,11 +111,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]!r}? ({listed})" if near else listed
 
 
+def option_names(kind: type[Check]) -> list[str]:
+    """The options of a check type as the project file names them."""
+    return [field.alias or name for name, field in kind.model_fields.items()]
+
+
 def _first(error: ValidationError, kind: type[Check], settings: CheckSettings, where: str) -> SettingsError:
-    flaw = error.errors()[0]
+    flaws = error.errors()
+    # A slip in a required option's name is both a missing and an unknown one: the unknown one tells more.
+    flaw = next((flaw for flaw in flaws if flaw["type"] == "extra_forbidden"), flaws[0])
     key = ".".join(str(part) for part in flaw["loc"])
     place = f"{where}.{key}" if key else where
-    own = [*CheckSettings.model_fields, *kind.model_fields]
+    own = [*CheckSettings.model_fields, *option_names(kind)]
     if flaw["type"] == "extra_forbidden":
         what = f"a check of type {settings.type!r} has no option {key!r}"
         return SettingsError(what, where=place, fix=did_you_mean(key, own))

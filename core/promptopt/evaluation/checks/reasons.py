@@ -15,6 +15,9 @@ FORBIDDEN = "contains what it must not: "
 NOT_ALLOWED = "not one of the allowed outputs: "
 TOO_LONG = "too long: "
 TOO_SHORT = "too short: "
+BAD_FORM = "wrong form: "
+OVER_LIMIT = "over the limit: "
+NO_VERDICT = "the judge gave no verdict: "
 
 
 def quote(text: str, limit: int = 100) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 
 from pydantic import Field
 
@@ -26,11 +26,19 @@ class JsonFields(Check):
         allow_fence: a Markdown code fence around the JSON is no fault. Default: false.
         allow_extra: fields that the expected object lacks are no fault; if false, each counts as a wrong
             field. Default: true.
+        weights: paths to how much they count in the score. Default: 1 each.
+        unordered: paths of lists whose order does not matter. Default: none.
+        tolerance: distance between numbers that is no fault. Default: 0.
     """
 
     fields: tuple[str, ...] = Field(default=(), strict=False)
     allow_fence: bool = False
     allow_extra: bool = True
+    weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict[str, float]
+    )
+    unordered: tuple[str, ...] = Field(default=(), strict=False)
+    tolerance: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
     @property
     def needs_expected(self) -> bool:
@@ -41,19 +49,20 @@ class JsonFields(Check):
             value = read_json(expected)
         except ValueError as error:
             return f"the expected output is not JSON: {error}"
-        lost = [path for path in self.fields if _at(value, path) is MISSING]
+        named = (*self.fields, *self.weights, *self.unordered)
+        lost = [path for path in named if _at(value, path) is MISSING]
         return f"the expected JSON has no field {lost[0]!r}" if lost else ""
 
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
         expected = read_json(case.expected or "")
-        inside, after = _fenced(output.strip())
-        fenced = bool(inside) and not after
+        inside, after = fenced(output.strip())
+        in_fence = bool(inside) and not after
         try:
-            actual = read_json(inside if fenced else output)
+            actual = read_json(inside if in_fence else output)
         except ValueError as error:
             return Opinion(0.0, f"{_why_not(output)} ({error}): {reasons.quote(output.strip(), 80)}")
         opinion = self._compare(expected, actual)
-        if fenced and not self.allow_fence:
+        if in_fence and not self.allow_fence:
             share = f"inside it {opinion.score:.0%} of the fields are right"
             return Opinion(0.0, f"{reasons.NOT_BARE_JSON}: a code fence ({share})")
         return opinion
@@ -65,14 +74,22 @@ class JsonFields(Check):
             pairs = {key: (value, _get(actual, key)) for key, value in table.items()}
         else:
             pairs = {path: (_at(expected, path), _at(actual, path)) for path in self.fields or ("",)}
-        faults = [_fault(path, *pair) for path, pair in pairs.items() if not same_json(*pair)]
+        wrong = {path: pair for path, pair in pairs.items() if not self._same(path, *pair)}
+        faults = [_fault(path, *pair) for path, pair in wrong.items()]
         extra: list[str] = []
         if not self.allow_extra and isinstance(expected, dict) and isinstance(actual, dict):
             extra = [key for key in cast("dict[str, Any]", actual) if key not in expected]
         faults += [f"{key} should not be there" for key in extra]
         if not faults:
             return RIGHT
-        return Opinion(1 - len(faults) / (len(pairs) + len(extra)), reasons.FIELDS_WRONG + "; ".join(faults))
+        total = sum(self.weights.get(path, 1.0) for path in pairs) + len(extra)
+        lost = sum(self.weights.get(path, 1.0) for path in wrong) + len(extra)
+        return Opinion(max(0.0, 1 - lost / total), reasons.FIELDS_WRONG + "; ".join(faults))
+
+    def _same(self, path: str, expected: Any, actual: Any) -> bool:
+        if path in self.unordered and isinstance(expected, list) and isinstance(actual, list):
+            return _same_items(cast("list[Any]", expected), cast("list[Any]", actual), self.tolerance)
+        return same_json(expected, actual, self.tolerance)
 
 
 def read_json(text: str) -> Any:
@@ -83,17 +100,35 @@ def read_json(text: str) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def same_json(one: Any, other: Any) -> bool:
-    """Equality of JSON values: numbers by value, true and false never equal to numbers."""
+def same_json(one: Any, other: Any, tolerance: float = 0.0) -> bool:
+    """Equality of JSON values: numbers by value, within ``tolerance``; true and false are no numbers."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, dict) and isinstance(other, dict):
         left, right = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
-        return left.keys() == right.keys() and all(same_json(left[key], right[key]) for key in left)
+        return left.keys() == right.keys() and all(
+            same_json(left[key], right[key], tolerance) for key in left
+        )
     if isinstance(one, list) and isinstance(other, list):
         first, second = cast("list[Any]", one), cast("list[Any]", other)
-        return len(first) == len(second) and all(map(same_json, first, second))
+        pairs = zip(first, second, strict=False)
+        return len(first) == len(second) and all(same_json(*pair, tolerance) for pair in pairs)
+    if tolerance and isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= tolerance + 1e-12 * abs(one)
     return one == other
+
+
+def _same_items(one: list[Any], other: list[Any], tolerance: float) -> bool:
+    """Equality of lists in any order: each item has a partner of its own."""
+    if len(one) != len(other):
+        return False
+    left = list(other)
+    for item in one:
+        found = next((i for i, partner in enumerate(left) if same_json(item, partner, tolerance)), None)
+        if found is None:
+            return False
+        del left[found]
+    return not left
 
 
 def unwrap(text: str) -> tuple[Any, bool]:
@@ -106,7 +141,7 @@ def unwrap(text: str) -> tuple[Any, bool]:
     except ValueError:
         pass
     try:
-        return read_json(_fenced(text[max(0, text.find("```")) :])[0]), False
+        return read_json(fenced(text[max(0, text.find("```")) :])[0]), False
     except ValueError:
         pass
     for start in [match.start() for match in re.finditer(r"[{\[]", text)][:5]:
@@ -122,7 +157,7 @@ def is_object_or_list(value: Any) -> bool:
     return isinstance(value, dict | list)
 
 
-def _fenced(text: str) -> tuple[str, str]:
+def fenced(text: str) -> tuple[str, str]:
     """What stands in the Markdown code fence that ``text`` begins with, and after it; empty if none does."""
     first, _, rest = text.partition("\n")
     inside, fence, after = rest.partition("```")

@@ -11,6 +11,7 @@ from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ProjectSettings
+from promptopt.models.simulator.arbiter import Arbiter
 from promptopt.models.simulator.oracle import Oracle
 from promptopt.models.simulator.proposer import Proposer
 from promptopt.models.simulator.target import Target
@@ -29,7 +30,7 @@ class SimModel:
     """A model of the simulator.
 
     Attributes:
-        talent: of a target, what it can do beyond the usual; None if it writes prompts instead.
+        talent: of a target, what it can do beyond the usual; None if it does other work.
         latency: mean seconds per call.
     """
 
@@ -42,6 +43,7 @@ MODELS = {
     "sim/small": SimModel(talent=-0.12, latency=0.2),
     "sim/large": SimModel(talent=0.05, latency=0.9),
     "sim/optimizer": SimModel(talent=None, latency=2.0),
+    "sim/judge": SimModel(talent=None, latency=0.6),
 }
 """The simulated models by name."""
 
@@ -76,7 +78,9 @@ class Simulator:
         self._seed = seed
         self._latency = known.latency if latency is None else latency
         self._answer: Callable[[ChatRequest, int], str]
-        if known.talent is None:
+        if model == "sim/judge":
+            self._answer = Arbiter(Oracle(dataset), seed).answer
+        elif known.talent is None:
             self._answer = Proposer(seed).answer
         else:
             self._answer = Target(model, known.talent, Oracle(dataset), settings, seed).answer
