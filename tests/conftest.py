@@ -19,7 +19,7 @@ _ENDPOINT_ENDINGS = ("_API_BASE", "_BASE_URL")
 def no_real_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every provider key and endpoint out of the environment."""
     for name in list(os.environ):
-        if name.endswith(_SECRET_ENDINGS + _ENDPOINT_ENDINGS):
+        if name.endswith(_SECRET_ENDINGS + _ENDPOINT_ENDINGS) or name.startswith("OTEL_"):
             monkeypatch.delenv(name)
 
 

@@ -33,6 +33,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[evaluation]": s.EvaluationSettings,
     "[[checks]]": s.CheckSettings,
     "[cache]": s.CacheSettings,
+    "[telemetry]": s.TelemetrySettings,
 }
 
 

@@ -171,9 +171,7 @@ def test_reuse_is_for_real_models_and_temperatures_that_repeat(monkeypatch: pyte
     assert redirected(ModelSettings(model="openai/m", base_url="http://other")) == ""
 
 
-@hypothesis_settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=15, deadline=None)
 @given(
     before=st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 1)), max_size=6),
     now=st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 1)), max_size=8),

@@ -218,6 +218,20 @@ class CacheSettings(BaseModel):
     sampled: bool = False
 
 
+class TelemetrySettings(BaseModel):
+    """Whether a run's spans are sent to an OpenTelemetry collector.
+
+    Attributes:
+        otel: None: if the environment names a collector; true: in any case; false: never.
+        content: with what is sent and answered.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    otel: bool | None = None
+    content: bool = False
+
+
 class ProjectSettings(_Section):
     """A whole project file."""
 
@@ -231,6 +245,7 @@ class ProjectSettings(_Section):
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     checks: list[CheckSettings] = Field(default_factory=list[CheckSettings])
     cache: CacheSettings = Field(default_factory=CacheSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
     @model_validator(mode="before")
     @classmethod

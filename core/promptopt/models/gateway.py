@@ -16,6 +16,7 @@ from promptopt.domain.stopping import StopRun
 from promptopt.models.budget import Ledger
 from promptopt.models.endpoint import Endpoint, PauseGate
 from promptopt.models.sending import CallFailed, Flight, Sender
+from promptopt.models.telemetry import OFF
 from promptopt.store.journal import Journal, Recorded
 from promptopt.store.receipts import Place
 from promptopt.store.reuse import EarlierAnswers
@@ -39,6 +40,8 @@ class Gateway:
     ) -> None:
         self.endpoints = endpoints
         self.gate = PauseGate()
+        self.telemetry = OFF
+        """Is told of each call that was made."""
         self._journal = journal
         self._sender = Sender(endpoints, journal, ledger, self.gate, notice, redact)
         self._replayed = 0
@@ -110,7 +113,7 @@ class Gateway:
             if case_id:
                 self._journal.concerns(place, case_id)
             flight = self._under_way[place] = Flight()
-            flight.task = asyncio.create_task(self._sender.make(role, request, place, finishing, flight))
+            flight.task = asyncio.create_task(self._make(role, request, place, finishing, flight, case_id))
             flight.task.add_done_callback(lambda done: self._forget(place, done))
         return await self._wait_for(flight, place)
 
@@ -175,6 +178,24 @@ class Gateway:
             max_tokens=settings.max_tokens,
             params=settings.params,
         )
+
+    async def _make(
+        self,
+        role: Role,
+        request: ChatRequest,
+        place: Place,
+        finishing: bool,
+        flight: Flight,
+        case_id: str,
+    ) -> LLMResponse:
+        """Make a call, and tell telemetry how it ended."""
+        try:
+            response = await self._sender.make(role, request, place, finishing, flight)
+        except CallFailed as failure:
+            self.telemetry.called(role, request, place, case_id, str(failure))
+            raise
+        self.telemetry.called(role, request, place, case_id, response)
+        return response
 
     async def _wait_for(self, flight: Flight, place: Place) -> LLMResponse:
         """Whoever waits may go away: a request that was sent is answered and kept, another is not sent."""

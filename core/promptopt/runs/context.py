@@ -54,7 +54,8 @@ class Context:
         self._redirect = asyncio.Event()
 
     async def complete(self, role: ev.Role, messages: Sequence[Message], *, path: str) -> LLMResponse:
-        return await self._unless_redirected(self._gateway.call(role, messages, path=path))
+        with self._gateway.telemetry.span("propose", {"promptopt.role": role, "promptopt.path": path}):
+            return await self._unless_redirected(self._gateway.call(role, messages, path=path))
 
     async def evaluate(
         self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
@@ -87,14 +88,17 @@ class Context:
         def send(messages: Sequence[Message], /, *, case_id: str, draw: int) -> Awaitable[LLMResponse]:
             return call("target", messages, case_id=case_id, sample=draw)
 
-        evaluation = await self._runner.evaluate(
-            prompt,
-            split,
-            cases,
-            send,
-            partial(self._sink, prompt.id, split),
-            lambda messages, path, draw: call("judge", messages, path=path, sample=draw),
-        )
+        about = {"promptopt.candidate_id": prompt.id, "promptopt.split": split, "promptopt.cases": len(cases)}
+        with self._gateway.telemetry.span("evaluate", about) as note:
+            evaluation = await self._runner.evaluate(
+                prompt,
+                split,
+                cases,
+                send,
+                partial(self._sink, prompt.id, split),
+                lambda messages, path, draw: call("judge", messages, path=path, sample=draw),
+            )
+            note({"promptopt.score": evaluation.score.mean, "promptopt.passed": evaluation.passed})
         self._emit(
             ev.CandidateScored(
                 candidate_id=prompt.id,

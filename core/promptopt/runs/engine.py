@@ -26,6 +26,7 @@ from promptopt.models.gateway import Gateway
 from promptopt.models.limits import WINDOW, Limiter
 from promptopt.models.redaction import Redactor
 from promptopt.models.relay_wire import RunWire, wire_for
+from promptopt.models.telemetry import OFF, open_telemetry
 from promptopt.optimizers import registry
 from promptopt.optimizers.base import BaseOptimizer
 from promptopt.runs.context import Context
@@ -80,6 +81,7 @@ class Engine:
         self._reported: tuple[object, ...] = ()
         self._noticed: set[str] = set()
         self._foretold: set[str] = set()
+        self._telemetry = OFF
         self._redact = Redactor(self._settings.models.values()).redact
 
     async def run(self) -> None:
@@ -98,6 +100,7 @@ class Engine:
             try:
                 await self._carry_out(judge, journal, found, edits, wire)
             finally:
+                await asyncio.to_thread(self._telemetry.close)
                 await judge.close()
                 await self._let_go(journal, wire)
         except PromptoptError as error:
@@ -123,6 +126,8 @@ class Engine:
         for role, endpoint in endpoints.items():
             endpoint.limiter.remember(journal.recent(role, WINDOW))
         gateway = Gateway(endpoints, journal, self._ledger, self._notice, self._redact)
+        self._telemetry = open_telemetry(self._settings.telemetry, self._notice, self._redact)
+        gateway.telemetry = self._telemetry
         gateway.reuse(self._earlier(endpoints["target"]), found.reused)
         task = build_task(self._settings)
         at_once = sum(endpoints[role].settings.max_concurrency for role in roles if role != "optimizer")
@@ -147,6 +152,9 @@ class Engine:
             if not self.state.phase:  # another worker has said it
                 await self._look_ahead(judge)
             end = await self._phases(optimizer, context, gateway, control)
+            with self._telemetry.span("run", self._about_run()) as note:
+                end = await self._phases(optimizer, context, gateway, control)
+                note({"promptopt.stop_reason": end[0].reason, "promptopt.best_id": self.state.best_id})
         finally:
             self.watch.pause()
             for task_ in background:
@@ -289,6 +297,14 @@ class Engine:
                 simulated=any(model.simulated for model in models.values()),
             )
         )
+
+    def _about_run(self) -> dict[str, str | bool]:
+        return {
+            "promptopt.run_id": self._row.id,
+            "promptopt.project": self._row.project,
+            "promptopt.optimizer": self._row.optimizer,
+            "promptopt.simulated": self._row.simulated,
+        }
 
     def _earlier(self, target: Endpoint) -> EarlierAnswers | None:
         """Answers of earlier runs, if they may be used again."""
