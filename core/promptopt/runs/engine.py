@@ -151,7 +151,6 @@ class Engine:
         try:
             if not self.state.phase:  # another worker has said it
                 await self._look_ahead(judge)
-            end = await self._phases(optimizer, context, gateway, control)
             with self._telemetry.span("run", self._about_run()) as note:
                 end = await self._phases(optimizer, context, gateway, control)
                 note({"promptopt.stop_reason": end[0].reason, "promptopt.best_id": self.state.best_id})
