@@ -142,6 +142,18 @@ def test_text_that_is_stored_escaped_is_found(cli: CommandLine, tmp_path: Path) 
     assert len(told(cli, "--grep", "%")) == 0
 
 
+def test_a_reused_answer_says_who_paid(cli: CommandLine, tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    request = story.request(SEED, 0)
+    response = LLMResponse(text="again", usage={"prompt_tokens": 7, "completion_tokens": 3}, cost=0.25)
+    place = (request.content_key(), "", 0)
+    story.journal.record("r", "target", request, place, response, reused_from="261125-abc123")
+    story.end()
+    (call,) = told(cli)
+    assert (call["reused_from"], call["usd"], call["status"]) == ("261125-abc123", 0.0, "answered")
+    assert "from run 261125-abc123: again" in cli("trace", "latest").out
+
+
 def test_full_shows_what_was_sent_and_what_an_attempt_asked(cli: CommandLine, tmp_path: Path) -> None:
     Story(tmp_path).tell().end()
     shown = cli("trace", "latest", "--full").out

@@ -80,7 +80,11 @@ def history(database: Database, project_dir: Path, optimizer: str, but: str = ""
                     calls.c.completion_tokens,
                     calls.c.latency,
                 )
-                .where(calls.c.run_id == row.id, calls.c.response.is_not(None))
+                .where(
+                    calls.c.run_id == row.id,
+                    calls.c.response.is_not(None),
+                    calls.c.reused_from == "",  # they are counted in the run that paid for them
+                )
                 .order_by(calls.c.at.desc())
                 .limit(CALLS)
             )

@@ -207,7 +207,7 @@ def _call(row: Any) -> TracedCall:
         prompt_tokens=row.prompt_tokens,
         completion_tokens=row.completion_tokens,
         tokens=row.prompt_tokens + row.completion_tokens,
-        usd=row.usd,
+        usd=0.0 if row.reused_from else row.usd,
         path=row.path,
         case_id=row.case_id,
         occurrence=row.occurrence,
