@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 TIMEOUT = 5.0
 """Seconds to wait for an endpoint."""
 
-PACKAGES = ("promptopt", "textual", "litellm", "dspy-ai", "pydantic", "sqlalchemy", "cyclopts", "scipy")
+PACKAGES = (
+    "promptopt", "textual", "litellm", "dspy-ai", "pydantic", "pydantic-monty", "sqlalchemy", "cyclopts",
+    "scipy",
+)  # fmt: skip
 
 ENDPOINTS = {
     "anthropic": "https://api.anthropic.com",

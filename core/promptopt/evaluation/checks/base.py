@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from promptopt.domain.dataset import Example
-from promptopt.evaluation.sandbox import Sandbox
+from promptopt.evaluation.boxes import Boxes
 
 
 @dataclass(frozen=True)
@@ -19,21 +19,6 @@ class Opinion:
 
 
 RIGHT = Opinion(1.0)
-
-
-@dataclass(frozen=True)
-class Tools:
-    """Where code of people runs.
-
-    Attributes:
-        project_dir: the folder of the project file.
-        sandbox: for assertions and patterns.
-        own_modules: for functions of the project's own modules.
-    """
-
-    project_dir: Path
-    sandbox: Sandbox
-    own_modules: Sandbox
 
 
 class Check(BaseModel, ABC):
@@ -54,5 +39,5 @@ class Check(BaseModel, ABC):
         return ""
 
     @abstractmethod
-    async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
+    async def judge(self, case: Example, output: str, boxes: Boxes) -> Opinion:
         """Judge ``output``. Anything that it raises counts as a failed check with that reason."""

@@ -1,6 +1,5 @@
 """The judge: all checks of a project, ready to judge outputs."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +8,13 @@ from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import CheckSettings, ProjectSettings
+from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.checks import reasons
-from promptopt.evaluation.checks.base import Check, Opinion, Tools
+from promptopt.evaluation.checks.base import Check, Opinion
 from promptopt.evaluation.checks.code import import_paths
 from promptopt.evaluation.checks.options import build_check, read_settings
 from promptopt.evaluation.checks.rules import Rule, build_rules
-from promptopt.evaluation.sandbox import Outcome, Request, Sandbox
+from promptopt.evaluation.sandbox import Outcome, Request
 
 _SLACK = 1e-9
 """So that a mean of 0.6 and 0.6 reaches a threshold of 0.6."""
@@ -91,11 +91,7 @@ class Judge:
         self._default = (
             () if checks or rules else _name([(CheckSettings(type="exact"), "checks")], project_dir)
         )
-        self._tools = Tools(
-            project_dir=project_dir,
-            sandbox=Sandbox(on_broken=self._tell),
-            own_modules=Sandbox(paths=import_paths(project_dir), on_broken=self._tell),
-        )
+        self._boxes = Boxes(import_paths(project_dir), self._tell)
 
     def check_cases(self, cases: Iterable[Example]) -> None:
         """Make sure that each case can be judged.
@@ -134,14 +130,14 @@ class Judge:
 
     async def close(self) -> None:
         """End the sandbox's processes."""
-        await asyncio.gather(self._tools.sandbox.close(), self._tools.own_modules.close())
+        await self._boxes.close()
 
     def _tell(self, request: Request, outcome: Outcome) -> None:
         """Without this, a slip in a check looks like a prompt that gets everything wrong."""
         if self._notice is None or request.source in self._told:
             return
         self._told.add(request.source)
-        what = {"regex": "pattern", "assert": "code"}.get(request.op, "function")
+        what = {"regex": "pattern", "assert": "code", "monty": "code"}.get(request.op, "function")
         source = reasons.quote(request.source.strip().partition("\n")[0], 60)
         self._notice(
             f"the {what} {source} gave no verdict: {outcome.reason}; what it can't judge counts as failed"
@@ -164,7 +160,7 @@ class Judge:
 
     async def _ask(self, named: _Named, case: Example, output: str) -> CheckResult:
         try:
-            opinion = await named.check.judge(case, output, self._tools)
+            opinion = await named.check.judge(case, output, self._boxes)
         except Exception as error:
             opinion = Opinion(0.0, f"{type(error).__name__}: {error}")
         settings = named.settings
@@ -180,7 +176,7 @@ class Judge:
 
     async def _rule(self, rule: Rule, output: str) -> CheckResult:
         try:
-            fault = await rule.fault(output, self._tools.sandbox)
+            fault = await rule.fault(output, self._boxes)
         except Exception as error:
             fault = f"{type(error).__name__}: {error}"
         return CheckResult(

@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
+from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.checks import reasons
-from promptopt.evaluation.checks.base import RIGHT, Check, Opinion, Tools
+from promptopt.evaluation.checks.base import RIGHT, Check, Opinion
 from promptopt.evaluation.sandbox import Request
 
 NonEmpty = Annotated[str, Field(min_length=1)]
@@ -30,7 +31,7 @@ class Exact(Check):
     def needs_expected(self) -> bool:
         return True
 
-    async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
+    async def judge(self, case: Example, output: str, boxes: Boxes) -> Opinion:
         expected = case.expected or ""
         if self._plain(output) == self._plain(expected):
             return RIGHT
@@ -73,7 +74,7 @@ class Contains(Check):
             return "the expected output is empty, and every output contains an empty text"
         return ""
 
-    async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
+    async def judge(self, case: Example, output: str, boxes: Boxes) -> Opinion:
         value = self.value if self.value is not None else (case.expected or "").strip()
         wanted = self.values or (value,)
         plain = self._plain(output)
@@ -117,13 +118,13 @@ class Regex(Check):
             return ""
         return f"the expected output is not a pattern: {_flaw(expected)}" if _flaw(expected) else ""
 
-    async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
+    async def judge(self, case: Example, output: str, boxes: Boxes) -> Opinion:
         pattern = self.pattern if self.pattern is not None else case.expected or ""
         text = output.strip() if self.full else output
         request = Request(
             "regex", pattern, text, timeout=self.timeout, full=self.full, ignore_case=self.ignore_case
         )
-        outcome = await tools.sandbox.run(request)
+        outcome = await boxes.run(request)
         if outcome.broken:
             return Opinion(0.0, f"the pattern {reasons.quote(pattern, 80)} {outcome.reason}")
         if outcome.score == 1:

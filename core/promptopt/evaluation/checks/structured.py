@@ -7,8 +7,9 @@ from typing import Any, Final, cast
 from pydantic import Field
 
 from promptopt.domain.dataset import Example
+from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.checks import reasons
-from promptopt.evaluation.checks.base import RIGHT, Check, Opinion, Tools
+from promptopt.evaluation.checks.base import RIGHT, Check, Opinion
 
 MISSING: Final = object()
 """Stands for a field that is not there (JSON's null is a value)."""
@@ -44,7 +45,7 @@ class JsonFields(Check):
         lost = [path for path in self.fields if _at(value, path) is MISSING]
         return f"the expected JSON has no field {lost[0]!r}" if lost else ""
 
-    async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
+    async def judge(self, case: Example, output: str, boxes: Boxes) -> Opinion:
         expected = read_json(case.expected or "")
         inside, after = _fenced(output.strip())
         fenced = bool(inside) and not after
