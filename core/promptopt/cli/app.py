@@ -55,6 +55,13 @@ COMMANDS = (
         ("eval triage", "eval triage --prompt new.txt --split validation --json"),
     ),
     Command(
+        "trust",
+        "trusting:trust",
+        START,
+        "Show what a project of others would run or send, and trust exactly that.",
+        ("trust ./downloaded", "trust triage --show"),
+    ),
+    Command(
         "attach",
         "running:attach",
         STEER,

@@ -33,6 +33,7 @@ def new(name: str, /, *, source: Annotated[Path | None, Parameter(name="--from",
         settings, files = import_project(source, name)
         path = save_project(settings, folder, files)
         _tell(settings)
+        _tell_of_trust(path)
     say(str(path))
     note(f"edit it, then: promptopt run {folder.name}    (to try without a key or cost: add --simulate)")
 
@@ -65,6 +66,18 @@ def _from_template(name: str, folder: Path) -> Path:
     settings_from(parse_toml(text, path), path)
     write_files(folder, {FILE: text.encode()})
     return path
+
+
+def _tell_of_trust(path: Path) -> None:
+    """Say that the file that a project was made of has code or an endpoint of its own, if it has."""
+    from promptopt.store.casefiles import load_dataset
+    from promptopt.store.projects import load_project
+    from promptopt.store.trust import powers, untrusted
+
+    project = load_project(path)
+    cases = load_dataset(project.settings, project.dir).dataset.cases()
+    if untrusted(powers(project.settings, cases, project.dir)):
+        note(f"it has code or an endpoint of its own; before it runs: promptopt trust {path.parent.name}")
 
 
 def _tell(settings: "ProjectSettings") -> None:

@@ -62,3 +62,27 @@ def run_once(request: Request, paths: Sequence[str] = ()) -> Outcome:
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: asyncio.run(once())).result()
+
+
+def what_holds() -> tuple[str, list[str]]:
+    """Version of Monty, and the kernel's walls around full Python (``landlock``, ``seccomp``), both tried.
+
+    Raises:
+        OSError: one of the sandboxes does not work here.
+    """
+    from importlib.metadata import version
+
+    closed = run_once(Request("monty", "assert output", "x"))
+
+    async def python() -> tuple[Outcome, list[str]]:
+        sandbox = Sandbox(1)
+        try:
+            return await sandbox.run(Request("assert", "assert output", "x")), sandbox.walls
+        finally:
+            await sandbox.close()
+
+    opened, walls = asyncio.run(python())
+    for outcome in (closed, opened):
+        if outcome.score < 1:
+            raise OSError(outcome.reason)
+    return version("pydantic-monty"), walls
