@@ -386,3 +386,15 @@ def sessions() -> set[int]:
             if state != "Z":
                 found.add(int(session))
     return found
+
+
+async def test_the_hook_sees_where_a_link_leads(tmp_path: Path, their_home: Path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "notes").symlink_to(their_home / ".ssh")
+    code = f"def f(o, e, i): return True, open({str(folder / 'notes' / 'id_rsa')!r}).read()\n"
+    (folder / "curious.py").write_text(code)
+    boxes = Boxes([str(folder), *filter(None, sys.path)])
+    outcome = await boxes.run(Request("call", "curious:f"))
+    await boxes.close()
+    assert "does not allow reading" in outcome.reason

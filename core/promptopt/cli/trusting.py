@@ -45,6 +45,8 @@ def trust(project: ProjectArgument, /, *, show: bool = False) -> None:
         return
     missing = untrusted(everything)
     _show(everything, {power.digest for power in missing}, say)
+    if any(power.kind in ("python", "callable") for power in everything):
+        say(f"{_held()}\n")
     if not missing:
         say("all of it is trusted already")
     elif not show and (not _may_ask() or _ask()):
@@ -84,6 +86,16 @@ def _show(found: "Iterable[Power]", missing: set[str], write: Callable[[str], No
         for line in power.shown.splitlines():
             write(f"    {line}")
         write("")
+
+
+def _held() -> str:
+    """What stands around full Python on this machine."""
+    from promptopt.evaluation.boxes import what_holds
+
+    kernel = what_holds()[1]
+    if kernel:
+        return f"Here the code runs behind {' and '.join(kernel)}, and limits."
+    return "Here the code runs behind limits and an audit hook only: code that wants out gets out."
 
 
 def _may_ask() -> bool:

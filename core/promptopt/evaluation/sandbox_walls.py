@@ -126,7 +126,7 @@ def readable(paths: Iterable[str], home: str) -> tuple[list[str], list[str]]:
     found += [str(Path(sys.base_prefix, name)) for name in ("lib", "lib64", "DLLs")]
     listed: list[str] = []
     for place in paths:
-        if home and Path(home).is_relative_to(place):
+        if Path(place).is_dir() and Path(home).is_relative_to(os.path.realpath(place)):
             listed.append(place)
             modules = (file for file in Path(place).iterdir() if file.name.endswith(_MODULES))
             found += [str(file) for file in modules if file.is_file()]
@@ -163,14 +163,17 @@ def guard(
 
 def _among(places: Iterable[str]) -> Callable[[Any], bool]:
     """Whether a path is one of ``places`` or below one."""
-    exact = frozenset(places)
+    exact = frozenset(name for place in places for name in (place, os.path.realpath(place)))
     below = tuple(place.rstrip(os.sep) + os.sep for place in exact)
-    abspath, fsdecode = os.path.abspath, os.fsdecode
+    abspath, realpath, fsdecode = os.path.abspath, os.path.realpath, os.fsdecode
+
+    def within(place: str) -> bool:
+        return place in exact or place.startswith(below)
 
     def among(path: Any) -> bool:
         if isinstance(path, int):
             return True
-        place = abspath(fsdecode(path or "."))
-        return place in exact or place.startswith(below)
+        said = abspath(fsdecode(path or "."))
+        return within(said) and within(realpath(said))
 
     return among
