@@ -12,8 +12,9 @@ from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import ProjectSettings
+from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.checks import CHECKS, build_judge, score_checks
-from promptopt.evaluation.checks.base import Check, Opinion, Tools
+from promptopt.evaluation.checks.base import Check, Opinion
 from promptopt.evaluation.checks.structured import same_json
 
 
@@ -376,7 +377,7 @@ def test_wrong_checks_of_a_case_are_told():
 
 async def test_whatever_a_check_raises_is_a_failed_check(monkeypatch: pytest.MonkeyPatch):
     class Broken(Check):
-        async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
+        async def judge(self, case: Example, output: str, boxes: Boxes) -> Opinion:
             raise RuntimeError("no\nway" + "!" * 1000)
 
     monkeypatch.setitem(CHECKS, "broken", Broken)

@@ -45,7 +45,7 @@ RULES: list[tuple[dict[str, Any], str, str]] = [
     ({"json_output": True}, "ok: [1]", "there is text around the JSON ("),
     ({"code": "assert output.islower()"}, "low", ""),
     ({"code": "assert output.islower()"}, "High", "assert output.islower()"),
-    ({"code": "import os; os._exit(0)"}, "x", "it ended its process (exit code 0)"),
+    ({"code": "import os; os._exit(0)", "sandbox": "python"}, "x", "it ended its process (exit code 0)"),
 ]
 
 

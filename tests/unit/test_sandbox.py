@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptopt.evaluation import sandbox as module
-from promptopt.evaluation.sandbox import Outcome, Request, Sandbox, run_once
+from promptopt.evaluation.boxes import Boxes, run_once
+from promptopt.evaluation.sandbox import Outcome, Request, Sandbox
 
 FINE = Request("assert", "assert output == 'ok'", "ok")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX systems")
@@ -134,7 +135,7 @@ async def test_a_worker_that_died_between_calls_does_not_cost_the_next_one():
 
 
 async def _pid(sandbox: Sandbox) -> int:
-    told = await sandbox.run(Request("assert", "import os\nassert os.getpid() < 0"))
+    told = await sandbox.run(Request("assert", "import os\nassert os.getppid() < 0"))
     found = re.search(r"was (\d+)", told.reason)
     assert found
     return int(found[1])
@@ -152,7 +153,7 @@ async def test_the_standard_library_can_be_imported(sandbox: Sandbox):
 
 
 async def test_many_calls_at_once_queue_for_few_workers(sandbox: Sandbox):
-    code = "import os\nassert int(input) % 2 == 0, os.getpid()"
+    code = "import os\nassert int(input) % 2 == 0, os.getppid()"
     calls = [sandbox.run(Request("assert", code, input=str(i))) for i in range(64)]
     outcomes = await asyncio.gather(*calls)
     assert [outcome.score for outcome in outcomes] == [1.0, 0.0] * 32
@@ -314,7 +315,7 @@ async def test_errors_that_an_output_can_cause_are_told_from_slips_in_the_code(
 
 async def test_broken_code_is_reported_but_not_what_closing_cuts_off():
     told: list[tuple[Request, Outcome]] = []
-    box = Sandbox(on_broken=lambda request, outcome: told.append((request, outcome)))
+    box = Boxes(on_broken=lambda request, outcome: told.append((request, outcome)))
     request = Request("assert", "nothing")
     outcome = await box.run(request)
     await box.run(FINE)

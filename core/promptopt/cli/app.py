@@ -66,6 +66,13 @@ COMMANDS = (
         ("estimate triage", "estimate triage --max-iterations 5 --json | jq .cost_usd.high"),
     ),
     Command(
+        "trust",
+        "trusting:trust",
+        START,
+        "Show what a project of others would run or send, and trust exactly that.",
+        ("trust ./downloaded", "trust triage --show"),
+    ),
+    Command(
         "attach",
         "running:attach",
         STEER,

@@ -64,6 +64,7 @@ def new(
         for notice in [*made.notices, *_look(made.settings, folder)]:
             note(notice)
         _tell(made.settings)
+        _tell_of_trust(path)
     say(str(path))
     note(f"edit it, then: promptopt run {folder.name}    (to try without a key or cost: add --simulate)")
 
@@ -134,6 +135,22 @@ def _from_template(name: str, folder: Path) -> Path:
     settings_from(parse_toml(text, path), path)
     write_files(folder, {FILE: text.encode()})
     return path
+
+
+def _tell_of_trust(path: Path) -> None:
+    """Say that the file that a project was made of has code or an endpoint of its own, if it has."""
+    from promptopt.domain.errors import SettingsError
+    from promptopt.store.casefiles import load_dataset
+    from promptopt.store.projects import load_project
+    from promptopt.store.trust import powers, untrusted
+
+    project = load_project(path)
+    try:
+        cases = load_dataset(project.settings, project.dir).dataset.cases()
+    except SettingsError:
+        return  # it was said what is wrong with them; a run asks again
+    if untrusted(powers(project.settings, cases, project.dir)):
+        note(f"it has code or an endpoint of its own; before it runs: promptopt trust {path.parent.name}")
 
 
 def _tell(settings: "ProjectSettings") -> None:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 TIMEOUT = 5.0
 """Seconds to wait for an endpoint."""
 
-PACKAGES = ("promptopt", "textual", "litellm", "dspy-ai", "pydantic", "sqlalchemy", "cyclopts", "scipy")
+PACKAGES = (
+    "promptopt", "textual", "litellm", "dspy-ai", "pydantic", "pydantic-monty", "sqlalchemy", "cyclopts",
+    "scipy",
+)  # fmt: skip
 
 UNKNOWN_AUTHORITY = (18, 19, 20, 21)
 """OpenSSL's codes for a certificate that nobody who is trusted has signed."""
@@ -51,7 +54,13 @@ def doctor(project: ProjectArgument | None = None, /, *, json: bool = False) -> 
     Args:
         json: print one JSON list.
     """
-    findings = [_python(), *_packages(), _tried("data directory", _home), _tried("store", _store)]
+    findings = [
+        _python(),
+        *_packages(),
+        _tried("data directory", _home),
+        _tried("store", _store),
+        _sandbox(),
+    ]
     if project is not None:
         findings += _project(project)
     if json:
@@ -112,6 +121,45 @@ def _store() -> str:
         return f"{database.where}, revision {REVISION}, {runs}"
 
 
+def _sandbox() -> Finding:
+    """What holds around the code of checks here; tried, not guessed."""
+    from promptopt.evaluation.boxes import what_holds
+
+    try:
+        closed, kernel = what_holds()
+    except OSError as error:
+        return Finding(
+            "sandbox", "fault", str(error), "install promptopt with pip, which brings pydantic-monty"
+        )
+    if kernel:
+        return Finding(
+            "sandbox", "ok", f"Monty {closed}; full Python behind {' and '.join(kernel)}, and limits"
+        )
+    return Finding(
+        "sandbox",
+        "note",
+        f"Monty {closed}; full Python behind limits and an audit hook only: this system has no "
+        "landlock and no seccomp, so code that wants out gets out",
+        'keep to sandbox = "monty", or trust no project whose code you have not read',
+    )
+
+
+def _trust(project: "Project") -> Finding:
+    from promptopt.store.casefiles import load_dataset
+    from promptopt.store.trust import powers, untrusted
+
+    try:
+        cases = load_dataset(project.settings, project.dir).dataset.cases()
+        found = powers(project.settings, cases, project.dir)
+        missing = untrusted(found)
+    except PromptoptError as error:
+        return Finding("trust", "fault", error.what, error.fix)
+    if missing:
+        kinds = ", ".join(dict.fromkeys(power.where for power in missing))
+        return Finding("trust", "note", f"not trusted yet: {kinds}", f"promptopt trust {project.path}")
+    return Finding("trust", "ok", "all that it runs or sends is trusted" if found else "it needs none")
+
+
 def _project(reference: str) -> Iterator[Finding]:
     from promptopt.store.projects import find_project, load_project
 
@@ -128,6 +176,7 @@ def _project(reference: str) -> Iterator[Finding]:
     for notice in project.notices:
         yield Finding("project", "note", notice)
     yield from _data(project)
+    yield _trust(project)
     yield _tried("optimizer", lambda: _optimizer(project.settings))
     for role in ("target", "optimizer", "judge"):
         if role in project.settings.models:

@@ -34,6 +34,7 @@ def evaluate(
     split: Wanted = "validation",
     concurrency: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     simulate: bool = False,
+    trust: bool = False,
     json: bool = False,
 ) -> int:
     """Score one prompt on a project's cases with its checks. It counts as a run, and is listed as one.
@@ -43,10 +44,12 @@ def evaluate(
         split: the cases to score it on; test and all look at the sealed test split.
         concurrency: calls at once, in place of the project's.
         simulate: put the built-in simulator in the place of the model; costs nothing.
+        trust: you have looked at the project's code and endpoints, and trust them from now on.
         json: print one JSON object at the end, and nothing else.
     """
     from promptopt.cli.checking import check_runnable
     from promptopt.cli.follow import Interruptions, PlainLines, follow, silent
+    from promptopt.cli.trusting import with_trust
     from promptopt.runs.launch import create_run, simulated, start_worker
     from promptopt.store.database import Database
     from promptopt.store.projects import find_project, load_project
@@ -59,7 +62,11 @@ def evaluate(
             "these are no longer unseen cases for later runs."
         )
     with closing(Database.open()) as database:
-        run_id, notices = create_run(database, found, simulate=simulate, kind="eval")
+        run_id, notices = with_trust(
+            lambda trusted: create_run(database, found, simulate=simulate, kind="eval", trusted=trusted),
+            trusted=trust,
+            quiet=json,
+        )
         for notice in notices:
             note(f"note: {notice}")
         worker = start_worker(run_id)

@@ -52,6 +52,7 @@ def run(
     seed: int | None = None,
     usd: Annotated[float | None, Parameter(validator=Number(gt=0, lt=float("inf")))] = None,
     reuse: bool = False,
+    trust: bool = False,
     face: Face = PLAIN,
 ) -> int:
     """Start an optimization run of a project and follow it.
@@ -62,6 +63,7 @@ def run(
         seed: of everything random, in place of the project's.
         usd: cap on spending in USD, in place of the project's.
         reuse: take the target's answers to equal requests from earlier runs of the project, free.
+        trust: you have looked at the project's code and endpoints, and trust them from now on.
     """
     from promptopt.store.projects import find_project, load_project
 
@@ -70,7 +72,7 @@ def run(
     if reuse:
         cache = found.settings.cache.model_copy(update={"reuse": True})
         found = replace(found, settings=found.settings.model_copy(update={"cache": cache}))
-    return launch(adjusted(found, options, usd), face, simulate=simulate)
+    return launch(adjusted(found, options, usd), face, simulate=simulate, trust=trust)
 
 
 def demo(
@@ -100,10 +102,15 @@ def demo(
     return launch(adjusted(project, {"seed": seed}, None), face)
 
 
-def resume(reference: RunArgument, /, *, face: Face = PLAIN) -> int:
+def resume(reference: RunArgument, /, *, trust: bool = False, face: Face = PLAIN) -> int:
     """Let a run go on: a paused one, one that was stopped or failed, one whose worker died.
 
-    What was answered before is taken from the run's journal, free and at once."""
+    What was answered before is taken from the run's journal, free and at once.
+
+    Args:
+        trust: you have looked at code of the project that was changed meanwhile, and trust it from now on.
+    """
+    from promptopt.cli.trusting import with_trust
     from promptopt.runs.launch import resume_run
     from promptopt.store.commands import Commands, Resume
     from promptopt.store.database import Database
@@ -120,7 +127,9 @@ def resume(reference: RunArgument, /, *, face: Face = PLAIN) -> int:
         elif row.live and not _abandoned(row):
             note(f"run {row.id} is {row.status} already")
         else:
-            worker = resume_run(database, row.id)
+            worker = with_trust(
+                lambda trusted: resume_run(database, row.id, trusted=trusted), trusted=trust, quiet=face.json
+            )
             note(f"run {row.id} was {row.status}; a new worker takes it up")
         began_after = 0 if worker is None else before
         return _watch(database, row, worker, replace(face, headless=True), before=began_after, quiet=before)
@@ -146,20 +155,25 @@ def attach(reference: RunArgument = "latest", /, *, headless: bool = False, json
         return _watch(database, row, None, face, before=0, quiet=quiet, stop_first=False)
 
 
-def launch(project: "Project", face: Face, *, simulate: bool = False) -> int:
+def launch(project: "Project", face: Face, *, simulate: bool = False, trust: bool = False) -> int:
     """Create a run of a project, start its worker and follow it; returns the exit status.
 
     Raises:
         PromptoptError: the project can't be run as it is; nothing was started.
     """
     from promptopt.cli.checking import check_runnable
+    from promptopt.cli.trusting import with_trust
     from promptopt.runs.launch import create_run, simulated, start_worker
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs
 
     check_runnable(simulated(project.settings) if simulate else project.settings, project.dir)
     with closing(Database.open()) as database:
-        run_id, notices = create_run(database, project, simulate=simulate)
+        run_id, notices = with_trust(
+            lambda trusted: create_run(database, project, simulate=simulate, trusted=trusted),
+            trusted=trust,
+            quiet=face.json,
+        )
         for notice in notices:
             note(f"note: {notice}")
         row = Runs(database).find(run_id)

@@ -1,6 +1,6 @@
 """What a project file says. Every key has a documented default; ``store/projects.py`` reads and writes it."""
 
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -33,6 +33,7 @@ class ConstraintSettings(_Section):
     one_of: list[str] | None = None
     json_output: bool = False
     code: str | None = None
+    sandbox: Literal["monty", "python"] = "monty"
 
 
 class TaskSettings(_Section):

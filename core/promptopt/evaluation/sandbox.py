@@ -5,18 +5,17 @@ A few warm worker processes (``sandbox_worker.py``) take one JSON line and give 
 - *Time.* The parent ends a worker that is late and starts another; the next call is not affected.
 - *Crashes, ``os._exit``, ``sys.exit``, floods of output.* They cost the call, never the engine.
 - *Secrets in the environment.* A worker starts with an empty one, and inherits no open file.
+- *Nothing lives on.* Where processes can fork, each assertion runs in a child of its worker: what it patches
+  and leaves behind ends with it. Functions of modules stay in a worker that serves no other function.
 - *On Linux and macOS:* no core file, no data written to files, few open files, and no new process (a limit
   that does not bind root, so assertion workers of a root parent become ``nobody`` if Python is installed
   where nobody can read it). On Linux memory is limited; elsewhere a memory bomb costs a timeout.
-- *On all systems* an audit hook refuses processes, sockets, signals and changes to files with a clear
-  reason, and in assertions also threads and reading any file outside the standard library.
-
-What does not hold: the audit hook is a fence against accidents and simple malice, not a wall, for Python has
-ways around it, and there is no kernel wall yet (landlock, seccomp) behind it around files and the network.
-Code that goes that far can also forge the answers of other checks. A worker keeps imported modules between
-calls, so a check that patches a module patches it for those after it. ``callable`` checks run the project's
-own modules with all installed packages: they may read files, and keep the parent's user. So run only projects
-whose checks you would run yourself.
+- *On Linux, as far as the kernel has them:* landlock (nothing can be read but the standard library and, for
+  functions, their folder and the packages) and seccomp (no process, thread, socket, signal or change to a
+  file). The worker says at its start which of them stand.
+- *On all systems* an audit hook refuses the same things with a clear reason. By itself it is a fence against
+  accidents, not a wall, for Python has ways around it. So no code runs here of a project that its owner has
+  not trusted; code of others belongs into Monty (``monty.py``).
 """
 
 import asyncio
@@ -28,8 +27,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -42,20 +40,23 @@ START_TIMEOUT = 30.0
 LONGEST_REQUEST = 16 * 2**20
 LONGEST_ANSWER = 64 * 1024
 
+CLOSED = "the sandbox is closed"
+TOO_LONG = "the output is too long to be judged"
+
 
 @dataclass(frozen=True)
 class Request:
     """One thing to do with one output.
 
     Attributes:
-        op: ``assert`` runs ``source`` as Python; ``regex`` looks for the pattern ``source`` in the output;
-            ``call`` calls the function ``source`` (``module:function``) with (output, expected, inputs);
-            ``load`` only imports that function.
+        op: ``monty`` runs ``source`` in Monty (``monty.py``) and ``assert`` in full Python; ``regex`` looks
+            for the pattern ``source`` in the output; ``call`` calls the function ``source``
+            (``module:function``) with (output, expected, inputs); ``load`` only imports that function.
         timeout: seconds of wall time.
         full, ignore_case: for ``regex``: match the whole output; ignore case.
     """
 
-    op: Literal["assert", "regex", "call", "load"]
+    op: Literal["monty", "assert", "regex", "call", "load"]
     source: str
     output: str = ""
     expected: str | None = None
@@ -86,34 +87,22 @@ class Sandbox:
         size: workers at most; they start when first needed.
         paths: folders to import from besides the standard library. Giving any makes this the sandbox
             for the user's own modules, with the looser limits that those need.
-        on_broken: told of every request whose code failed itself.
     """
 
-    def __init__(
-        self,
-        size: int = 2,
-        paths: Sequence[str] = (),
-        on_broken: Callable[[Request, Outcome], None] | None = None,
-    ) -> None:
+    def __init__(self, size: int = 2, paths: Sequence[str] = ()) -> None:
         self._paths = tuple(paths)
-        self._on_broken = on_broken
         self._slots = asyncio.Semaphore(size)
         self._idle: list[_Worker] = []
         self._workers: set[_Worker] = set()
         self._unloadable: dict[str, Outcome] = {}
         self._closed = False
+        self.walls: list[str] = []
 
     async def run(self, request: Request) -> Outcome:
         """Do ``request``. Whatever the code does ends as an outcome, never as an exception."""
-        outcome = await self._run(request)
-        if outcome.broken and self._on_broken and not self._closed:
-            self._on_broken(request, outcome)
-        return outcome
-
-    async def _run(self, request: Request) -> Outcome:
         line = _encode(request)
         if len(line) > LONGEST_REQUEST:
-            return Outcome(0.0, "the output is too long to be judged", broken=True)
+            return Outcome(0.0, TOO_LONG, broken=True)
         async with self._slots:
             while not self._closed:
                 try:
@@ -127,7 +116,7 @@ class Sandbox:
                     # A used worker may have been spoilt by the check before: ask a fresh one.
                     if not used or lost.timed_out:
                         return Outcome(0.0, str(lost), broken=True)
-        return Outcome(0.0, "the sandbox is closed", broken=True)
+        return Outcome(0.0, CLOSED, broken=True)
 
     async def close(self) -> None:
         """End all workers, also those at work, and wait until they are gone."""
@@ -179,6 +168,7 @@ class Sandbox:
         self._workers.add(worker)
         try:
             await worker.ready()
+            self.walls = worker.walls
         except BaseException:
             worker.kill()
             raise
@@ -187,20 +177,6 @@ class Sandbox:
     async def _forget(self, worker: "_Worker") -> None:
         await worker.gone()
         self._workers.discard(worker)
-
-
-def run_once(request: Request, paths: Sequence[str] = ()) -> Outcome:
-    """Do ``request`` in a worker of its own, blocking (some 50 ms), inside or outside an event loop."""
-
-    async def once() -> Outcome:
-        sandbox = Sandbox(1, paths)
-        try:
-            return await sandbox.run(request)
-        finally:
-            await sandbox.close()
-
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(once())).result()
 
 
 class _LostError(Exception):
@@ -220,6 +196,7 @@ class _Worker:
         self.calls = 0
         self.loaded: set[str] = set()
         self.spent = False
+        self.walls: list[str] = []
 
     @classmethod
     async def start(cls, paths: Sequence[str]) -> "_Worker":
@@ -239,7 +216,11 @@ class _Worker:
         return cls(process, folder)
 
     async def ready(self) -> None:
-        await self._read(START_TIMEOUT, "the sandbox did not start in time")
+        text = await self._read(START_TIMEOUT, "the sandbox did not start in time")
+        try:
+            self.walls = [str(name) for name in json.loads(text)["walls"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise _LostError("it did not start as it should") from error
 
     async def ask(self, line: bytes, seconds: float) -> Outcome:
         """Send an encoded request and wait that many ``seconds`` for its answer.
@@ -253,7 +234,7 @@ class _Worker:
         assert stdin
         # The token is put in here, for an answer that was forged before this call can't know it.
         stdin.write(b'{"id": "' + token.encode() + b'", ' + line[1:] + b"\n")
-        text = await self._read(seconds, _late(seconds))
+        text = await self._read(seconds, late(seconds))
         try:
             outcome, given, self.spent = _decode(text)
         except (ValueError, KeyError, TypeError) as error:
@@ -299,7 +280,12 @@ class _Worker:
 
 
 def _command(paths: Sequence[str]) -> list[str]:
-    settings = {"paths": list(paths), "memory_mb": 2048 if paths else 512, "files": 64 if paths else 16}
+    settings = {
+        "paths": list(paths),
+        "home": os.path.realpath(os.path.expanduser("~")),  # noqa: PTH111  (never raises)
+        "memory_mb": 2048 if paths else 512,
+        "files": 64 if paths else 16,
+    }
     return [sys.executable, "-I", "-S", "-B", "-X", "utf8", str(WORKER), json.dumps(settings)]
 
 
@@ -325,7 +311,8 @@ def _decode(line: bytes) -> tuple[Outcome, str, bool]:
     return Outcome(score, reason[:300], broken), str(answer["id"]), spent
 
 
-def _late(timeout: float) -> str:
+def late(timeout: float) -> str:
+    """The reason of a call that was ended at its time limit."""
     return f"took longer than {timeout:g} s and was ended"
 
 

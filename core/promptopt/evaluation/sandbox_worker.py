@@ -4,12 +4,11 @@ It is run as ``python -I -S sandbox_worker.py SETTINGS``, needs nothing but the 
 one JSON line in, one JSON line out. What it keeps out, and what it does not, is told in ``sandbox.py``.
 """
 
-import _thread
 import ast
+import contextlib
 import functools
 import importlib
 import json
-import math
 import os
 import re
 import reprlib
@@ -18,60 +17,142 @@ import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from promptopt.evaluation import sandbox_kernel as kernel
+    from promptopt.evaluation import sandbox_walls as walls
+else:
+
+    def _sibling(name):
+        """A module beside this one. Their folder can't be importable: it has a ``statistics`` of its own."""
+        from importlib.util import module_from_spec, spec_from_file_location
+
+        spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    kernel, walls = _sibling("sandbox_kernel"), _sibling("sandbox_walls")
+
+FORKS = hasattr(os, "fork")
 
 LONGEST_REASON = 300
+LONGEST_ANSWER = 64 * 1024
 ASSERTION = "<assertion>"
 LEFT, RIGHT = "_promptopt_left", "_promptopt_right"
 
 Answer = dict[str, Any]
 
-# What neither flavour may do. An entry ending in a dot stands for every event below it.
-_NEVER = (
-    "os.exec", "os.fork", "os.forkpty", "os.kill", "os.killpg", "os.posix_spawn", "os.spawn", "os.startfile",
-    "os.system", "pty.spawn", "signal.pthread_kill", "socket.", "subprocess.", "_winapi.", "winreg.",
-)  # fmt: skip
-# What an assertion may not do besides, as it has no business beyond the texts that it is given.
-_NOT_IN_ASSERTIONS = ("ctypes.", "gc.get_", "sqlite3.", "sys.settrace", "sys.setprofile")
-_CHANGES_FILES = (
-    "os.chflags", "os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir",
-    "os.setxattr", "os.symlink", "os.truncate", "os.utime", "shutil.",
-)  # fmt: skip
 _OF_THE_OUTPUT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What sound code may raise because of the output that it judges: no number, no such key, no JSON."""
-
-_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def main() -> None:
     settings = json.loads(sys.argv[1])
     requests, answers = _take_pipes()
-    own_modules = bool(settings["paths"])
-    sys.path.extend(settings["paths"])
-    if not own_modules:
-        _drop_root()
-    _limit(settings["memory_mb"], settings["files"])
-    if not own_modules:
-        _forbid_threads()
-    sys.addaudithook(_guard(own_modules))
-    _say(answers, {"ready": True})
+    paths: list[str] = settings["paths"]
+    sys.path.extend(paths)
+    if not paths:
+        walls.drop_root()
+    walls.limit(settings["memory_mb"], settings["files"])
+    put_up = _prepare(paths, settings["home"])
+    # Functions of modules stay in this process, which imports them once; it serves no other function.
+    apart = FORKS and not paths
+    standing = [] if apart else put_up()
+    _say(answers, {"ready": True, "walls": _in_child(put_up) if apart else standing})
     for line in requests:
         request = json.loads(line)
-        _answer(request, answers)
+        walls.start_clock(request["timeout"])
+        if apart and request["op"] == "assert":
+            answer = _judged_apart(request, put_up, (requests, answers))
+        else:
+            answer = _judged(request)
+        walls.stop_clock()
+        _say(answers, {**answer, "id": request["id"]})
 
 
-def _answer(request: dict[str, Any], answers: BinaryIO) -> None:
-    operation = _OPERATIONS[request["op"]]
-    _start_clock(request["timeout"])
+def _prepare(paths: list[str], home: str) -> Callable[[], list[str]]:
+    """All walls, to be put up around this process or a child of it. What comes back names the kernel's."""
+    readable, listed = walls.readable(paths, home)
+    kernel_walls = kernel.kernel_walls(readable, listed)
+    # Loaded for the walls only. Code that imports it is refused when it is loaded again.
+    for name in [name for name in sys.modules if name in ("ctypes", "_ctypes") or name.startswith("ctypes.")]:
+        del sys.modules[name]
+    guard = walls.guard(bool(paths), readable, listed)
+
+    def put_up() -> list[str]:
+        walls.forbid_processes()
+        if not paths:
+            walls.forbid_threads()
+        standing = kernel_walls()
+        sys.addaudithook(guard)
+        return standing
+
+    return put_up
+
+
+def _judged(request: dict[str, Any]) -> Answer:
     try:
-        answer = operation(request)
+        return _OPERATIONS[request["op"]](request)
     except MemoryError:  # nothing here can be relied on any more: the parent ends this worker
-        answer = {**_failed("MemoryError: it used more memory than the sandbox has"), "spent": True}
+        return {**_failed("MemoryError: it used more memory than the sandbox has"), "spent": True}
     except BaseException as error:  # SystemExit and KeyboardInterrupt are failures like any other here
         ours = request["op"] == "regex" or not isinstance(error, _OF_THE_OUTPUT)
-        answer = {**_failed(_explain(error)), "broken": ours}
-    _stop_clock()
-    _say(answers, {**answer, "id": request["id"]})
+        return {**_failed(_explain(error)), "broken": ours}
+
+
+def _judged_apart(
+    request: dict[str, Any], put_up: Callable[[], list[str]], pipes: tuple[BinaryIO, BinaryIO]
+) -> Answer:
+    """Judge in a child of this process, so that whatever the code changes or leaves behind ends with it."""
+
+    def judge() -> Answer:
+        for pipe in pipes:
+            os.close(pipe.fileno())
+        walls.start_clock(request["timeout"])
+        put_up()
+        answer = _judged(request)
+        answer.pop("spent", None)  # the next call gets a child of its own
+        return answer
+
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        _compiled(request["source"])  # once for all its children
+    return _in_child(judge)
+
+
+def _in_child(work: Callable[[], Any]) -> Any:
+    """What ``work`` returns in a child of this process, or a failed answer if the child gave none."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(reader)
+            # Bound before any code of people runs, which could put others in their place.
+            dumps, write, leave = json.dumps, os.write, os._exit
+            write(writer, dumps(work()).encode("ascii") + b"\n")
+            leave(0)
+        finally:
+            os._exit(1)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        told = pipe.read(LONGEST_ANSWER + 1)
+    os.kill(child, signal.SIGKILL)  # if it floods the pipe, or has closed it and goes on
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if not told:
+        return _failed(_death(code))
+    try:
+        if told.count(b"\n") != 1:
+            raise ValueError("not one line")
+        return json.loads(told)
+    except ValueError:
+        return _failed("the code wrote into the sandbox's own channel")
+
+
+def _death(code: int) -> str:
+    if code < 0:
+        return f"its process crashed or was killed ({signal.Signals(-code).name})"
+    return f"it ended its process (exit code {code})"
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -92,118 +173,6 @@ def _say(answers: BinaryIO, answer: Answer, dumps: Callable[[Any], str] = json.d
 
 def _failed(reason: str) -> Answer:
     return {"score": 0.0, "reason": reason, "broken": True}
-
-
-# --- Walls ---
-
-
-def _drop_root() -> None:
-    """Become nobody if we are root, unless nobody could then read the standard library."""
-    if sys.platform == "win32" or os.geteuid() != 0:
-        return
-    nobody = 65534
-    try:
-        os.setgroups([])
-        os.setegid(nobody)
-        os.seteuid(nobody)
-        readable = os.access(os.__file__, os.R_OK, effective_ids=True)
-        os.seteuid(0)
-        os.setegid(0)
-        if readable:
-            os.setgid(nobody)
-            os.setuid(nobody)
-    except OSError:
-        return  # a container without the right to change user: the other walls stand
-
-
-def _limit(memory_mb: int, files: int) -> None:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    limits = {
-        "RLIMIT_AS": memory_mb * 2**20,
-        "RLIMIT_FSIZE": 0,
-        "RLIMIT_NOFILE": files,
-        "RLIMIT_NPROC": 0,
-        "RLIMIT_CORE": 0,
-    }
-    for name, value in limits.items():
-        try:
-            resource.setrlimit(getattr(resource, name), (value, value))
-        except (AttributeError, OSError, ValueError):
-            continue  # macOS has no RLIMIT_AS
-
-
-def _start_clock(timeout: float) -> None:
-    """Die by ourselves if the parent is gone and can't end us: by processor time, and by the clock."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    soft = math.ceil(usage.ru_utime + usage.ru_stime + timeout) + 2
-    resource.setrlimit(
-        resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
-    )
-    signal.setitimer(signal.ITIMER_REAL, 2 * timeout + 5)
-
-
-def _stop_clock() -> None:
-    if sys.platform != "win32":
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _forbid_threads() -> None:
-    """A thread would live on into the next check. Python before 3.12 raises no audit event for one."""
-
-    def refuse(*_args: Any, **_named: Any) -> None:
-        raise PermissionError("the sandbox does not allow threads")
-
-    for name in ("start_new_thread", "start_new", "start_joinable_thread"):
-        if hasattr(_thread, name):
-            setattr(_thread, name, refuse)
-
-
-def _guard(own_modules: bool) -> Callable[[str, tuple[Any, ...]], None]:
-    """An audit hook that refuses, with a reason, what checks have no business doing."""
-    denied = _NEVER + _CHANGES_FILES + (() if own_modules else _NOT_IN_ASSERTIONS)
-    exact = frozenset(name for name in denied if name[-1] not in "._")
-    prefixes = tuple(name for name in denied if name[-1] in "._")
-    may_read = _readable(own_modules)
-    devnull = os.devnull
-
-    def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event == "open":
-            if args[0] != devnull and (args[2] or 0) & _WRITES:
-                raise PermissionError(f"the sandbox does not allow writing files ({args[0]!r})")
-            if not may_read(args[0]):
-                raise PermissionError(f"the sandbox does not allow reading {args[0]!r}")
-        elif event in ("os.listdir", "os.scandir"):
-            if not may_read(args[0]):
-                raise PermissionError(f"the sandbox does not allow listing {args[0]!r}")
-        elif event in exact or event.startswith(prefixes):
-            raise PermissionError(f"the sandbox does not allow {event}")
-
-    return hook
-
-
-def _readable(own_modules: bool) -> Callable[[Any], bool]:
-    """Which paths may be read: with own modules all but /proc, else the standard library and time zones."""
-    folders = frozenset((*sys.path, "/usr/share/zoneinfo", os.devnull))
-    below = tuple(folder + os.sep for folder in folders)
-    abspath, fsdecode = os.path.abspath, os.fsdecode
-
-    def may_read(path: Any) -> bool:
-        if isinstance(path, int):
-            return True
-        place = abspath(fsdecode(path or "."))
-        if own_modules:
-            return not place.startswith("/proc")
-        return place in folders or place.startswith(below)
-
-    return may_read
 
 
 # --- Assertions ---
@@ -284,7 +253,7 @@ def _last_frame(error: BaseException, filename: str) -> tuple[types.FrameType | 
     step = error.__traceback__
     while step is not None:
         name = step.tb_frame.f_code.co_filename
-        own = name in (__file__, importlib.__file__) or name.startswith("<frozen")
+        own = name in (__file__, walls.__file__, importlib.__file__) or name.startswith("<frozen")
         if name == filename or (not filename and not own):
             found = step.tb_frame, step.tb_lineno
         step = step.tb_next

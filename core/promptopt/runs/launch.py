@@ -1,8 +1,10 @@
 """Starting a run's worker: a process of its own, which no terminal takes down with it."""
 
 import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,10 +17,16 @@ from promptopt.store.home import home
 from promptopt.store.projects import Project, load_project
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
+from promptopt.store.trust import Power, TrustError, powers, trust, untrusted
 
 
 def create_run(
-    database: Database, project: Project | Path, *, simulate: bool = False, kind: str = "optimize"
+    database: Database,
+    project: Project | Path,
+    *,
+    simulate: bool = False,
+    kind: str = "optimize",
+    trusted: bool = False,
 ) -> tuple[str, list[str]]:
     """Freeze a project as a new run; nothing is sent yet.
 
@@ -26,17 +34,23 @@ def create_run(
         project: the project, or the path of its file.
         simulate: put the built-in simulator in the place of every model.
         kind: ``optimize``, or ``eval`` for a run that only scores a prompt.
+        trusted: the owner has looked at the project and trusts it from now on.
 
     Returns:
         The run's id, and notices about the project and its data.
 
     Raises:
         SettingsError: the project or its data can't be used.
+        TrustError: it has code or an endpoint of its own that its owner has not trusted.
     """
     if isinstance(project, Path):
         project = load_project(project)
     settings = simulated(project.settings) if simulate else project.settings
     data = load_dataset(settings, project.dir)
+    found = powers(settings, data.dataset.cases(), project.dir)
+    command = f"promptopt trust {shlex.quote(str(project.path))}"
+    fix = f"look at it and trust it: {command}    (or give the option --trust)"
+    _require_trust(found, trusted, str(project.path), fix)
     run_id = Runs(database).create(settings, data.dataset, project.dir.resolve(), kind)
     return run_id, [*project.notices, *data.notices]
 
@@ -52,10 +66,22 @@ def simulated(settings: ProjectSettings) -> ProjectSettings:
     return settings.model_copy(update={"models": models})
 
 
-def resume_run(database: Database, run_id: str) -> "subprocess.Popen[bytes]":
+def _require_trust(found: Sequence[Power], trusted: bool, where: str, fix: str) -> None:
+    """Raise TrustError if there are powers that the owner has not trusted, unless he does so now."""
+    if trusted:
+        trust(found)
+    elif missing := untrusted(found):
+        raise TrustError(missing, where=where, fix=fix)
+
+
+def resume_run(database: Database, run_id: str, *, trusted: bool = False) -> "subprocess.Popen[bytes]":
     """Start a worker for a run that ended early or whose worker died.
 
+    Args:
+        trusted: the owner has looked at what changed since the run began, and trusts it.
+
     Raises:
+        TrustError: code that the run's checks call is not what its owner has trusted.
         RunError: it came to its end, or its sealed test was scored: a test that is looked at again, after
             more search, would be no test.
     """
@@ -65,6 +91,10 @@ def resume_run(database: Database, run_id: str) -> "subprocess.Popen[bytes]":
             f"run {run_id} has come to its end, there is nothing left to do",
             fix=f"start a new one from its best prompt: promptopt export {run_id} --format text",
         )
+    runs = Runs(database)
+    found = powers(runs.settings(run_id), runs.dataset(run_id).cases(), Path(runs.find(run_id).project_dir))
+    fix = f"look at it, then: promptopt resume {run_id} --trust"
+    _require_trust(found, trusted, f"run {run_id}", fix)
     return start_worker(run_id)
 
 

@@ -67,6 +67,7 @@ class _Evaluation(BaseModel):
     code: str | None = None
     weight: float = Field(default=1.0, gt=0)
     hard: bool = False
+    sandbox: Literal["monty", "python"] = "monty"
 
 
 class _Config(BaseModel):
@@ -335,6 +336,8 @@ def _checks(evaluations: Sequence[_Evaluation], path: Path, judged: bool) -> lis
         name = base if base not in names else f"{base} ({number + 1})"
         names.add(name)
         check: dict[str, Any] = {"type": "assertion", "name": name, "code": evaluation.code}
+        if evaluation.sandbox != "monty":
+            check["sandbox"] = evaluation.sandbox
         if evaluation.hard:
             check["hard"] = True
         if evaluation.weight != 1.0:

@@ -281,15 +281,16 @@ def named(kind: str, metric: Any, taken: Sequence[str]) -> str:
 
 _FINDS_JSON = """\
 import json
+ends = [place + 1 for place, mark in enumerate(output) if mark in "}]"]
 found = False
-for place, mark in enumerate(output):
-    if mark in "{[":
-        try:
-            json.JSONDecoder().raw_decode(output, place)
-            found = True
-            break
-        except ValueError:
-            pass
+for start in [place for place, mark in enumerate(output) if mark in "{["]:
+    for end in ends:
+        if end > start and not found:
+            try:
+                json.loads(output[start:end])
+                found = True
+            except ValueError:
+                pass
 assert found, "there is no JSON in it\""""
 
 _CALL = """\

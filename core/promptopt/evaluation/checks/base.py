@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Message
-from promptopt.evaluation.sandbox import Sandbox
+from promptopt.evaluation.boxes import Boxes
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,14 @@ class Tools:
 
     Attributes:
         project_dir: the folder of the project file.
-        sandbox: for assertions and patterns.
-        own_modules: for functions of the project's own modules, and for code of ours that outputs could
-            keep busy for long.
+        boxes: the sandboxes, for code of people and for code of ours that outputs could keep busy for long.
         response: the answer that is judged, with its cost and latency; None if that is not known.
         ask: the judge model; None if there is none to ask.
         warn: tells the reader of the run something, once.
     """
 
     project_dir: Path
-    sandbox: Sandbox
-    own_modules: Sandbox
+    boxes: Boxes
     response: LLMResponse | None = None
     ask: Ask | None = None
     warn: Callable[[str], None] = _tell_nobody

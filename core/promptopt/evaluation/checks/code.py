@@ -11,6 +11,7 @@ from pydantic import Field
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
 from promptopt.evaluation.checks.base import Check, Opinion, Tools
+from promptopt.evaluation.monty import WAY_OUT, unsupported
 from promptopt.evaluation.sandbox import Request
 
 
@@ -18,21 +19,26 @@ class Assertion(Check):
     """Python code that asserts something of the output; it passes if nothing is raised.
 
     ``output``, ``expected`` (None if the case has none), ``input`` (the case as one text) and ``inputs``
-    (column name to text) are bound. The standard library can be imported.
+    (column name to text) are bound.
 
     Attributes:
         code: the code.
+        sandbox: ``monty`` runs it in an interpreter for a part of Python that reaches nothing; ``python`` in
+            full Python with the whole standard library, once the project is trusted. Default: ``monty``.
         timeout: seconds. Default: 2.
     """
 
     code: str = Field(min_length=1)
+    sandbox: Literal["monty", "python"] = "monty"
     timeout: float = Field(default=2.0, gt=0)
 
     def check_options(self, where: str, project_dir: Path) -> None:
-        check_code(self.code, f"{where}.code")
+        check_code(self.code, f"{where}.code", self.sandbox)
 
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
-        outcome = await tools.sandbox.run(_request("assert", self.code, case, output, self.timeout))
+        outcome = await tools.boxes.run(
+            _request(operation(self.sandbox), self.code, case, output, self.timeout)
+        )
         return Opinion(outcome.score, outcome.reason)
 
 
@@ -63,7 +69,7 @@ class Call(Check):
 
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
         request = _request("call", self.function, case, output, self.timeout)
-        outcome = await tools.own_modules.run(request)
+        outcome = await tools.boxes.run(request)
         return Opinion(outcome.score, outcome.reason)
 
 
@@ -72,8 +78,13 @@ def import_paths(project_dir: Path) -> list[str]:
     return [str(project_dir.absolute()), *(path for path in sys.path if path)]
 
 
-def check_code(code: str, where: str) -> None:
-    """Raise SettingsError if ``code`` is not Python, or asserts nothing. It is parsed, not run."""
+def operation(sandbox: Literal["monty", "python"]) -> Literal["monty", "assert"]:
+    """What to ask of the sandboxes for code of that setting."""
+    return "assert" if sandbox == "python" else "monty"
+
+
+def check_code(code: str, where: str, sandbox: Literal["monty", "python"]) -> None:
+    """Raise SettingsError if ``code`` is not Python, asserts nothing, or is beyond Monty. It is not run."""
     try:
         body = ast.parse(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -92,9 +103,12 @@ def check_code(code: str, where: str) -> None:
             where=where,
             fix=f"write: assert {code.strip() or 'output'}",
         )
+    lacking = unsupported(code) if sandbox == "monty" else ""
+    if lacking:
+        raise SettingsError(f"Monty can't run this code: {lacking}", where=where, fix=WAY_OUT)
 
 
 def _request(
-    op: Literal["assert", "call"], source: str, case: Example, output: str, timeout: float
+    op: Literal["monty", "assert", "call"], source: str, case: Example, output: str, timeout: float
 ) -> Request:
     return Request(op, source, output, case.expected, case.input_text, case.inputs, timeout)

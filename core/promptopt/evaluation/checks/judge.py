@@ -1,6 +1,5 @@
 """The judge: all checks of a project, ready to judge outputs."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +9,14 @@ from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import CheckSettings, ProjectSettings
+from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.checks import reasons, schema
 from promptopt.evaluation.checks.base import Ask, Tools
 from promptopt.evaluation.checks.code import import_paths
 from promptopt.evaluation.checks.named import Named
 from promptopt.evaluation.checks.options import build_checks, read_settings
 from promptopt.evaluation.checks.rules import Rule, build_rules
-from promptopt.evaluation.sandbox import Outcome, Request, Sandbox
+from promptopt.evaluation.sandbox import Outcome, Request
 
 
 def build_judge(
@@ -78,10 +78,7 @@ class Judge:
             () if checks or rules else build_checks([(CheckSettings(type="exact"), "checks")], project_dir)
         )
         self._tools = Tools(
-            project_dir=project_dir,
-            sandbox=Sandbox(on_broken=self._tell),
-            own_modules=Sandbox(paths=import_paths(project_dir), on_broken=self._tell),
-            warn=self._warn,
+            project_dir=project_dir, boxes=Boxes(import_paths(project_dir), self._tell), warn=self._warn
         )
 
     @property
@@ -134,7 +131,7 @@ class Judge:
 
     async def close(self) -> None:
         """End the sandbox's processes."""
-        await asyncio.gather(self._tools.sandbox.close(), self._tools.own_modules.close())
+        await self._tools.boxes.close()
 
     def _warn(self, text: str) -> None:
         if self._notice is not None:
@@ -150,7 +147,7 @@ class Judge:
                 f"a JSON schema gave no verdict: {outcome.reason}; what it can't judge counts as failed"
             )
             return
-        what = {"regex": "pattern", "assert": "code"}.get(request.op, "function")
+        what = {"regex": "pattern", "assert": "code", "monty": "code"}.get(request.op, "function")
         source = reasons.quote(request.source.strip().partition("\n")[0], 60)
         self._notice(
             f"the {what} {source} gave no verdict: {outcome.reason}; what it can't judge counts as failed"
@@ -173,7 +170,7 @@ class Judge:
 
     async def _rule(self, rule: Rule, output: str) -> CheckResult:
         try:
-            fault = await rule.fault(output, self._tools.sandbox)
+            fault = await rule.fault(output, self._tools.boxes)
         except Exception as error:
             fault = f"{type(error).__name__}: {error}"
         return CheckResult(

@@ -146,7 +146,7 @@ class Regex(Negatable):
         request = Request(
             "regex", pattern, text, timeout=self.timeout, full=self.full, ignore_case=self.ignore_case
         )
-        outcome = await tools.sandbox.run(request)
+        outcome = await tools.boxes.run(request)
         if outcome.broken:
             return Opinion(0.0, f"the pattern {reasons.quote(pattern, 80)} {outcome.reason}")
         if (outcome.score == 1) != self.negate:

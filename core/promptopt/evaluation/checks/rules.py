@@ -7,12 +7,13 @@ from typing import Any
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import ConstraintSettings
+from promptopt.evaluation.boxes import Boxes, run_once
 from promptopt.evaluation.checks import reasons
-from promptopt.evaluation.checks.code import check_code
+from promptopt.evaluation.checks.code import check_code, operation
 from promptopt.evaluation.checks.matching import check_pattern
 from promptopt.evaluation.checks.options import did_you_mean
 from promptopt.evaluation.checks.structured import MISSING, read_json, unwrap
-from promptopt.evaluation.sandbox import Outcome, Request, Sandbox, run_once
+from promptopt.evaluation.sandbox import Outcome, Request
 
 RULES = ("max_words", "min_words", "max_chars", "regex", "not_regex", "one_of", "json_output", "code")
 
@@ -37,10 +38,10 @@ class Rule:
     _request: Callable[[str], Request] | None = None
     _verdict: Callable[[str, Outcome], str] | None = None
 
-    async def fault(self, output: str, sandbox: Sandbox) -> str:
+    async def fault(self, output: str, boxes: Boxes) -> str:
         """Why ``output`` breaks the rule; empty if it keeps it."""
         if self._request and self._verdict:
-            return self._verdict(output, await sandbox.run(self._request(output)))
+            return self._verdict(output, await boxes.run(self._request(output)))
         return self._fault(output) if self._fault else _KEPT
 
     def fault_now(self, output: str) -> str:
@@ -193,7 +194,7 @@ def _not_regex(settings: ConstraintSettings, where: str) -> Rule:
 
 def _code(settings: ConstraintSettings, where: str) -> Rule:
     code = settings.code or ""
-    check_code(code, where)
+    check_code(code, where, settings.sandbox)
 
     def verdict(output: str, outcome: Outcome) -> str:
         return _KEPT if outcome.score == 1 else outcome.reason or "an assertion failed"
@@ -201,7 +202,7 @@ def _code(settings: ConstraintSettings, where: str) -> Rule:
     return Rule(
         settings,
         settings.description or code.strip(),
-        _request=lambda output: Request("assert", code, output, timeout=TIMEOUT),
+        _request=lambda output: Request(operation(settings.sandbox), code, output, timeout=TIMEOUT),
         _verdict=verdict,
     )
 
