@@ -5,25 +5,23 @@ import sys
 import traceback
 from collections.abc import Sequence
 from functools import partial
-from math import ceil
 from pathlib import Path
-from statistics import fmean
 
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import SPLITS, Example, Split
 from promptopt.domain.errors import PromptoptError, RunError
 from promptopt.domain.prompt import Prompt
-from promptopt.domain.results import CaseResult, Comparison, Evaluation
+from promptopt.domain.results import Comparison, Evaluation
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.checks import Judge, build_judge
 from promptopt.evaluation.constraints import build_task
 from promptopt.evaluation.prospects import Prospect, data_faults, failing_references, headroom, outlook
 from promptopt.evaluation.runner import Runner
 from promptopt.evaluation.statistics import compare
-from promptopt.models.budget import Amount, Ledger, Stopwatch
+from promptopt.models.budget import Ledger, Stopwatch
 from promptopt.models.endpoint import Endpoint
 from promptopt.models.gateway import Gateway
-from promptopt.models.limits import WINDOW, Limiter
+from promptopt.models.limits import WINDOW
 from promptopt.models.redaction import Redactor
 from promptopt.models.relay_wire import RunWire, wire_for
 from promptopt.models.telemetry import OFF, open_telemetry
@@ -32,6 +30,8 @@ from promptopt.optimizers.base import BaseOptimizer
 from promptopt.runs.context import Context
 from promptopt.runs.control import Control
 from promptopt.runs.forecast import forecast
+from promptopt.runs.holding import for_the_test
+from promptopt.runs.meters import Meters
 from promptopt.runs.setup import describe, open_endpoints, roles_in_use, why_no_reuse
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
@@ -44,14 +44,8 @@ from promptopt.store.reuse import EarlierAnswers
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
 
-BUDGET_EVERY = 0.25
-"""Seconds between looks at the ledger; an event goes out only if it moved."""
-
 CASES_PER_CALL = 2
 """Cases at work for each call at once: while one is booked and judged, another's call is under way."""
-
-HOLD_MARGIN = 1.5
-"""The sealed test may cost this multiple of what the baseline's calls did on average."""
 
 NOTICES = 200
 """Different warnings that a run tells; more of them tell nothing new."""
@@ -78,7 +72,7 @@ class Engine:
         self.state = RunState()
         self.watch = Stopwatch(row.active_seconds)
         self._ledger = Ledger(self._settings.budget.limits(), self.watch)
-        self._reported: tuple[object, ...] = ()
+        self._meters = Meters(self.emit, self.state, self._ledger, self._runs, row.id)
         self._noticed: set[str] = set()
         self._foretold: set[str] = set()
         self._telemetry = OFF
@@ -144,7 +138,10 @@ class Engine:
             self._say_forecast(optimizer)
             if self._settings.cache.reuse and why_no_reuse(self._settings):
                 self._notice(why_no_reuse(self._settings))
-        background = [asyncio.create_task(control.watch_commands()), asyncio.create_task(self._tick(gateway))]
+        background = [
+            asyncio.create_task(control.watch_commands()),
+            asyncio.create_task(self._meters.watch(gateway)),
+        ]
         for task_ in background:
             task_.add_done_callback(partial(self._deaf, gateway))
         background.append(asyncio.create_task(self._prepare(gateway)))
@@ -342,21 +339,10 @@ class Engine:
 
     def _hold_for_test(self, baseline: Evaluation) -> None:
         """Keep enough back for the sealed test of two prompts, from what the baseline's calls cost."""
-        number = 2 * len(self._dataset.test)
-        answered = [result for result in baseline.results if not result.error]
-        if not number or not answered:
+        holding = for_the_test(self._settings, len(self._dataset.test), baseline)
+        if holding is None:
             return
-        tokens = fmean(result.prompt_tokens + result.completion_tokens for result in answered)
-        usd = fmean(result.cost or 0.0 for result in answered)
-        seconds = fmean(result.latency for result in answered)
-        target = self._settings.models["target"]
-        # The last calls are reserved at their upper bounds, which no answer reaches.
-        last = Amount(0, target.max_tokens + round(4 * tokens), 4 * usd)
-        calls = number * self._settings.evaluation.repeats
-        amount = Amount(calls, round(tokens * number * HOLD_MARGIN), usd * number * HOLD_MARGIN)
-        rounds = calls / target.max_concurrency + 2
-        judging = self._judging_to_hold(answered, number)
-        self._ledger.hold(amount + last, seconds * rounds * HOLD_MARGIN, judging)
+        self._ledger.hold(holding.target, holding.seconds, holding.judging)
         for name, meter in self._ledger.meters().items():
             if meter.limit and meter.held > 0.4 * meter.limit:
                 share = f"{min(1.0, meter.held / meter.limit):.0%}"
@@ -364,79 +350,15 @@ class Engine:
                     f"the sealed test needs {share} of the budget's {name}; the search gets the rest"
                 )
 
-    def _judging_to_hold(self, answered: Sequence[CaseResult], number: int) -> Amount:
-        """What judging ``number`` cases will take, from what it took in the baseline."""
-        took = [result.judging for result in answered]
-        calls = fmean(one.calls for one in took)
-        if not calls:
-            return Amount()
-        tokens, usd = fmean(one.tokens for one in took), fmean(one.usd for one in took)
-        share = number * HOLD_MARGIN
-        last = self._settings.models["judge"].max_tokens + round(4 * tokens)
-        return Amount(ceil(calls * share), round(tokens * share) + last, usd * (share + 4))
-
     def _notice(self, text: str) -> None:
         """Warn of something once, however often it happens."""
         if text not in self._noticed and len(self._noticed) < NOTICES:
             self._noticed.add(text)
             self.emit(ev.Notice(level="warning", text=text))
 
-    async def _tick(self, gateway: Gateway) -> None:
-        while True:
-            self._report(gateway)
-            await asyncio.sleep(BUDGET_EVERY)
-
-    def _report(self, gateway: Gateway) -> None:
-        """Budget and summary, if something moved."""
-        now = (self._ledger.version, gateway.replayed, self.state.status, self.state.iteration)
-        if now == self._reported:
-            return
-        self._reported = now
-        self._say_budget(gateway.replayed, gateway.reused)
-        for role, endpoint in gateway.endpoints.items():
-            self._say_endpoint(role, endpoint.limiter)
-
-    def _say_endpoint(self, role: ev.Role, limiter: Limiter) -> None:
-        """How much a model takes, once it has refused something and when that changes."""
-        told = self.state.endpoints.get(role)
-        moved = ev.EndpointMoved(
-            role=role,
-            at_once=limiter.at_once,
-            most=limiter.most,
-            refused=limiter.refused,
-            held=round(limiter.held, 1),
-        )
-        if limiter.refused and moved != told:
-            self.emit(moved)
-
-    def _say_budget(self, replayed: int, reused: dict[str, int]) -> None:
-        meters = self._ledger.meters()
-        self.emit(
-            ev.BudgetMoved(
-                meters=meters,
-                in_flight=self._ledger.in_flight,
-                replayed=replayed,
-                reused=reused,
-                unpriced=self._ledger.unpriced,
-            )
-        )
-        seed, best = (
-            self.state.candidates.get(self.state.seed_id),
-            self.state.candidates.get(self.state.best_id),
-        )
-        self._runs.summarize(
-            self._row.id,
-            status=self.state.status,
-            iteration=self.state.iteration,
-            seed_score=seed.validation.mean if seed and seed.validation else None,
-            best_score=best.validation.mean if best and best.validation else None,
-            usd=None if self._ledger.unpriced else meters["usd"].spent,
-            calls=int(meters["calls"].spent),
-        )
-
     def _finish(self, end: StopRun, comparison: Comparison | None = None, note: str = "") -> None:
         status = {"error": "failed", "user": "stopped"}.get(end.reason, "finished")
-        self._say_budget(self.state.replayed, self.state.reused)
+        self._meters.say_budget(self.state.replayed, self.state.reused)
         self.emit(
             ev.RunFinished(
                 status=status,  # type: ignore[arg-type]

@@ -1,0 +1,79 @@
+"""What a run says, while it runs, of its budget and of what its models take."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from promptopt.domain import events as ev
+from promptopt.models.budget import Ledger
+from promptopt.models.gateway import Gateway
+from promptopt.models.limits import Limiter
+from promptopt.runs.state import RunState
+from promptopt.store.runs import Runs
+
+EVERY = 0.25
+"""Seconds between looks at the ledger; an event goes out only if something moved."""
+
+
+class Meters:
+    """Tells everybody what has moved since the last look, and keeps the run's line in lists up to date."""
+
+    def __init__(
+        self, emit: Callable[[ev.Event], None], state: RunState, ledger: Ledger, runs: Runs, run_id: str
+    ) -> None:
+        self._emit = emit
+        self._state = state
+        self._ledger = ledger
+        self._runs = runs
+        self._run_id = run_id
+        self._told: tuple[object, ...] = ()
+
+    async def watch(self, gateway: Gateway) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            self._look(gateway)
+            await asyncio.sleep(EVERY)
+
+    def say_budget(self, replayed: int, reused: Mapping[str, int]) -> None:
+        """Where the money stands."""
+        meters = self._ledger.meters()
+        self._emit(
+            ev.BudgetMoved(
+                meters=meters,
+                in_flight=self._ledger.in_flight,
+                replayed=replayed,
+                reused=dict(reused),
+                unpriced=self._ledger.unpriced,
+            )
+        )
+        candidates = self._state.candidates
+        seed, best = candidates.get(self._state.seed_id), candidates.get(self._state.best_id)
+        self._runs.summarize(
+            self._run_id,
+            status=self._state.status,
+            iteration=self._state.iteration,
+            seed_score=seed.validation.mean if seed and seed.validation else None,
+            best_score=best.validation.mean if best and best.validation else None,
+            usd=None if self._ledger.unpriced else meters["usd"].spent,
+            calls=int(meters["calls"].spent),
+        )
+
+    def _look(self, gateway: Gateway) -> None:
+        now = (self._ledger.version, gateway.replayed, self._state.status, self._state.iteration)
+        if now == self._told:
+            return
+        self._told = now
+        self.say_budget(gateway.replayed, gateway.reused)
+        for role, endpoint in gateway.endpoints.items():
+            self._say_endpoint(role, endpoint.limiter)
+
+    def _say_endpoint(self, role: ev.Role, limiter: Limiter) -> None:
+        """How much a model takes, once it has refused something and when that changes."""
+        moved = ev.EndpointMoved(
+            role=role,
+            at_once=limiter.at_once,
+            most=limiter.most,
+            refused=limiter.refused,
+            held=round(limiter.held, 1),
+        )
+        if limiter.refused and moved != self._state.endpoints.get(role):
+            self._emit(moved)
