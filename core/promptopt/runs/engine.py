@@ -158,6 +158,7 @@ class Engine:
             await asyncio.gather(*background, return_exceptions=True)
             await gateway.drain(PATIENCE[True])
             await gateway.close()
+        self._meters.look(gateway)
         self._finish(*end)
 
     async def _prepare(self, gateway: Gateway) -> None:

@@ -30,7 +30,7 @@ class Meters:
     async def watch(self, gateway: Gateway) -> None:
         """Look again and again, until cancelled."""
         while True:
-            self._look(gateway)
+            self.look(gateway)
             await asyncio.sleep(EVERY)
 
     def say_budget(self, replayed: int, reused: Mapping[str, int]) -> None:
@@ -57,7 +57,8 @@ class Meters:
             calls=int(meters["calls"].spent),
         )
 
-    def _look(self, gateway: Gateway) -> None:
+    def look(self, gateway: Gateway) -> None:
+        """Tell what has moved since the last look."""
         now = (self._ledger.version, gateway.replayed, self._state.status, self._state.iteration)
         if now == self._told:
             return
