@@ -63,6 +63,10 @@ class Gateway:
         self._sender.earlier = earlier
         self._sender.reused.update(so_far)
 
+    def on_ready(self, ready: Callable[[], None]) -> None:
+        """Have ``ready`` called once calls can be sent: what the journal answers needs no transport."""
+        self._sender.on_ready = ready
+
     def on_trouble(self, trouble: Callable[[str], None]) -> None:
         """Have ``trouble`` told, in words, when an endpoint answers nobody; it is to shut the gate."""
         self._sender.trouble = trouble
@@ -146,24 +150,6 @@ class Gateway:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def prepare(self) -> None:
-        """Make the transports ready: importing litellm takes seconds, which are no running time.
-
-        Calls that have to be sent wait for it; those that the journal answers don't.
-
-        Raises:
-            PromptoptError: there is no way to send anything; calls that have to be sent raise it, too.
-        """
-        self._sender.ready.clear()
-        try:
-            for endpoint in self.endpoints.values():
-                await endpoint.transport.prepare()
-        except Exception as error:
-            self._sender.unready = error
-            raise
-        finally:
-            self._sender.ready.set()
 
     async def close(self) -> None:
         for endpoint in self.endpoints.values():

@@ -84,11 +84,9 @@ class Sender:
     ) -> None:
         self.stopped: StopRun | None = None
         self.trouble: Callable[[str], None] | None = None
-        self.ready = asyncio.Event()
-        """The transports can be used."""
-        self.ready.set()
-        self.unready: Exception | None = None
-        """Why they can't be."""
+        self.on_ready: Callable[[], None] = _nothing
+        """Called once, when the transports can be used: importing litellm takes seconds, no running time."""
+        self._preparing: asyncio.Task[None] | None = None
         self.found = 0
         """Answers that an earlier worker's relay had received, or that an earlier run paid for."""
         self.earlier: EarlierAnswers | None = None
@@ -150,6 +148,21 @@ class Sender:
                 endpoint.answered(response)
                 return response
 
+    async def _prepared(self) -> None:
+        """Wait until the transports can be used; the first call that has to be sent makes them ready.
+
+        Raises:
+            PromptoptError: there is no way to send anything.
+        """
+        if self._preparing is None:
+            self._preparing = asyncio.create_task(self._prepare())
+        await asyncio.shield(self._preparing)
+
+    async def _prepare(self) -> None:
+        for endpoint in self._endpoints.values():
+            await endpoint.transport.prepare()
+        self.on_ready()
+
     async def _attempt(
         self, role: Role, request: ChatRequest, place: Place, finishing: bool, flight: Flight
     ) -> LLMResponse:
@@ -157,9 +170,7 @@ class Sender:
         endpoint = self._endpoints[role]
         await self._gate.passed(place)
         self._may_go(endpoint, place)
-        await self.ready.wait()
-        if self.unready:
-            raise self.unready
+        await self._prepared()
         known = await self._found(role, request, place) or await self._reused(role, request, place)
         if known is not None:
             return known
@@ -344,6 +355,10 @@ class Sender:
         """Seconds that a request has: a cap on minutes ends it too."""
         left = self._ledger.seconds_left()
         return endpoint.settings.timeout if left is None else min(endpoint.settings.timeout, left)
+
+
+def _nothing() -> None:
+    """Nobody waits for it."""
 
 
 def _amount(response: LLMResponse) -> Amount:

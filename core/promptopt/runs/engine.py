@@ -130,6 +130,7 @@ class Engine:
         context.restore_edits(edits)
         control = Control(self, context, gateway, Commands(self._db, self._row.id))
         gateway.on_trouble(control.pause_itself)
+        gateway.on_ready(lambda: None if gateway.gate.shut else self.watch.go_on())
         if self.state.version:
             control.drop_stale()
             self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
@@ -144,7 +145,6 @@ class Engine:
         ]
         for task_ in background:
             task_.add_done_callback(partial(self._deaf, gateway))
-        background.append(asyncio.create_task(self._prepare(gateway)))
         try:
             if not self.state.phase:  # another worker has said it
                 await self._look_ahead(judge)
@@ -160,12 +160,6 @@ class Engine:
             await gateway.close()
         self._meters.look(gateway)
         self._finish(*end)
-
-    async def _prepare(self, gateway: Gateway) -> None:
-        """Make ready for sending, beside what can be replayed meanwhile; the clock runs from then on."""
-        await gateway.prepare()
-        if not gateway.gate.shut:
-            self.watch.go_on()
 
     def _deaf(self, gateway: Gateway, task: "asyncio.Task[None]") -> None:
         """A run that nobody can watch or steer any more ends."""
