@@ -55,7 +55,7 @@ def kill_after(bench: Bench, server: LoopbackServer, run_id: str, answers: int) 
         bench.kill(run_id)
 
 
-@pytest.mark.parametrize("points", [(1,), (20,), (30, 31, 45), (60, 80), (70, 100, 120)])
+@pytest.mark.parametrize("points", [(1,), (30, 31, 45), (70, 100, 120)])
 def test_a_killed_run_asks_nothing_twice_and_ends_the_same(
     bench: Bench,
     loopback: LoopbackServer,
@@ -82,7 +82,7 @@ def test_killed_at_any_moment_a_run_asks_nothing_twice_and_ends_the_same(
     loopback.latency = 0.03
     run_id = bench.create(write_project(tmp_path / "project", loopback, SIZES))
     bench.start(run_id)
-    for answers in (1, 17, 25, 38, 50, 70, 90):
+    for answers in (1, 25, 50, 80):
         bench.wait(
             lambda answers=answers: loopback.count(answered=True) >= answers, lambda: bench.said(run_id)
         )
