@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +281,6 @@ def test_rouge_is_what_rouge_score_gives():
     assert rouge(expected, output, "rougeL")[2] == pytest.approx(7 / 9)
 
 
-@pytest.mark.skipif(find_spec("rouge_score") is None, reason="rouge-score is not installed")
 @given(
     st.lists(st.sampled_from(["a", "b", "c", "d", "e"])), st.lists(st.sampled_from(["a", "b", "c", "d", "e"]))
 )

@@ -78,7 +78,7 @@ class LiteLLMTransport:
         return self._wire.relay
 
     async def prepare(self) -> None:
-        """Import litellm, so that the first call need not wait for it. Calling it again does nothing."""
+        """Import litellm, open the wire and learn the usual request. Calling it again does nothing."""
         if self._litellm is not None:
             return
         self._litellm, _ = await asyncio.gather(asyncio.to_thread(_import_litellm), self._wire.prepare())

@@ -274,7 +274,7 @@ class Sender:
         cost = self._endpoints[role].cost(usage["prompt_tokens"], usage["completion_tokens"])
         metadata = {**response.metadata, "replayed": True, "reused_from": source}
         response = response.model_copy(update={"cost": cost, "metadata": metadata})
-        recorded = self._journal.record(uuid.uuid4().hex, role, request, place, response, reused_from=source)
+        recorded = self._journal.record(self._new_id(), role, request, place, response, reused_from=source)
         await asyncio.wrap_future(recorded)
         self.found += 1
         self.reused[source] += 1
