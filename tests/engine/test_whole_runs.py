@@ -56,6 +56,20 @@ def test_a_case_of_the_test_that_must_pass_and_is_broken_is_named(
     assert state.finished.must_pass_broken == [lost["id"]] == list(state.finished.comparison.broken)
 
 
+def test_no_process_of_a_run_imports_from_the_folder_that_it_was_started_in(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = write_project(tmp_path / "p", loopback, SIZES, optimizer={"max_iterations": 1})
+    mark = tmp_path / "imported"
+    for module in ("random", "json", "pydantic", "litellm", "promptopt"):
+        code = f"open({str(mark)!r}, 'a').write({module!r})\nraise ImportError({module!r})\n"
+        (project.parent / f"{module}.py").write_text(code)
+    monkeypatch.chdir(project.parent)
+    state = bench.run(project)
+    assert not mark.exists(), mark.read_text()
+    assert state.status == "finished", bench.said(state.run_id)
+
+
 def test_what_is_stored_is_what_was_sent(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
     state = bench.run(write_project(tmp_path / "p", loopback, SIZES))
     cells = Cells(bench.database, state.run_id)
