@@ -18,6 +18,8 @@ from tests.unit.command_line import CommandLine, scripted_worker
 from tests.unit.finished_run import opening, rest
 
 CODE = "import statistics\nassert output"
+CALL = {"type": "callable", "function": "os:system"}
+PYTHON = {"sandbox": "python"}
 REMOTE = "https://models.example.org/v1"
 
 
@@ -70,6 +72,16 @@ def test_what_needs_no_trust(tmp_path: Path, more: dict[str, Any]):
         ),
         ({"checks": [{"type": "callable", "function": "os:system"}]}, "callable", "checks[0].function"),
         (
+            {"checks": [{"type": "any_of", "checks": [{"type": "exact"}, {**CALL}]}]},
+            "callable",
+            "checks[0].checks[1].function",
+        ),
+        (
+            {"checks": [{"type": "all_of", "checks": [{"type": "assertion", "code": CODE, **PYTHON}]}]},
+            "python",
+            "checks[0].checks[0].code",
+        ),
+        (
             {"models": target(base_url=REMOTE, api_key_env="MY_KEY")},
             "key",
             "models.target.api_key_env",
@@ -103,6 +115,8 @@ def test_checks_of_cases_count_too_and_the_same_code_counts_once(tmp_path: Path)
     check = {"type": "assertion", "code": CODE, "sandbox": "python"}
     cases = [Example(id=str(n), inputs={"input": "x"}, checks=(check,)) for n in range(3)]
     assert [power.where for power in found(tmp_path, *cases)] == ["case '0' checks[0].code"]
+    grouped = Example(id="g", inputs={"input": "x"}, checks=({"type": "any_of", "checks": [check]},))
+    assert [power.where for power in found(tmp_path, grouped)] == ["case 'g' checks[0].checks[0].code"]
 
 
 def test_a_link_out_of_the_folder_is_seen(tmp_path: Path):

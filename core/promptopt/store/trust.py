@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import all_suffixes
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from promptopt.domain.dataset import SPLITS, Example
 from promptopt.domain.errors import PromptoptError
@@ -114,11 +114,21 @@ def _of_checks(settings: ProjectSettings, cases: Iterable[Example], project_dir:
 
 
 def _checks(settings: ProjectSettings, cases: Iterable[Example]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for place, check in enumerate(settings.checks):
-        yield f"checks[{place}]", {"type": check.type, **check.options}
+    """All checks of a project and of its cases, those in groups too, each with its place."""
+    own = [{**check.options, "type": check.type} for check in settings.checks]
+    yield from _in_list(own, "checks")
     for case in cases:
-        for place, table in enumerate(case.checks):
-            yield f"case {case.id!r} checks[{place}]", table
+        yield from _in_list(case.checks, f"case {case.id!r} checks")
+
+
+def _in_list(tables: Any, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if not isinstance(tables, list | tuple):
+        return
+    for place, table in enumerate(cast("Sequence[Any]", tables)):
+        if isinstance(table, Mapping):
+            check = cast("Mapping[str, Any]", table)
+            yield f"{where}[{place}]", check
+            yield from _in_list(check.get("checks"), f"{where}[{place}].checks")
 
 
 def _python(where: str, code: str) -> Power:
