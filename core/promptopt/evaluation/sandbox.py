@@ -51,12 +51,13 @@ class Request:
     Attributes:
         op: ``monty`` runs ``source`` in Monty (``monty.py``) and ``assert`` in full Python; ``regex`` looks
             for the pattern ``source`` in the output; ``call`` calls the function ``source``
-            (``module:function``) with (output, expected, inputs); ``load`` only imports that function.
+            (``module:function``) with (output, expected, inputs); ``load`` only imports that function;
+            ``ours`` is ``call`` for a function of promptopt, which no module of a project may stand in for.
         timeout: seconds of wall time.
         full, ignore_case: for ``regex``: match the whole output; ignore case.
     """
 
-    op: Literal["monty", "assert", "regex", "call", "load"]
+    op: Literal["monty", "assert", "regex", "call", "load", "ours"]
     source: str
     output: str = ""
     expected: str | None = None
@@ -129,7 +130,8 @@ class Sandbox:
 
     async def _ask(self, worker: "_Worker", line: bytes, request: Request) -> Outcome:
         try:
-            outcome = await self._load(worker, request.source) if request.op == "call" else None
+            calls = request.op in ("call", "ours")
+            outcome = await self._load(worker, request.source) if calls else None
             outcome = outcome or await worker.ask(line, request.timeout)
         except _LostError:
             await self._forget(worker)

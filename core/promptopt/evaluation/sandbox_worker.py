@@ -333,7 +333,7 @@ def _score(value: Any) -> Answer:
     return {"score": score, "reason": _one_line(reason)}
 
 
-_OPERATIONS = {"assert": _assert, "regex": _regex, "load": _load, "call": _call}
+_OPERATIONS = {"assert": _assert, "regex": _regex, "load": _load, "call": _call, "ours": _call}
 
 if __name__ == "__main__":
     main()
