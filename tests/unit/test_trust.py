@@ -10,7 +10,7 @@ from promptopt.domain.dataset import Example
 from promptopt.domain.errors import PromptoptError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.runs.launch import create_run, resume_run
-from promptopt.store import trust as module
+from promptopt.store import projectcode
 from promptopt.store.database import Database
 from promptopt.store.projects import load_project
 from promptopt.store.trust import Power, TrustError, powers, trust, untrusted
@@ -136,7 +136,7 @@ def test_exactly_that_content_is_trusted(home: Path, tmp_path: Path):
     trust(found(folder, **checks))
     assert untrusted(found(folder, **checks)) == []
     assert [line.split()[2] for line in (home / "trusted").read_text().splitlines()] == ["callable"]
-    for name in ("score.py", "helper.py", "parts/deep.py", "__pycache__/score.cpython-311.pyc"):
+    for name in ("score.py", "helper.py", "parts/deep.py", "parts/bytecode.pyc"):
         path = folder / name
         before = path.read_bytes() if path.exists() else None
         path.parent.mkdir(exist_ok=True)
@@ -146,6 +146,8 @@ def test_exactly_that_content_is_trusted(home: Path, tmp_path: Path):
     assert untrusted(found(folder, **checks)) == []
     assert untrusted(found(folder, checks=[{"type": "callable", "function": "score:g"}]))
     (folder / "notes.txt").write_text("no code")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "score.cpython-311.pyc").write_bytes(b"never used")
     assert untrusted(found(folder, **checks)) == []
 
 
@@ -157,7 +159,7 @@ def test_the_source_of_a_function_is_shown(tmp_path: Path):
 
 
 def test_a_folder_with_too_much_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MOST_FILES", 2)
+    monkeypatch.setattr(projectcode, "MOST_FILES", 2)
     for n in range(3):
         (tmp_path / f"m{n}.py").write_text("")
     with pytest.raises(PromptoptError, match="more code than can be looked at"):
@@ -258,6 +260,21 @@ def test_a_terminal_is_asked(
     monkeypatch.setattr("sys.stdin.readline", lambda: answer, raising=False)
     asked = cli("run", str(project(tmp_path / "theirs")), "--headless")
     assert asked.status == status and "Trust exactly this?" in asked.out
+
+
+def test_only_what_was_shown_is_trusted(cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    started = scripted_worker(monkeypatch, lambda run_id: [*opening(run_id), *rest()])
+    path = project(tmp_path / "theirs", checks=[{"type": "callable", "function": "score:f"}])
+    (path.parent / "score.py").write_text("def f(*a): return True\n")
+
+    def changes_meanwhile() -> str:
+        (path.parent / "score.py").write_text("import os\n")
+        return "y\n"
+
+    monkeypatch.setattr("promptopt.cli.trusting._may_ask", lambda: True)
+    monkeypatch.setattr("sys.stdin.readline", changes_meanwhile, raising=False)
+    asked = cli("run", str(path), "--headless")
+    assert asked.status == 2 and not started
 
 
 def test_escape_sequences_in_code_are_shown_not_obeyed(cli: CommandLine, tmp_path: Path):

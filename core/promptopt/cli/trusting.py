@@ -66,6 +66,7 @@ def with_trust(make: Callable[[bool], Made], *, trusted: bool, quiet: bool = Fal
         TrustError: it is not trusted; nothing was made.
     """
     from promptopt.store.trust import TrustError
+    from promptopt.store.trust import trust as record
 
     try:
         return make(trusted)
@@ -76,7 +77,8 @@ def with_trust(make: Callable[[bool], Made], *, trusted: bool, quiet: bool = Fal
         _show(error.powers, set(), note)
         if not _ask():
             raise
-        return make(True)
+        record(error.powers)  # what was shown; what is changed meanwhile is refused
+        return make(False)
 
 
 def _show(found: "Iterable[Power]", missing: set[str], write: Callable[[str], None]) -> None:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from promptopt.evaluation.monty import MontySandbox
 from promptopt.evaluation.sandbox import Outcome, Request, Sandbox
+from promptopt.store.projectcode import ProjectCode
 
 
 class Boxes:
@@ -18,12 +19,17 @@ class Boxes:
     Args:
         paths: folders to import the project's functions from.
         on_broken: told of every request whose code failed itself.
+        code: what the project's modules are imported from, as it was trusted; None: from the disk.
     """
 
     def __init__(
-        self, paths: Sequence[str] = (), on_broken: Callable[[Request, Outcome], None] | None = None
+        self,
+        paths: Sequence[str] = (),
+        on_broken: Callable[[Request, Outcome], None] | None = None,
+        code: ProjectCode | None = None,
     ) -> None:
         self._paths = tuple(paths)
+        self._code = code
         self._on_broken = on_broken
         self._open: dict[tuple[str, str], MontySandbox | Sandbox] = {}
         self._closed = False
@@ -43,7 +49,8 @@ class Boxes:
             if op == "monty":
                 self._open[name] = MontySandbox()
             else:
-                self._open[name] = Sandbox(paths={"call": self._paths, "ours": packages()}.get(op, ()))
+                paths = {"call": self._paths, "ours": packages()}.get(op, ())
+                self._open[name] = Sandbox(paths=paths, code=self._code if op == "call" else None)
         return self._open[name]
 
     async def close(self) -> None:
