@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import ModelError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.evaluation.checks import build_judge
@@ -32,3 +33,13 @@ def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "op
             raise ModelError(
                 problem, where=f"models.{role}", fix="to try without any key: give the option --simulate"
             )
+
+
+def check_cases(settings: ProjectSettings, dataset: Dataset, project_dir: Path) -> None:
+    """Raise what is wrong with how the cases are judged: those of a run are frozen, and can't be mended.
+
+    Raises:
+        SettingsError: names the cases that can't be judged, or the judge model that one of them lacks.
+    """
+    if build_judge(settings, project_dir, dataset.cases()).needs_model:
+        model_of(settings, "judge")

@@ -47,7 +47,7 @@ def evaluate(
         trust: you have looked at the project's code and endpoints, and trust them from now on.
         json: print one JSON object at the end, and nothing else.
     """
-    from promptopt.cli.checking import check_runnable
+    from promptopt.cli.checking import check_cases, check_runnable
     from promptopt.cli.follow import Interruptions, PlainLines, follow, silent
     from promptopt.cli.trusting import with_trust
     from promptopt.runs.launch import create_run, simulated, start_worker
@@ -63,7 +63,9 @@ def evaluate(
         )
     with closing(Database.open()) as database:
         run_id, notices = with_trust(
-            lambda trusted: create_run(database, found, simulate=simulate, kind="eval", trusted=trusted),
+            lambda trusted: create_run(
+                database, found, simulate=simulate, kind="eval", trusted=trusted, check=check_cases
+            ),
             trusted=trust,
             quiet=json,
         )

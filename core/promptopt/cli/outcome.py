@@ -15,6 +15,7 @@ from promptopt.store.runs import RunRow, Runs
 
 LEFT = 128 + signal.SIGINT
 WAITS = 4
+AGAIN = "then it goes on, and nothing is paid twice: promptopt resume"
 LOG_TAIL = 15
 """Lines of a dead worker's log that are shown."""
 MUST_PASS_CHARS = 400
@@ -44,7 +45,8 @@ def conclude(database: Database, run_id: str, followed: Followed, *, json: bool)
         for line in lines(summary):
             say(line)
     if followed.state.status == "failed" and followed.state.resumable:
-        note(f"once that is mended, it can go on, and nothing is paid twice: promptopt resume {run_id}")
+        note(f"what lies outside of the run (a key, an endpoint, a disk) can be mended; {AGAIN} {run_id}")
+        note("its prompt, settings and cases are frozen: what is wrong with those needs a new run")
     if followed.end == "waits":
         note(f"the run has paused itself and waits: {followed.state.pause_reason}")
         note(f"mend that, then: promptopt resume {run_id}; or end it: promptopt stop {run_id}")

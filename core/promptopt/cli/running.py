@@ -161,7 +161,7 @@ def launch(project: "Project", face: Face, *, simulate: bool = False, trust: boo
     Raises:
         PromptoptError: the project can't be run as it is; nothing was started.
     """
-    from promptopt.cli.checking import check_runnable
+    from promptopt.cli.checking import check_cases, check_runnable
     from promptopt.cli.trusting import with_trust
     from promptopt.runs.launch import create_run, simulated, start_worker
     from promptopt.store.database import Database
@@ -170,7 +170,9 @@ def launch(project: "Project", face: Face, *, simulate: bool = False, trust: boo
     check_runnable(simulated(project.settings) if simulate else project.settings, project.dir)
     with closing(Database.open()) as database:
         run_id, notices = with_trust(
-            lambda trusted: create_run(database, project, simulate=simulate, trusted=trusted),
+            lambda trusted: create_run(
+                database, project, simulate=simulate, trusted=trusted, check=check_cases
+            ),
             trusted=trust,
             quiet=face.json,
         )

@@ -4,10 +4,11 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import RunError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.runs.state import fold
@@ -27,6 +28,7 @@ def create_run(
     simulate: bool = False,
     kind: str = "optimize",
     trusted: bool = False,
+    check: Callable[[ProjectSettings, Dataset, Path], None] | None = None,
 ) -> tuple[str, list[str]]:
     """Freeze a project as a new run; nothing is sent yet.
 
@@ -35,6 +37,7 @@ def create_run(
         simulate: put the built-in simulator in the place of every model.
         kind: ``optimize``, or ``eval`` for a run that only scores a prompt.
         trusted: the owner has looked at the project and trusts it from now on.
+        check: raises what is wrong with settings and cases, in the project's folder, before they are frozen.
 
     Returns:
         The run's id, and notices about the project and its data.
@@ -47,6 +50,8 @@ def create_run(
         project = load_project(project)
     settings = simulated(project.settings) if simulate else project.settings
     data = load_dataset(settings, project.dir)
+    if check is not None:
+        check(settings, data.dataset, project.dir)
     found = powers(settings, data.dataset.cases(), project.dir)
     command = f"promptopt trust {shlex.quote(str(project.path))}"
     fix = f"look at it and trust it: {command}    (or give the option --trust)"
