@@ -44,17 +44,27 @@ def conclude(database: Database, run_id: str, followed: Followed, *, json: bool)
         say()
         for line in lines(summary):
             say(line)
+    if followed.end == "waits":
+        say_waits(run_id, followed)
+        return WAITS
     if followed.state.status == "failed" and followed.state.resumable:
         note(f"what lies outside of the run (a key, an endpoint, a disk) can be mended; {AGAIN} {run_id}")
         note("its prompt, settings and cases are frozen: what is wrong with those needs a new run")
-    if followed.end == "waits":
-        note(f"the run has paused itself and waits: {followed.state.pause_reason}")
-        note(f"mend that, then: promptopt resume {run_id}; or end it: promptopt stop {run_id}")
-        return WAITS
     if followed.end == "left":
         note(f"left; the run goes on. promptopt attach {run_id} follows it, promptopt stop {run_id} ends it.")
         return LEFT
     return 1 if followed.end == "died" or followed.state.status == "failed" else 0
+
+
+def say_waits(run_id: str, followed: Followed) -> None:
+    """Say that a run paused itself, why, and how to go on."""
+    finished = followed.state.finished
+    if finished is None:
+        note(f"the run has paused itself and waits: {followed.state.pause_reason}")
+        note(f"mend that, then: promptopt resume {run_id}; or end it: promptopt stop {run_id}")
+        return
+    note(f"the run paused itself: {finished.detail}")
+    note(f"nobody is there to wait for, so it has ended. Mend that, then: promptopt resume {run_id}")
 
 
 def report_death(run_id: str) -> None:

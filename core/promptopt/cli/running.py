@@ -212,7 +212,14 @@ def _watch(
     show = JsonLines(quiet) if face.json else PlainLines(quiet)
     with Interruptions(database, row.id, stop_first=stop_first) as interruptions:
         followed = follow(
-            database, row.id, show, worker=worker, began_after=before, quiet=quiet, leave=interruptions.leave
+            database,
+            row.id,
+            show,
+            worker=worker,
+            began_after=before,
+            quiet=quiet,
+            unattended=stop_first,
+            leave=interruptions.leave,
         )
     return conclude(database, row.id, followed, json=face.json)
 
