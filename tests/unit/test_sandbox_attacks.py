@@ -252,6 +252,7 @@ def io_uring(output, e, i): return told(output, call(425, 425, 4, ctypes.create_
 def owner(output, e, i): return told(output, call(72, 25, 0, 8, os.getppid()))
 def limit_parent(output, e, i):
     return told(output, call(302, 261, os.getppid(), 0, struct.pack("QQ", 0, 0), None))
+def outlive(output, e, i): return told(output, call(157, 167, 1, 0, 0, 0, 0))
 def thirty_two_bit(output, e, i): return told(output, libc.syscall(0x40000000 + 41, 2, 1, 0))
 def fine(output, e, i): return output == "ok"
 """
@@ -285,7 +286,8 @@ async def raw(tmp_path: Path, their_home: Path) -> AsyncIterator[Raw]:
     "function",
     [
         "kill_parent", "connect", "datagram", "unix", "fork", "clone", "clone3", "execute", "trace",
-        "read_memory", "new_session", "in_memory_file", "io_uring", "owner", "limit_parent", "thirty_two_bit",
+        "read_memory", "new_session", "in_memory_file", "io_uring", "owner", "limit_parent", "outlive",
+        "thirty_two_bit",
     ],
 )  # fmt: skip
 async def test_the_kernel_refuses(raw: Raw, function: str):
