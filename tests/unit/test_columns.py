@@ -166,7 +166,8 @@ def test_columns_of_bytes_are_no_input(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
     imported = import_project(tmp_path / "a.parquet")
     assert imported.settings.data.input == "caption" and "caption" in imported.settings.prompt
-    assert f"{tmp_path / 'a.parquet'}: left out, for they hold bytes: thumb, picture, frames" in imported.notices
+    told = f"{tmp_path / 'a.parquet'}: left out, for they hold bytes: thumb, picture, frames"
+    assert told in imported.notices
     project = load_project(save_project(imported.settings, tmp_path / "new", imported.files))
     cases = load_dataset(project.settings, project.dir).dataset
     assert [case.inputs for case in cases.train] == [{"caption": f"c{n}"} for n in range(3)]
