@@ -12,6 +12,7 @@ import pytest
 from promptopt.domain.prompt import Prompt
 from promptopt.store.cells import Cells
 from promptopt.store.commands import Resume
+from promptopt.store.runs import Runs
 from tests.engine.bench import Bench
 from tests.loopback import API_KEY, API_KEY_ENV, FaultPlan, LoopbackServer, write_project
 from tests.loopback.faults import Fault
@@ -70,6 +71,20 @@ def test_no_process_of_a_run_imports_from_the_folder_that_it_was_started_in(
     state = bench.run(project)
     assert not mark.exists(), mark.read_text()
     assert state.status == "finished", bench.said(state.run_id)
+
+
+def test_an_evaluation_of_all_cases_is_listed_with_their_score(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
+    sizes = (4, 8, 6)
+    project = write_project(tmp_path / "p", loopback, sizes, optimizer={"name": "none", "split": "all"})
+    state = bench.run(project, kind="eval")
+    scores = state.candidates[state.seed_id].scores.values()
+    passed, total = sum(one.passed for one in scores), sum(one.interval.n for one in scores)
+    assert total == sum(sizes)
+    row = Runs(bench.database).find(state.run_id)
+    assert row.seed_score == row.best_score == pytest.approx(passed / total)
+    assert state.forecast and state.forecast.total.calls.likely == total == loopback.count()
 
 
 def test_code_that_was_changed_before_its_run_began_is_not_run(bench: Bench, tmp_path: Path) -> None:

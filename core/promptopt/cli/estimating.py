@@ -45,7 +45,7 @@ def estimate(
     for notice in (*found.notices, *data.notices):
         note(f"note: {notice}")
     with closing(Database.open()) as database:
-        past = history(database, found.dir.resolve(), settings.optimizer.name)
+        past = history(database, found.dir.resolve(), settings.optimizer.name, simulated=settings.simulated)
     figures = forecast_figures(forecast(settings, data.dataset, optimizer, past))
     models = {role: settings.models[role].model for role in settings.models if role in figures["roles"]}
     outcome = {"project": settings.name, "models": models, "simulated": settings.simulated, **figures}

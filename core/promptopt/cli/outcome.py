@@ -1,6 +1,7 @@
 """What is said of a run when following it ends, and the exit status that goes with it."""
 
 import signal
+from collections.abc import Sequence
 from typing import Any
 
 from promptopt.cli.follow import Followed
@@ -93,11 +94,13 @@ def lines(summary: dict[str, Any]) -> list[str]:
         f"run {summary['run_id']} of {one_line(summary['project'], 60)}: {summary['status']}{why}{detail}"
     ]
     seed, best = summary["seed"], summary["best"]
+    only_scored = summary["stop_reason"] == "scored"
+    splits = ("train", "validation", "test") if only_scored else ("validation", "test")
     if seed:
-        shown.append(f"  seed {_scores(seed)}{simulated}")
+        shown.append(f"  {'prompt' if only_scored else 'seed'} {_scores(seed, splits)}{simulated}")
     if best and seed and best["candidate_id"] != seed["candidate_id"]:
-        shown.append(f"  best {_scores(best)}{simulated}")
-    elif best and best["validation"]:
+        shown.append(f"  best {_scores(best, splits)}{simulated}")
+    elif best and best["validation"] and not only_scored:
         shown.append("  best the seed prompt itself")
     shown += _verdict(summary, simulated)
     shown += _money(summary, simulated)
@@ -106,9 +109,9 @@ def lines(summary: dict[str, Any]) -> list[str]:
     return shown
 
 
-def _scores(candidate: dict[str, Any]) -> str:
+def _scores(candidate: dict[str, Any], splits: Sequence[str]) -> str:
     parts = [str(candidate["candidate_id"])]
-    for split in ("validation", "test"):
+    for split in splits:
         score = candidate[split]
         if score:
             errors = f", {counted(score['errors'], 'error')}" if score["errors"] else ""

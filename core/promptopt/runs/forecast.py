@@ -115,7 +115,7 @@ class _Forecaster:
     def _eval(self, splits: Sequence[Split]) -> _Asked:
         asked = _Asked(NONE, NONE)
         for split in splits:
-            calls = self._scored(split)
+            calls = self._scored(split, splits)
             asked += _Asked(calls, calls * self._tokens(split))
         return asked
 
@@ -145,9 +145,12 @@ class _Forecaster:
             each = Spread.of(min(each.low, seen.prompt_tokens), seen.prompt_tokens, each.high)
         return _Asked(plan.optimizer_calls, plan.optimizer_calls * each)
 
-    def _scored(self, split: Split) -> Spread:
-        """Calls that score one prompt on a split; cases equal to one before share its answer."""
-        order: tuple[Split, ...] = ("validation", "train", "test")
+    def _scored(self, split: Split, order: Sequence[Split] = ("validation", "train", "test")) -> Spread:
+        """Calls that score one prompt on a split; cases equal to one before share its answer.
+
+        Args:
+            order: in which the splits are scored.
+        """
         before = {_content(case) for one in order[: order.index(split)] for case in self._dataset[one]}
         fresh = len({_content(case) for case in self._dataset[split]} - before)
         return Spread(low=fresh, likely=fresh, high=len(self._dataset[split]))

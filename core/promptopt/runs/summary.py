@@ -103,6 +103,7 @@ def _candidate(candidate: Candidate | None) -> dict[str, Any] | None:
         "prompt": candidate.text,
         "source": candidate.source,
         "iteration": candidate.iteration,
+        "train": score_on(candidate, "train"),
         "validation": score_on(candidate, "validation"),
         "test": score_on(candidate, "test"),
     }
