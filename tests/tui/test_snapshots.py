@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from promptopt.store.trust import Power, TrustError
+from promptopt_tui.client import Client
+
 Make = Callable[..., Any]
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -102,3 +105,28 @@ def test_stop(looks: Make, story: Make, make_app: Make) -> None:
 
 def test_help(looks: Make, story: Make, make_app: Make) -> None:
     assert looks(make_app(story().live().run_id), (120, 40), "question_mark")
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])
+def test_trust(
+    looks: Make, make_app: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    file = tmp_path / "home" / "projects" / "theirs" / "project.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('name = "theirs"\nprompt = "x"\n[models.target]\nmodel = "sim/target"\n', "utf-8")
+    code = 'import re\nassert re.search(r"\\d+", output), "no [b]number[/b]"\n# \x1b]52;c;YmFk\x07'
+    function = (
+        "function score:judge\nfile score.py, sha256 4e856dfc2cc6767b…\n| def judge(output, *_):\n|     ..."
+    )
+    powers = [
+        Power("python", "checks[0].code", code, "5" * 64),
+        Power("callable", "checks[1].function", function, "6" * 64),
+        Power("key", "models.target.api_key_env", "the key in K is sent to https://a.example/v1", "7" * 64),
+    ]
+
+    def refuse(self: Client, path: Path) -> Any:
+        raise TrustError(powers, where="/projects/theirs/project.toml", fix="look at it")
+
+    monkeypatch.setattr(Client, "start", refuse)
+    monkeypatch.setattr(Client, "around", lambda *_: "Here the code runs behind landlock and seccomp.")
+    assert looks(make_app(), size, "r")

@@ -142,6 +142,22 @@ def test_the_source_of_a_function_is_shown(tmp_path: Path):
     assert "return 'here'" in power.shown and "helper.py" in power.shown
 
 
+def test_what_is_not_shown_of_a_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "MOST_SHOWN", 60)
+    (tmp_path / "zscore.py").write_text("def f(*a): return 'here'\n")
+    (tmp_path / "big.py").write_text("#" * 60)
+    (tmp_path / "fast.so").write_bytes(b"\x7fELF")
+    (power,) = found(tmp_path, checks=[{"type": "callable", "function": "zscore:f"}])
+    listed = power.shown.splitlines()[2:]
+    assert [line.split(",")[0] for line in listed if not line.startswith("|")] == [
+        "file zscore.py",
+        "file big.py",
+        "file fast.so",
+    ]
+    assert listed[1] == "| def f(*a): return 'here'"
+    assert listed[2].endswith("60 bytes, too long to show here") and listed[3].endswith("4 bytes, no text")
+
+
 def test_a_folder_with_too_much_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "MOST_FILES", 2)
     for n in range(3):
@@ -244,6 +260,25 @@ def test_a_terminal_is_asked(
     monkeypatch.setattr("sys.stdin.readline", lambda: answer, raising=False)
     asked = cli("run", str(project(tmp_path / "theirs")), "--headless")
     assert asked.status == status and "Trust exactly this?" in asked.out
+
+
+def test_what_was_changed_while_it_was_read_is_asked_for_again(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    started = scripted_worker(monkeypatch, lambda run_id: [*opening(run_id), *rest()])
+    path = project(tmp_path / "theirs", checks=[{"type": "callable", "function": "score:f"}])
+    (path.parent / "score.py").write_text("def f(*a): return True\n")
+    answers = iter(["y\n", "n\n"])
+
+    def answer() -> str:
+        (path.parent / "score.py").write_text("import os  # changed\n")
+        return next(answers)
+
+    monkeypatch.setattr("promptopt.cli.trusting._may_ask", lambda: True)
+    monkeypatch.setattr("sys.stdin.readline", answer, raising=False)
+    asked = cli("run", str(path), "--headless")
+    assert asked.status == 2 and not started
+    assert asked.out.count("Trust exactly this?") == 2 and "import os  # changed" in asked.err
 
 
 def test_escape_sequences_in_code_are_shown_not_obeyed(cli: CommandLine, tmp_path: Path):
