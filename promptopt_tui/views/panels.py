@@ -2,7 +2,7 @@
 
 from promptopt.domain.events import Meter
 from promptopt.domain.text import one_line
-from promptopt.runs.state import Candidate
+from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, width_of, wrap
 from promptopt_tui.views.chart import course

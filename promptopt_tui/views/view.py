@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from promptopt.domain.dataset import Split
-from promptopt.runs.state import Candidate, Progress, RunState
+from promptopt.runs.standings import Candidate
+from promptopt.runs.state import Progress, RunState
 from promptopt.store.runs import RunRow
 from promptopt_tui.views.tally import Tally
 

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.events import CaseMark
-from promptopt.runs.state import Candidate
+from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import PANELS, bindings

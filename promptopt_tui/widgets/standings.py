@@ -5,7 +5,8 @@ from copy import copy
 from typing import Any
 
 from promptopt.domain.dataset import Split
-from promptopt.runs.state import Candidate, Progress, RunState
+from promptopt.runs.standings import Candidate
+from promptopt.runs.state import Progress, RunState
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.views.view import View, replaced

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from promptopt.domain.dataset import Split
-from promptopt.runs.state import Candidate, RunState
+from promptopt.runs.standings import Candidate
+from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
 
 

@@ -6,7 +6,8 @@ from promptopt.domain import events as ev
 from promptopt.domain.dataset import Split
 from promptopt.domain.forecast import Need
 from promptopt.domain.results import Comparison
-from promptopt.runs.state import Candidate, RunState
+from promptopt.runs.standings import Candidate
+from promptopt.runs.state import RunState
 
 DIGITS = 6
 
