@@ -218,7 +218,7 @@ class PromptoptApp(App[int], inherit_bindings=False):
 
     async def do(self, action: Action) -> None:
         """Carry out an action as if its key had been pressed."""
-        scope = {"anywhere": "app", "cases": "focused"}.get(action.scope, "screen")
+        scope = {"anywhere": "app", "cases": "focused", "errors": "focused"}.get(action.scope, "screen")
         target = (
             self.screen.focused or self.screen
             if scope == "focused"

@@ -63,7 +63,7 @@ def test_run(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) ->
     assert looks(make_app(story().live().run_id), size)
 
 
-@pytest.mark.parametrize("panel", ["1", "3", "4", "6"])
+@pytest.mark.parametrize("panel", ["1", "3", "4", "5", "6"])
 def test_run_one_panel_at_a_time(looks: Make, story: Make, make_app: Make, panel: str) -> None:
     assert looks(make_app(story().live().run_id), (80, 24), panel)
 
@@ -93,6 +93,10 @@ def test_failed(looks: Make, story: Make, make_app: Make) -> None:
 
 def test_case(looks: Make, story: Make, make_app: Make) -> None:
     assert looks(make_app(story().live().run_id), (120, 40), "4", "n", "enter")
+
+
+def test_failures_that_are_alike(looks: Make, story: Make, make_app: Make) -> None:
+    assert looks(make_app(story().stop(tested=False).run_id), (120, 40), "5", "enter")
 
 
 def test_editor(looks: Make, story: Make, make_app: Make) -> None:

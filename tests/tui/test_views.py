@@ -185,6 +185,20 @@ def test_errors_are_counted_from_the_cases_at_hand(story: Make, view: Make) -> N
     assert "too verbose" in text
 
 
+def test_what_fails_alike_is_told_with_a_case_that_passes(story: Make, view: Make) -> None:
+    told = story().stop(tested=False)
+    seen = view(told, input_of=lambda split, case_id: f"{split} text of {case_id}")
+    lines = plain(panels.errors(seen, 60)).splitlines()
+    start = lines.index("what fails alike, on validation")
+
+    assert lines[start + 1 : start + 4] == [
+        "2× too verbose: exact",
+        "   ✗ val-017 validation text of val-017",
+        "   ✓ val-000 validation text of val-000",
+    ]
+    assert "and 3 more, each kind rarer" in lines
+
+
 def test_a_unified_diff_marks_lines_by_a_sign_and_folds_what_is_the_same() -> None:
     old = "\n".join(f"line {n}" for n in range(20))
     text = plain(diff.unified(old, old.replace("line 12", "line twelve"), 40))

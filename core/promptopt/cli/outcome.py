@@ -142,6 +142,19 @@ def comparison_lines(comparison: dict[str, Any], simulated: str = "") -> list[st
     return shown
 
 
+def failure_lines(failures: dict[str, Any], simulated: str = "") -> list[str]:
+    """What fails alike (see ``runs.summary.failures_of``) for people."""
+    total = sum(failures["categories"].values())
+    shown = [f"what fails alike, of {counted(total, 'failed ' + failures['split'] + ' case')}{simulated}:"]
+    for cluster in failures["clusters"]:
+        detail = f": {one_line(cluster['detail'], 120)}" if cluster["detail"] else ""
+        near = f"; {one_line(cluster['contrast_id'], 40)} passes" if cluster["contrast_id"] else ""
+        case = one_line(cluster["case_id"], 40)
+        shown.append(f"  {cluster['count']}× {one_line(cluster['category'], 60)}{detail} (like {case}{near})")
+    rest = total - sum(cluster["count"] for cluster in failures["clusters"])
+    return [*shown, f"  and {rest} more, each kind rarer"] if rest else shown
+
+
 def _money(summary: dict[str, Any], simulated: str) -> list[str]:
     cost = "an unknown price" if summary["cost_usd"] is None else f"${number(summary['cost_usd'], '.4f')}"
     replayed = f", {summary['replayed']} more replayed free" if summary["replayed"] else ""

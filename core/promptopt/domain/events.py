@@ -163,14 +163,42 @@ class CandidateScored(_Event):
     at_once: float | None = None
 
 
+class ClusterMark(BaseModel):
+    """Failures that are alike, in short; the texts of the cases are in the store.
+
+    Attributes:
+        category: error category.
+        detail: the fault that they share; may be empty.
+        count: how many cases fail like this.
+        case_id: the most typical of them.
+        contrast_id: a case that passes, with an input much like that one's; empty if there is none.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    category: str
+    detail: str = ""
+    count: int
+    case_id: str
+    contrast_id: str = ""
+
+
 class FeedbackReady(_Event):
-    """Error categories (counts), and the trend: which cases were fixed and broken against ``against_id``."""
+    """What an evaluation teaches.
+
+    Attributes:
+        categories: error category to how many cases are in it.
+        clusters: failures that are alike, those most worth mending first, and not more of them than a person
+            reads.
+        fixed, broken: cases that changed against ``against_id``.
+    """
 
     kind: Literal["feedback_ready"] = "feedback_ready"
     candidate_id: str
     against_id: str | None = None
     split: Split
     categories: dict[str, int]
+    clusters: list[ClusterMark] = []
     fixed: list[str] = []
     broken: list[str] = []
     suggestions: list[str] = []

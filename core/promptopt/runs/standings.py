@@ -34,7 +34,10 @@ class Candidate:
     judgement: str = ""
     comparison: Comparison | None = None
     categories: dict[str, int] = field(default_factory=dict[str, int])
+    clusters: list[ev.ClusterMark] = field(default_factory=list[ev.ClusterMark])
     suggestions: list[str] = field(default_factory=list[str])
+    feedback_split: Split = "train"
+    """The cases that categories, clusters and suggestions were drawn from."""
     fixed: list[str] = field(default_factory=list[str])
     broken: list[str] = field(default_factory=list[str])
     place: int = 1

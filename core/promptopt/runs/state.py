@@ -254,7 +254,8 @@ class RunState:
     def _(self, event: ev.FeedbackReady, at: float) -> None:
         candidate = self.candidates.get(event.candidate_id)
         if candidate:
-            candidate.categories = event.categories
+            candidate.categories, candidate.clusters = event.categories, event.clusters
+            candidate.feedback_split = event.split
             candidate.suggestions = event.suggestions
             if event.against_id is not None:
                 candidate.fixed, candidate.broken = event.fixed, event.broken
