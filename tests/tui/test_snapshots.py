@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from promptopt.evaluation.reliability import merge
 from promptopt.store.trust import Power, TrustError
 from promptopt_tui.client import Client
 
@@ -93,6 +94,15 @@ def test_failed(looks: Make, story: Make, make_app: Make) -> None:
 
 def test_case(looks: Make, story: Make, make_app: Make) -> None:
     assert looks(make_app(story().live().run_id), (120, 40), "4", "n", "enter")
+
+
+def test_case_with_several_answers(looks: Make, story: Make, make_app: Make) -> None:
+    told = story().live()
+    result = told.cells.result(told.ids["second"], "validation", "val-013")
+    right = result.model_copy(update={"output": "bug", "score": 1.0, "passed": True})
+    merged = merge([right, result, right, result.model_copy(update={"output": "", "error": "timed out"})])
+    told.cells.keep(told.ids["second"], "validation", [merged])
+    assert looks(make_app(told.run_id), (120, 40), "4", "n", "enter")
 
 
 def test_failures_that_are_alike(looks: Make, story: Make, make_app: Make) -> None:
