@@ -24,7 +24,7 @@ class StandingsPanel(SortableTable):
             Column("validation", 18, self._score),
             Column("Δ seed", 6, self._delta, "right"),
             Column("state", 0, self._state),
-            Column("test", 6, self._test, "right", least=70),
+            Column("test", 6, self._test, "right", least=62),
         ]
         super().__init__(columns, lambda c: c.id, id="standings", classes="panel")
         self._ranked: Sequence[Candidate] = ()
