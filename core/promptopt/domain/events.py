@@ -8,12 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from promptopt.domain.dataset import Split
 from promptopt.domain.forecast import CapReached, Need, Spread
 from promptopt.domain.results import Comparison, Interval
-
-Role = Literal["target", "optimizer", "judge", "generator"]
-ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator")
+from promptopt.domain.words import Role, Split
 
 Status = Literal["created", "running", "paused", "finished", "stopped", "failed"]
 """What a run says of itself. ``interrupted`` (its worker died) is derived from the heartbeat."""

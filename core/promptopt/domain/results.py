@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from promptopt.domain.dataset import Split
+from promptopt.domain.words import Split
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from promptopt.domain.dataset import Split
+from promptopt.domain.words import Split
 from promptopt.runs.standings import Candidate
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from promptopt.domain import events as ev
-from promptopt.domain.dataset import Split
 from promptopt.domain.results import Comparison, Interval
+from promptopt.domain.words import Split
 
 
 @dataclass

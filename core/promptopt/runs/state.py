@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import singledispatchmethod
 
 from promptopt.domain import events as ev
-from promptopt.domain.dataset import Split
 from promptopt.domain.results import Comparison
+from promptopt.domain.words import Split
 from promptopt.runs.standings import Candidate, Score, best_of, proposed_beside, ranked
 from promptopt.store.runlog import RunLog
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from promptopt.domain import events as ev
-from promptopt.domain.dataset import Split
 from promptopt.domain.forecast import Need
 from promptopt.domain.results import Comparison
+from promptopt.domain.words import Split
 from promptopt.runs.standings import Candidate
 from promptopt.runs.state import RunState
 
