@@ -1,5 +1,7 @@
 """Trust: what needs it, that exactly that content is trusted, and where a project without it is refused."""
 
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -315,3 +317,53 @@ def test_doctor_tells_of_sandbox_and_trust(cli: CommandLine, tmp_path: Path):
     cli("trust", str(path))
     rows = {row["check"]: row for row in cli("doctor", str(path), "--json").objects[0]}
     assert rows["trust"]["status"] == "ok"
+
+
+@pytest.fixture
+def contacted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Addresses that doctor asks whether they answer; none does."""
+    found: list[str] = []
+
+    def ask(request: urllib.request.Request, **_: Any) -> None:
+        found.append(request.full_url)
+        raise urllib.error.URLError("nobody is there")
+
+    monkeypatch.setattr("urllib.request.urlopen", ask)
+    return found
+
+
+def endpoint_row(cli: CommandLine, path: Path, *options: str) -> dict[str, str]:
+    rows = cli("doctor", str(path), "--json", *options).objects[0]
+    (row,) = [row for row in rows if row["check"].endswith(", endpoint") and "target" in row["check"]]
+    return row
+
+
+def test_doctor_contacts_nobody_for_a_project_that_is_not_trusted(
+    cli: CommandLine, tmp_path: Path, contacted: list[str]
+):
+    models = {"target": {"model": "openai/x", "base_url": REMOTE}, "optimizer": {"model": "sim/optimizer"}}
+    path = project(tmp_path / "their s", models=models)  # its code waits for trust
+    row = endpoint_row(cli, path)
+    assert contacted == [] and row["status"] == "note" and REMOTE in row["detail"]
+    assert row["fix"] == f"promptopt trust '{path}'"
+    cli("trust", str(path))
+    assert endpoint_row(cli, path)["status"] == "fault" and contacted == [REMOTE]
+
+
+def test_doctor_says_before_whom_it_asks_because_of_a_project(
+    cli: CommandLine, tmp_path: Path, contacted: list[str]
+):
+    models = {"target": {"model": "openai/x", "base_url": REMOTE}, "optimizer": {"model": "sim/optimizer"}}
+    path = project(tmp_path / "theirs", models=models, checks=[{"type": "exact"}])
+    said = cli("doctor", str(path))
+    assert f"asking {REMOTE} whether it answers, because {path} names it; no key is sent" in said.err
+    assert contacted == [REMOTE]
+    assert endpoint_row(cli, path, "--offline")["detail"] == "not tried: --offline"
+    assert contacted == [REMOTE]
+
+
+def test_doctor_asks_this_machine_without_trust(cli: CommandLine, tmp_path: Path, contacted: list[str]):
+    here = "http://127.0.0.1:11434/v1"
+    models = {"target": {"model": "openai/x", "base_url": here}, "optimizer": {"model": "sim/optimizer"}}
+    assert endpoint_row(cli, project(tmp_path / "theirs", models=models))["status"] == "fault"
+    assert contacted == [here]

@@ -86,6 +86,11 @@ class TrustError(PromptoptError):
         self.powers = tuple(powers)
 
 
+def on_this_machine(url: str) -> bool:
+    """Whether an address is surely one of this machine's own."""
+    return _HERE.fullmatch(url) is not None
+
+
 def powers(settings: ProjectSettings, cases: Iterable[Example], project_dir: Path) -> list[Power]:
     """Everything of a project that needs trust, each once.
 
@@ -184,7 +189,7 @@ def _shown_function(function: str, project_dir: Path, code: Sequence[_File]) -> 
 
 def _of_endpoints(settings: ProjectSettings, project_dir: Path) -> Iterator[Power]:
     for role, model in settings.models.items():
-        if model.simulated or model.base_url is None or _HERE.fullmatch(model.base_url):
+        if model.simulated or model.base_url is None or on_this_machine(model.base_url):
             continue
         where = f"models.{role}"
         if model.api_key_env:
