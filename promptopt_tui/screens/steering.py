@@ -169,8 +169,11 @@ class Steering(Screen[None]):
             self.follower.logged,
         )
         self._asked_about = 0
-        client = self._app.client
-        self._app.background(lambda: client.resume(self.run_id), lambda _: self.follower.hurry())
+
+        def given_up() -> None:
+            self.sent = ""
+
+        self._app.resume_run(self.run_id, lambda _: self.follower.hurry(), given_up)
 
     def action_leave(self) -> None:
         self._app.leave_run(self.run_id, self.follower.status, self.is_live, self.may("run.resume"))

@@ -1,7 +1,7 @@
 """How a run ended, and how a person's edit did."""
 
 from promptopt.domain.results import EFFECTS, Comparison, Interval
-from promptopt.runs.state import Candidate
+from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, text_lines, wrap
 from promptopt_tui.views.diff import prompt_text

@@ -2,10 +2,11 @@
 
 from promptopt.domain.events import Meter
 from promptopt.domain.text import one_line
-from promptopt.runs.state import Candidate
+from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, width_of, wrap
 from promptopt_tui.views.chart import course
+from promptopt_tui.views.clusters import cluster_lines
 from promptopt_tui.views.header import waiting
 from promptopt_tui.views.view import View
 
@@ -68,7 +69,7 @@ def _score_line(label: str, candidate: Candidate, width: int) -> Line:
 
 
 def errors(view: View, width: int) -> list[Line]:
-    """Error categories of the shown candidate as bars, largest first, then what might be done about them."""
+    """Error categories of the shown candidate as bars, what fails alike, and what might be done about it."""
     shown = view.shown
     if shown is None:
         return [[("no candidate yet", "muted")]]
@@ -86,15 +87,16 @@ def errors(view: View, width: int) -> list[Line]:
         bar: Line = [("▇" * cells, "bad"), (" " * (room - cells), "")]
         lines.append([(fit(name, label), ""), (" ", ""), *bar, (f" {number:>{digits}}", "bold")])
     lines += _trend(shown)
+    lines += cluster_lines(view, shown, width)
     if shown.suggestions:
-        lines += [[], [("what might help, from train", "muted")]]
+        lines += [[], [(f"what might help, from {shown.feedback_split}", "muted")]]
         for said in shown.suggestions:
             lines += wrap([("· ", "muted"), (one_line(said, LONGEST), "")], width, [("  ", "")])
     return lines
 
 
 def _trend(shown: Candidate) -> list[Line]:
-    """What the candidate fixed and broke of the training cases, against the prompt it came from."""
+    """What the candidate fixed and broke, against the prompt it came from."""
     if not shown.fixed and not shown.broken:
         return []
     fixed, broken = len(shown.fixed), len(shown.broken)
@@ -103,7 +105,7 @@ def _trend(shown: Candidate) -> list[Line]:
         ("  ", ""),
         (f"✗ {broken} broken", "bad" if broken else "muted"),
     ]
-    return [[], [*counts, ("  on train", "muted")]]
+    return [[], [*counts, (f"  on {shown.feedback_split}", "muted")]]
 
 
 def _counts(view: View, shown: Candidate) -> dict[str, int]:

@@ -10,6 +10,7 @@ from promptopt.domain import events as ev
 from promptopt.domain.dataset import Example
 from promptopt.domain.forecast import Need, Spread
 from promptopt.domain.results import CaseResult, CheckResult, Interval
+from promptopt.evaluation.reliability import merge
 from promptopt.runs.state import RunState
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, plain, width_of
@@ -185,6 +186,20 @@ def test_errors_are_counted_from_the_cases_at_hand(story: Make, view: Make) -> N
     assert "too verbose" in text
 
 
+def test_what_fails_alike_is_told_with_a_case_that_passes(story: Make, view: Make) -> None:
+    told = story().stop(tested=False)
+    seen = view(told, input_of=lambda split, case_id: f"{split} text of {case_id}")
+    lines = plain(panels.errors(seen, 60)).splitlines()
+    start = lines.index("what fails alike, on validation")
+
+    assert lines[start + 1 : start + 4] == [
+        "2× too verbose: exact",
+        "   ✗ val-017 validation text of val-017",
+        "   ✓ val-000 validation text of val-000",
+    ]
+    assert "and 3 more, each kind rarer" in lines
+
+
 def test_a_unified_diff_marks_lines_by_a_sign_and_folds_what_is_the_same() -> None:
     old = "\n".join(f"line {n}" for n in range(20))
     text = plain(diff.unified(old, old.replace("line 12", "line twelve"), 40))
@@ -238,6 +253,63 @@ def test_a_failed_case_tells_all_that_there_is() -> None:
     ):
         assert said in text
     assert "cost unknown" in text
+
+
+def answers(*outputs: str) -> CaseResult:
+    """A case that was sent several times; ``2`` passes, and what begins with ``!`` is a failed call."""
+    return merge(
+        [
+            CaseResult(case_id="c1", error=output[1:], category="error")
+            if output.startswith("!")
+            else CaseResult(case_id="c1", output=output, score=float(output == "2"), passed=output == "2")
+            for output in outputs
+        ]
+    )
+
+
+def test_every_answer_to_a_case_is_shown_with_its_score_and_how_far_they_agree() -> None:
+    example = Example(id="c1", inputs={"input": "two apples"}, expected="2")
+    text = plain(case.case_lines(example, answers("2", "two", "2", "!timed out"), None, 100))
+    lines = text.splitlines()
+    start = lines.index("answers")
+
+    assert lines[start + 1 : start + 8] == [
+        "  2 of 4 pass   flaky   pass^1 50.0%   pass^2 16.7%   pass^3 0.0%   pass^4 0.0%   consistency 33.3%",
+        "  ✓ 1, 3  100.0%",
+        "    2",
+        "  ✗ 2  0.0%  the checks below are of this one",
+        "    two",
+        "  ✗ 4  0.0%",
+        "    timed out",
+    ]
+    assert "output" not in lines, "the answers are shown once"
+    assert "expected" in lines
+
+
+def test_a_case_that_was_sent_once_has_no_answers_to_compare() -> None:
+    example = Example(id="c1", inputs={"input": "two apples"}, expected="2")
+    text = plain(case.case_lines(example, answers("two"), None, 80))
+
+    assert "answers" not in text and "pass^" not in text and "output" in text
+
+
+def test_answers_that_all_failed_are_told_by_their_errors() -> None:
+    example = Example(id="c1", inputs={"input": "two apples"}, expected="2")
+    text = plain(case.case_lines(example, answers("!lost", "!late"), None, 40))
+
+    assert "lost" in text and "late" in text and "0 of 2 pass" in text
+    assert "consistency 100.0%" in text.replace("\n  ", " ").replace("\n", " ")
+
+
+@pytest.mark.parametrize("width", [40, 90])
+def test_many_long_answers_stay_in_their_place(width: int) -> None:
+    example = Example(id="c1", inputs={"input": "x"}, expected="2")
+    result = answers(*(f"{number} " + "\x1b]52;c;eA==\x07 [/x] " * 3000 for number in range(30)))
+    lines = case.case_lines(example, result, None, width)
+
+    assert all(width_of(line) <= width for line in lines)
+    assert len(plain(lines)) < 120_000 and "more characters" in plain(lines)
+    assert "\x1b" not in plain(lines)
 
 
 def test_a_huge_text_is_cut() -> None:

@@ -1,17 +1,19 @@
 """What is said of a run when following it ends, and the exit status that goes with it."""
 
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from promptopt.cli.follow import Followed
 from promptopt.cli.output import counted, emit, note, number, points, say
 from promptopt.cli.spreads import in_short
 from promptopt.domain.text import one_line
-from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
 from promptopt.store.database import Database
 from promptopt.store.home import LITTLE_ROOM, home, room
 from promptopt.store.runs import RunRow, Runs
+
+if TYPE_CHECKING:
+    from promptopt.cli.follow import Followed
+    from promptopt.runs.state import RunState
 
 LEFT = 128 + signal.SIGINT
 WAITS = 4
@@ -19,7 +21,7 @@ LOG_TAIL = 15
 """Lines of a dead worker's log that are shown."""
 
 
-def summary_of(state: RunState, row: RunRow) -> dict[str, Any]:
+def summary_of(state: "RunState", row: RunRow) -> dict[str, Any]:
     """The summary of a run, with what its row knows better: a death, and a run that said nothing yet."""
     summary = summarize(state)
     summary |= {"run_id": row.id, "project": row.project, "simulated": row.simulated}
@@ -28,7 +30,7 @@ def summary_of(state: RunState, row: RunRow) -> dict[str, Any]:
     return summary
 
 
-def conclude(database: Database, run_id: str, followed: Followed, *, json: bool) -> int:
+def conclude(database: Database, run_id: str, followed: "Followed", *, json: bool) -> int:
     """Say how it ended; returns the exit status."""
     row = Runs(database).find(run_id)
     summary = summary_of(followed.state, row)
@@ -140,6 +142,19 @@ def comparison_lines(comparison: dict[str, Any], simulated: str = "") -> list[st
     fixed, broken = len(comparison["fixed"]), len(comparison["broken"])
     shown.append(f"{fixed} case{'s' * (fixed != 1)} fixed, {broken} broken")
     return shown
+
+
+def failure_lines(failures: dict[str, Any], simulated: str = "") -> list[str]:
+    """What fails alike (see ``runs.summary.failures_of``) for people."""
+    total = sum(failures["categories"].values())
+    shown = [f"what fails alike, of {counted(total, 'failed ' + failures['split'] + ' case')}{simulated}:"]
+    for cluster in failures["clusters"]:
+        detail = f": {one_line(cluster['detail'], 120)}" if cluster["detail"] else ""
+        near = f"; {one_line(cluster['contrast_id'], 40)} passes" if cluster["contrast_id"] else ""
+        case = one_line(cluster["case_id"], 40)
+        shown.append(f"  {cluster['count']}× {one_line(cluster['category'], 60)}{detail} (like {case}{near})")
+    rest = total - sum(cluster["count"] for cluster in failures["clusters"])
+    return [*shown, f"  and {rest} more, each kind rarer"] if rest else shown
 
 
 def _money(summary: dict[str, Any], simulated: str) -> list[str]:

@@ -4,14 +4,12 @@ import hashlib
 import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from promptopt.domain.errors import SettingsError
-
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+from promptopt.domain.words import SPLITS, Split
 
 FEWEST_TO_HOLD_BACK = 8
 """With fewer cases than this nothing is held back: all of them serve both training and validation."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from promptopt.domain.dataset import Split
+from promptopt.domain.words import Split
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 
@@ -260,6 +260,8 @@ class Cluster(BaseModel):
         case_ids: its cases, the most typical first.
         loss: mean of 1 - score.
         worth: how much there is to gain by showing it (see ``evaluation.clusters``).
+        contrast_id: the case that passes and whose input is nearest to that of the most typical one; empty if
+            none passes, or for the less worthy clusters.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -270,6 +272,7 @@ class Cluster(BaseModel):
     case_ids: tuple[str, ...]
     loss: float = 1.0
     worth: float = 1.0
+    contrast_id: str = ""
 
 
 class Feedback(BaseModel):

@@ -4,7 +4,7 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from promptopt.domain.events import ROLES, Role
+from promptopt.domain.words import ROLES, Role
 
 BUDGETS = ("usd", "calls", "tokens", "minutes")
 

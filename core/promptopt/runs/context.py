@@ -11,15 +11,19 @@ from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.errors import RunError
 from promptopt.domain.prompt import Message, Prompt
-from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedback
+from promptopt.domain.results import CaseResult, Cluster, Comparison, Evaluation, Feedback
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected
 from promptopt.domain.task import TaskSpec
+from promptopt.evaluation.clusters import MOST_CLUSTERS
 from promptopt.evaluation.runner import Runner
 from promptopt.models.gateway import Gateway
 from promptopt.store.cells import Cells
 
 T = TypeVar("T")
+
+LONGEST_DETAIL = 200
+"""Characters that an event tells of the fault that failures share."""
 
 EVALUATIONS_KEPT = 6
 """Whole evaluations at hand (the current prompt's, on two splits, are asked for again and again)."""
@@ -139,6 +143,7 @@ class Context:
                 against_id=against.id if against else None,
                 split=feedback.split,
                 categories={name: len(cases) for name, cases in feedback.categories.items()},
+                clusters=[_in_short(cluster) for cluster in feedback.clusters[:MOST_CLUSTERS]],
                 fixed=list(feedback.fixed),
                 broken=list(feedback.broken),
                 suggestions=list(feedback.suggestions),
@@ -233,3 +238,14 @@ class Context:
             turned.cancel()
             task.cancel()
             await asyncio.gather(task, turned, return_exceptions=True)
+
+
+def _in_short(cluster: Cluster) -> ev.ClusterMark:
+    """A cluster as an event tells it."""
+    return ev.ClusterMark(
+        category=cluster.category[:LONGEST_DETAIL],
+        detail=cluster.detail[:LONGEST_DETAIL],
+        count=len(cluster.case_ids),
+        case_id=cluster.case_ids[0],
+        contrast_id=cluster.contrast_id,
+    )

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import SPLITS, Example, Split
@@ -48,7 +49,7 @@ CASES_PER_CALL = 2
 """Cases at work for each call at once: while one is booked and judged, another's call is under way."""
 
 NOTICES = 200
-"""Different warnings that a run tells; more of them tell nothing new."""
+"""Different things that a run tells its people; more of them tell nothing new."""
 
 RELAY_PATIENCE = 5.0
 """Seconds that the relay of a killed worker has to note what it was told to send; it needs milliseconds."""
@@ -73,8 +74,8 @@ class Engine:
         self.watch = Stopwatch(row.active_seconds)
         self._ledger = Ledger(self._settings.budget.limits(), self.watch)
         self._meters = Meters(self.emit, self.state, self._ledger, self._runs, row.id)
-        self._noticed: set[str] = set()
-        self._foretold: set[str] = set()
+        self._told: set[str] = set()
+        """Notices of this run, also those of its earlier workers."""
         self._telemetry = OFF
         self._redact = Redactor(self._settings.models.values()).redact
 
@@ -89,7 +90,7 @@ class Engine:
         self._ledger.restore(found.spending)
         try:
             judge = build_judge(
-                self._settings, Path(self._row.project_dir), self._dataset.cases(), self._notice
+                self._settings, Path(self._row.project_dir), self._dataset.cases(), self._say_once
             )
             try:
                 await self._carry_out(judge, journal, found, edits, wire)
@@ -119,8 +120,8 @@ class Engine:
         endpoints = open_endpoints(self._settings, self._dataset, roles, wire)
         for role, endpoint in endpoints.items():
             endpoint.limiter.remember(journal.recent(role, WINDOW))
-        gateway = Gateway(endpoints, journal, self._ledger, self._notice, self._redact)
-        self._telemetry = open_telemetry(self._settings.telemetry, self._notice, self._redact)
+        gateway = Gateway(endpoints, journal, self._ledger, self._say_once, self._redact)
+        self._telemetry = open_telemetry(self._settings.telemetry, self._say_once, self._redact)
         gateway.telemetry = self._telemetry
         gateway.reuse(self._earlier(endpoints["target"]), found.reused)
         task = build_task(self._settings)
@@ -138,7 +139,7 @@ class Engine:
             self._announce({role: describe(endpoint) for role, endpoint in endpoints.items()}, optimizer)
             self._say_forecast(optimizer)
             if self._settings.cache.reuse and why_no_reuse(self._settings):
-                self._notice(why_no_reuse(self._settings))
+                self._say_once(why_no_reuse(self._settings))
         background = [
             asyncio.create_task(control.watch_commands()),
             asyncio.create_task(self._meters.watch(gateway)),
@@ -241,11 +242,8 @@ class Engine:
         self._foretell(data_faults(self._dataset, await failing_references(judge, self._dataset.cases())))
 
     def _foretell(self, prospects: Sequence[Prospect]) -> None:
-        """Say it once in the life of the run, also if that has several workers."""
         for prospect in prospects:
-            if prospect.text not in self._foretold:
-                self._foretold.add(prospect.text)
-                self.emit(ev.Notice(level=prospect.level, text=prospect.text))
+            self._say_once(prospect.text, prospect.level)
 
     def _asked_for(self) -> list[tuple[Split, Sequence[Example]]]:
         """The splits that an ``eval`` run scores."""
@@ -319,7 +317,7 @@ class Engine:
             for stored in batch:
                 self.state.apply(stored.event, stored.at)
                 if isinstance(stored.event, ev.Notice):
-                    self._foretold.add(stored.event.text)
+                    self._told.add(stored.event.text)
                 if isinstance(stored.event, ev.EditDecided) and stored.event.adopted:
                     edits.append(self._prompt(stored.event.candidate_id))
             n = batch[-1].n
@@ -341,15 +339,15 @@ class Engine:
         for name, meter in self._ledger.meters().items():
             if meter.limit and meter.held > 0.4 * meter.limit:
                 share = f"{min(1.0, meter.held / meter.limit):.0%}"
-                self._notice(
+                self._say_once(
                     f"the sealed test needs {share} of the budget's {name}; the search gets the rest"
                 )
 
-    def _notice(self, text: str) -> None:
-        """Warn of something once, however often it happens."""
-        if text not in self._noticed and len(self._noticed) < NOTICES:
-            self._noticed.add(text)
-            self.emit(ev.Notice(level="warning", text=text))
+    def _say_once(self, text: str, level: Literal["info", "warning"] = "warning") -> None:
+        """Say something once in the life of the run, however often it happens, whichever worker says it."""
+        if text not in self._told and len(self._told) < NOTICES:
+            self._told.add(text)
+            self.emit(ev.Notice(level=level, text=text))
 
     def _finish(self, end: StopRun, comparison: Comparison | None = None, note: str = "") -> None:
         status = {"error": "failed", "user": "stopped"}.get(end.reason, "finished")

@@ -3,10 +3,11 @@
 from typing import Any
 
 from promptopt.domain import events as ev
-from promptopt.domain.dataset import Split
 from promptopt.domain.forecast import Need
 from promptopt.domain.results import Comparison
-from promptopt.runs.state import Candidate, RunState
+from promptopt.domain.words import Split
+from promptopt.runs.standings import Candidate
+from promptopt.runs.state import RunState
 
 DIGITS = 6
 
@@ -103,6 +104,22 @@ def _candidate(candidate: Candidate | None) -> dict[str, Any] | None:
         "iteration": candidate.iteration,
         "validation": score_on(candidate, "validation"),
         "test": score_on(candidate, "test"),
+        "failures": failures_of(candidate),
+    }
+
+
+def failures_of(candidate: Candidate) -> dict[str, Any] | None:
+    """What fails alike under a candidate, and on which cases that was seen; None if nothing was analysed.
+
+    Each of ``clusters`` has its ``category``, the ``detail`` that its cases share, their ``count``, the
+    ``case_id`` of a typical one, and as ``contrast_id`` the passing case with the nearest input.
+    """
+    if not candidate.categories:
+        return None
+    return {
+        "split": candidate.feedback_split,
+        "categories": candidate.categories,
+        "clusters": [cluster.model_dump() for cluster in candidate.clusters],
     }
 
 

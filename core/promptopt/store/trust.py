@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import all_suffixes
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from promptopt.domain.dataset import SPLITS, Example
 from promptopt.domain.errors import PromptoptError
@@ -28,6 +28,18 @@ FILE = "trusted"
 
 MOST_FILES = 2000
 MOST_BYTES = 64 * 2**20
+
+MOST_SHOWN = 100_000
+"""Characters of a folder's code that are shown, the function's own module first; the rest only by name."""
+
+Kind = Literal["python", "callable", "key", "file"]
+
+TITLES: dict[Kind, str] = {
+    "python": "code in full Python",
+    "callable": "a function of a module",
+    "key": "a key for an endpoint",
+    "file": "a file for an endpoint",
+}
 
 _HERE = re.compile(r"https?://(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d+)?(?:/.*)?", re.I)
 
@@ -43,10 +55,20 @@ class Power:
         digest: hash of its exact content.
     """
 
-    kind: Literal["python", "callable", "key", "file"]
+    kind: Kind
     where: str
     shown: str
     digest: str
+
+    @property
+    def title(self) -> str:
+        """Its kind in words."""
+        return TITLES[self.kind]
+
+    @property
+    def is_code(self) -> bool:
+        """It is run here, not sent elsewhere."""
+        return self.kind in ("python", "callable")
 
 
 class TrustError(PromptoptError):
@@ -62,6 +84,11 @@ class TrustError(PromptoptError):
         what = f"it has what nobody has trusted yet on this machine ({listed}{more})"
         super().__init__(what, where=where, fix=fix)
         self.powers = tuple(powers)
+
+
+def on_this_machine(url: str) -> bool:
+    """Whether an address is surely one of this machine's own."""
+    return _HERE.fullmatch(url) is not None
 
 
 def powers(settings: ProjectSettings, cases: Iterable[Example], project_dir: Path) -> list[Power]:
@@ -87,8 +114,15 @@ def untrusted(found: Iterable[Power]) -> list[Power]:
     return [power for power in found if power.digest not in known]
 
 
+def at_stake(found: Iterable[Power]) -> str:
+    """What trusting these means."""
+    if any(power.is_code for power in found):
+        return "its code runs here, as far as the sandbox lets it"
+    return "what is named here is sent"
+
+
 def trust(found: Iterable[Power]) -> None:
-    """Record that the owner trusts these. Raises OSError."""
+    """Record that the owner trusts these, as they were when he saw them. Raises OSError."""
     lines = [
         f"{power.digest} {time.strftime('%Y-%m-%d')} {power.kind} {one_line(power.shown, 60)}\n"
         for power in untrusted(found)
@@ -102,15 +136,15 @@ def _of_checks(settings: ProjectSettings, cases: Iterable[Example], project_dir:
     for place, constraint in enumerate(settings.task.constraints):
         if constraint.code is not None and constraint.sandbox != "monty":
             yield _python(f"task.constraints[{place}].code", constraint.code)
-    code: list[str] = []  # of the folder, read only if it is needed
+    code: list[_File] = []  # of the folder, read only if it is needed
     for where, check in _checks(settings, cases):
         if check.get("type") == "assertion" and check.get("sandbox", "monty") != "monty":
             yield _python(f"{where}.code", str(check.get("code")))
         elif check.get("type") == "callable":
             code = code or _code_in(project_dir)
             function = str(check.get("function"))
-            shown = _shown_function(function, project_dir, [line.split(" ", 1)[1] for line in code])
-            yield Power("callable", f"{where}.function", shown, _digest("callable", function, *code))
+            digest = _digest("callable", function, *(f"{file.digest} {file.name}" for file in code))
+            yield Power("callable", f"{where}.function", _shown_function(function, project_dir, code), digest)
 
 
 def _checks(settings: ProjectSettings, cases: Iterable[Example]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -125,23 +159,37 @@ def _python(where: str, code: str) -> Power:
     return Power("python", where, code.strip("\n"), _digest("python", code))
 
 
-def _shown_function(function: str, project_dir: Path, files: Sequence[str]) -> str:
-    """The function, the source of its module if the project's folder has it, and what else is there."""
+class _File(NamedTuple):
+    """A file with code: its name in the folder, its content's hash and size, and its text if it has one."""
+
+    name: str
+    digest: str
+    size: int
+    text: str | None
+
+
+def _shown_function(function: str, project_dir: Path, code: Sequence[_File]) -> str:
+    """The function, and all code in the project's folder that it could import, its own module first."""
     module = function.partition(":")[0].replace(".", "/")
-    own = next((name for name in (f"{module}.py", f"{module}/__init__.py") if name in files), "")
-    others = [name for name in files if name != own]
-    lines = [f"function {function} of {project_dir / own}:" if own else f"function {function}"]
-    if own:
-        source = (project_dir / own).read_text(encoding="utf-8", errors="replace")
-        lines += [f"| {line}" for line in source.splitlines()]
-    if others:
-        lines.append(f"other code in {project_dir} that it may import: {', '.join(others)}")
+    own = (f"{module}.py", f"{module}/__init__.py")
+    lines = [f"function {function}"]
+    if code:
+        lines.append(f"and all code in {project_dir} that it could import:")
+    room = MOST_SHOWN
+    for file in sorted(code, key=lambda file: file.name not in own):
+        head = f"file {file.name}, sha256 {file.digest[:16]}…"
+        if file.text is None or len(file.text) > room:
+            what = "no text" if file.text is None else "too long to show here"
+            lines.append(f"{head}, {file.size:,} bytes, {what}")
+        else:
+            room -= len(file.text)
+            lines += [head, *(f"| {line}" for line in file.text.splitlines())]
     return "\n".join(lines)
 
 
 def _of_endpoints(settings: ProjectSettings, project_dir: Path) -> Iterator[Power]:
     for role, model in settings.models.items():
-        if model.simulated or model.base_url is None or _HERE.fullmatch(model.base_url):
+        if model.simulated or model.base_url is None or on_this_machine(model.base_url):
             continue
         where = f"models.{role}"
         if model.api_key_env:
@@ -166,10 +214,10 @@ def _elsewhere(name: str | None, project_dir: Path) -> str:
     return "" if path.is_relative_to(project_dir.resolve()) else str(path)
 
 
-def _code_in(folder: Path) -> list[str]:
-    """Hash and name of every file in ``folder`` that Python, and so a function, could import."""
+def _code_in(folder: Path) -> list[_File]:
+    """Every file in ``folder`` that Python, and so a function, could import."""
     seen: set[str] = set()
-    parts: list[str] = []
+    parts: list[_File] = []
     size = 0
     for root, folders, files in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -184,9 +232,17 @@ def _code_in(folder: Path) -> list[str]:
                 size += path.stat().st_size
                 if len(parts) >= MOST_FILES or size > MOST_BYTES:
                     raise _too_much(folder)
-                content = hashlib.sha256(path.read_bytes()).hexdigest()
-                parts.append(f"{content} {path.relative_to(folder).as_posix()}")
+                parts.append(_read(path, path.relative_to(folder).as_posix()))
     return parts
+
+
+def _read(path: Path, name: str) -> _File:
+    """A file, read once: what is shown of it is what its hash is of."""
+    content = path.read_bytes()
+    text = None
+    if name.endswith(".py") and len(content) <= 4 * MOST_SHOWN:
+        text = content.decode("utf-8", "replace")
+    return _File(name, hashlib.sha256(content).hexdigest(), len(content), text)
 
 
 def _too_much(folder: Path) -> PromptoptError:
