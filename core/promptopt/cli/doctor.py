@@ -12,6 +12,7 @@ from promptopt.cli.output import emit, say
 from promptopt.domain.errors import PromptoptError, SettingsError
 
 if TYPE_CHECKING:
+    from promptopt.domain.events import Role
     from promptopt.domain.settings import ModelSettings, ProjectSettings
     from promptopt.store.projects import Project
 
@@ -161,6 +162,7 @@ def _trust(project: "Project") -> Finding:
 
 
 def _project(reference: str) -> Iterator[Finding]:
+    from promptopt.domain.events import ROLES
     from promptopt.store.projects import find_project, load_project
 
     loaded: list[Project] = []
@@ -178,7 +180,7 @@ def _project(reference: str) -> Iterator[Finding]:
     yield from _data(project)
     yield _trust(project)
     yield _tried("optimizer", lambda: _optimizer(project.settings))
-    for role in ("target", "optimizer", "judge"):
+    for role in ROLES:
         if role in project.settings.models:
             yield from _model(role, project.settings)
 
@@ -199,8 +201,8 @@ def _cases(project: "Project", notices: list[str]) -> str:
 
     data = load_dataset(project.settings, project.dir)
     judge = build_judge(project.settings, project.dir, data.dataset.cases())
-    if judge.needs_model:
-        model_of(project.settings, "judge")
+    for role in judge.asks:
+        model_of(project.settings, role)
     sizes = ", ".join(f"{len(data.dataset[split])} {split}" for split in SPLITS)
     held_back = "" if data.dataset.held_back else "; too few to hold any back for a sealed test"
     notices += data.notices
@@ -213,7 +215,7 @@ def _optimizer(settings: "ProjectSettings") -> str:
     return registry.make(settings).name
 
 
-def _model(role: Literal["target", "optimizer", "judge"], settings: "ProjectSettings") -> Iterator[Finding]:
+def _model(role: "Role", settings: "ProjectSettings") -> Iterator[Finding]:
     from promptopt.models.keys import missing_key
 
     model = settings.models[role]
@@ -285,7 +287,7 @@ def _address(model: "ModelSettings") -> tuple[str | None, str]:
     return ENDPOINTS.get(provider), ""
 
 
-def _price(check: str, role: Literal["target", "optimizer", "judge"], settings: "ProjectSettings") -> Finding:
+def _price(check: str, role: "Role", settings: "ProjectSettings") -> Finding:
     from promptopt.models.prices import lookup_price
 
     model = settings.models[role]

@@ -12,8 +12,8 @@ from promptopt.domain.dataset import Split
 from promptopt.domain.forecast import CapReached, Need, Spread
 from promptopt.domain.results import Comparison, Interval
 
-Role = Literal["target", "optimizer", "judge", "generator"]
-ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator")
+Role = Literal["target", "optimizer", "judge", "generator", "embedding"]
+ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator", "embedding")
 
 Status = Literal["created", "running", "paused", "finished", "stopped", "failed"]
 """What a run says of itself. ``interrupted`` (its worker died) is derived from the heartbeat."""
