@@ -81,7 +81,7 @@ async def test_a_call_waits_for_room_that_another_may_give_back() -> None:
 
 async def test_what_is_held_back_is_only_for_finishing() -> None:
     book = ledger(calls=10)
-    book.hold(Amount(calls=8), 0.0)
+    book.hold({"target": Amount(calls=8)}, 0.0)
     await spend(book, Amount(1), Amount(1))
     await spend(book, Amount(1), Amount(1))
     with pytest.raises(StopRun, match="calls"):

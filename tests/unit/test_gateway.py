@@ -18,6 +18,7 @@ from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
 from promptopt.domain.stopping import StopRun
+from promptopt.domain.vectors import pack, unpack
 from promptopt.models import sending
 from promptopt.models.budget import Amount, Ledger, Stopwatch
 from promptopt.models.endpoint import Endpoint
@@ -145,6 +146,27 @@ async def test_equal_requests_at_once_are_sent_once(tmp_path: Path) -> None:
     bench = Bench(tmp_path, lambda n: OK)
     await asyncio.gather(*[bench.gateway.call("target", ask()) for _ in range(10)])
     assert bench.transport.sent == 1
+
+
+async def test_a_text_is_embedded_once_whoever_wants_it(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: Reply("", 7, 0, vector=pack([n, 0.5])))
+
+    def open_with_embeddings() -> Gateway:
+        gateway = bench.open()
+        gateway.endpoints["embedding"] = gateway.endpoints["target"]  # type: ignore[index]
+        return gateway
+
+    gateway = open_with_embeddings()
+    await asyncio.gather(*[gateway.embed("hello", case_id=str(number)) for number in range(10)])
+    other = await gateway.embed("hello ")
+    assert bench.transport.sent == 2 and other.text == ""
+    meters = bench.ledger.meters()
+    assert meters["embedding_tokens"].spent == 14
+    assert meters["embedding_usd"].spent == pytest.approx(14e-6)
+    again = open_with_embeddings()
+    replayed = await again.embed("hello")
+    assert list(unpack(replayed.vector)) == [1, 0.5] and replayed.metadata["replayed"] is True
+    assert bench.transport.sent == 2 and again.replayed == 1
 
 
 async def test_draws_are_numbered_by_their_order_if_not_told(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ from promptopt.domain.errors import ModelError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.evaluation.checks import build_judge
 from promptopt.models.keys import missing_key
-from promptopt.models.litellm_transport import LiteLLMTransport
-from promptopt.runs.setup import model_of, price_of, roles_in_use
+from promptopt.runs.setup import model_of, price_of, real_transport, roles_in_use
 
 
 def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "optimize") -> None:
@@ -22,10 +21,10 @@ def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "op
         from promptopt.optimizers import registry
 
         registry.make(settings)
-    for role in roles_in_use(kind, judge=judge.needs_model):
+    for role in roles_in_use(kind, judge.asks):
         model = model_of(settings, role)
         if not model.simulated:
-            LiteLLMTransport(model)
+            real_transport(role, model)
         price_of(settings, role)
         problem = missing_key(model)
         if problem:

@@ -18,6 +18,7 @@ from promptopt.cli.output import emit, note, say
 from promptopt.domain.errors import PromptoptError, SettingsError
 
 if TYPE_CHECKING:
+    from promptopt.domain.events import Role
     from promptopt.domain.settings import ModelSettings, ProjectSettings
     from promptopt.store.projects import Project
 
@@ -177,6 +178,7 @@ def _how_to_trust(project: "Project") -> str:
 
 
 def _project(reference: str, offline: bool) -> Iterator[Finding]:
+    from promptopt.domain.words import ROLES
     from promptopt.store.projects import find_project, load_project
 
     loaded: list[Project] = []
@@ -196,7 +198,7 @@ def _project(reference: str, offline: bool) -> Iterator[Finding]:
     yield trust
     yield _tried("optimizer", lambda: _optimizer(project.settings))
     why_not = Finding("", "note", "not tried: --offline") if offline else None
-    for role in ("target", "optimizer", "judge"):
+    for role in ROLES:
         if role in project.settings.models:
             model = project.settings.models[role]
             yield from _model(role, project, why_not or _not_to_be_contacted(model, trust, project))
@@ -231,8 +233,8 @@ def _cases(project: "Project", notices: list[str]) -> str:
 
     data = load_dataset(project.settings, project.dir)
     judge = build_judge(project.settings, project.dir, data.dataset.cases())
-    if judge.needs_model:
-        model_of(project.settings, "judge")
+    for role in judge.asks:
+        model_of(project.settings, role)
     sizes = ", ".join(f"{len(data.dataset[split])} {split}" for split in SPLITS)
     held_back = "" if data.dataset.held_back else "; too few to hold any back for a sealed test"
     notices += data.notices
@@ -245,9 +247,7 @@ def _optimizer(settings: "ProjectSettings") -> str:
     return registry.make(settings).name
 
 
-def _model(
-    role: Literal["target", "optimizer", "judge"], project: "Project", why_not: Finding | None
-) -> Iterator[Finding]:
+def _model(role: "Role", project: "Project", why_not: Finding | None) -> Iterator[Finding]:
     """Key, endpoint and price of a role's model; ``why_not``: its endpoint is not to be contacted."""
     from promptopt.models.keys import missing_key
 
@@ -323,7 +323,7 @@ def _address(model: "ModelSettings") -> tuple[str | None, str]:
     return ENDPOINTS.get(provider), ""
 
 
-def _price(check: str, role: Literal["target", "optimizer", "judge"], settings: "ProjectSettings") -> Finding:
+def _price(check: str, role: "Role", settings: "ProjectSettings") -> Finding:
     from promptopt.models.prices import lookup_price
 
     model = settings.models[role]

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from promptopt.domain.chat import LLMResponse
 from promptopt.domain.words import Split
 
 Verdict = Literal["better", "worse", "not distinguishable"]
@@ -69,17 +70,33 @@ class Sample(BaseModel):
 
 
 class Judging(BaseModel):
-    """What the judge model took for one case: calls, tokens, and USD (0 where the price is unknown)."""
+    """What a model that checks ask took for one case: calls, tokens, USD (0 where the price is unknown), and
+    seconds, one call after the other.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     calls: int = 0
     tokens: int = 0
     usd: float = 0.0
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, response: LLMResponse) -> "Judging":
+        """What one answered call took."""
+        return cls(
+            calls=1,
+            tokens=sum(response.usage.values()),
+            usd=response.cost or 0.0,
+            seconds=response.latency,
+        )
 
     def __add__(self, other: "Judging") -> "Judging":
         return Judging(
-            calls=self.calls + other.calls, tokens=self.tokens + other.tokens, usd=self.usd + other.usd
+            calls=self.calls + other.calls,
+            tokens=self.tokens + other.tokens,
+            usd=self.usd + other.usd,
+            seconds=self.seconds + other.seconds,
         )
 
 
@@ -100,6 +117,7 @@ class CaseResult(BaseModel):
         samples: each answer, if the case was sent several times; then score and latency are means, tokens and
             cost sums, it passed if all did, and the rest is of the answer that tells most.
         judging: what the judge model took.
+        embedding: what the embedding model took.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -118,6 +136,7 @@ class CaseResult(BaseModel):
     latency: float = 0.0
     samples: tuple[Sample, ...] = ()
     judging: Judging = Judging()
+    embedding: Judging = Judging()
 
     @property
     def flaky(self) -> bool:

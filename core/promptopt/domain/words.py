@@ -5,6 +5,6 @@ from typing import Literal
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
-Role = Literal["target", "optimizer", "judge", "generator"]
-ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator")
+Role = Literal["target", "optimizer", "judge", "generator", "embedding"]
+ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator", "embedding")
 """What a model is there for."""

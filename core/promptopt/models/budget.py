@@ -30,8 +30,6 @@ class Amount:
         return Amount(self.calls - other.calls, self.tokens - other.tokens, self.usd - other.usd)
 
 
-NOTHING = Amount()
-
 WRAP_UP_SECONDS = 0.2
 """So long before the cap on minutes nothing more is sent and what is in flight is given up."""
 
@@ -161,12 +159,11 @@ class Ledger:
             self.version += 1
             self._changed.notify_all()
 
-    def hold(self, amount: Amount, seconds: float, judging: Amount = NOTHING) -> None:
-        """Keep back for the sealed test: ``amount`` of the target role, ``judging`` of the judge's, time."""
-        self._pots[""].held = amount + judging
-        self._pots.setdefault("target", _Pot()).held = amount
-        if judging != NOTHING:
-            self._pots.setdefault("judge", _Pot()).held = judging
+    def hold(self, amounts: Mapping[Role, Amount], seconds: float) -> None:
+        """Keep back for the sealed test: what each role will need, and time."""
+        self._pots[""].held = sum(amounts.values(), Amount())
+        for role, amount in amounts.items():
+            self._pots.setdefault(role, _Pot()).held = amount
         self._held_seconds = seconds
         self.version += 1
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
-from promptopt.domain.chat import ChatRequest, LLMResponse
+from promptopt.domain.chat import LLMResponse, Request
 from promptopt.domain.settings import ModelSettings, Price
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import storable
@@ -38,7 +38,7 @@ class Endpoint:
             settings.max_concurrency, settings.requests_per_minute, settings.tokens_per_minute
         )
 
-    def expected_tokens(self, request: ChatRequest) -> int:
+    def expected_tokens(self, request: Request) -> int:
         """What a call is likely to use: the mean so far, at first a generous guess."""
         return round(self._tokens) or request.token_bound() // 4 + request.max_tokens
 
@@ -75,7 +75,7 @@ class Endpoint:
             return None
         return (prompt_tokens * self.price.input + completion_tokens * self.price.output) / 1_000_000
 
-    def response(self, request: ChatRequest, reply: Reply) -> LLMResponse:
+    def response(self, request: Request, reply: Reply) -> LLMResponse:
         """A reply with its price; what the provider does not count, counts as its upper bound."""
         prompt_tokens = request.token_bound() if reply.prompt_tokens is None else reply.prompt_tokens
         completion_tokens = (
@@ -85,6 +85,7 @@ class Endpoint:
         )
         return LLMResponse(
             text=storable(reply.text),
+            vector=reply.vector,
             usage={"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens},
             cost=self.cost(prompt_tokens, completion_tokens),
             latency=reply.seconds or 0.0,

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from promptopt.domain.chat import ChatRequest, LLMResponse
+from promptopt.domain.chat import LLMResponse, Request
 from promptopt.domain.events import Role
 from promptopt.domain.settings import ModelSettings
 from promptopt.domain.stopping import StopRun
@@ -107,7 +107,7 @@ class Sender:
         return f"{self._name}{next(self._numbers):08x}"
 
     async def make(
-        self, role: Role, request: ChatRequest, place: Place, finishing: bool, flight: Flight
+        self, role: Role, request: Request, place: Place, finishing: bool, flight: Flight
     ) -> LLMResponse:
         """Attempt a call until it is answered or there is no hope left.
 
@@ -164,7 +164,7 @@ class Sender:
         self.on_ready()
 
     async def _attempt(
-        self, role: Role, request: ChatRequest, place: Place, finishing: bool, flight: Flight
+        self, role: Role, request: Request, place: Place, finishing: bool, flight: Flight
     ) -> LLMResponse:
         """Send one request, with its own reservation, and keep what comes back."""
         endpoint = self._endpoints[role]
@@ -186,9 +186,7 @@ class Sender:
             endpoint.took(turn, response, reply.wait)
         return await _finish(self._book(role, request, place, bound, intent, response))
 
-    async def _send(
-        self, role: Role, request: ChatRequest, slip: Slip, bound: Amount, flight: Flight
-    ) -> Reply:
+    async def _send(self, role: Role, request: Request, slip: Slip, bound: Amount, flight: Flight) -> Reply:
         """Send a request that ``bound`` is reserved for; a failure is booked."""
         endpoint = self._endpoints[role]
         relay = endpoint.transport.relay
@@ -220,7 +218,7 @@ class Sender:
         return reply if reply.seconds is not None else replace(reply, seconds=time.perf_counter() - started)
 
     @asynccontextmanager
-    async def _turn(self, endpoint: Endpoint, request: ChatRequest, place: Place) -> AsyncGenerator[Turn]:
+    async def _turn(self, endpoint: Endpoint, request: Request, place: Place) -> AsyncGenerator[Turn]:
         """A turn at the endpoint, past the gate. Who waits at the gate holds none: others may pass."""
         turn = await endpoint.limiter.enter(endpoint.expected_tokens(request))
         try:
@@ -243,7 +241,7 @@ class Sender:
     async def _book(
         self,
         role: Role,
-        request: ChatRequest,
+        request: Request,
         place: Place,
         bound: Amount,
         intent: str,
@@ -254,20 +252,20 @@ class Sender:
         await self._ledger.settle(role, bound, _amount(response), priced=response.cost is not None)
         return response
 
-    async def _found(self, role: Role, request: ChatRequest, place: Place) -> LLMResponse | None:
+    async def _found(self, role: Role, request: Request, place: Place) -> LLMResponse | None:
         """The answer that an earlier worker's relay has received, or will receive."""
         while self._journal.under_way(place):  # noqa: ASYNC110 — another process's file has no event
             await asyncio.sleep(RELAY_SECONDS)
         received = self._journal.received(place)
         return await _finish(self._read(role, request, place, received)) if received else None
 
-    async def _reused(self, role: Role, request: ChatRequest, place: Place) -> LLMResponse | None:
+    async def _reused(self, role: Role, request: Request, place: Place) -> LLMResponse | None:
         """The answer to an equal request that an earlier run of the project paid for. No budget counts it."""
         found = self.earlier.find(place) if self.earlier and role == "target" else None
         return await _finish(self._take(role, request, place, *found)) if found else None
 
     async def _take(
-        self, role: Role, request: ChatRequest, place: Place, response: LLMResponse, source: str
+        self, role: Role, request: Request, place: Place, response: LLMResponse, source: str
     ) -> LLMResponse:
         """Record an answer of an earlier run as this run's own, at what it would cost now."""
         usage = response.usage
@@ -281,7 +279,7 @@ class Sender:
         return response
 
     async def _read(
-        self, role: Role, request: ChatRequest, place: Place, received: Received
+        self, role: Role, request: Request, place: Place, received: Received
     ) -> LLMResponse | None:
         """Read and record an answer that an earlier worker received; None if it can't be read."""
         endpoint = self._endpoints[role]
@@ -310,9 +308,7 @@ class Sender:
         await asyncio.wrap_future(booked)
         await self._ledger.settle(role, bound, actual, uncertain=unknown)
 
-    async def _fail(
-        self, role: Role, request: ChatRequest, place: Place, error: TransportError
-    ) -> LLMResponse:
+    async def _fail(self, role: Role, request: Request, place: Place, error: TransportError) -> LLMResponse:
         """Keep the error as the call's outcome, or stop the run if it will meet every call."""
         endpoint = self._endpoints[role]
         if endpoint.gone:

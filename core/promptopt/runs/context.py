@@ -16,6 +16,7 @@ from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected
 from promptopt.domain.task import TaskSpec
 from promptopt.evaluation.clusters import MOST_CLUSTERS
+from promptopt.evaluation.embedding import Embedder
 from promptopt.evaluation.runner import Runner
 from promptopt.models.gateway import Gateway
 from promptopt.store.cells import Cells
@@ -56,6 +57,7 @@ class Context:
         self._edits: list[Prompt] = []
         self._edits_taken = 0
         self._redirect = asyncio.Event()
+        self._embedder = Embedder()
 
     async def complete(self, role: ev.Role, messages: Sequence[Message], *, path: str) -> LLMResponse:
         with self._gateway.telemetry.span("propose", {"promptopt.role": role, "promptopt.path": path}):
@@ -88,6 +90,7 @@ class Context:
         self._emit(ev.EvaluationStarted(candidate_id=prompt.id, split=split, total=len(cases)))
         concurrency = self._gateway.concurrency("target")
         call = partial(self._gateway.call, urgent=urgent, finishing=finishing)
+        embed = partial(self._gateway.embed, urgent=urgent, finishing=finishing)
 
         def send(messages: Sequence[Message], /, *, case_id: str, draw: int) -> Awaitable[LLMResponse]:
             return call("target", messages, case_id=case_id, sample=draw)
@@ -101,6 +104,7 @@ class Context:
                 send,
                 partial(self._sink, prompt.id, split),
                 lambda messages, path, draw: call("judge", messages, path=path, sample=draw),
+                lambda text, case_id: self._embedder.embed(text, partial(embed, case_id=case_id)),
             )
             note({"promptopt.score": evaluation.score.mean, "promptopt.passed": evaluation.passed})
         self._emit(

@@ -116,7 +116,7 @@ class Engine:
     ) -> None:
         judge.check_cases(self._dataset.cases())
         optimizer = None if self._row.kind == "eval" else registry.make(self._settings)
-        roles = roles_in_use(self._row.kind, judge=judge.needs_model)
+        roles = roles_in_use(self._row.kind, judge.asks)
         endpoints = open_endpoints(self._settings, self._dataset, roles, wire)
         for role, endpoint in endpoints.items():
             endpoint.limiter.remember(journal.recent(role, WINDOW))
@@ -335,7 +335,7 @@ class Engine:
         holding = for_the_test(self._settings, len(self._dataset.test), baseline)
         if holding is None:
             return
-        self._ledger.hold(holding.target, holding.seconds, holding.judging)
+        self._ledger.hold(holding.amounts, holding.seconds)
         for name, meter in self._ledger.meters().items():
             if meter.limit and meter.held > 0.4 * meter.limit:
                 share = f"{min(1.0, meter.held / meter.limit):.0%}"

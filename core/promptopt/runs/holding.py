@@ -1,11 +1,12 @@
 """What is kept back for the sealed test, so that the search can't spend it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 from statistics import fmean
 
-from promptopt.domain.results import CaseResult, Evaluation
+from promptopt.domain.events import Role
+from promptopt.domain.results import Evaluation, Judging
 from promptopt.domain.settings import ProjectSettings
 from promptopt.models.budget import Amount
 
@@ -15,10 +16,9 @@ MARGIN = 1.5
 
 @dataclass(frozen=True)
 class Holding:
-    """What the test of two prompts will take: of the target's budget, of the judge's, and of the time."""
+    """What the test of two prompts will take: of the budget of each role that is asked, and of the time."""
 
-    target: Amount
-    judging: Amount
+    amounts: Mapping[Role, Amount]
     seconds: float
 
 
@@ -41,16 +41,23 @@ def for_the_test(settings: ProjectSettings, cases: int, baseline: Evaluation) ->
     calls = number * settings.evaluation.repeats
     amount = Amount(calls, round(tokens * number * MARGIN), usd * number * MARGIN)
     rounds = calls / target.max_concurrency + 2
-    return Holding(amount + last, _judging(settings, answered, number), seconds * rounds * MARGIN)
+    amounts: dict[Role, Amount] = {"target": amount + last}
+    judging = sum((result.judging for result in answered), Judging())
+    if judging.calls:
+        most = settings.models["judge"].max_tokens
+        amounts["judge"] = _asked_by_checks(judging, len(answered), number, most)
+    embedding = sum((result.embedding for result in answered), Judging())
+    if embedding.calls:
+        amounts["embedding"] = _asked_by_checks(embedding, len(answered), number, 0)
+    return Holding(amounts, seconds * rounds * MARGIN)
 
 
-def _judging(settings: ProjectSettings, answered: Sequence[CaseResult], number: int) -> Amount:
-    """What judging ``number`` cases will take, from what it took in the baseline."""
-    took = [result.judging for result in answered]
-    calls = fmean(one.calls for one in took)
-    if not calls:
-        return Amount()
-    tokens, usd = fmean(one.tokens for one in took), fmean(one.usd for one in took)
-    share = number * MARGIN
-    last = settings.models["judge"].max_tokens + round(4 * tokens)
-    return Amount(ceil(calls * share), round(tokens * share) + last, usd * (share + 4))
+def _asked_by_checks(took: Judging, cases: int, number: int, most: int) -> Amount:
+    """What the checks of ``number`` cases will take, from what they ``took`` for the cases of the baseline.
+
+    Args:
+        most: tokens that an answer may have.
+    """
+    share = number * MARGIN / cases
+    last = most + round(4 * took.tokens / cases)
+    return Amount(ceil(took.calls * share), round(took.tokens * share) + last, took.usd * (share + 4 / cases))

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal, TypeVar, cast
 from pydantic import Field
 
 from promptopt.domain.dataset import Example
+from promptopt.domain.events import Role
 from promptopt.domain.prompt import Message
 from promptopt.evaluation.checks import reasons
 from promptopt.evaluation.checks.base import RIGHT, Check, Opinion, Tools
@@ -44,8 +45,8 @@ class _Asking(Check):
     """What both judges share."""
 
     @property
-    def needs_model(self) -> bool:
-        return True
+    def asks(self) -> frozenset[Role]:
+        return frozenset({"judge"})
 
     @abstractmethod
     async def _opinion(self, case: Example, output: str, tools: Tools) -> Opinion: ...

@@ -7,9 +7,10 @@ from pydantic import Field, PrivateAttr
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
+from promptopt.domain.events import Role
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import CheckSettings
-from promptopt.evaluation.checks.base import RIGHT, Check, Opinion, Tools
+from promptopt.evaluation.checks.base import NO_ROLES, RIGHT, Check, Opinion, Tools
 from promptopt.evaluation.checks.named import Build, Named, name_checks
 
 GROUPS = ("all_of", "any_of")
@@ -29,8 +30,8 @@ class Group(Check):
     _members: tuple[Named, ...] = PrivateAttr(default=())
 
     @property
-    def needs_model(self) -> bool:
-        return any(member.check.needs_model for member in self._members)
+    def asks(self) -> frozenset[Role]:
+        return NO_ROLES.union(*(member.check.asks for member in self._members))
 
     def applies(self, case: Example) -> bool:
         return any(member.applies(case) for member in self._members)
