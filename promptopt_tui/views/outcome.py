@@ -117,6 +117,9 @@ def _verdict(view: View, width: int) -> list[Line]:
         lines = [[(" not tested ", "pill-muted"), ("  no claim can be made about new cases", "")], []]
         return lines + wrap([(note, "")], width)
     lines = verdict(finished.comparison, "the seed, on the sealed test", "the best prompt", width)
+    if finished.must_pass_broken:
+        named = ", ".join(fit(name, min(len(name), 24)) for name in finished.must_pass_broken)
+        lines += wrap([("  must pass, and broken: ", "bad"), (named, "bad")], width, [("    ", "")])
     return lines + (wrap([(finished.test_note, "muted")], width) if finished.test_note else [])
 
 

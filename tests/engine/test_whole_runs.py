@@ -13,6 +13,8 @@ from promptopt.store.commands import Resume
 from tests.engine.bench import Bench
 from tests.loopback import API_KEY, API_KEY_ENV, FaultPlan, LoopbackServer, write_project
 from tests.loopback.faults import Fault
+from tests.loopback.persona import PHRASES, SEED_PROMPT, LabelTask
+from tests.loopback.wire import Call
 
 SIZES = (12, 16, 12)
 
@@ -32,6 +34,26 @@ def test_a_run_ends_with_a_better_prompt_and_its_sealed_test(
     assert state.meters["calls"].spent == loopback.count()
     assert state.meters["usd"].spent > 0 and not state.unpriced
     assert not state.simulated
+
+
+def test_a_case_of_the_test_that_must_pass_and_is_broken_is_named(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
+    whole = LabelTask()
+    project = write_project(tmp_path / "p", loopback, SIZES)
+    tests = [json.loads(line) for line in (tmp_path / "p" / "test.jsonl").read_text().splitlines()]
+    lost = next(case for case in tests if whole.solves(SEED_PROMPT, case["input"]))
+    lines = [json.dumps(case | {"must_pass": case == lost}) for case in tests]
+    (tmp_path / "p" / "test.jsonl").write_text("\n".join(lines))
+
+    def but_one(call: Call) -> str:
+        """As ever, but that a better prompt loses one ticket."""
+        return "lost" if lost["input"] in call.last_user and PHRASES[0] in call.text else whole(call)
+
+    loopback.behaviour = but_one
+    state = bench.run(project)
+    assert state.finished and state.finished.comparison, bench.said(state.run_id)
+    assert state.finished.must_pass_broken == [lost["id"]] == list(state.finished.comparison.broken)
 
 
 def test_what_is_stored_is_what_was_sent(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:

@@ -114,6 +114,14 @@ def test_the_result_says_the_verdict_in_words(story: Make, view: Make, verdict: 
     assert verdict in plain(header.banners(seen, 118))
 
 
+def test_the_result_names_broken_cases_that_must_pass(story: Make, view: Make) -> None:
+    seen = view(story().finish())
+    assert seen.state.finished
+    assert "must pass" not in plain(outcome.outcome(seen, 90))
+    seen.state.finished = seen.state.finished.model_copy(update={"must_pass_broken": ["t1", "t\x1b2"]})
+    assert "must pass, and broken: t1, t␛2" in plain(outcome.outcome(seen, 90))
+
+
 def test_without_a_sealed_test_no_claim_is_made(story: Make, view: Make) -> None:
     text = plain(outcome.outcome(view(story().finish(test_note="too few cases for a test split")), 90))
 

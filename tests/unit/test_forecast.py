@@ -135,6 +135,16 @@ def test_the_least_is_a_prompt_that_passes_at_once() -> None:
     assert foretold(project(), again).roles["target"].calls.low == len(dataset.train) + 3
 
 
+def test_a_sample_of_training_cases_has_all_that_must_pass() -> None:
+    settings = project(optimizer={"train_cases": 5, "max_iterations": 1})
+    dataset = cases(80)
+    marked = dataset.model_copy(
+        update={"train": tuple(case.model_copy(update={"must_pass": True}) for case in dataset.train)}
+    )
+    few, all_of_them = (foretold(settings, one).roles["target"].calls.high for one in (dataset, marked))
+    assert few is not None and all_of_them == few + 2 * 35  # of the first prompt and of the proposal
+
+
 def test_few_cases_serve_twice_and_are_asked_once() -> None:
     dataset = cases(5)
     target = foretold(project(), dataset).roles["target"]

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
@@ -12,6 +14,7 @@ from promptopt.domain.errors import SettingsError
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Evaluation
 from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.stopping import StopRun
 from promptopt.domain.task import TaskSpec
 from promptopt.evaluation.statistics import interval
 from promptopt.optimizers import registry
@@ -39,6 +42,8 @@ class Door:
         self.seed_prompt = Prompt(text="seed")
         self.verdicts: list[tuple[bool, str]] = []
         self.scored: list[tuple[str, Split]] = []
+        self.sampled: set[str] = set()
+        self.end: StopRun | None = None
         self.kept: dict[str, Any] | None = None
         self._passes = passes
 
@@ -49,6 +54,7 @@ class Door:
         self.scored.append((prompt.text, split))
         chosen = cases or self.dataset[split]
         passed = {case.id: case.id in self._passes[prompt.text] for case in chosen}
+        self.sampled |= set(passed) if split == "train" else set()
         results = tuple(
             CaseResult(case_id=name, output="x", score=float(good), passed=good)
             for name, good in passed.items()
@@ -73,9 +79,11 @@ class Door:
     feedback = refused = iteration = candidate
 
 
-async def searched(passes: dict[str, set[str]], must: set[str]) -> Door:
+async def searched(passes: dict[str, set[str]], must: set[str], train_cases: int = 60) -> Door:
     door = Door(passes, must)
-    await registry.make(SETTINGS).search(door)  # type: ignore[arg-type]
+    optimizer = SETTINGS.optimizer.model_copy(update={"train_cases": train_cases})
+    made = registry.make(SETTINGS.model_copy(update={"optimizer": optimizer}))
+    door.end = await made.search(door)  # type: ignore[arg-type]
     return door
 
 
@@ -109,6 +117,31 @@ async def test_one_that_never_passed_stops_nobody_and_holds_once_passed() -> Non
     door = await searched({"seed": SEED, "other": ids(0, 1, *range(8, 14))}, ids(0, 9, 15))
     assert door.verdicts[0][0]
     assert door.kept and door.kept["kept"] == ["0", "9"]
+
+
+@given(must=st.sets(st.integers(0, 7)), most=st.integers(1, 8))
+async def test_cases_that_must_pass_are_in_every_sample(must: set[int], most: int) -> None:
+    door = await searched({"seed": SEED, "other": set()}, ids(*must), most)
+    assert ids(*must) <= door.sampled <= ids(*range(8))
+    assert len(door.sampled) == max(most, len(must))
+
+
+async def test_one_outside_of_a_small_sample_would_be_broken_unseen() -> None:
+    seed, better = ids(0, 1, 5, 7), ids(0, 1, 2, 3, 4, 5, 6, *range(8, 16))
+    door = await searched({"seed": seed, "other": better}, ids(5, 7), 3)
+    assert door.verdicts == [(False, "breaks the case 7 that must pass, on the train cases")]
+
+
+@pytest.mark.parametrize(
+    ("train_cases", "said"),
+    [
+        (8, "every training and validation case passes"),
+        (3, "every sampled training case (3 of 8) and every validation case passes"),
+    ],
+)
+async def test_what_is_said_to_pass_was_scored(train_cases: int, said: str) -> None:
+    door = await searched({"seed": ids(*range(16))}, set(), train_cases)
+    assert door.end and (door.end.reason, door.end.detail) == ("all_pass", said)
 
 
 def loaded(tmp_path: Path, text: str) -> Dataset:

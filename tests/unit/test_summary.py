@@ -2,6 +2,7 @@
 
 import json
 
+from promptopt.cli.outcome import lines
 from promptopt.domain import events as ev
 from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
@@ -34,6 +35,18 @@ def test_it_says_what_the_events_say() -> None:
     assert (summary["cost_usd"], summary["calls"], summary["tokens"]) == (0.012346, 40, 5000)
     assert summary["uncertain"] == {"usd": 0.002, "calls": 1, "tokens": 80}
     assert summary["replayed"] == 3
+
+
+def test_cases_of_the_test_that_must_pass_and_are_broken_are_named() -> None:
+    *events, end = rest()
+    assert isinstance(end, ev.RunFinished)
+    broken = end.model_copy(update={"must_pass_broken": ["c8", "c\n9"]})
+    summary = summarize(folded([*opening("r1"), *events, broken]))
+    assert summary["must_pass_broken"] == ["c8", "c\n9"]
+    said = "  the best prompt breaks 2 cases of the test that must pass: c8, c 9"
+    assert said in lines(summary)
+    untouched = summarize(folded([*opening("r1"), *rest()]))
+    assert untouched["must_pass_broken"] == [] and not any("must pass" in line for line in lines(untouched))
 
 
 def test_it_is_json() -> None:

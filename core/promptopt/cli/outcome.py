@@ -19,6 +19,8 @@ LEFT = 128 + signal.SIGINT
 WAITS = 4
 LOG_TAIL = 15
 """Lines of a dead worker's log that are shown."""
+MUST_PASS_CHARS = 400
+"""Most characters that the names of broken cases take; ``--json`` has them all."""
 
 
 def summary_of(state: "RunState", row: RunRow) -> dict[str, Any]:
@@ -116,7 +118,16 @@ def _verdict(summary: dict[str, Any], simulated: str) -> list[str]:
         if comparison["verdict"] != "not distinguishable"
         else "  sealed test: best and seed are not distinguishable",
         *(f"    {line}" for line in comparison_lines(comparison, simulated)),
+        *_broken_must_pass(summary["must_pass_broken"]),
     ]
+
+
+def _broken_must_pass(cases: list[str]) -> list[str]:
+    """The cases that must pass and that the best prompt breaks, which the search could not see."""
+    if not cases:
+        return []
+    named = one_line(", ".join(cases), MUST_PASS_CHARS)
+    return [f"  the best prompt breaks {counted(len(cases), 'case')} of the test that must pass: {named}"]
 
 
 def comparison_lines(comparison: dict[str, Any], simulated: str = "") -> list[str]:

@@ -326,7 +326,13 @@ class Notice(_Event):
 
 
 class RunFinished(_Event):
-    """The end. ``comparison``: winner against seed prompt on the sealed test split, if there is one."""
+    """The end.
+
+    Attributes:
+        comparison: winner against seed prompt on the sealed test split, if there is one.
+        must_pass_broken: ids of the cases of that split that must pass, and that the winner fails though the
+            seed prompt passes them.
+    """
 
     kind: Literal["run_finished"] = "run_finished"
     status: Literal["finished", "stopped", "failed"]
@@ -336,6 +342,7 @@ class RunFinished(_Event):
     best_id: str
     iterations: int
     comparison: Comparison | None = None
+    must_pass_broken: list[str] = []
     test_note: str = ""
 
 

@@ -102,6 +102,7 @@ class Scale:
 
     Attributes:
         train, validation: numbers of cases.
+        must_pass: training cases that must pass, which every sample of them has.
         shared: they are the same cases, and equal requests are answered once.
         prompt_chars: length of the prompt to start from.
         task_chars: length of what the task says of itself.
@@ -114,6 +115,7 @@ class Scale:
     prompt_chars: int
     task_chars: int = 0
     reply_tokens: int = 4096
+    must_pass: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """What judging an output gives: check results, case results, evaluations, comparisons."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from promptopt.domain.chat import LLMResponse
 from promptopt.domain.words import Split
+
+if TYPE_CHECKING:
+    from promptopt.domain.chat import LLMResponse
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 
@@ -82,7 +84,7 @@ class Judging(BaseModel):
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, response: LLMResponse) -> "Judging":
+    def of(cls, response: "LLMResponse") -> "Judging":
         """What one answered call took."""
         return cls(
             calls=1,

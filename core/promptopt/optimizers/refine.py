@@ -44,7 +44,8 @@ class RefineOptions(OptimizerOptions):
     Attributes:
         max_iterations: most proposals.
         plateau: stop after so many iterations in a row without an accepted proposal.
-        train_cases: most training cases that a proposal is scored on (a fixed sample of them).
+        train_cases: most training cases that a proposal is scored on: a fixed sample of them, in which those
+            that must pass always are, however many.
         tries: replies asked for per iteration before it is skipped, if they can't be used.
         recent: earlier attempts shown to the proposer in full; all are shown in a table.
         feedback_chars: length of the feedback text.
@@ -78,7 +79,7 @@ class RefineOptimizer(BaseOptimizer):
         A proposal is scored on the training sample, and on validation unless it is clearly worse there.
         """
         options = cast(RefineOptions, self.options)
-        sample = min(scale.train, options.train_cases)
+        sample = max(scale.must_pass, min(scale.train, options.train_cases))
         likely = min(options.max_iterations, 2 * options.plateau)
         iterations = Spread(low=0, likely=likely, high=options.max_iterations)
         whole = scale.validation if scale.shared else sample + scale.validation
@@ -161,12 +162,19 @@ class _Search:
         """Why the search is over, if it is."""
         assert self._on_train and self._on_validation
         if self._on_train.all_passed and self._on_validation.all_passed:
-            return StopRun("all_pass", "every training and validation case passes")
+            return StopRun("all_pass", self._all_pass())
         if self._iteration >= self._options.max_iterations:
             return StopRun("max_iterations", f"{self._iteration} iterations, as many as were allowed")
         if self._barren >= self._options.plateau:
             return StopRun("plateau", f"{self._barren} iterations in a row brought no gain")
         return None
+
+    def _all_pass(self) -> str:
+        """What passes when all that was scored does: of the training cases, that may be a sample."""
+        scored, there = len(self._train), len(self._context.dataset.train)
+        if scored == there:
+            return "every training and validation case passes"
+        return f"every sampled training case ({scored} of {there}) and every validation case passes"
 
     async def iterate(self) -> None:
         """One proposal, measured and judged."""
@@ -324,10 +332,15 @@ def _usable(reply: str, rules: Rules, tried: Sequence[Prompt]) -> Proposal | str
 
 
 def _sample(cases: Sequence[Example], most: int, seed: int) -> tuple[Example, ...]:
-    """A fixed sample, in the order of the cases: every candidate is scored on the same ones."""
+    """A fixed sample, in the order of the cases: every candidate is scored on the same ones.
+
+    Cases that must pass are always in it, for one that is not scored would be broken unseen.
+    """
     if len(cases) <= most:
         return tuple(cases)
-    chosen = set(random.Random(seed).sample(range(len(cases)), most))
+    chosen = {position for position, case in enumerate(cases) if case.must_pass}
+    others = [position for position in range(len(cases)) if position not in chosen]
+    chosen |= set(random.Random(seed).sample(others, max(0, most - len(chosen))))
     return tuple(case for position, case in enumerate(cases) if position in chosen)
 
 

@@ -351,6 +351,8 @@ class Engine:
 
     def _finish(self, end: StopRun, comparison: Comparison | None = None, note: str = "") -> None:
         status = {"error": "failed", "user": "stopped"}.get(end.reason, "finished")
+        must_pass = {case.id for case in self._dataset.test if case.must_pass}
+        lost = [name for name in comparison.broken if name in must_pass] if comparison else []
         self._meters.say_budget(self.state.replayed, self.state.reused)
         self.emit(
             ev.RunFinished(
@@ -361,6 +363,7 @@ class Engine:
                 best_id=self.state.best_id or self._seed.id,
                 iterations=self.state.iteration,
                 comparison=comparison,
+                must_pass_broken=lost,
                 test_note=note,
             )
         )

@@ -96,6 +96,7 @@ class _Forecaster:
         scale = Scale(
             train=len(data.train),
             validation=len(data.validation),
+            must_pass=sum(case.must_pass for case in data.train),
             shared=not data.held_back,
             prompt_chars=len(settings.prompt),
             task_chars=len(settings.task.description) + len(str(settings.task.output_format)),

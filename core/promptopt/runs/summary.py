@@ -19,7 +19,8 @@ def summarize(state: RunState) -> dict[str, Any]:
     use has no known price. ``test`` and ``comparison`` are None until the sealed test was scored.
     ``uncertain`` is what calls without a known outcome may have cost at most. ``forecast`` is what the run
     was expected to need; None if nothing was foretold. ``reused`` counts answers that earlier runs of the
-    project paid for, by run; they are among those ``replayed``, and cost nothing.
+    project paid for, by run; they are among those ``replayed``, and cost nothing. ``must_pass_broken`` names
+    the cases of the sealed test that must pass, and that only the seed prompt passes.
     """
     finished = state.finished
     comparison = finished.comparison if finished else None
@@ -34,6 +35,7 @@ def summarize(state: RunState) -> dict[str, Any]:
         "seed": _candidate(state.candidates.get(state.seed_id)),
         "best": _candidate(state.candidates.get(state.best_id)),
         "comparison": comparison_summary(comparison) if comparison else None,
+        "must_pass_broken": finished.must_pass_broken if finished else [],
         "test_note": finished.test_note if finished else "",
         **spending(state),
         "replayed": state.replayed,
