@@ -723,10 +723,16 @@ async def test_a_blurred_terminal_is_drawn_seldom(story: Make, make_app: Make, s
         assert sum(app.due_for_a_frame() for _ in range(10)) == 2
 
 
-async def test_a_panel_that_is_not_seen_is_not_drawn(story: Make, make_app: Make, settle: Make) -> None:
+async def test_a_panel_that_is_not_seen_is_not_drawn(
+    story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with make_app(story().live().run_id).run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        assert text(pilot, "log") == ""
+        screen, drawn = pilot.app.screen, list[str]()
+        monkeypatch.setattr(screen, "_draw_panel", lambda panel, view: drawn.append(panel.id))
+        screen.draw()
+        assert drawn and "log" not in drawn
+        monkeypatch.undo()
         await pilot.press("7")
         await settle(pilot)
         assert "run started" in text(pilot, "log")
