@@ -42,7 +42,7 @@ class Greedy(BaseOptimizer):
 
 
 class Scripted:
-    """Stands in for the runner: ``reckless`` fails the must-pass cases alone, ``careful`` half of the rest."""
+    """Stands in for the runner: ``reckless`` fails the must-pass cases, ``careful`` half of the others."""
 
     async def evaluate(
         self,
@@ -68,7 +68,7 @@ class Scripted:
         return Evaluation(prompt_id=prompt.id, split=split, results=tuple(results), score=score)
 
 
-def project(folder: Path) -> Path:
+def project(folder: Path, optimizer: str = "greedy") -> Path:
     folder.mkdir()
     cases = [
         {"input": f"text {n}", "expected": "x", "split": split, "must_pass": split != "test" and n % 20 == 0}
@@ -78,7 +78,7 @@ def project(folder: Path) -> Path:
         "name": "p",
         "prompt": "seed",
         "models": {"target": {"model": "sim/target"}, "optimizer": {"model": "sim/optimizer"}},
-        "optimizer": {"name": "greedy"},
+        "optimizer": {"name": optimizer},
         "data": {"cases": cases},
     }
     path = folder / "project.toml"
