@@ -194,6 +194,25 @@ def test_errors_are_counted_from_the_cases_at_hand(story: Make, view: Make) -> N
     assert "too verbose" in text
 
 
+def test_an_edit_that_breaks_a_must_pass_case_is_said_to(story: Make, view: Make) -> None:
+    told = story().edited()
+    assert "can't win" not in plain(outcome.edit_lines(view(told), 80))
+    edit, against = told.ids["edit"], told.ids["first"]
+    judged = view(told).state.edit.comparison
+    told.tell(
+        ev.EditJudged(
+            candidate_id=edit,
+            against_id=against,
+            comparison=judged,
+            waiting=True,
+            breaks="breaks the case val-003 that must pass, on the validation cases",
+            command_id=1,
+        )
+    )
+    said = plain(outcome.edit_lines(view(told), 80)).replace("\n", " ")
+    assert "It breaks the case val-003 that must pass, on the validation cases: it can't win." in said
+
+
 def test_what_fails_alike_is_told_with_a_case_that_passes(story: Make, view: Make) -> None:
     told = story().stop(tested=False)
     seen = view(told, input_of=lambda split, case_id: f"{split} text of {case_id}")

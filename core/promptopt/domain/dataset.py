@@ -26,7 +26,7 @@ class Example(BaseModel):
         tags: free labels, for break-downs.
         weight: its share in a mean over cases.
         group: cases of one group (document, customer) are never parted by a split.
-        must_pass: a candidate that fails it, though the first prompt or a parent passed it, is not accepted.
+        must_pass: a candidate that fails it can't win, if the first prompt or one accepted earlier passed it.
     """
 
     model_config = ConfigDict(frozen=True)

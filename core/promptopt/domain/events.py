@@ -293,7 +293,8 @@ class PromptEdited(_Event):
 class EditJudged(_Event):
     """The edit was scored against the prompt it would replace, on the validation cases.
 
-    ``waiting``: the run's owner is asked whether to go on from it.
+    ``waiting``: the run's owner is asked whether to go on from it. ``breaks``: which cases that must pass it
+    fails, in words; then it can't win.
     """
 
     kind: Literal["edit_judged"] = "edit_judged"
@@ -301,6 +302,7 @@ class EditJudged(_Event):
     against_id: str
     comparison: Comparison
     waiting: bool
+    breaks: str = ""
     command_id: int
 
 

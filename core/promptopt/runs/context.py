@@ -19,6 +19,7 @@ from promptopt.evaluation.clusters import MOST_CLUSTERS
 from promptopt.evaluation.embedding import Embedder
 from promptopt.evaluation.runner import Runner
 from promptopt.models.gateway import Gateway
+from promptopt.runs.mustpass import MustPass
 from promptopt.store.cells import Cells
 
 T = TypeVar("T")
@@ -53,6 +54,7 @@ class Context:
         self._emit = emit
         self._known: dict[tuple[str, Split, tuple[str, ...]], Evaluation] = {}
         self._prompts: dict[str, Prompt] = {}
+        self._must_pass = MustPass(self.dataset.cases(), self.seed_prompt.id)
         self._checkpoint: dict[str, Any] | None = None
         self._edits: list[Prompt] = []
         self._edits_taken = 0
@@ -107,6 +109,8 @@ class Context:
                 lambda text, case_id: self._embedder.embed(text, partial(embed, case_id=case_id)),
             )
             note({"promptopt.score": evaluation.score.mean, "promptopt.passed": evaluation.passed})
+        self._must_pass.note(evaluation)
+        self._withdraw_broken()
         self._emit(
             ev.CandidateScored(
                 candidate_id=prompt.id,
@@ -154,9 +158,16 @@ class Context:
             )
         )
 
+    def breaks(self, prompt: Prompt) -> str:
+        broken = self._must_pass.broken(prompt.id)
+        return broken.said if broken else ""
+
     def judged(
         self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
-    ) -> None:
+    ) -> bool:
+        broken = self.breaks(prompt)
+        if accepted and broken:
+            accepted, reason = False, broken
         self._emit(
             ev.CandidateJudged(
                 candidate_id=prompt.id,
@@ -166,6 +177,25 @@ class Context:
                 comparison=comparison,
             )
         )
+        if accepted:
+            self._accept(prompt)
+        return accepted
+
+    def _accept(self, prompt: Prompt) -> None:
+        self._must_pass.accept(prompt.id)
+        self._withdraw_broken()
+
+    def _withdraw_broken(self) -> None:
+        """Let no accepted candidate win of which it has turned out that it breaks a case that must pass."""
+        for prompt_id in self._must_pass.accepted:
+            broken = self._must_pass.broken(prompt_id)
+            if broken:
+                self._must_pass.withdraw(prompt_id)
+                reason = f"it can't win: it {broken.said}"
+                judged = ev.CandidateJudged(
+                    candidate_id=prompt_id, against_id=broken.against_id, accepted=False, reason=reason
+                )
+                self._emit(judged)
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
         self._emit(ev.ProposalFailed(iteration=iteration, attempt=attempt, reason=reason))
@@ -176,12 +206,17 @@ class Context:
     def adopt(self, prompt: Prompt) -> None:
         """Let the search go on from a person's edit, as soon as it looks."""
         self._edits.append(prompt)
+        self._accept(prompt)
         self._redirect.set()
 
     def restore_edits(self, edits: Sequence[Prompt]) -> None:
         """Take over the edits adopted before this worker came; those that no checkpoint holds wait."""
         self._edits = list(edits)
         self._edits_taken = self._kept()["edits"]
+        if "must_pass" in self._kept():
+            self._must_pass.restore(self._kept()["must_pass"])
+        for edit in edits[self._edits_taken :]:
+            self._must_pass.accept(edit.id)
         if self.edit_waits:
             self._redirect.set()
 
@@ -208,7 +243,11 @@ class Context:
         return self._kept()["state"]
 
     def checkpoint(self, iteration: int, state: dict[str, Any]) -> None:
-        self._checkpoint = {"edits": self._edits_taken, "state": state}
+        self._checkpoint = {
+            "edits": self._edits_taken,
+            "state": state,
+            "must_pass": self._must_pass.state(),
+        }
         self._cells.save_checkpoint(iteration, json.dumps(self._checkpoint, ensure_ascii=False))
         self._emit(ev.CheckpointSaved(iteration=iteration))
 

@@ -34,6 +34,8 @@ class Edit:
     by: str
     command_id: int
     comparison: Comparison | None = None
+    breaks: str = ""
+    """Which cases that must pass it fails, in words."""
     waiting: bool = False
     adopted: bool | None = None
 
@@ -266,7 +268,7 @@ class RunState:
         if candidate:
             candidate.accepted = event.accepted
             candidate.judgement = event.reason
-            candidate.comparison = event.comparison
+            candidate.comparison = event.comparison or candidate.comparison
         if event.accepted:
             self.current_id = event.candidate_id
         word = "accepted" if event.accepted else "rejected"
@@ -321,13 +323,15 @@ class RunState:
         edit = self.edit
         if edit is None or edit.command_id != event.command_id:
             edit = self.edit = Edit(event.candidate_id, event.against_id, "", event.command_id)
-        edit.comparison, edit.waiting = event.comparison, event.waiting
+        edit.comparison, edit.waiting, edit.breaks = event.comparison, event.waiting, event.breaks
         candidate = self.candidates.get(event.candidate_id)
         if candidate:
             candidate.comparison = event.comparison
         gap = event.comparison.difference
         points = f"{gap.mean * 100:+.1f} points [{gap.low * 100:+.1f}, {gap.high * 100:+.1f}]"
         self._log(at, f"edit is {event.comparison.verdict} ({points}) against {self.name(event.against_id)}")
+        if event.breaks:
+            self._log(at, f"the edit {event.breaks}: it can't win", "warning")
 
     @_apply.register
     def _(self, event: ev.EditDecided, at: float) -> None:
