@@ -56,6 +56,38 @@ def test_a_case_of_the_test_that_must_pass_and_is_broken_is_named(
     assert state.finished.must_pass_broken == [lost["id"]] == list(state.finished.comparison.broken)
 
 
+def test_no_process_of_a_run_imports_from_the_folder_that_it_was_started_in(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = write_project(tmp_path / "p", loopback, SIZES, optimizer={"max_iterations": 1})
+    mark = tmp_path / "imported"
+    for module in ("random", "json", "pydantic", "litellm", "promptopt"):
+        code = f"open({str(mark)!r}, 'a').write({module!r})\nraise ImportError({module!r})\n"
+        (project.parent / f"{module}.py").write_text(code)
+    monkeypatch.chdir(project.parent)
+    state = bench.run(project)
+    assert not mark.exists(), mark.read_text()
+    assert state.status == "finished", bench.said(state.run_id)
+
+
+def test_code_that_was_changed_before_its_run_began_is_not_run(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "project.toml"
+    path.write_text(
+        'name = "p"\nprompt = "{input}"\nmodels.target.model = "sim/target"\n'
+        'data.cases = [{ input = "a", expected = "b" }]\n'
+        'checks = [{ type = "callable", function = "score:f" }]\n'
+    )
+    (tmp_path / "score.py").write_text("def f(o, e, i): return True, 'as it was trusted'\n")
+    run_id = bench.create(path, kind="eval", trusted=True)
+    (tmp_path / "score.py").write_text("def f(o, e, i): return True, 'changed'\n")
+    bench.start(run_id)
+    state = bench.end(run_id)
+    assert state.finished and (state.finished.status, state.finished.stop_reason) == ("failed", "error")
+    assert "nobody has trusted yet" in state.finished.detail
+    assert f"promptopt resume {run_id} --trust" in state.finished.detail
+    assert not state.candidates
+
+
 def test_what_is_stored_is_what_was_sent(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
     state = bench.run(write_project(tmp_path / "p", loopback, SIZES))
     cells = Cells(bench.database, state.run_id)

@@ -58,7 +58,9 @@ class Door:
             checkpoint=lambda: checkpoint,
             save_checkpoint=lambda _, body: self.kept.update(json.loads(body)),
         )
-        gateway = SimpleNamespace(telemetry=OFF, concurrency=lambda _: lambda: 1.0, call=self.call)
+        gateway = SimpleNamespace(
+            telemetry=OFF, concurrency=lambda _: lambda: 1.0, call=self.call, embed=self.call
+        )
         context = Context(
             SETTINGS,
             TaskSpec(description=""),

@@ -12,7 +12,7 @@ from promptopt.domain.dataset import Example
 from promptopt.domain.errors import PromptoptError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.runs.launch import create_run, resume_run
-from promptopt.store import trust as module
+from promptopt.store import projectcode
 from promptopt.store.database import Database
 from promptopt.store.projects import load_project
 from promptopt.store.trust import Power, TrustError, powers, trust, untrusted
@@ -20,6 +20,8 @@ from tests.unit.command_line import CommandLine, scripted_worker
 from tests.unit.finished_run import opening, rest
 
 CODE = "import statistics\nassert output"
+CALL = {"type": "callable", "function": "os:system"}
+PYTHON = {"sandbox": "python"}
 REMOTE = "https://models.example.org/v1"
 
 
@@ -72,6 +74,16 @@ def test_what_needs_no_trust(tmp_path: Path, more: dict[str, Any]):
         ),
         ({"checks": [{"type": "callable", "function": "os:system"}]}, "callable", "checks[0].function"),
         (
+            {"checks": [{"type": "any_of", "checks": [{"type": "exact"}, {**CALL}]}]},
+            "callable",
+            "checks[0].checks[1].function",
+        ),
+        (
+            {"checks": [{"type": "all_of", "checks": [{"type": "assertion", "code": CODE, **PYTHON}]}]},
+            "python",
+            "checks[0].checks[0].code",
+        ),
+        (
             {"models": target(base_url=REMOTE, api_key_env="MY_KEY")},
             "key",
             "models.target.api_key_env",
@@ -105,6 +117,8 @@ def test_checks_of_cases_count_too_and_the_same_code_counts_once(tmp_path: Path)
     check = {"type": "assertion", "code": CODE, "sandbox": "python"}
     cases = [Example(id=str(n), inputs={"input": "x"}, checks=(check,)) for n in range(3)]
     assert [power.where for power in found(tmp_path, *cases)] == ["case '0' checks[0].code"]
+    grouped = Example(id="g", inputs={"input": "x"}, checks=({"type": "any_of", "checks": [check]},))
+    assert [power.where for power in found(tmp_path, grouped)] == ["case 'g' checks[0].checks[0].code"]
 
 
 def test_a_link_out_of_the_folder_is_seen(tmp_path: Path):
@@ -124,7 +138,7 @@ def test_exactly_that_content_is_trusted(home: Path, tmp_path: Path):
     trust(found(folder, **checks))
     assert untrusted(found(folder, **checks)) == []
     assert [line.split()[2] for line in (home / "trusted").read_text().splitlines()] == ["callable"]
-    for name in ("score.py", "helper.py", "parts/deep.py", "__pycache__/score.cpython-311.pyc"):
+    for name in ("score.py", "helper.py", "parts/deep.py", "parts/bytecode.pyc"):
         path = folder / name
         before = path.read_bytes() if path.exists() else None
         path.parent.mkdir(exist_ok=True)
@@ -134,6 +148,8 @@ def test_exactly_that_content_is_trusted(home: Path, tmp_path: Path):
     assert untrusted(found(folder, **checks)) == []
     assert untrusted(found(folder, checks=[{"type": "callable", "function": "score:g"}]))
     (folder / "notes.txt").write_text("no code")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "score.cpython-311.pyc").write_bytes(b"never used")
     assert untrusted(found(folder, **checks)) == []
 
 
@@ -145,7 +161,7 @@ def test_the_source_of_a_function_is_shown(tmp_path: Path):
 
 
 def test_what_is_not_shown_of_a_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MOST_SHOWN", 60)
+    monkeypatch.setattr("promptopt.store.trust.MOST_SHOWN", 60)
     (tmp_path / "zscore.py").write_text("def f(*a): return 'here'\n")
     (tmp_path / "big.py").write_text("#" * 60)
     (tmp_path / "fast.so").write_bytes(b"\x7fELF")
@@ -157,11 +173,11 @@ def test_what_is_not_shown_of_a_folder_is_named(tmp_path: Path, monkeypatch: pyt
         "file fast.so",
     ]
     assert listed[1] == "| def f(*a): return 'here'"
-    assert listed[2].endswith("60 bytes, too long to show here") and listed[3].endswith("4 bytes, no text")
+    assert listed[2].endswith("60 bytes, too long to show here") and listed[3].endswith("no text")
 
 
 def test_a_folder_with_too_much_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MOST_FILES", 2)
+    monkeypatch.setattr(projectcode, "MOST_FILES", 2)
     for n in range(3):
         (tmp_path / f"m{n}.py").write_text("")
     with pytest.raises(PromptoptError, match="more code than can be looked at"):

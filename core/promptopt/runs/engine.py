@@ -44,6 +44,7 @@ from promptopt.store.receipts import receipts_dir
 from promptopt.store.reuse import EarlierAnswers
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
+from promptopt.store.trust import trusted_code
 
 CASES_PER_CALL = 2
 """Cases at work for each call at once: while one is booked and judged, another's call is under way."""
@@ -89,9 +90,10 @@ class Engine:
         found = journal.take_over(RELAY_PATIENCE)
         self._ledger.restore(found.spending)
         try:
-            judge = build_judge(
-                self._settings, Path(self._row.project_dir), self._dataset.cases(), self._say_once
-            )
+            folder, cases = Path(self._row.project_dir), tuple(self._dataset.cases())
+            fix = f"look at it, then: promptopt resume {self._row.id} --trust"
+            code = trusted_code(self._settings, cases, folder, fix)
+            judge = build_judge(self._settings, folder, cases, self._say_once, code)
             try:
                 await self._carry_out(judge, journal, found, edits, wire)
             finally:

@@ -104,7 +104,7 @@ def start_worker(run_id: str) -> "subprocess.Popen[bytes]":
     """
     with _open_log(run_id) as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "promptopt.runs.worker", run_id],
+            [sys.executable, "-P", "-m", "promptopt.runs.worker", run_id],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -13,21 +13,18 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.machinery import all_suffixes
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, cast
 
 from promptopt.domain.dataset import SPLITS, Example
 from promptopt.domain.errors import PromptoptError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.text import one_line
 from promptopt.store.home import home
+from promptopt.store.projectcode import ProjectCode, read_code
 
 FILE = "trusted"
 """In the data directory: a line for each power, its hash first."""
-
-MOST_FILES = 2000
-MOST_BYTES = 64 * 2**20
 
 MOST_SHOWN = 100_000
 """Characters of a folder's code that are shown, the function's own module first; the rest only by name."""
@@ -97,11 +94,33 @@ def powers(settings: ProjectSettings, cases: Iterable[Example], project_dir: Pat
     Raises:
         PromptoptError: the project's folder has too much code to be looked at.
     """
-    found = [
-        *_of_checks(settings, cases, project_dir),
-        *_of_endpoints(settings, project_dir),
-    ]
+    code = read_code(project_dir) if _calls(settings, cases := tuple(cases)) else None
+    found = [*_of_checks(settings, cases, code), *_of_endpoints(settings, project_dir)]
     return list({power.digest: power for power in reversed(found)}.values())[::-1]
+
+
+def trusted_code(
+    settings: ProjectSettings, cases: Iterable[Example], project_dir: Path, fix: str
+) -> ProjectCode | None:
+    """The code that the project's functions may import, as its owner has trusted it; None if it has none.
+
+    What is run has to be imported from there, not from the disk: a file may be changed at any time.
+
+    Args:
+        fix: what its owner does if he has not trusted it.
+
+    Raises:
+        TrustError: the folder has other code by now than what was trusted.
+        PromptoptError: it has too much code to be looked at.
+    """
+    cases = tuple(cases)
+    if not _calls(settings, cases):
+        return None
+    code = read_code(project_dir)
+    called = [power for power in _of_checks(settings, cases, code) if power.kind == "callable"]
+    if missing := untrusted(called):
+        raise TrustError(missing, where=str(project_dir), fix=fix)
+    return code
 
 
 def untrusted(found: Iterable[Power]) -> list[Power]:
@@ -132,58 +151,67 @@ def trust(found: Iterable[Power]) -> None:
         file.write("".join(lines).encode("utf-8", "replace"))
 
 
-def _of_checks(settings: ProjectSettings, cases: Iterable[Example], project_dir: Path) -> Iterator[Power]:
+def _calls(settings: ProjectSettings, cases: Iterable[Example]) -> bool:
+    """Whether a check calls a function."""
+    return any(check.get("type") == "callable" for _, check in _checks(settings, cases))
+
+
+def _of_checks(
+    settings: ProjectSettings, cases: Iterable[Example], own: ProjectCode | None
+) -> Iterator[Power]:
     for place, constraint in enumerate(settings.task.constraints):
         if constraint.code is not None and constraint.sandbox != "monty":
             yield _python(f"task.constraints[{place}].code", constraint.code)
-    code: list[_File] = []  # of the folder, read only if it is needed
     for where, check in _checks(settings, cases):
         if check.get("type") == "assertion" and check.get("sandbox", "monty") != "monty":
             yield _python(f"{where}.code", str(check.get("code")))
-        elif check.get("type") == "callable":
-            code = code or _code_in(project_dir)
+        elif own and check.get("type") == "callable":
             function = str(check.get("function"))
-            digest = _digest("callable", function, *(f"{file.digest} {file.name}" for file in code))
-            yield Power("callable", f"{where}.function", _shown_function(function, project_dir, code), digest)
+            shown = _shown_function(function, own)
+            yield Power("callable", f"{where}.function", shown, _digest("callable", function, *own.listed))
 
 
 def _checks(settings: ProjectSettings, cases: Iterable[Example]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for place, check in enumerate(settings.checks):
-        yield f"checks[{place}]", {"type": check.type, **check.options}
+    """All checks of a project and of its cases, those in groups too, each with its place."""
+    own = [{**check.options, "type": check.type} for check in settings.checks]
+    yield from _in_list(own, "checks")
     for case in cases:
-        for place, table in enumerate(case.checks):
-            yield f"case {case.id!r} checks[{place}]", table
+        yield from _in_list(case.checks, f"case {case.id!r} checks")
+
+
+def _in_list(tables: Any, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if not isinstance(tables, list | tuple):
+        return
+    for place, table in enumerate(cast("Sequence[Any]", tables)):
+        if isinstance(table, Mapping):
+            check = cast("Mapping[str, Any]", table)
+            yield f"{where}[{place}]", check
+            yield from _in_list(check.get("checks"), f"{where}[{place}].checks")
 
 
 def _python(where: str, code: str) -> Power:
     return Power("python", where, code.strip("\n"), _digest("python", code))
 
 
-class _File(NamedTuple):
-    """A file with code: its name in the folder, its content's hash and size, and its text if it has one."""
-
-    name: str
-    digest: str
-    size: int
-    text: str | None
-
-
-def _shown_function(function: str, project_dir: Path, code: Sequence[_File]) -> str:
+def _shown_function(function: str, code: ProjectCode) -> str:
     """The function, and all code in the project's folder that it could import, its own module first."""
     module = function.partition(":")[0].replace(".", "/")
     own = (f"{module}.py", f"{module}/__init__.py")
     lines = [f"function {function}"]
-    if code:
-        lines.append(f"and all code in {project_dir} that it could import:")
+    if code.listed:
+        lines.append(f"and all code in {code.folder} that it could import:")
     room = MOST_SHOWN
-    for file in sorted(code, key=lambda file: file.name not in own):
-        head = f"file {file.name}, sha256 {file.digest[:16]}…"
-        if file.text is None or len(file.text) > room:
-            what = "no text" if file.text is None else "too long to show here"
-            lines.append(f"{head}, {file.size:,} bytes, {what}")
+    for digest, name in sorted(
+        (line.split(" ", 1) for line in code.listed), key=lambda one: one[1] not in own
+    ):
+        head = f"file {name}, sha256 {digest[:16]}…"
+        source = code.sources.get(name) if name.endswith(".py") else None
+        if source is None or len(source) > room:
+            what = "no text" if source is None else f"{len(source):,} bytes, too long to show here"
+            lines.append(f"{head}, {what}")
         else:
-            room -= len(file.text)
-            lines += [head, *(f"| {line}" for line in file.text.splitlines())]
+            room -= len(source)
+            lines += [head, *(f"| {line}" for line in source.decode("utf-8", "replace").splitlines())]
     return "\n".join(lines)
 
 
@@ -212,46 +240,6 @@ def _elsewhere(name: str | None, project_dir: Path) -> str:
     except (OSError, RuntimeError):
         return ""
     return "" if path.is_relative_to(project_dir.resolve()) else str(path)
-
-
-def _code_in(folder: Path) -> list[_File]:
-    """Every file in ``folder`` that Python, and so a function, could import."""
-    seen: set[str] = set()
-    parts: list[_File] = []
-    size = 0
-    for root, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        real = os.path.realpath(root)
-        if real in seen or "pyvenv.cfg" in files:
-            folders.clear()
-            continue
-        seen.add(real)
-        for name in sorted(files):
-            path = Path(root, name)
-            if name.endswith(tuple(all_suffixes())) and path.is_file():
-                size += path.stat().st_size
-                if len(parts) >= MOST_FILES or size > MOST_BYTES:
-                    raise _too_much(folder)
-                parts.append(_read(path, path.relative_to(folder).as_posix()))
-    return parts
-
-
-def _read(path: Path, name: str) -> _File:
-    """A file, read once: what is shown of it is what its hash is of."""
-    content = path.read_bytes()
-    text = None
-    if name.endswith(".py") and len(content) <= 4 * MOST_SHOWN:
-        text = content.decode("utf-8", "replace")
-    return _File(name, hashlib.sha256(content).hexdigest(), len(content), text)
-
-
-def _too_much(folder: Path) -> PromptoptError:
-    return PromptoptError(
-        f"the folder has more code than can be looked at for its callable checks (most: {MOST_FILES} files, "
-        f"{MOST_BYTES // 2**20} MB)",
-        where=str(folder),
-        fix="put the project and its modules into a folder of their own",
-    )
 
 
 def _digest(*parts: str) -> str:

@@ -19,6 +19,7 @@ from promptopt.evaluation.checks.options import build_checks, read_settings
 from promptopt.evaluation.checks.rules import Rule, build_rules
 from promptopt.evaluation.embedding import Embed
 from promptopt.evaluation.sandbox import Outcome, Request
+from promptopt.store.projectcode import ProjectCode
 
 
 def build_judge(
@@ -26,6 +27,7 @@ def build_judge(
     project_dir: Path,
     cases: Iterable[Example] = (),
     notice: Callable[[str], None] | None = None,
+    code: ProjectCode | None = None,
 ) -> "Judge":
     """Make the judge of a project. Without any check or constraint, outputs are compared with ``exact``.
 
@@ -34,13 +36,15 @@ def build_judge(
         project_dir: folder of the project file; functions of ``callable`` checks are looked up there.
         cases: their own checks, and whether each can be judged, are looked at beforehand.
         notice: told, in words, of code and patterns that fail themselves, once each.
+        code: the project's modules as its owner trusted them, from which ``callable`` checks import; None: as
+            they are on the disk.
 
     Raises:
         SettingsError: a check, constraint or case that can't be used, with its place and the fix.
     """
     rules = build_rules(settings.task.constraints)
     checks = build_checks([(table, f"checks[{i}]") for i, table in enumerate(settings.checks)], project_dir)
-    judge = Judge(checks, rules, project_dir, notice)
+    judge = Judge(checks, rules, project_dir, notice, code)
     known = tuple(cases)
     if (
         known
@@ -69,6 +73,7 @@ class Judge:
         rules: Sequence[Rule],
         project_dir: Path,
         notice: Callable[[str], None] | None = None,
+        code: ProjectCode | None = None,
     ) -> None:
         self._notice = notice
         self._told: set[str] = set()
@@ -79,9 +84,8 @@ class Judge:
         self._default = (
             () if checks or rules else build_checks([(CheckSettings(type="exact"), "checks")], project_dir)
         )
-        self._tools = Tools(
-            project_dir=project_dir, boxes=Boxes(import_paths(project_dir), self._tell), warn=self._warn
-        )
+        boxes = Boxes(import_paths(project_dir), self._tell, code)
+        self._tools = Tools(project_dir=project_dir, boxes=boxes, warn=self._warn)
 
     @property
     def asks(self) -> frozenset[Role]:
