@@ -164,7 +164,7 @@ def budget(view: View, width: int, height: int) -> list[Line]:
 
 
 def _label(name: str) -> str:
-    return "time" if name == "minutes" else name.replace("_", " ").replace("usd", "money")
+    return name.replace("_", " ").replace("usd", "money").replace("minutes", "time")
 
 
 def _meter(view: View, name: str, meter: Meter, label: int, width: int) -> list[Line]:

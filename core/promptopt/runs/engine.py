@@ -31,7 +31,7 @@ from promptopt.runs.context import Context
 from promptopt.runs.control import Control
 from promptopt.runs.forecast import forecast
 from promptopt.runs.holding import for_the_test
-from promptopt.runs.meters import Meters
+from promptopt.runs.meters import Meters, seconds_by_role
 from promptopt.runs.setup import describe, open_endpoints, roles_in_use, why_no_reuse
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
@@ -86,7 +86,7 @@ class Engine:
         wire = wire_for(receipts_dir(self._row.id))
         journal = Journal(self._db, self._row.id, wire.settled)
         found = journal.take_over(RELAY_PATIENCE)
-        self._ledger.restore(found.spending)
+        self._ledger.restore(found.spending, seconds_by_role(self.state))
         try:
             judge = build_judge(
                 self._settings, Path(self._row.project_dir), self._dataset.cases(), self._notice
