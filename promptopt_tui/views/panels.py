@@ -1,6 +1,7 @@
 """Progress, budget and error categories."""
 
-from promptopt.domain.events import Meter
+from promptopt.domain.events import ROLES, Meter, Role
+from promptopt.domain.forecast import Spread
 from promptopt.domain.text import one_line
 from promptopt.runs.state import Candidate
 from promptopt_tui import formatting as fm
@@ -148,6 +149,8 @@ def budget(view: View, width: int, height: int) -> list[Line]:
     lines += _rates(view, width)
     lines += _refusals(view, width)
     lines += _forecast(view, width)
+    if height >= ROOMY:
+        lines += _by_role(view, width)
     if height < ROOMY and "usd" in meters:
         lines += _details("usd", meters["usd"], 0, width)
     if any(m.held or m.uncertain or m.reserved for m in meters.values()):
@@ -223,6 +226,31 @@ def _forecast(view: View, width: int) -> list[Line]:
     ]
     said = " · ".join(part for part in parts if part) or "unknown"
     return [columns([("forecast", "muted")], [(said, "muted")], width)]
+
+
+def _by_role(view: View, width: int) -> list[Line]:
+    """What each model took, beside what was likely."""
+    state = view.state
+    took: list[Role] = [role for role in ROLES if f"{role}_calls" in state.meters]
+    foretold = state.forecast.roles if state.forecast else {}
+    lines: list[Line] = []
+    for role in took if len(took) > 1 else ():
+        need = foretold.get(role)
+        parts = [
+            _beside(f"{role}_calls", state.meters[f"{role}_calls"].spent, need and need.calls) + " calls"
+        ]
+        if role in state.unpriced:
+            parts.append("cost unknown")
+        elif f"{role}_usd" in state.meters:
+            parts.append(_beside(f"{role}_usd", state.meters[f"{role}_usd"].spent, need and need.usd))
+        lines.append(columns([(role, "muted")], [(" · ".join(parts), "muted")], width))
+    return lines
+
+
+def _beside(name: str, spent: float, likely: Spread | None) -> str:
+    """``45 of about 102``."""
+    of = likely.likely if likely else None
+    return fm.amount(name, spent) + (f" of about {fm.amount(name, of)}" if of is not None else "")
 
 
 def _rates(view: View, width: int) -> list[Line]:

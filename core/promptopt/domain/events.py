@@ -11,9 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from promptopt.domain.dataset import Split
 from promptopt.domain.forecast import CapReached, Need, Spread
 from promptopt.domain.results import Comparison, Interval
-
-Role = Literal["target", "optimizer", "judge", "generator", "embedding"]
-ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator", "embedding")
+from promptopt.domain.roles import ROLES as ROLES
+from promptopt.domain.roles import Role as Role
 
 Status = Literal["created", "running", "paused", "finished", "stopped", "failed"]
 """What a run says of itself. ``interrupted`` (its worker died) is derived from the heartbeat."""
