@@ -1,7 +1,9 @@
 """Progress, budget and error categories."""
 
 from promptopt.domain.events import Meter
+from promptopt.domain.forecast import Spread
 from promptopt.domain.text import one_line
+from promptopt.domain.words import ROLES, Role
 from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, width_of, wrap
@@ -150,6 +152,8 @@ def budget(view: View, width: int, height: int) -> list[Line]:
     lines += _rates(view, width)
     lines += _refusals(view, width)
     lines += _forecast(view, width)
+    if height >= ROOMY:
+        lines += _by_role(view, width)
     if height < ROOMY and "usd" in meters:
         lines += _details("usd", meters["usd"], 0, width)
     if any(m.held or m.uncertain or m.reserved for m in meters.values()):
@@ -166,7 +170,7 @@ def budget(view: View, width: int, height: int) -> list[Line]:
 
 
 def _label(name: str) -> str:
-    return "time" if name == "minutes" else name.replace("_", " ").replace("usd", "money")
+    return name.replace("_", " ").replace("usd", "money").replace("minutes", "time")
 
 
 def _meter(view: View, name: str, meter: Meter, label: int, width: int) -> list[Line]:
@@ -225,6 +229,31 @@ def _forecast(view: View, width: int) -> list[Line]:
     ]
     said = " · ".join(part for part in parts if part) or "unknown"
     return [columns([("forecast", "muted")], [(said, "muted")], width)]
+
+
+def _by_role(view: View, width: int) -> list[Line]:
+    """What each model took, beside what was likely."""
+    state = view.state
+    took: list[Role] = [role for role in ROLES if f"{role}_calls" in state.meters]
+    foretold = state.forecast.roles if state.forecast else {}
+    lines: list[Line] = []
+    for role in took if len(took) > 1 else ():
+        need = foretold.get(role)
+        parts = [
+            _beside(f"{role}_calls", state.meters[f"{role}_calls"].spent, need and need.calls) + " calls"
+        ]
+        if role in state.unpriced:
+            parts.append("cost unknown")
+        elif f"{role}_usd" in state.meters:
+            parts.append(_beside(f"{role}_usd", state.meters[f"{role}_usd"].spent, need and need.usd))
+        lines.append(columns([(role, "muted")], [(" · ".join(parts), "muted")], width))
+    return lines
+
+
+def _beside(name: str, spent: float, likely: Spread | None) -> str:
+    """``45 of about 102``."""
+    of = likely.likely if likely else None
+    return fm.amount(name, spent) + (f" of about {fm.amount(name, of)}" if of is not None else "")
 
 
 def _rates(view: View, width: int) -> list[Line]:

@@ -65,6 +65,27 @@ def test_the_budget_shows_what_was_expected(story: Make, view: Make) -> None:
     )
 
 
+def test_with_room_the_budget_shows_each_model_beside_what_was_likely(story: Make, view: Make) -> None:
+    told = story().begin()
+    calls = Spread(low=20, likely=1200, high=2000)
+    need = Need(calls=calls, prompt_tokens=calls, completion_tokens=calls, usd=Spread.exactly(0.25))
+    meters = {
+        "usd": ev.Meter(spent=0.2),
+        "target_calls": ev.Meter(spent=900),
+        "target_usd": ev.Meter(spent=0.2),
+        "embedding_calls": ev.Meter(spent=7),
+        "embedding_usd": ev.Meter(),
+        "embedding_minutes": ev.Meter(spent=0.5, limit=2.0),
+    }
+    told.tell(ev.BudgetMoved(meters=meters, unpriced=["embedding"]))
+    told.tell(ev.Forecast(roles={"target": need}, total=need, seconds=Spread.exactly(9)))
+    shown = plain(panels.budget(view(told), 60, 30))
+    assert "900 of about 1,200 calls · $0.20 of about $0.25" in shown
+    assert "7 calls · cost unknown" in shown
+    assert "embedding time" in shown and "00:30 / 02:00" in shown
+    assert "of about" not in plain(panels.budget(view(told), 60, 12))
+
+
 def test_a_partly_unknown_price_is_said_to_be_more(story: Make, view: Make) -> None:
     told = story(simulated=False).live()
     told.tell(ev.BudgetMoved(meters={"usd": ev.Meter(spent=0.2)}, unpriced=["judge"]))

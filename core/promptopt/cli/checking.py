@@ -16,12 +16,12 @@ def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "op
         SettingsError: a check, a constraint, the optimizer, a setting of its or of a model is wrong.
         ModelError: the key of a model in use is missing, or its price while there is a cap on USD.
     """
-    judge = build_judge(settings, project_dir)
+    asked = build_judge(settings, project_dir).asks
     if kind != "eval":
         from promptopt.optimizers import registry
 
-        registry.make(settings)
-    for role in roles_in_use(kind, judge.asks):
+        asked |= registry.make(settings).asks
+    for role in roles_in_use(kind, asked):
         model = model_of(settings, role)
         if not model.simulated:
             real_transport(role, model)

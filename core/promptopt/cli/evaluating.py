@@ -150,6 +150,7 @@ def evaluation_summary(state: "RunState", cells: "Cells", run_id: str, split: Wa
         "cost_usd": spent["cost_usd"],
         "tokens": spent["tokens"],
         "calls": spent["calls"],
+        "roles": spent["roles"],
         "seconds": round(state.updated_at - state.started_at, 3),
         "simulated": state.simulated,
     }

@@ -4,7 +4,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from promptopt.cli.output import counted, emit, note, number, points, say
-from promptopt.cli.spreads import in_short
+from promptopt.cli.spreads import in_short, likely
 from promptopt.domain.text import one_line
 from promptopt.runs.summary import summarize
 from promptopt.store.database import Database
@@ -93,6 +93,20 @@ def lines(summary: dict[str, Any]) -> list[str]:
     shown += _money(summary, simulated)
     if summary["forecast"]:
         shown.append(f"  forecast {in_short(summary['forecast'])}{simulated}")
+    return shown + _by_role(summary, simulated)
+
+
+def _by_role(summary: dict[str, Any], simulated: str) -> list[str]:
+    """What each model took, beside what was foretold of it."""
+    spent: dict[str, dict[str, Any]] = summary["roles"]
+    foretold: dict[str, dict[str, Any]] = summary["forecast"]["roles"] if summary["forecast"] else {}
+    shown: list[str] = []
+    for role, took in spent.items() if len(spent) > 1 else ():
+        cost = "an unknown price" if took["cost_usd"] is None else f"${number(took['cost_usd'], '.4f')}"
+        line = f"    {role}: {counted(took['calls'], 'call')}, {took['tokens']} tokens, {cost}"
+        if role in foretold:
+            line += f"; forecast {likely(foretold[role])}"
+        shown.append(line + simulated)
     return shown
 
 

@@ -230,7 +230,8 @@ class Meter(BaseModel):
 
 class BudgetMoved(_Event):
     """Where the money stands. Keys of ``meters``: ``usd``, ``calls``, ``tokens``, ``minutes``, and
-    ``target_calls`` … per role. ``unpriced`` roles spend at an unknown price, which ``usd`` leaves out.
+    ``target_calls`` … per role, whose ``target_minutes`` is the time in which a call of it is under way.
+    ``unpriced`` roles spend at an unknown price, which ``usd`` leaves out.
     ``reused``: answers that earlier runs of the project paid for, by run; no meter counts them.
     """
 

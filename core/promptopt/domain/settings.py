@@ -110,7 +110,8 @@ class OptimizerSettings(_Section):
 class BudgetSettings(BaseModel):
     """Caps; each optional. ``usd = 5.0`` is for the whole run, ``target_usd = 4.0`` for one role.
 
-    ``minutes`` counts running time, without pauses. No cap is ever crossed.
+    ``minutes`` counts running time, without pauses; of a role, the time in which at least one of its calls is
+    under way. No cap is ever crossed.
     """
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
@@ -122,18 +123,23 @@ class BudgetSettings(BaseModel):
     target_usd: float | None = Field(default=None, gt=0)
     target_calls: int | None = Field(default=None, gt=0)
     target_tokens: int | None = Field(default=None, gt=0)
+    target_minutes: float | None = Field(default=None, gt=0)
     optimizer_usd: float | None = Field(default=None, gt=0)
     optimizer_calls: int | None = Field(default=None, gt=0)
     optimizer_tokens: int | None = Field(default=None, gt=0)
+    optimizer_minutes: float | None = Field(default=None, gt=0)
     judge_usd: float | None = Field(default=None, gt=0)
     judge_calls: int | None = Field(default=None, gt=0)
     judge_tokens: int | None = Field(default=None, gt=0)
+    judge_minutes: float | None = Field(default=None, gt=0)
     generator_usd: float | None = Field(default=None, gt=0)
     generator_calls: int | None = Field(default=None, gt=0)
     generator_tokens: int | None = Field(default=None, gt=0)
+    generator_minutes: float | None = Field(default=None, gt=0)
     embedding_usd: float | None = Field(default=None, gt=0)
     embedding_calls: int | None = Field(default=None, gt=0)
     embedding_tokens: int | None = Field(default=None, gt=0)
+    embedding_minutes: float | None = Field(default=None, gt=0)
 
     def limits(self) -> dict[str, float]:
         """The caps that are set: ``{"usd": 5.0, "target_calls": 100.0}``."""

@@ -29,6 +29,9 @@ T = TypeVar("T")
 RELAY_SECONDS = 0.05
 """Between two looks for the answer that an earlier worker's relay waits for."""
 
+SHORTEST_WAIT = 0.1
+"""Between two looks whether the budget's time is over, for calls that wait for their turn."""
+
 LONGEST_WAIT = 60.0
 """Most seconds between two attempts, whatever the server asks for."""
 
@@ -142,7 +145,7 @@ class Sender:
                 elif attempt == endpoint.settings.retries:
                     return await self._fail(role, request, place, error)
                 else:
-                    await asyncio.sleep(_backoff(attempt, error.retry_after))
+                    await asyncio.sleep(self._at_most(role, _backoff(attempt, error.retry_after)))
                     attempt += 1
             else:
                 endpoint.answered(response)
@@ -174,7 +177,7 @@ class Sender:
         known = await self._found(role, request, place) or await self._reused(role, request, place)
         if known is not None:
             return known
-        async with self._turn(endpoint, request, place) as turn:
+        async with self._turn(role, request, place) as turn:
             self._may_go(endpoint, place)
             prompt_bound = request.token_bound()
             tokens = prompt_bound + request.max_tokens
@@ -194,7 +197,7 @@ class Sender:
             intended = self._journal.intend(slip.intent_id, role, bound.usd, bound.tokens, relay, slip.place)
             await asyncio.wrap_future(intended)
             self._may_go(endpoint, slip.place)  # again: room in the budget can be long in coming
-            timeout = self._timeout(endpoint)
+            timeout = self._timeout(role, endpoint)
             started = time.perf_counter()
             flight.sent = True
             async with asyncio.timeout(timeout):
@@ -218,9 +221,10 @@ class Sender:
         return reply if reply.seconds is not None else replace(reply, seconds=time.perf_counter() - started)
 
     @asynccontextmanager
-    async def _turn(self, endpoint: Endpoint, request: Request, place: Place) -> AsyncGenerator[Turn]:
+    async def _turn(self, role: Role, request: Request, place: Place) -> AsyncGenerator[Turn]:
         """A turn at the endpoint, past the gate. Who waits at the gate holds none: others may pass."""
-        turn = await endpoint.limiter.enter(endpoint.expected_tokens(request))
+        endpoint = self._endpoints[role]
+        turn = await self._enter(role, endpoint, request)
         try:
             if self._gate.stops(place):
                 raise NotNow
@@ -230,6 +234,16 @@ class Sender:
             raise
         finally:
             endpoint.limiter.leave(turn)
+
+    async def _enter(self, role: Role, endpoint: Endpoint, request: Request) -> Turn:
+        """A turn, if one comes before the budget's time is over. Raises StopRun."""
+        while True:
+            left = self._ledger.seconds_left(role)
+            try:
+                async with asyncio.timeout(None if left is None else max(SHORTEST_WAIT, left)):
+                    return await endpoint.limiter.enter(endpoint.expected_tokens(request))
+            except TimeoutError:
+                self._ledger.check_time(role, finishing=True)  # there may be time: in a pause none goes by
 
     def _may_go(self, endpoint: Endpoint, place: Place) -> None:
         stop = self.stopped or endpoint.gone
@@ -347,10 +361,14 @@ class Sender:
     def _said(self, error: TransportError) -> str:
         return self._redact(storable(str(error)))
 
-    def _timeout(self, endpoint: Endpoint) -> float:
-        """Seconds that a request has: a cap on minutes ends it too."""
-        left = self._ledger.seconds_left()
-        return endpoint.settings.timeout if left is None else min(endpoint.settings.timeout, left)
+    def _timeout(self, role: Role, endpoint: Endpoint) -> float:
+        """Seconds that a request has: caps on minutes end it too."""
+        return self._at_most(role, endpoint.settings.timeout)
+
+    def _at_most(self, role: Role, seconds: float) -> float:
+        """``seconds``, or what is left of the budget's time."""
+        left = self._ledger.seconds_left(role)
+        return seconds if left is None else max(0.0, min(seconds, left))
 
 
 def _nothing() -> None:

@@ -150,6 +150,11 @@ class BaseOptimizer(ABC):
         """The most iterations it will do, if it has such a limit."""
         return None
 
+    @property
+    def asks(self) -> frozenset[Role]:
+        """The models that it asks beside target and optimizer; each needs a table ``[models.ROLE]``."""
+        return frozenset()
+
     def plan(self, scale: Scale) -> Plan | None:
         """State how many calls the search makes at least, likely and at most; None if it can't say.
 

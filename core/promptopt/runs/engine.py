@@ -32,7 +32,7 @@ from promptopt.runs.context import Context
 from promptopt.runs.control import Control
 from promptopt.runs.forecast import forecast
 from promptopt.runs.holding import for_the_test
-from promptopt.runs.meters import Meters
+from promptopt.runs.meters import Meters, seconds_by_role
 from promptopt.runs.setup import describe, open_endpoints, roles_in_use, why_no_reuse
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
@@ -88,7 +88,7 @@ class Engine:
         wire = wire_for(receipts_dir(self._row.id))
         journal = Journal(self._db, self._row.id, wire.settled)
         found = journal.take_over(RELAY_PATIENCE)
-        self._ledger.restore(found.spending)
+        self._ledger.restore(found.spending, seconds_by_role(self.state))
         try:
             folder, cases = Path(self._row.project_dir), tuple(self._dataset.cases())
             fix = f"look at it, then: promptopt resume {self._row.id} --trust"
@@ -118,7 +118,8 @@ class Engine:
     ) -> None:
         judge.check_cases(self._dataset.cases())
         optimizer = None if self._row.kind == "eval" else registry.make(self._settings)
-        roles = roles_in_use(self._row.kind, judge.asks)
+        asked = judge.asks | optimizer.asks if optimizer else judge.asks
+        roles = roles_in_use(self._row.kind, asked)
         endpoints = open_endpoints(self._settings, self._dataset, roles, wire)
         for role, endpoint in endpoints.items():
             endpoint.limiter.remember(journal.recent(role, WINDOW))
@@ -139,7 +140,7 @@ class Engine:
             self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
         if not self.state.models:  # never announced, or by a worker that could not open them
             self._announce({role: describe(endpoint) for role, endpoint in endpoints.items()}, optimizer)
-            self._say_forecast(optimizer)
+            self._say_forecast(optimizer, judge)
             if self._settings.cache.reuse and why_no_reuse(self._settings):
                 self._say_once(why_no_reuse(self._settings))
         background = [
@@ -303,13 +304,13 @@ class Engine:
             return None
         return EarlierAnswers(self._db, self._row, target.settings, target.redirected)
 
-    def _say_forecast(self, optimizer: BaseOptimizer | None) -> None:
+    def _say_forecast(self, optimizer: BaseOptimizer | None, judge: Judge) -> None:
         """Say what the run is expected to need."""
         folder = Path(self._row.project_dir)
         past = history(self._db, folder, self._row.optimizer, but=self._row.id)
         asked: list[Split] = [split for split, _ in self._asked_for()]
         splits = asked if optimizer is None else SPLITS
-        self.emit(forecast(self._settings, self._dataset, optimizer, past, splits))
+        self.emit(forecast(self._settings, self._dataset, optimizer, past, splits, judge))
 
     def _fold(self) -> list[Prompt]:
         """Fold what earlier workers said; returns the edits that were adopted, in order."""

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from promptopt.domain.events import Role
 from promptopt.domain.results import Evaluation, Judging
-from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.settings import ModelSettings, ProjectSettings
 from promptopt.models.budget import Amount
 
 MARGIN = 1.5
@@ -16,10 +16,10 @@ MARGIN = 1.5
 
 @dataclass(frozen=True)
 class Holding:
-    """What the test of two prompts will take: of the budget of each role that is asked, and of the time."""
+    """What the test of two prompts will take, of the budget and of the time of each role that is asked."""
 
     amounts: Mapping[Role, Amount]
-    seconds: float
+    seconds: Mapping[Role, float]
 
 
 def for_the_test(settings: ProjectSettings, cases: int, baseline: Evaluation) -> Holding | None:
@@ -40,16 +40,24 @@ def for_the_test(settings: ProjectSettings, cases: int, baseline: Evaluation) ->
     last = Amount(0, target.max_tokens + round(4 * tokens), 4 * usd)
     calls = number * settings.evaluation.repeats
     amount = Amount(calls, round(tokens * number * MARGIN), usd * number * MARGIN)
-    rounds = calls / target.max_concurrency + 2
     amounts: dict[Role, Amount] = {"target": amount + last}
-    judging = sum((result.judging for result in answered), Judging())
-    if judging.calls:
-        most = settings.models["judge"].max_tokens
-        amounts["judge"] = _asked_by_checks(judging, len(answered), number, most)
-    embedding = sum((result.embedding for result in answered), Judging())
-    if embedding.calls:
-        amounts["embedding"] = _asked_by_checks(embedding, len(answered), number, 0)
-    return Holding(amounts, seconds * rounds * MARGIN)
+    times: dict[Role, float] = {"target": _time(seconds, calls, target)}
+    asked: dict[Role, Judging] = {
+        "judge": sum((result.judging for result in answered), Judging()),
+        "embedding": sum((result.embedding for result in answered), Judging()),
+    }
+    for role, took in asked.items():
+        if took.calls:
+            model = settings.models[role]
+            most = 0 if role == "embedding" else model.max_tokens
+            amounts[role] = _asked_by_checks(took, len(answered), number, most)
+            times[role] = _time(took.seconds / took.calls, took.calls * number / len(answered), model)
+    return Holding(amounts, times)
+
+
+def _time(seconds: float, calls: float, model: ModelSettings) -> float:
+    """Seconds that so many calls of one model take, many at once."""
+    return seconds * (calls / model.max_concurrency + 2) * MARGIN
 
 
 def _asked_by_checks(took: Judging, cases: int, number: int, most: int) -> Amount:

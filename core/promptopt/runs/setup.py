@@ -28,9 +28,8 @@ def model_of(settings: ProjectSettings, role: Role) -> ModelSettings:
     """The model of a role. Raises SettingsError if the project names none."""
     model = settings.models.get(role)
     if model is None:
-        asked = "" if role in ("target", "optimizer") else f"a check asks the {role} model, and "
         raise SettingsError(
-            f"{asked}there is none",
+            f"a check or the optimizer asks the {role} model, and there is none",
             where=f"models.{role}",
             fix=f'add a table [models.{role}] with model = "…"',
         )

@@ -5,7 +5,7 @@ from typing import Any
 from promptopt.domain import events as ev
 from promptopt.domain.forecast import Need
 from promptopt.domain.results import Comparison
-from promptopt.domain.words import Split
+from promptopt.domain.words import ROLES, Role, Split
 from promptopt.runs.standings import Candidate
 from promptopt.runs.state import RunState
 
@@ -53,7 +53,7 @@ def forecast_figures(forecast: ev.Forecast) -> dict[str, Any]:
         **_need(forecast.total),
         "seconds": forecast.seconds.model_dump(),
         "iterations": forecast.iterations.model_dump() if forecast.iterations else None,
-        "roles": {role: _need(need) for role, need in forecast.roles.items()},
+        "roles": {role: _need(need) | {"seconds": _seconds(need)} for role, need in forecast.roles.items()},
         "cap": forecast.cap.model_dump() if forecast.cap else None,
         "notes": forecast.notes,
     }
@@ -67,8 +67,16 @@ def _need(need: Need) -> dict[str, Any]:
     }
 
 
+def _seconds(need: Need) -> dict[str, Any] | None:
+    return need.seconds.model_dump() if need.seconds else None
+
+
 def spending(state: RunState) -> dict[str, Any]:
-    """What the run has spent: ``cost_usd``, ``tokens``, ``calls``, and the ``uncertain`` part beside them."""
+    """What the run has spent: ``cost_usd``, ``tokens``, ``calls``, and the ``uncertain`` part beside them.
+
+    ``roles`` has the same of each model, and the ``seconds`` in which calls of it were under way; its
+    ``cost_usd`` is None where the price is unknown.
+    """
     return {
         "cost_usd": None if state.unpriced else _spent(state, "usd"),
         "tokens": int(_spent(state, "tokens")),
@@ -77,6 +85,16 @@ def spending(state: RunState) -> dict[str, Any]:
             name: kind(round(state.meters[name].uncertain, DIGITS)) if name in state.meters else kind(0)
             for name, kind in (("usd", float), ("calls", int), ("tokens", int))
         },
+        "roles": {role: _spent_by(state, role) for role in ROLES if f"{role}_calls" in state.meters},
+    }
+
+
+def _spent_by(state: RunState, role: Role) -> dict[str, Any]:
+    return {
+        "calls": int(_spent(state, f"{role}_calls")),
+        "tokens": int(_spent(state, f"{role}_tokens")),
+        "cost_usd": None if role in state.unpriced else _spent(state, f"{role}_usd"),
+        "seconds": round(60 * _spent(state, f"{role}_minutes"), 1),
     }
 
 

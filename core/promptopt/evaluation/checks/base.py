@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
 from promptopt.domain.events import Role
+from promptopt.domain.forecast import Asking
 from promptopt.domain.prompt import Message
 from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.embedding import Embed
@@ -81,6 +82,10 @@ class Check(BaseModel, ABC):
     def asks(self) -> frozenset[Role]:
         """The models that it asks."""
         return NO_ROLES
+
+    def asking(self, case: Example) -> Sequence[Asking]:
+        """What judging one answer to ``case`` asks of models, for the forecast."""
+        return ()
 
     def applies(self, case: Example) -> bool:
         """Whether it has something to say of ``case``."""

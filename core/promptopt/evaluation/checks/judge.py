@@ -8,6 +8,7 @@ from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.events import Role
+from promptopt.domain.forecast import Asking
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import CheckSettings, ProjectSettings
 from promptopt.evaluation.boxes import Boxes
@@ -92,6 +93,10 @@ class Judge:
         """The models that checks of the project, or of cases seen by :meth:`check_cases`, ask."""
         own = (named for _, checks in self._own.values() for named in checks)
         return NO_ROLES.union(*(named.check.asks for named in (*self._checks, *own)))
+
+    def asking(self, case: Example) -> list[Asking]:
+        """What judging one answer to ``case`` asks of models, for the forecast. Raises SettingsError."""
+        return [asking for named in self._for(case) for asking in named.asking(case)]
 
     def check_cases(self, cases: Iterable[Example]) -> None:
         """Make sure that each case can be judged.

@@ -18,6 +18,7 @@ from rapidfuzz.distance import LCSseq
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.events import Role
+from promptopt.domain.forecast import Asking, Spread
 from promptopt.domain.vectors import cosine
 from promptopt.evaluation.checks import reasons
 from promptopt.evaluation.checks.base import NO_ROLES, RIGHT, Check, Opinion, Tools
@@ -116,6 +117,13 @@ class Similarity(_Graded):
     @property
     def asks(self) -> frozenset[Role]:
         return frozenset({"embedding"}) if self.method == "embedding" else NO_ROLES
+
+    def asking(self, case: Example) -> Sequence[Asking]:
+        """Nobody is asked of an answer that equals the expected one."""
+        if self.method != "embedding":
+            return ()
+        expected = (case.expected or "").strip()[:MOST_CHARS]
+        return [Asking("embedding", Spread.of(0, 1, 1), once=(expected,))]
 
     def check_options(self, where: str, project_dir: Path) -> None:
         if self.method == "embedding" and "ignore_case" in self.model_fields_set:
