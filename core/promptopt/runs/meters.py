@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from promptopt.domain import events as ev
+from promptopt.domain.words import ROLES
 from promptopt.models.budget import Ledger
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import Limiter
@@ -84,7 +85,7 @@ class Meters:
 def seconds_by_role(state: RunState) -> dict[ev.Role, float]:
     """How long calls of each role were under way, as far as a run's workers have told."""
     seconds: dict[ev.Role, float] = {}
-    for role in ev.ROLES:
+    for role in ROLES:
         meter = state.meters.get(f"{role}_minutes")
         if meter is not None:
             seconds[role] = meter.spent * 60
