@@ -162,7 +162,8 @@ class RunScreen(Steering):
             self._shown_seconds = view.active_seconds
             self._draw_frame(view)
             for panel in self.query(".panel"):
-                if is_visible(panel):
+                # A layout of many panels may still stand when there is to be one alone.
+                if is_visible(panel) and (not self.alone or panel.id == self.active):
                     self._draw_panel(panel, view)
         self._draw_keys()
 
