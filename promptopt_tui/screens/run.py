@@ -18,6 +18,7 @@ from promptopt_tui.casebook import Casebook
 from promptopt_tui.paint import Line
 from promptopt_tui.screens.steering import Steering
 from promptopt_tui.views import header, panels
+from promptopt_tui.views.clusters import analysed
 from promptopt_tui.views.tally import Tally
 from promptopt_tui.views.view import View, choose_shown, choose_split
 from promptopt_tui.widgets.canvas import Canvas
@@ -161,7 +162,8 @@ class RunScreen(Steering):
             self._shown_seconds = view.active_seconds
             self._draw_frame(view)
             for panel in self.query(".panel"):
-                if is_visible(panel):
+                # A layout of many panels may still stand when there is to be one alone.
+                if is_visible(panel) and (not self.alone or panel.id == self.active):
                     self._draw_panel(panel, view)
         self._draw_keys()
 
@@ -293,15 +295,15 @@ class RunScreen(Steering):
 
         with self.follower.lock:
             view = self.view()
-            shown, name = view.shown, view.name(view.shown_id)
-        if shown is None or not shown.clusters:
+            told = analysed(view)
+        if told is None or not told.clusters:
             return
-        cases = self._book.by_id(shown.feedback_split)
+        cases = self._book.by_id(told.feedback_split)
         if cases is None:
             self.app.notify("The cases are being loaded.", markup=False)
             return
-        about = self.run_id, shown.id, shown.feedback_split, name
-        self.app.push_screen(ClusterScreen(*about, list(shown.clusters), cases))
+        about = self.run_id, told.id, told.feedback_split, told.name
+        self.app.push_screen(ClusterScreen(*about, list(told.clusters), cases))
 
     def action_copy(self) -> None:
         panel = self.query_one(f"#{self.active}", Canvas)

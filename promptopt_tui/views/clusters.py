@@ -16,17 +16,27 @@ LONGEST = 300
 """Characters of a case's input that one line can take."""
 
 
-def cluster_lines(view: View, shown: Candidate, width: int) -> list[Line]:
-    """What fails alike under the shown candidate: how many, a typical case, and the nearest that passes."""
-    if not shown.clusters:
+def analysed(view: View) -> Candidate | None:
+    """Whose failures are told: the shown candidate's, or those that it is to mend until its own are known."""
+    shown = view.shown
+    if shown is None or shown.categories or shown.clusters:
+        return shown
+    return view.state.candidates.get(shown.parent_id or "", shown)
+
+
+def cluster_lines(view: View, width: int) -> list[Line]:
+    """What fails alike: how many, a typical case, and the nearest that passes."""
+    told = analysed(view)
+    if told is None or not told.clusters:
         return []
-    lines: list[Line] = [[], [(f"what fails alike, on {shown.feedback_split}", "muted")]]
-    for cluster in shown.clusters:
+    under = "" if told is view.shown else f" under its parent {view.name(told.id)}"
+    lines: list[Line] = [[], *wrap([(f"what fails alike{under}, on {told.feedback_split}", "muted")], width)]
+    for cluster in told.clusters:
         lines += wrap([(f"{cluster.count}× ", "bold"), *_named(cluster)], width, [("   ", "")])
-        lines.append(_case("✗", "bad", cluster.case_id, view, shown.feedback_split, width))
+        lines.append(_case("✗", "bad", cluster.case_id, view, told.feedback_split, width))
         if cluster.contrast_id:
-            lines.append(_case("✓", "good", cluster.contrast_id, view, shown.feedback_split, width))
-    rest = sum(shown.categories.values()) - sum(cluster.count for cluster in shown.clusters)
+            lines.append(_case("✓", "good", cluster.contrast_id, view, told.feedback_split, width))
+    rest = sum(told.categories.values()) - sum(cluster.count for cluster in told.clusters)
     if rest > 0:
         lines.append([(f"and {rest} more, each kind rarer", "muted")])
     return lines

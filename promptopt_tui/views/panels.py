@@ -77,7 +77,7 @@ def errors(view: View, width: int) -> list[Line]:
         return [[("no candidate yet", "muted")]]
     counts = _counts(view, shown)
     if not counts:
-        return _no_errors(view, shown, width)
+        return [*_no_errors(view, shown, width), *cluster_lines(view, width)]
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     label = min(max(len(name) for name in counts), max(8, width // 2))
     digits = max(len(str(number)) for number in counts.values())
@@ -89,7 +89,7 @@ def errors(view: View, width: int) -> list[Line]:
         bar: Line = [("▇" * cells, "bad"), (" " * (room - cells), "")]
         lines.append([(fit(name, label), ""), (" ", ""), *bar, (f" {number:>{digits}}", "bold")])
     lines += _trend(shown)
-    lines += cluster_lines(view, shown, width)
+    lines += cluster_lines(view, width)
     if shown.suggestions:
         lines += [[], [(f"what might help, from {shown.feedback_split}", "muted")]]
         for said in shown.suggestions:

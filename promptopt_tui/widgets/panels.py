@@ -16,6 +16,7 @@ from promptopt_tui import paint
 from promptopt_tui.actions import PANELS, bindings
 from promptopt_tui.views import diff
 from promptopt_tui.views import panels as views
+from promptopt_tui.views.clusters import analysed
 from promptopt_tui.views.header import TITLES
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.canvas import Canvas
@@ -71,7 +72,8 @@ class ErrorsPanel(LinesPanel):
         """There are failures that are alike to look at."""
 
     def show(self, view: View) -> None:
-        self.has_more = bool(view.shown and view.shown.clusters)
+        told = analysed(view)
+        self.has_more = bool(told and told.clusters)
         super().show(view)
 
     def action_open(self) -> None:

@@ -248,6 +248,15 @@ def test_what_fails_alike_is_told_with_a_case_that_passes(story: Make, view: Mak
     assert "and 3 more, each kind rarer" in lines
 
 
+def test_until_its_own_failures_are_known_those_of_its_parent_are_told(story: Make, view: Make) -> None:
+    told = story().live()
+    text = plain(panels.errors(view(told), 70))
+    parent = view(told).name(told.ids["first"])
+    assert f"what fails alike under its parent {parent}, on validation" in text
+    told.tell(ev.FeedbackReady(candidate_id=told.ids["second"], split="train", categories={"refusal": 1}))
+    assert "parent" not in plain(panels.errors(view(told), 70))
+
+
 def test_a_unified_diff_marks_lines_by_a_sign_and_folds_what_is_the_same() -> None:
     old = "\n".join(f"line {n}" for n in range(20))
     text = plain(diff.unified(old, old.replace("line 12", "line twelve"), 40))
