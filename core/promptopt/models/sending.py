@@ -122,7 +122,7 @@ class Sender:
             StopRun: a cap is reached, the endpoint refuses everybody, or the run was stopped.
         """
         endpoint = self._endpoints[role]
-        attempt, began = 0, time.monotonic()
+        attempt, began, asked = 0, time.monotonic(), False
         alone = role != "target" or endpoint.limiter.most == 1
         while True:
             try:
@@ -133,16 +133,20 @@ class Sender:
                 flight.sent = False
                 if not error.retryable:
                     return await self._fail(role, request, place, error)
-                out = endpoint.answers_nobody(place, since=began, alone=alone)
+                endpoint.silence.failed(place, self._gate.opened_at)
+                last = attempt == endpoint.settings.retries
+                out = endpoint.silence.means_nobody(
+                    since=began, alone=alone, often=attempt >= ENOUGH, last=last
+                )
                 if began < self._gate.opened_at:  # what failed before somebody mended it counts no more
                     attempt, began = 0, time.monotonic()
-                elif out and attempt >= min(ENOUGH, endpoint.settings.retries):
+                elif out and (error.unsent or not asked):
                     self._give_up(role, endpoint, error)
                     if not self._gate.stops(place):  # a person asked for it during a pause, and is told
                         return await self._fail(role, request, place, error)
-                    # Where there are no others to tell by, once is enough: it may be this call, after all.
-                    attempt, began, alone = 0, time.monotonic(), False
-                elif attempt == endpoint.settings.retries:
+                    # Once is enough, unless nothing can be reached at all: it may be this call, after all.
+                    attempt, began, asked = 0, time.monotonic(), True
+                elif last:
                     return await self._fail(role, request, place, error)
                 else:
                     await asyncio.sleep(self._at_most(role, _backoff(attempt, error.retry_after)))
@@ -263,7 +267,10 @@ class Sender:
     ) -> LLMResponse:
         """Record an answer and settle its reservation."""
         await asyncio.wrap_future(self._journal.record(intent, role, request, place, response))
-        await self._ledger.settle(role, bound, _amount(response), priced=response.cost is not None)
+        actual = _amount(response)
+        await self._ledger.settle(role, bound, actual, priced=response.cost is not None)
+        if actual.tokens > bound.tokens:
+            self._notice(f"the {role} model bills more tokens than max_tokens allows: no cap holds against that")
         return response
 
     async def _found(self, role: Role, request: Request, place: Place) -> LLMResponse | None:

@@ -268,7 +268,9 @@ class Engine:
         if best.id == self._seed.id:
             return None, "no prompt was found that is better than the one to start from"
         best_result: Evaluation = await context.score(best, "test", cases, finishing=True)
-        return compare(seed_result, best_result), ""
+        lost = seed_result.errors + best_result.errors
+        note = f"{lost} of the sealed test's answers never came and count as failed" if lost else ""
+        return compare(seed_result, best_result), note
 
     def emit(self, event: ev.Event) -> None:
         """Say it to everyone: the stream, and the fold that this engine itself reads."""
