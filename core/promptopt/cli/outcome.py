@@ -132,6 +132,7 @@ def _verdict(summary: dict[str, Any], simulated: str) -> list[str]:
         if comparison["verdict"] != "not distinguishable"
         else "  sealed test: best and seed are not distinguishable",
         *(f"    {line}" for line in comparison_lines(comparison, simulated)),
+        *([f"  {summary['test_note']}"] if summary["test_note"] else []),
         *_broken_must_pass(summary["must_pass_broken"]),
     ]
 

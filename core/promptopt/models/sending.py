@@ -270,7 +270,7 @@ class Sender:
         actual = _amount(response)
         await self._ledger.settle(role, bound, actual, priced=response.cost is not None)
         if actual.tokens > bound.tokens:
-            self._notice(f"the {role} model bills more tokens than max_tokens allows: no cap holds against that")
+            self._notice(f"the {role} model bills more tokens than max_tokens allows: no cap holds then")
         return response
 
     async def _found(self, role: Role, request: Request, place: Place) -> LLMResponse | None:
