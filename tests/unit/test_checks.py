@@ -248,8 +248,6 @@ async def test_an_assertion_that_never_ends_fails():
     [
         ("assert (", "the code is not Python: '(' was never closed in line 1"),
         ("x = 1\nassert y ==", "the code is not Python: invalid syntax in line 2"),
-        ("len(output) < 5", "the code asserts nothing"),
-        ("output", "the code asserts nothing"),
         ("# nothing", "the code asserts nothing"),
         ("assert '\0'", "the code is not Python"),
     ],

@@ -263,6 +263,22 @@ async def test_list_f1(output: str, expected: str, options: dict[str, Any], scor
     assert (await opinion(output, expected, type="list_f1", **options))[0] == pytest.approx(score)
 
 
+@pytest.mark.parametrize(
+    ("output", "expected", "score"),
+    [
+        ("Paris, France; Rome, Italy", '["Paris, France", "Rome, Italy"]', 1.0),
+        ('["Rome, Italy", "Paris, France"]', "Paris, France; Rome, Italy", 1.0),
+        ("Paris, France; Bonn", '["Paris, France", "Rome, Italy"]', 0.5),
+        ("a; [b, c]; d", '["a", "[b, c]", "d"]', 1.0),
+        ("[a]; b", "[a]; b", 1.0),
+    ],
+)
+async def test_list_f1_reads_a_json_list_also_if_there_is_a_separator(
+    output: str, expected: str, score: float
+):
+    assert (await opinion(output, expected, type="list_f1", separator=";"))[0] == pytest.approx(score)
+
+
 async def test_list_f1_says_what_is_missing_and_too_many():
     _, reason = await opinion("a, x", "a, b", type="list_f1")
     assert reason == 'lacks "b"; has "x" too many'
