@@ -268,11 +268,11 @@ def test_wrong_options_are_refused(options: dict[str, Any], where: str):
 def test_the_judge_model_is_in_use_only_if_a_check_asks_it():
     rubric = {"type": "judge", "rubric": RUBRIC}
     plain = project({"type": "exact"})
-    assert not build_judge(plain, Path()).needs_model
-    assert build_judge(project(rubric), Path()).needs_model
-    assert build_judge(project({"type": "any_of", "checks": [{"type": "exact"}, rubric]}), Path()).needs_model
-    assert build_judge(plain, Path(), [case(checks=(rubric,))]).needs_model
-    assert roles_in_use("eval", judge=True) == ("target", "judge")
+    assert not build_judge(plain, Path()).asks
+    assert build_judge(project(rubric), Path()).asks == {"judge"}
+    assert build_judge(project({"type": "any_of", "checks": [{"type": "exact"}, rubric]}), Path()).asks
+    assert build_judge(plain, Path(), [case(checks=(rubric,))]).asks == {"judge"}
+    assert roles_in_use("eval", {"embedding", "judge"}) == ("target", "judge", "embedding")
     assert roles_in_use("optimize") == ("target", "optimizer")
 
 

@@ -1,14 +1,15 @@
 """Refusing, before a run is made, what its worker would refuse."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import ModelError
 from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.words import ROLES, Role
 from promptopt.evaluation.checks import build_judge
 from promptopt.models.keys import missing_key
-from promptopt.models.litellm_transport import LiteLLMTransport
-from promptopt.runs.setup import model_of, price_of, roles_in_use
+from promptopt.runs.setup import model_of, price_of, real_transport, roles_in_use
 
 
 def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "optimize") -> None:
@@ -18,28 +19,33 @@ def check_runnable(settings: ProjectSettings, project_dir: Path, kind: str = "op
         SettingsError: a check, a constraint, the optimizer, a setting of its or of a model is wrong.
         ModelError: the key of a model in use is missing, or its price while there is a cap on USD.
     """
-    judge = build_judge(settings, project_dir)
+    asked = build_judge(settings, project_dir).asks
     if kind != "eval":
         from promptopt.optimizers import registry
 
-        registry.make(settings)
-    for role in roles_in_use(kind, judge=judge.needs_model):
-        model = model_of(settings, role)
-        if not model.simulated:
-            LiteLLMTransport(model)
-        price_of(settings, role)
-        problem = missing_key(model)
-        if problem:
-            raise ModelError(
-                problem, where=f"models.{role}", fix="to try without any key: give the option --simulate"
-            )
+        asked |= registry.make(settings).asks
+    _check_models(settings, roles_in_use(kind, asked))
 
 
 def check_cases(settings: ProjectSettings, dataset: Dataset, project_dir: Path) -> None:
     """Raise what is wrong with how the cases are judged: those of a run are frozen, and can't be mended.
 
     Raises:
-        SettingsError: names the cases that can't be judged, or the judge model that one of them lacks.
+        SettingsError: names the cases that can't be judged, or the model that one of their checks lacks.
+        ModelError: the key or the price of such a model is missing.
     """
-    if build_judge(settings, project_dir, dataset.cases()).needs_model:
-        model_of(settings, "judge")
+    asked = build_judge(settings, project_dir, dataset.cases()).asks
+    _check_models(settings, [role for role in ROLES if role in asked])
+
+
+def _check_models(settings: ProjectSettings, roles: Iterable[Role]) -> None:
+    for role in roles:
+        model = model_of(settings, role)
+        if not model.simulated:
+            real_transport(role, model)
+        price_of(settings, role)
+        problem = missing_key(model)
+        if problem:
+            raise ModelError(
+                problem, where=f"models.{role}", fix="to try without any key: give the option --simulate"
+            )

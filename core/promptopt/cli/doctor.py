@@ -1,17 +1,24 @@
-"""doctor: is all well here? It sends no key and no model call, so it spends nothing."""
+"""doctor: is all well here? It sends no key and no model call, so it spends nothing.
+
+Whom a project asks it to contact, it says before; it contacts nobody that a project names whose owner has not
+trusted it.
+"""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from promptopt.cli.arguments import ProjectArgument
-from promptopt.cli.output import emit, say
+from promptopt.cli.output import emit, note, say
 from promptopt.domain.errors import PromptoptError, SettingsError
 
 if TYPE_CHECKING:
+    from promptopt.domain.events import Role
     from promptopt.domain.settings import ModelSettings, ProjectSettings
     from promptopt.store.projects import Project
 
@@ -48,10 +55,14 @@ class Finding:
     fix: str = ""
 
 
-def doctor(project: ProjectArgument | None = None, /, *, json: bool = False) -> int:
+def doctor(project: ProjectArgument | None = None, /, *, offline: bool = False, json: bool = False) -> int:
     """Check the installation and, if one is given, a project. It spends nothing and sends no key.
 
+    Endpoints are asked whether they answer: those that the project names only if nothing in it waits for
+    your trust, and you are told before.
+
     Args:
+        offline: contact no endpoint.
         json: print one JSON list.
     """
     findings = [
@@ -62,7 +73,7 @@ def doctor(project: ProjectArgument | None = None, /, *, json: bool = False) -> 
         _sandbox(),
     ]
     if project is not None:
-        findings += _project(project)
+        findings += _project(project, offline)
     if json:
         emit([asdict(finding) for finding in findings])
     else:
@@ -156,11 +167,18 @@ def _trust(project: "Project") -> Finding:
         return Finding("trust", "fault", error.what, error.fix)
     if missing:
         kinds = ", ".join(dict.fromkeys(power.where for power in missing))
-        return Finding("trust", "note", f"not trusted yet: {kinds}", f"promptopt trust {project.path}")
+        return Finding(
+            "trust", "note", f"not trusted yet: {kinds}", f"promptopt trust {shlex.quote(str(project.path))}"
+        )
     return Finding("trust", "ok", "all that it runs or sends is trusted" if found else "it needs none")
 
 
-def _project(reference: str) -> Iterator[Finding]:
+def _how_to_trust(project: "Project") -> str:
+    return f"promptopt trust {shlex.quote(str(project.path))}"
+
+
+def _project(reference: str, offline: bool) -> Iterator[Finding]:
+    from promptopt.domain.words import ROLES
     from promptopt.store.projects import find_project, load_project
 
     loaded: list[Project] = []
@@ -176,11 +194,27 @@ def _project(reference: str) -> Iterator[Finding]:
     for notice in project.notices:
         yield Finding("project", "note", notice)
     yield from _data(project)
-    yield _trust(project)
+    trust = _trust(project)
+    yield trust
     yield _tried("optimizer", lambda: _optimizer(project.settings))
-    for role in ("target", "optimizer", "judge"):
+    why_not = Finding("", "note", "not tried: --offline") if offline else None
+    for role in ROLES:
         if role in project.settings.models:
-            yield from _model(role, project.settings)
+            model = project.settings.models[role]
+            yield from _model(role, project, why_not or _not_to_be_contacted(model, trust, project))
+
+
+def _not_to_be_contacted(model: "ModelSettings", trust: Finding, project: "Project") -> Finding | None:
+    """Why a model's endpoint is not asked whether it answers; None: it may be."""
+    from promptopt.store.trust import on_this_machine
+
+    url = model.base_url
+    if model.simulated or url is None:
+        return None
+    if trust.status != "ok" and not on_this_machine(url):
+        detail = f"{url} was not contacted: the project that names it is not trusted yet"
+        return Finding("", "note", detail, _how_to_trust(project))
+    return None
 
 
 def _data(project: "Project") -> Iterator[Finding]:
@@ -199,8 +233,8 @@ def _cases(project: "Project", notices: list[str]) -> str:
 
     data = load_dataset(project.settings, project.dir)
     judge = build_judge(project.settings, project.dir, data.dataset.cases())
-    if judge.needs_model:
-        model_of(project.settings, "judge")
+    for role in judge.asks:
+        model_of(project.settings, role)
     sizes = ", ".join(f"{len(data.dataset[split])} {split}" for split in SPLITS)
     held_back = "" if data.dataset.held_back else "; too few to hold any back for a sealed test"
     notices += data.notices
@@ -213,10 +247,11 @@ def _optimizer(settings: "ProjectSettings") -> str:
     return registry.make(settings).name
 
 
-def _model(role: Literal["target", "optimizer", "judge"], settings: "ProjectSettings") -> Iterator[Finding]:
+def _model(role: "Role", project: "Project", why_not: Finding | None) -> Iterator[Finding]:
+    """Key, endpoint and price of a role's model; ``why_not``: its endpoint is not to be contacted."""
     from promptopt.models.keys import missing_key
 
-    model = settings.models[role]
+    model = project.settings.models[role]
     name = f"{role} model {model.model}"
     if model.simulated:
         yield Finding(name, "note", "simulated: its scores say nothing about a real model")
@@ -227,11 +262,12 @@ def _model(role: Literal["target", "optimizer", "judge"], settings: "ProjectSett
         yield Finding(f"{name}, key", "fault", problem, fix)
     else:
         yield Finding(f"{name}, key", "ok", "there, or none is needed")
-    yield _endpoint(f"{name}, endpoint", model)
-    yield _price(f"{name}, price", role, settings)
+    endpoint = f"{name}, endpoint"
+    yield replace(why_not, check=endpoint) if why_not else _endpoint(endpoint, model, project.path)
+    yield _price(f"{name}, price", role, project.settings)
 
 
-def _endpoint(check: str, model: "ModelSettings") -> Finding:
+def _endpoint(check: str, model: "ModelSettings", project: Path) -> Finding:
     """Whether anything answers there; which answer it is does not matter."""
     import urllib.error
     import urllib.request
@@ -247,6 +283,8 @@ def _endpoint(check: str, model: "ModelSettings") -> Finding:
             f"found {url!r}{named}",
             f"{variable or 'base_url'} starts with http:// or https://",
         )
+    if model.base_url:
+        note(f"note: asking {url} whether it answers, because {project} names it; no key is sent")
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=TIMEOUT):
             pass
@@ -285,7 +323,7 @@ def _address(model: "ModelSettings") -> tuple[str | None, str]:
     return ENDPOINTS.get(provider), ""
 
 
-def _price(check: str, role: Literal["target", "optimizer", "judge"], settings: "ProjectSettings") -> Finding:
+def _price(check: str, role: "Role", settings: "ProjectSettings") -> Finding:
     from promptopt.models.prices import lookup_price
 
     model = settings.models[role]

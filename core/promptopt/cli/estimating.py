@@ -29,6 +29,8 @@ def estimate(
         json: print one JSON object.
     """
     from promptopt.cli.running import adjusted
+    from promptopt.domain.dataset import SPLITS
+    from promptopt.evaluation.checks import build_judge
     from promptopt.optimizers import registry
     from promptopt.runs.forecast import forecast
     from promptopt.runs.launch import simulated
@@ -44,9 +46,10 @@ def estimate(
     data = load_dataset(settings, found.dir)
     for notice in (*found.notices, *data.notices):
         note(f"note: {notice}")
+    judge = build_judge(settings, found.dir, data.dataset.cases())
     with closing(Database.open()) as database:
         past = history(database, found.dir.resolve(), settings.optimizer.name, simulated=settings.simulated)
-    figures = forecast_figures(forecast(settings, data.dataset, optimizer, past))
+    figures = forecast_figures(forecast(settings, data.dataset, optimizer, past, SPLITS, judge))
     models = {role: settings.models[role].model for role in settings.models if role in figures["roles"]}
     outcome = {"project": settings.name, "models": models, "simulated": settings.simulated, **figures}
     if json:

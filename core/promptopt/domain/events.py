@@ -8,12 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from promptopt.domain.dataset import Split
 from promptopt.domain.forecast import CapReached, Need, Spread
 from promptopt.domain.results import Comparison, Interval
-
-Role = Literal["target", "optimizer", "judge", "generator"]
-ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator")
+from promptopt.domain.words import Role, Split
 
 Status = Literal["created", "running", "paused", "finished", "stopped", "failed"]
 """What a run says of itself. ``interrupted`` (its worker died) is derived from the heartbeat."""
@@ -163,14 +160,42 @@ class CandidateScored(_Event):
     at_once: float | None = None
 
 
+class ClusterMark(BaseModel):
+    """Failures that are alike, in short; the texts of the cases are in the store.
+
+    Attributes:
+        category: error category.
+        detail: the fault that they share; may be empty.
+        count: how many cases fail like this.
+        case_id: the most typical of them.
+        contrast_id: a case that passes, with an input much like that one's; empty if there is none.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    category: str
+    detail: str = ""
+    count: int
+    case_id: str
+    contrast_id: str = ""
+
+
 class FeedbackReady(_Event):
-    """Error categories (counts), and the trend: which cases were fixed and broken against ``against_id``."""
+    """What an evaluation teaches.
+
+    Attributes:
+        categories: error category to how many cases are in it.
+        clusters: failures that are alike, those most worth mending first, and not more of them than a person
+            reads.
+        fixed, broken: cases that changed against ``against_id``.
+    """
 
     kind: Literal["feedback_ready"] = "feedback_ready"
     candidate_id: str
     against_id: str | None = None
     split: Split
     categories: dict[str, int]
+    clusters: list[ClusterMark] = []
     fixed: list[str] = []
     broken: list[str] = []
     suggestions: list[str] = []
@@ -205,7 +230,8 @@ class Meter(BaseModel):
 
 class BudgetMoved(_Event):
     """Where the money stands. Keys of ``meters``: ``usd``, ``calls``, ``tokens``, ``minutes``, and
-    ``target_calls`` … per role. ``unpriced`` roles spend at an unknown price, which ``usd`` leaves out.
+    ``target_calls`` … per role, whose ``target_minutes`` is the time in which a call of it is under way.
+    ``unpriced`` roles spend at an unknown price, which ``usd`` leaves out.
     ``reused``: answers that earlier runs of the project paid for, by run; no meter counts them.
     """
 
@@ -268,7 +294,8 @@ class PromptEdited(_Event):
 class EditJudged(_Event):
     """The edit was scored against the prompt it would replace, on the validation cases.
 
-    ``waiting``: the run's owner is asked whether to go on from it.
+    ``waiting``: the run's owner is asked whether to go on from it. ``breaks``: which cases that must pass it
+    fails, in words; then it can't win.
     """
 
     kind: Literal["edit_judged"] = "edit_judged"
@@ -276,6 +303,7 @@ class EditJudged(_Event):
     against_id: str
     comparison: Comparison
     waiting: bool
+    breaks: str = ""
     command_id: int
 
 

@@ -100,3 +100,14 @@ def what_holds() -> tuple[str, list[str]]:
         if outcome.score < 1:
             raise OSError(outcome.reason)
     return version("pydantic-monty"), walls
+
+
+def around_python() -> str:
+    """What stands around full Python on this machine, in a sentence; tried, which takes a moment."""
+    try:
+        kernel = what_holds()[1]
+    except OSError as error:
+        return f"Here the sandbox does not work ({error}), so checks with such code fail."
+    if kernel:
+        return f"Here the code runs behind {' and '.join(kernel)}, and limits."
+    return "Here the code runs behind limits and an audit hook only: code that wants out gets out."

@@ -61,8 +61,19 @@ class RunContext(Protocol):
 
     def judged(
         self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
-    ) -> None:
-        """Show whether a candidate took its parent's place. Only accepted ones can win."""
+    ) -> bool:
+        """Show whether a candidate took its parent's place; returns whether the run lets it.
+
+        Only accepted ones can win, and the run accepts none that :meth:`breaks` a case that must pass.
+        """
+        ...
+
+    def breaks(self, prompt: Prompt) -> str:
+        """Which must-pass cases a prompt fails, as far as it was scored, in words; empty if none.
+
+        Those count that the first prompt, or one that was accepted earlier, passed. The words name validation
+        cases: they are for people, not for a model that proposes.
+        """
         ...
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
@@ -138,6 +149,11 @@ class BaseOptimizer(ABC):
     def max_iterations(self) -> int | None:
         """The most iterations it will do, if it has such a limit."""
         return None
+
+    @property
+    def asks(self) -> frozenset[Role]:
+        """The models that it asks beside target and optimizer; each needs a table ``[models.ROLE]``."""
+        return frozenset()
 
     def plan(self, scale: Scale) -> Plan | None:
         """State how many calls the search makes at least, likely and at most; None if it can't say.

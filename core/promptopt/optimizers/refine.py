@@ -3,8 +3,7 @@
 Each iteration asks for one proposal, scores it on training cases first (cheap, and the only cases that the
 proposer sees) and, unless it is clearly worse there, on the validation cases. It takes its parent's place
 only if it gains at least one standard error of the paired difference there: the ladder of Blum and Hardt
-(2015), which keeps luck, and what a search learns of its validation cases, from adding up. A case that must
-pass, and that the seed or a parent passed, is never given up for a gain elsewhere.
+(2015), which keeps luck, and what a search learns of its validation cases, from adding up.
 """
 
 import math
@@ -139,8 +138,6 @@ class _Search:
         self._cases = {case.id: case for case in self._train}
         self._solved: dict[str, set[str]] = {}
         self._vain: Counter[str] = Counter()
-        self._must_pass = {case.id for case in context.dataset.cases() if case.must_pass}
-        self._kept: set[str] = set()
         self._on_train: Evaluation | None = None
         self._on_validation: Evaluation | None = None
         self._restore(context.restored())
@@ -156,7 +153,6 @@ class _Search:
         if self._on_validation is None:
             self._on_train = await self._context.evaluate(self._current, "train", self._train)
             self._on_validation = await self._context.evaluate(self._current, "validation")
-            self._keep_passed(self._on_train, self._on_validation)
 
     def ended(self) -> StopRun | None:
         """Why the search is over, if it is."""
@@ -202,20 +198,19 @@ class _Search:
         self._note_vain(feedback, train_gain)
         self._context.feedback(analyze(on_train, self._cases, self._on_train), self._current)
         on_validation: Evaluation | None = None
-        if broken := _broken(self._kept, on_train):
+        if broken := self._context.breaks(prompt):
             accepted, reason, gain = False, broken, train_gain
         elif _clearly_worse(self._on_train, on_train):
             accepted, reason, gain = False, "clearly worse on the training cases", train_gain
         else:
             on_validation = await self._context.evaluate(prompt, "validation")
             gain = compare(self._on_validation, on_validation)
-            broken = _broken(self._kept, on_validation)
+            broken = self._context.breaks(prompt)
             accepted, reason = (False, broken) if broken else _gate(self._on_validation, on_validation)
-        self._context.judged(prompt, self._current, accepted, reason, gain)
+        accepted = self._context.judged(prompt, self._current, accepted, reason, gain)
         self._tried.append(prompt)
         attempt = _attempt(number, proposal, accepted, train_gain, bool(broken))
         if accepted and on_validation:
-            self._keep_passed(on_train, on_validation)
             self._current, self._on_train, self._on_validation = prompt, on_train, on_validation
         self._close(number, attempt)
 
@@ -279,11 +274,6 @@ class _Search:
             if shown & set(cluster.case_ids) and not fixed & set(cluster.case_ids):
                 self._vain[cluster.key] += 1
 
-    def _keep_passed(self, *evaluations: Evaluation) -> None:
-        """From now on, the must-pass cases that pass in these may not be broken."""
-        passed = {result.case_id for one in evaluations for result in one.results if result.passed}
-        self._kept |= passed & self._must_pass
-
     def _longest(self) -> int:
         first = max(len(self._context.seed_prompt.text), len(self._current.text))
         return max(int(first * self._options.max_growth), first + self._options.room)
@@ -305,7 +295,6 @@ class _Search:
                 "iteration": self._iteration,
                 "solved": {prompt_id: sorted(solved) for prompt_id, solved in self._solved.items()},
                 "vain": dict(self._vain),
-                "kept": sorted(self._kept),
             },
         )
 
@@ -319,7 +308,6 @@ class _Search:
         self._iteration = state["iteration"]
         self._solved = {prompt_id: set(solved) for prompt_id, solved in state.get("solved", {}).items()}
         self._vain = Counter(state.get("vain", {}))
-        self._kept = set(state.get("kept", ()))
 
 
 def _usable(reply: str, rules: Rules, tried: Sequence[Prompt]) -> Proposal | str:
@@ -358,16 +346,6 @@ def _paired(first: Evaluation, second: Evaluation) -> tuple[float, float]:
         return mean, 0.0
     squares = sum((weight * (gap - mean)) ** 2 for gap, weight in pairs)
     return mean, math.sqrt(squares * len(pairs) / (len(pairs) - 1)) / total
-
-
-def _broken(kept: set[str], evaluation: Evaluation) -> str:
-    """Which of the must-pass cases that were passed ``evaluation`` fails, in words; empty if none."""
-    failed = [result.case_id for result in evaluation.results if result.case_id in kept and not result.passed]
-    if not failed:
-        return ""
-    more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
-    cases = "the case" if len(failed) == 1 else "the cases"
-    return f"breaks {cases} {', '.join(failed[:3])}{more} that must pass, on the {evaluation.split} cases"
 
 
 def _clearly_worse(first: Evaluation, second: Evaluation) -> bool:

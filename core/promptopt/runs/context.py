@@ -11,15 +11,21 @@ from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.errors import RunError
 from promptopt.domain.prompt import Message, Prompt
-from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedback
+from promptopt.domain.results import CaseResult, Cluster, Comparison, Evaluation, Feedback
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected
 from promptopt.domain.task import TaskSpec
+from promptopt.evaluation.clusters import MOST_CLUSTERS
+from promptopt.evaluation.embedding import Embedder
 from promptopt.evaluation.runner import Runner
 from promptopt.models.gateway import Gateway
+from promptopt.runs.mustpass import MustPass
 from promptopt.store.cells import Cells
 
 T = TypeVar("T")
+
+LONGEST_DETAIL = 200
+"""Characters that an event tells of the fault that failures share."""
 
 EVALUATIONS_KEPT = 6
 """Whole evaluations at hand (the current prompt's, on two splits, are asked for again and again)."""
@@ -48,10 +54,12 @@ class Context:
         self._emit = emit
         self._known: dict[tuple[str, Split, tuple[str, ...]], Evaluation] = {}
         self._prompts: dict[str, Prompt] = {}
+        self._must_pass = MustPass(self.dataset.cases(), self.seed_prompt.id)
         self._checkpoint: dict[str, Any] | None = None
         self._edits: list[Prompt] = []
         self._edits_taken = 0
         self._redirect = asyncio.Event()
+        self._embedder = Embedder()
 
     async def complete(self, role: ev.Role, messages: Sequence[Message], *, path: str) -> LLMResponse:
         with self._gateway.telemetry.span("propose", {"promptopt.role": role, "promptopt.path": path}):
@@ -84,6 +92,7 @@ class Context:
         self._emit(ev.EvaluationStarted(candidate_id=prompt.id, split=split, total=len(cases)))
         concurrency = self._gateway.concurrency("target")
         call = partial(self._gateway.call, urgent=urgent, finishing=finishing)
+        embed = partial(self._gateway.embed, urgent=urgent, finishing=finishing)
 
         def send(messages: Sequence[Message], /, *, case_id: str, draw: int) -> Awaitable[LLMResponse]:
             return call("target", messages, case_id=case_id, sample=draw)
@@ -97,8 +106,11 @@ class Context:
                 send,
                 partial(self._sink, prompt.id, split),
                 lambda messages, path, draw: call("judge", messages, path=path, sample=draw),
+                lambda text, case_id: self._embedder.embed(text, partial(embed, case_id=case_id)),
             )
             note({"promptopt.score": evaluation.score.mean, "promptopt.passed": evaluation.passed})
+        self._must_pass.note(evaluation)
+        self._withdraw_broken()
         self._emit(
             ev.CandidateScored(
                 candidate_id=prompt.id,
@@ -139,15 +151,23 @@ class Context:
                 against_id=against.id if against else None,
                 split=feedback.split,
                 categories={name: len(cases) for name, cases in feedback.categories.items()},
+                clusters=[_in_short(cluster) for cluster in feedback.clusters[:MOST_CLUSTERS]],
                 fixed=list(feedback.fixed),
                 broken=list(feedback.broken),
                 suggestions=list(feedback.suggestions),
             )
         )
 
+    def breaks(self, prompt: Prompt) -> str:
+        broken = self._must_pass.broken(prompt.id)
+        return broken.said if broken else ""
+
     def judged(
         self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
-    ) -> None:
+    ) -> bool:
+        broken = self.breaks(prompt)
+        if accepted and broken:
+            accepted, reason = False, broken
         self._emit(
             ev.CandidateJudged(
                 candidate_id=prompt.id,
@@ -157,6 +177,25 @@ class Context:
                 comparison=comparison,
             )
         )
+        if accepted:
+            self._accept(prompt)
+        return accepted
+
+    def _accept(self, prompt: Prompt) -> None:
+        self._must_pass.accept(prompt.id)
+        self._withdraw_broken()
+
+    def _withdraw_broken(self) -> None:
+        """Let no accepted candidate win of which it has turned out that it breaks a case that must pass."""
+        for prompt_id in self._must_pass.accepted:
+            broken = self._must_pass.broken(prompt_id)
+            if broken:
+                self._must_pass.withdraw(prompt_id)
+                reason = f"it can't win: it {broken.said}"
+                judged = ev.CandidateJudged(
+                    candidate_id=prompt_id, against_id=broken.against_id, accepted=False, reason=reason
+                )
+                self._emit(judged)
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
         self._emit(ev.ProposalFailed(iteration=iteration, attempt=attempt, reason=reason))
@@ -167,12 +206,17 @@ class Context:
     def adopt(self, prompt: Prompt) -> None:
         """Let the search go on from a person's edit, as soon as it looks."""
         self._edits.append(prompt)
+        self._accept(prompt)
         self._redirect.set()
 
     def restore_edits(self, edits: Sequence[Prompt]) -> None:
         """Take over the edits adopted before this worker came; those that no checkpoint holds wait."""
         self._edits = list(edits)
         self._edits_taken = self._kept()["edits"]
+        if "must_pass" in self._kept():
+            self._must_pass.restore(self._kept()["must_pass"])
+        for edit in edits[self._edits_taken :]:
+            self._must_pass.accept(edit.id)
         if self.edit_waits:
             self._redirect.set()
 
@@ -199,7 +243,11 @@ class Context:
         return self._kept()["state"]
 
     def checkpoint(self, iteration: int, state: dict[str, Any]) -> None:
-        self._checkpoint = {"edits": self._edits_taken, "state": state}
+        self._checkpoint = {
+            "edits": self._edits_taken,
+            "state": state,
+            "must_pass": self._must_pass.state(),
+        }
         self._cells.save_checkpoint(iteration, json.dumps(self._checkpoint, ensure_ascii=False))
         self._emit(ev.CheckpointSaved(iteration=iteration))
 
@@ -233,3 +281,14 @@ class Context:
             turned.cancel()
             task.cancel()
             await asyncio.gather(task, turned, return_exceptions=True)
+
+
+def _in_short(cluster: Cluster) -> ev.ClusterMark:
+    """A cluster as an event tells it."""
+    return ev.ClusterMark(
+        category=cluster.category[:LONGEST_DETAIL],
+        detail=cluster.detail[:LONGEST_DETAIL],
+        count=len(cluster.case_ids),
+        case_id=cluster.case_ids[0],
+        contrast_id=cluster.contrast_id,
+    )

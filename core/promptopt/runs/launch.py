@@ -62,10 +62,9 @@ def create_run(
 
 def simulated(settings: ProjectSettings) -> ProjectSettings:
     """The same project with the built-in simulator in the place of every model."""
+    own = ("optimizer", "judge", "embedding")
     models = {
-        role: model.model_copy(
-            update={"model": f"sim/{role if role in ('optimizer', 'judge') else 'target'}", "base_url": None}
-        )
+        role: model.model_copy(update={"model": f"sim/{role if role in own else 'target'}", "base_url": None})
         for role, model in settings.models.items()
     }
     return settings.model_copy(update={"models": models})

@@ -1,11 +1,12 @@
 """Putting a run's parts together, and refusing, before anything is spent, what can't work."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import ModelError, SettingsError
-from promptopt.domain.events import ModelInfo, Role
+from promptopt.domain.events import ModelInfo
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
+from promptopt.domain.words import ROLES, Role
 from promptopt.models.endpoint import Endpoint
 from promptopt.models.keys import missing_key, redirected
 from promptopt.models.prices import lookup_price
@@ -13,10 +14,14 @@ from promptopt.models.transport import Transport
 from promptopt.models.wire import Wire
 
 
-def roles_in_use(kind: str, *, judge: bool = False) -> tuple[Role, ...]:
-    """The models that a run of this kind calls; ``judge``: some check asks the judge model."""
+def roles_in_use(kind: str, asked: Collection[Role] = ()) -> tuple[Role, ...]:
+    """The models that a run of this kind calls.
+
+    Args:
+        asked: by some check.
+    """
     roles: tuple[Role, ...] = ("target",) if kind == "eval" else ("target", "optimizer")
-    return (*roles, "judge") if judge else roles
+    return (*roles, *(role for role in ROLES if role in asked))
 
 
 def model_of(settings: ProjectSettings, role: Role) -> ModelSettings:
@@ -24,7 +29,7 @@ def model_of(settings: ProjectSettings, role: Role) -> ModelSettings:
     model = settings.models.get(role)
     if model is None:
         raise SettingsError(
-            f"a check asks the {role} model, and there is none" if role == "judge" else "there is none",
+            f"a check or the optimizer asks the {role} model, and there is none",
             where=f"models.{role}",
             fix=f'add a table [models.{role}] with model = "…"',
         )
@@ -46,7 +51,7 @@ def open_endpoints(
         problem = missing_key(model)
         if problem:
             raise ModelError(problem, where=f"models.{role}", fix="`promptopt doctor` checks it again")
-        transport = _transport(settings, dataset, model, wire)
+        transport = _transport(settings, dataset, role, wire)
         endpoints[role] = Endpoint(model, transport, price_of(settings, role), redirected(model))
     return endpoints
 
@@ -97,12 +102,22 @@ def price_of(settings: ProjectSettings, role: Role) -> Price | None:
     return price
 
 
-def _transport(settings: ProjectSettings, dataset: Dataset, model: ModelSettings, wire: Wire) -> Transport:
+def real_transport(role: Role, model: ModelSettings, wire: Wire | None = None) -> Transport:
+    """The transport of a model that is no simulation. Raises SettingsError: its settings can't be used."""
+    if role == "embedding":
+        from promptopt.models.litellm_embedding import LiteLLMEmbedding
+
+        return LiteLLMEmbedding(model, wire=wire)
+    from promptopt.models.litellm_transport import LiteLLMTransport
+
+    return LiteLLMTransport(model, wire=wire)
+
+
+def _transport(settings: ProjectSettings, dataset: Dataset, role: Role, wire: Wire) -> Transport:
+    model = settings.models[role]
     if model.simulated:
         from promptopt.models.simulator import Simulator
 
         seed = (settings.optimizer.model_extra or {}).get("seed", 0)
         return Simulator(model.model, dataset, settings, seed if isinstance(seed, int) else 0, model.latency)
-    from promptopt.models.litellm_transport import LiteLLMTransport
-
-    return LiteLLMTransport(model, wire=wire)
+    return real_transport(role, model, wire)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from promptopt.domain.errors import SettingsError
-from promptopt.domain.events import ROLES
 from promptopt.domain.text import one_line
+from promptopt.domain.words import ROLES
 from promptopt.store.casefiles import text_of
 from promptopt.store.promptfoo_asserts import Around, Case, Reader, add_assertion, list_of, table_of
 from promptopt.store.promptfoo_checks import Accepts

@@ -26,6 +26,18 @@ from promptopt.store.projectcode import ProjectCode, read_code
 FILE = "trusted"
 """In the data directory: a line for each power, its hash first."""
 
+MOST_SHOWN = 100_000
+"""Characters of a folder's code that are shown, the function's own module first; the rest only by name."""
+
+Kind = Literal["python", "callable", "key", "file"]
+
+TITLES: dict[Kind, str] = {
+    "python": "code in full Python",
+    "callable": "a function of a module",
+    "key": "a key for an endpoint",
+    "file": "a file for an endpoint",
+}
+
 _HERE = re.compile(r"https?://(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d+)?(?:/.*)?", re.I)
 
 
@@ -40,10 +52,20 @@ class Power:
         digest: hash of its exact content.
     """
 
-    kind: Literal["python", "callable", "key", "file"]
+    kind: Kind
     where: str
     shown: str
     digest: str
+
+    @property
+    def title(self) -> str:
+        """Its kind in words."""
+        return TITLES[self.kind]
+
+    @property
+    def is_code(self) -> bool:
+        """It is run here, not sent elsewhere."""
+        return self.kind in ("python", "callable")
 
 
 class TrustError(PromptoptError):
@@ -59,6 +81,11 @@ class TrustError(PromptoptError):
         what = f"it has what nobody has trusted yet on this machine ({listed}{more})"
         super().__init__(what, where=where, fix=fix)
         self.powers = tuple(powers)
+
+
+def on_this_machine(url: str) -> bool:
+    """Whether an address is surely one of this machine's own."""
+    return _HERE.fullmatch(url) is not None
 
 
 def powers(settings: ProjectSettings, cases: Iterable[Example], project_dir: Path) -> list[Power]:
@@ -106,8 +133,15 @@ def untrusted(found: Iterable[Power]) -> list[Power]:
     return [power for power in found if power.digest not in known]
 
 
+def at_stake(found: Iterable[Power]) -> str:
+    """What trusting these means."""
+    if any(power.is_code for power in found):
+        return "its code runs here, as far as the sandbox lets it"
+    return "what is named here is sent"
+
+
 def trust(found: Iterable[Power]) -> None:
-    """Record that the owner trusts these. Raises OSError."""
+    """Record that the owner trusts these, as they were when he saw them. Raises OSError."""
     lines = [
         f"{power.digest} {time.strftime('%Y-%m-%d')} {power.kind} {one_line(power.shown, 60)}\n"
         for power in untrusted(found)
@@ -160,21 +194,30 @@ def _python(where: str, code: str) -> Power:
 
 
 def _shown_function(function: str, code: ProjectCode) -> str:
-    """The function, the source of its module if the project's folder has it, and what else is there."""
+    """The function, and all code in the project's folder that it could import, its own module first."""
     module = function.partition(":")[0].replace(".", "/")
-    own = next((name for name in (f"{module}.py", f"{module}/__init__.py") if name in code.sources), "")
-    others = [name for name in code.names if name != own]
-    lines = [f"function {function} of {code.folder / own}:" if own else f"function {function}"]
-    if own:
-        lines += [f"| {line}" for line in code.sources[own].decode("utf-8", "replace").splitlines()]
-    if others:
-        lines.append(f"other code in {code.folder} that it may import: {', '.join(others)}")
+    own = (f"{module}.py", f"{module}/__init__.py")
+    lines = [f"function {function}"]
+    if code.listed:
+        lines.append(f"and all code in {code.folder} that it could import:")
+    room = MOST_SHOWN
+    for digest, name in sorted(
+        (line.split(" ", 1) for line in code.listed), key=lambda one: one[1] not in own
+    ):
+        head = f"file {name}, sha256 {digest[:16]}…"
+        source = code.sources.get(name) if name.endswith(".py") else None
+        if source is None or len(source) > room:
+            what = "no text" if source is None else f"{len(source):,} bytes, too long to show here"
+            lines.append(f"{head}, {what}")
+        else:
+            room -= len(source)
+            lines += [head, *(f"| {line}" for line in source.decode("utf-8", "replace").splitlines())]
     return "\n".join(lines)
 
 
 def _of_endpoints(settings: ProjectSettings, project_dir: Path) -> Iterator[Power]:
     for role, model in settings.models.items():
-        if model.simulated or model.base_url is None or _HERE.fullmatch(model.base_url):
+        if model.simulated or model.base_url is None or on_this_machine(model.base_url):
             continue
         where = f"models.{role}"
         if model.api_key_env:

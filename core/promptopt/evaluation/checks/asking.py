@@ -11,13 +11,15 @@ import hashlib
 import math
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
 from promptopt.domain.dataset import Example
+from promptopt.domain.events import Role
+from promptopt.domain.forecast import Asking, Spread
 from promptopt.domain.prompt import Message
 from promptopt.evaluation.checks import reasons
 from promptopt.evaluation.checks.base import RIGHT, Check, Opinion, Tools
@@ -38,8 +40,8 @@ class _Asking(Check):
     """What both judges share."""
 
     @property
-    def needs_model(self) -> bool:
-        return True
+    def asks(self) -> frozenset[Role]:
+        return frozenset({"judge"})
 
     @abstractmethod
     async def _opinion(self, case: Example, output: str, tools: Tools) -> Opinion: ...
@@ -76,11 +78,18 @@ class LlmJudge(_Asking):
     def needs_expected(self) -> bool:
         return self.reference
 
-    async def _opinion(self, case: Example, output: str, tools: Tools) -> Opinion:
+    def asking(self, case: Example) -> Sequence[Asking]:
+        calls = Spread.exactly(self.repeats)
+        return [Asking("judge", calls, _size(self._messages(case, "")), tries=self.tries)]
+
+    def _messages(self, case: Example, output: str) -> list[Message]:
         shown = {"input": case.input_text, "output": output}
         if self.reference:
             shown["reference"] = case.expected or ""
-        messages = _conversation(self._task(), shown)
+        return _conversation(self._task(), shown)
+
+    async def _opinion(self, case: Example, output: str, tools: Tools) -> Opinion:
+        messages = self._messages(case, output)
         verdicts = [
             await _verdict(tools, messages, self._read, sample, self.tries) for sample in range(self.repeats)
         ]
@@ -123,6 +132,12 @@ class Pairwise(_Asking):
     @property
     def needs_expected(self) -> bool:
         return True
+
+    def asking(self, case: Example) -> Sequence[Asking]:
+        """Nobody is asked of an answer that equals the expected one."""
+        calls = Spread.of(0, 2 * self.repeats, 2 * self.repeats)
+        shown = {"input": case.input_text, "first": "", "second": case.expected or ""}
+        return [Asking("judge", calls, _size(_conversation(self._task(), shown)), tries=self.tries)]
 
     async def _opinion(self, case: Example, output: str, tools: Tools) -> Opinion:
         expected = case.expected or ""
@@ -222,6 +237,11 @@ def _conversation(task: str, shown: Mapping[str, str]) -> list[Message]:
     mark = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     parts = [f"<{name}-{mark}>\n{text}\n</{name}-{mark}>" for name, text in shown.items()]
     return [Message(role="system", content=task), Message(role="user", content="\n\n".join(parts))]
+
+
+def _size(messages: Sequence[Message]) -> int:
+    """Bytes of a conversation."""
+    return sum(len(message.content.encode("utf-8", "surrogatepass")) for message in messages)
 
 
 def _reason(table: Mapping[str, Any], reply: str) -> str:

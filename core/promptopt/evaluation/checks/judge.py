@@ -7,16 +7,19 @@ from pathlib import Path
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
+from promptopt.domain.events import Role
+from promptopt.domain.forecast import Asking
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import CheckSettings, ProjectSettings
 from promptopt.domain.text import one_line
 from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.checks import reasons, schema
-from promptopt.evaluation.checks.base import Ask, Tools
+from promptopt.evaluation.checks.base import NO_ROLES, Ask, Tools
 from promptopt.evaluation.checks.code import import_paths
 from promptopt.evaluation.checks.named import Named
 from promptopt.evaluation.checks.options import build_checks, read_settings
 from promptopt.evaluation.checks.rules import Rule, build_rules
+from promptopt.evaluation.embedding import Embed
 from promptopt.evaluation.sandbox import Outcome, Request
 from promptopt.store.projectcode import ProjectCode
 
@@ -90,10 +93,14 @@ class Judge:
         self._tools = Tools(project_dir=project_dir, boxes=boxes, warn=self._warn)
 
     @property
-    def needs_model(self) -> bool:
-        """Whether a check of the project, or of a case seen by :meth:`check_cases`, asks the judge model."""
+    def asks(self) -> frozenset[Role]:
+        """The models that checks of the project, or of cases seen by :meth:`check_cases`, ask."""
         own = (named for _, checks in self._own.values() for named in checks)
-        return any(named.check.needs_model for named in (*self._checks, *own))
+        return NO_ROLES.union(*(named.check.asks for named in (*self._checks, *own)))
+
+    def asking(self, case: Example) -> list[Asking]:
+        """What judging one answer to ``case`` asks of models, for the forecast. Raises SettingsError."""
+        return [asking for named in self._for(case) for asking in named.asking(case)]
 
     def check_cases(self, cases: Iterable[Example]) -> None:
         """Make sure that each case can be judged.
@@ -133,7 +140,12 @@ class Judge:
                 raise SettingsError(flaw, where=where, fix=fix)
 
     async def judge(
-        self, case: Example, output: str, response: LLMResponse | None = None, ask: Ask | None = None
+        self,
+        case: Example,
+        output: str,
+        response: LLMResponse | None = None,
+        ask: Ask | None = None,
+        embed: Embed | None = None,
     ) -> tuple[CheckResult, ...]:
         """Judge ``output`` by every check that applies to ``case``, then by the constraints.
 
@@ -143,8 +155,9 @@ class Judge:
         Args:
             response: the answer that ``output`` came with, for checks of its cost and latency.
             ask: the judge model, for checks that need one.
+            embed: the embedding model, likewise.
         """
-        tools = replace(self._tools, response=response, ask=ask)
+        tools = replace(self._tools, response=response, ask=ask, embed=embed)
         try:
             applying = self._for(case)
         except SettingsError as error:

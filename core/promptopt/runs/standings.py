@@ -1,0 +1,90 @@
+"""The candidates of a run: what is known of each, how it is called, and how they rank."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from promptopt.domain import events as ev
+from promptopt.domain.results import Comparison, Interval
+from promptopt.domain.words import Split
+
+
+@dataclass
+class Score:
+    """A candidate on one split. ``at_once``: calls of the target at once while it was scored, on average."""
+
+    interval: Interval
+    passed: int
+    errors: int
+    at_once: float | None = None
+
+
+@dataclass
+class Candidate:
+    """A prompt in the running."""
+
+    id: str
+    text: str
+    source: ev.Source
+    iteration: int = 0
+    parent_id: str | None = None
+    reasoning: str = ""
+    confidence: float | None = None
+    scores: dict[Split, Score] = field(default_factory=dict[Split, Score])
+    accepted: bool | None = None
+    judgement: str = ""
+    comparison: Comparison | None = None
+    categories: dict[str, int] = field(default_factory=dict[str, int])
+    clusters: list[ev.ClusterMark] = field(default_factory=list[ev.ClusterMark])
+    suggestions: list[str] = field(default_factory=list[str])
+    feedback_split: Split = "train"
+    """The cases that categories, clusters and suggestions were drawn from."""
+    fixed: list[str] = field(default_factory=list[str])
+    broken: list[str] = field(default_factory=list[str])
+    place: int = 1
+    """Which one it is of its iteration's proposals: an edit can let one be given up."""
+
+    @property
+    def validation(self) -> Interval | None:
+        score = self.scores.get("validation")
+        return score.interval if score else None
+
+    @property
+    def name(self) -> str:
+        """``seed``, ``#3 a1b2c3``, ``#3b d4e5f6`` for the second of an iteration, ``edit a1b2c3``."""
+        if self.source == "seed":
+            return "seed"
+        if self.source == "human":
+            return f"edit {self.id[:6]}"
+        return f"#{self.iteration}{_letter(self.place)} {self.id[:6]}"
+
+
+def ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Those scored on validation, best first, then those still unscored."""
+    everyone = list(candidates)
+    scored = [c for c in everyone if c.validation]
+    return sorted(scored, key=_rank, reverse=True) + [c for c in everyone if not c.validation]
+
+
+def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
+    """The highest validation score among the seed and the accepted candidates; None if none has one.
+
+    A candidate that the gate rejected gained less than its noise; that it scored higher by chance is no
+    reason to prefer it at the end.
+    """
+    eligible = (c for c in candidates if c.validation and (c.accepted or c.source == "seed"))
+    return max(eligible, key=_rank, default=None)
+
+
+def proposed_beside(event: ev.CandidateProposed, other: Candidate) -> bool:
+    """Whether both were proposed in the same iteration by the same side."""
+    return event.source == other.source and event.iteration == other.iteration
+
+
+def _letter(place: int) -> str:
+    """Nothing for the first of an iteration, then ``b``, ``c`` …"""
+    return "" if place == 1 else chr(ord("a") + place - 1) if place <= 26 else f"-{place}"
+
+
+def _rank(candidate: Candidate) -> tuple[float, bool, int]:
+    assert candidate.validation
+    return candidate.validation.mean, candidate.source == "human", -candidate.iteration
