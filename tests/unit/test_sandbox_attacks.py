@@ -377,7 +377,7 @@ async def test_nothing_is_left_running():
     assert session in sessions()
     assert (await sandbox.run(Request("assert", "while True: pass", timeout=0.5))).reason == LATE
     async with asyncio.timeout(60):
-        while session in sessions():  # what has been killed takes a moment to die
+        while session in sessions():  # noqa: ASYNC110 - what has been killed takes a moment to die
             await asyncio.sleep(0.01)
     await sandbox.close()
 
