@@ -102,8 +102,37 @@ class IterationStarted(_Event):
     iteration: int
 
 
+class StageStarted(_Event):
+    """An optimizer that combines others starts one of them.
+
+    Attributes:
+        number: of the stage, from 1.
+        optimizer: its name.
+        start_id: the prompt that it starts from.
+        reason: why this one, now.
+    """
+
+    kind: Literal["stage_started"] = "stage_started"
+    number: int
+    optimizer: str
+    start_id: str
+    reason: str = ""
+
+
+class Demonstration(BaseModel):
+    """A worked case that is sent with a prompt: what goes in, column by column, and what came out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    inputs: dict[str, str]
+    output: str
+
+
 class CandidateProposed(_Event):
-    """A prompt entered the running. ``iteration`` 0: the seed; ``confidence`` (0 to 1): its proposer's."""
+    """A prompt entered the running. ``iteration`` 0: the seed; ``confidence`` (0 to 1): its proposer's.
+
+    ``made_by``: the optimizer, where a run has several; ``demonstrations`` are sent with the text.
+    """
 
     kind: Literal["candidate_proposed"] = "candidate_proposed"
     candidate_id: str
@@ -113,6 +142,8 @@ class CandidateProposed(_Event):
     parent_id: str | None = None
     reasoning: str = ""
     confidence: float | None = None
+    made_by: str = ""
+    demonstrations: list[Demonstration] = []
 
 
 class ProposalFailed(_Event):
@@ -201,6 +232,69 @@ class Meter(BaseModel):
     uncertain: float = 0.0
     held: float = 0.0
     limit: float | None = None
+
+
+class MatchFinished(_Event):
+    """Two candidates were compared, case by case.
+
+    Attributes:
+        number: of the match in its run, from 1.
+        stage: what it was played in, in words: ``round 2``, ``final``.
+        wins, losses, ties: cases that went to the first one, to the second, to neither.
+        winner_id: None for a tie.
+        by: who judged: the metric, or judge models.
+        reason: why it ended when it did.
+    """
+
+    kind: Literal["match_finished"] = "match_finished"
+    number: int
+    stage: str
+    first_id: str
+    second_id: str
+    winner_id: str | None
+    wins: int
+    losses: int
+    ties: int
+    by: str = ""
+    reason: str = ""
+
+
+class Rating(BaseModel):
+    """A candidate's strength, as its matches tell.
+
+    Attributes:
+        rating: Bradley-Terry strength on Elo's scale (400 points are odds of 10 to 1), mean 0.
+        low, high: bounds of the 95 % interval.
+        wins, losses, ties: cases.
+        win_rate: share of the cases won, a tie as half, in [0, 1].
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    candidate_id: str
+    rating: float
+    low: float
+    high: float
+    wins: int
+    losses: int
+    ties: int
+    win_rate: float
+
+
+class StandingsUpdated(_Event):
+    """Ratings of a tournament under way, or (``final``) over, best first.
+
+    Attributes:
+        format: ``round_robin``, ``swiss``, ``single_elimination`` or ``duels``.
+        played, planned: matches; None if nobody can say how many there will be.
+    """
+
+    kind: Literal["standings_updated"] = "standings_updated"
+    format: str
+    ratings: list[Rating]
+    played: int
+    planned: int | None = None
+    final: bool = False
 
 
 class BudgetMoved(_Event):
@@ -320,6 +414,7 @@ Event = Annotated[
     | RunResumed
     | PhaseStarted
     | IterationStarted
+    | StageStarted
     | CandidateProposed
     | ProposalFailed
     | EvaluationStarted
@@ -327,6 +422,8 @@ Event = Annotated[
     | CandidateScored
     | FeedbackReady
     | CandidateJudged
+    | MatchFinished
+    | StandingsUpdated
     | BudgetMoved
     | EndpointMoved
     | Paused

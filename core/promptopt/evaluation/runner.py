@@ -104,7 +104,15 @@ class Runner:
         try:
             response = await send(prompt.render(case), case_id=case.id, draw=draw)
         except CallFailed as failure:
-            return CaseResult(case_id=case.id, weight=case.weight, category="error", error=str(failure))
+            return failed(case, failure)
+        return await self.judge(case, response, ask)
+
+    async def judge(self, case: Example, response: LLMResponse, ask: Ask | None) -> CaseResult:
+        """What one answer to a case is worth.
+
+        Args:
+            ask: the judge model, for checks that need one.
+        """
         asking = _Asking(ask)
         checks = await self._judge.judge(case, response.text, response, asking if ask else None)
         score, passed = score_checks(checks)
@@ -122,6 +130,11 @@ class Runner:
             latency=response.latency,
             judging=asking.took,
         )
+
+
+def failed(case: Example, failure: CallFailed) -> CaseResult:
+    """The result of a case that no answer came to."""
+    return CaseResult(case_id=case.id, weight=case.weight, category="error", error=str(failure))
 
 
 class _Asking:

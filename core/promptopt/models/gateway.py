@@ -81,6 +81,7 @@ class Gateway:
         urgent: bool = False,
         finishing: bool = False,
         case_id: str = "",
+        temperature: float | None = None,
     ) -> LLMResponse:
         """Answer ``messages`` by the model of ``role``.
 
@@ -90,12 +91,13 @@ class Gateway:
             urgent: goes through the pause gate (a person asked for it while the run is paused).
             finishing: may use what was held back for the sealed test.
             case_id: the case that is asked about, if it is one, for the record.
+            temperature: in place of the role's own.
 
         Raises:
             CallFailed: no answer, after all retries.
             StopRun: a cap is reached, the endpoint is gone, or the run was stopped.
         """
-        request = self._request(role, messages)
+        request = self._request(role, messages, temperature)
         key = request.content_key()
         if sample is None:
             sample = self._occurrences[key, path]
@@ -155,12 +157,14 @@ class Gateway:
         for endpoint in self.endpoints.values():
             await endpoint.transport.close()
 
-    def _request(self, role: Role, messages: Sequence[Message]) -> ChatRequest:
+    def _request(
+        self, role: Role, messages: Sequence[Message], temperature: float | None = None
+    ) -> ChatRequest:
         settings = self.endpoints[role].settings
         return ChatRequest(
             model=settings.model,
             messages=tuple(messages),
-            temperature=settings.temperature,
+            temperature=settings.temperature if temperature is None else temperature,
             max_tokens=settings.max_tokens,
             params=settings.params,
         )

@@ -1,7 +1,7 @@
 """What an optimizer is, and the door through which it reaches the world."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.errors import SettingsError
-from promptopt.domain.events import Role
+from promptopt.domain.events import MatchFinished, Meter, Role, StageStarted, StandingsUpdated
 from promptopt.domain.forecast import Plan, Scale
 from promptopt.domain.prompt import Message, Prompt
-from promptopt.domain.results import Comparison, Evaluation, Feedback
+from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedback
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.task import TaskSpec
@@ -35,12 +35,36 @@ class RunContext(Protocol):
         """The prompt to start from."""
         ...
 
-    async def complete(self, role: Role, messages: Sequence[Message], *, path: str) -> LLMResponse:
-        """Ask a model. ``path`` names the place in the run; equal content at one path is answered once.
+    async def complete(
+        self,
+        role: Role,
+        messages: Sequence[Message],
+        *,
+        path: str = "",
+        sample: int = 0,
+        case_id: str = "",
+        temperature: float | None = None,
+    ) -> LLMResponse:
+        """Ask a model.
+
+        Args:
+            path: names the place in the run; equal content at one path is answered once. What
+                :meth:`evaluate` sends to the target model has the path ``""``.
+            sample: number of the draw, to have equal content answered afresh.
+            case_id: the case that is asked about, for the record.
+            temperature: in place of the role's own.
 
         Raises:
             CallFailed: no answer after all retries.
         """
+        ...
+
+    async def judge(self, case: Example, response: LLMResponse) -> CaseResult:
+        """What an answer to a case is worth, by the project's checks; never raises for a bad answer."""
+        ...
+
+    def noted(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
+        """Keep and show a result that the optimizer came by itself, with complete and judge."""
         ...
 
     async def evaluate(
@@ -50,9 +74,16 @@ class RunContext(Protocol):
         ...
 
     def candidate(
-        self, prompt: Prompt, *, iteration: int, parent: Prompt, reasoning: str, confidence: float | None
+        self,
+        prompt: Prompt,
+        *,
+        iteration: int,
+        parent: Prompt | None,
+        reasoning: str,
+        confidence: float | None = None,
+        made_by: str = "",
     ) -> None:
-        """Enter a prompt in the running."""
+        """Enter a prompt in the running. ``made_by``: the optimizer, where it is not the run's own."""
         ...
 
     def feedback(self, feedback: Feedback, against: Prompt | None = None) -> None:
@@ -67,6 +98,16 @@ class RunContext(Protocol):
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
         """Show that a proposal could not be used."""
+        ...
+
+    def show(self, event: StageStarted | MatchFinished | StandingsUpdated) -> None:
+        """Show how a tournament goes, or which optimizer is at work."""
+        ...
+
+    def spending(self) -> Mapping[str, Meter]:
+        """What was spent so far and what the caps are, as in ``BudgetMoved``. It depends on when it is
+        asked: what decides the course of a search has to be counted otherwise, or a resumed run strays.
+        """
         ...
 
     def iteration(self, number: int) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedbac
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected
 from promptopt.domain.task import TaskSpec
-from promptopt.evaluation.runner import Runner
+from promptopt.evaluation.runner import FLUSH_SECONDS, Runner
 from promptopt.models.gateway import Gateway
 from promptopt.store.cells import Cells
 
@@ -37,6 +37,7 @@ class Context:
         runner: Runner,
         cells: Cells,
         emit: Callable[[ev.Event], None],
+        meters: Callable[[], Mapping[str, ev.Meter]],
     ) -> None:
         self.settings = settings
         self.task = task
@@ -46,6 +47,8 @@ class Context:
         self._runner = runner
         self._cells = cells
         self._emit = emit
+        self._meters = meters
+        self._fresh: dict[tuple[str, Split], list[CaseResult]] = {}
         self._known: dict[tuple[str, Split, tuple[str, ...]], Evaluation] = {}
         self._prompts: dict[str, Prompt] = {}
         self._checkpoint: dict[str, Any] | None = None
@@ -53,9 +56,44 @@ class Context:
         self._edits_taken = 0
         self._redirect = asyncio.Event()
 
-    async def complete(self, role: ev.Role, messages: Sequence[Message], *, path: str) -> LLMResponse:
+    async def complete(
+        self,
+        role: ev.Role,
+        messages: Sequence[Message],
+        *,
+        path: str = "",
+        sample: int = 0,
+        case_id: str = "",
+        temperature: float | None = None,
+    ) -> LLMResponse:
+        call = self._gateway.call(
+            role, messages, path=path, sample=sample, case_id=case_id, temperature=temperature
+        )
         with self._gateway.telemetry.span("propose", {"promptopt.role": role, "promptopt.path": path}):
-            return await self._unless_redirected(self._gateway.call(role, messages, path=path))
+            return await self._unless_redirected(call)
+
+    async def judge(self, case: Example, response: LLMResponse) -> CaseResult:
+        return await self._unless_redirected(self._runner.judge(case, response, self._ask_judge))
+
+    def _ask_judge(self, messages: Sequence[Message], path: str, sample: int) -> Awaitable[LLMResponse]:
+        return self._gateway.call("judge", messages, path=path, sample=sample)
+
+    def noted(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
+        if not self._fresh:
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
+        self._fresh.setdefault((prompt.id, split), []).append(result)
+
+    def flush(self) -> None:
+        """Keep and show what was noted so far."""
+        fresh, self._fresh = self._fresh, {}
+        for (prompt_id, split), results in fresh.items():
+            self._sink(prompt_id, split, results)
+
+    def spending(self) -> Mapping[str, ev.Meter]:
+        return self._meters()
+
+    def show(self, event: ev.StageStarted | ev.MatchFinished | ev.StandingsUpdated) -> None:
+        self._emit(event)
 
     async def evaluate(
         self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
@@ -118,18 +156,33 @@ class Context:
         """Enter a prompt in the running."""
         self._prompts[prompt.id] = prompt
         self._cells.keep_prompt(prompt)
-        self._emit(ev.CandidateProposed(candidate_id=prompt.id, text=prompt.text, source=source, **details))
+        shown = [
+            ev.Demonstration(inputs=demo.inputs, output=demo.expected or "") for demo in prompt.demonstrations
+        ]
+        self._emit(
+            ev.CandidateProposed(
+                candidate_id=prompt.id, text=prompt.text, source=source, demonstrations=shown, **details
+            )
+        )
 
     def candidate(
-        self, prompt: Prompt, *, iteration: int, parent: Prompt, reasoning: str, confidence: float | None
+        self,
+        prompt: Prompt,
+        *,
+        iteration: int,
+        parent: Prompt | None,
+        reasoning: str,
+        confidence: float | None = None,
+        made_by: str = "",
     ) -> None:
         self.propose(
             prompt,
             "optimizer",
             iteration=iteration,
-            parent_id=parent.id,
+            parent_id=parent.id if parent else None,
             reasoning=reasoning,
             confidence=confidence,
+            made_by=made_by,
         )
 
     def feedback(self, feedback: Feedback, against: Prompt | None = None) -> None:

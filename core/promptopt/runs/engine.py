@@ -126,7 +126,9 @@ class Engine:
         task = build_task(self._settings)
         at_once = sum(endpoints[role].settings.max_concurrency for role in roles if role != "optimizer")
         runner = Runner(judge, CASES_PER_CALL * at_once, self._settings.evaluation.repeats)
-        context = Context(self._settings, task, self._dataset, gateway, runner, self._cells, self.emit)
+        context = Context(
+            self._settings, task, self._dataset, gateway, runner, self._cells, self.emit, self._ledger.meters
+        )
         context.restore_edits(edits)
         control = Control(self, context, gateway, Commands(self._db, self._row.id))
         gateway.on_trouble(control.pause_itself)
@@ -150,6 +152,7 @@ class Engine:
                 await self._look_ahead(judge)
             with self._telemetry.span("run", self._about_run()) as note:
                 end = await self._phases(optimizer, context, gateway, control)
+                context.flush()
                 note({"promptopt.stop_reason": end[0].reason, "promptopt.best_id": self.state.best_id})
         finally:
             self.watch.pause()

@@ -35,6 +35,9 @@ class Candidate:
     parent_id: str | None = None
     reasoning: str = ""
     confidence: float | None = None
+    made_by: str = ""
+    """The optimizer, where the run has several."""
+    demonstrations: list[ev.Demonstration] = field(default_factory=list[ev.Demonstration])
     scores: dict[Split, Score] = field(default_factory=dict[Split, Score])
     accepted: bool | None = None
     judgement: str = ""
@@ -118,6 +121,12 @@ class RunState:
         self.reused: dict[str, int] = {}
         """Answers that earlier runs paid for, by run."""
         self.unpriced: list[ev.Role] = []
+        self.stage: ev.StageStarted | None = None
+        """The optimizer that is at work, in a run that combines several."""
+        self.tournament: ev.StandingsUpdated | None = None
+        """The tournament under way, or the last one."""
+        self.matches: dict[int, ev.MatchFinished] = {}
+        """Matches of that tournament, by number."""
         self.edit: Edit | None = None
         self.paused_by = ""
         self.pause_reason = ""
@@ -250,6 +259,8 @@ class RunState:
                 parent_id=event.parent_id,
                 reasoning=event.reasoning,
                 confidence=event.confidence,
+                made_by=event.made_by,
+                demonstrations=event.demonstrations,
                 place=1 + sum(_alike(event, other) for other in self.candidates.values()),
             )
             if event.source != "seed":
@@ -275,6 +286,8 @@ class RunState:
     @_apply.register
     def _(self, event: ev.CasesFinished, at: float) -> None:
         place = (event.candidate_id, event.split)
+        if place not in self.marks:  # an optimizer's own measuring is told of case by case
+            self._forget_old_marks(keep=event.candidate_id)
         marks = self.marks.setdefault(place, {})
         progress = self.evaluations.get(place)
         for mark in event.cases:
@@ -316,6 +329,34 @@ class RunState:
             self.current_id = event.candidate_id
         word = "accepted" if event.accepted else "rejected"
         self._log(at, f"{word} {self.name(event.candidate_id)}: {event.reason}")
+
+    @_apply.register
+    def _(self, event: ev.StageStarted, at: float) -> None:
+        self.stage = event
+        self.current_id = event.start_id
+        why = f": {event.reason}" if event.reason else ""
+        self._log(at, f"stage {event.number}: {event.optimizer} from {self.name(event.start_id)}{why}")
+
+    @_apply.register
+    def _(self, event: ev.MatchFinished, at: float) -> None:
+        if self.tournament and self.tournament.final:
+            self.tournament, self.matches = None, {}
+        self.matches[event.number] = event
+        outcome = f"goes to {self.name(event.winner_id)}" if event.winner_id else "ends in a tie"
+        first, second = self.name(event.first_id), self.name(event.second_id)
+        tally = f"{event.wins}:{event.losses}, {event.ties} ties"
+        self._log(at, f"match {event.number}: {first} against {second} {outcome} ({tally})")
+
+    @_apply.register
+    def _(self, event: ev.StandingsUpdated, at: float) -> None:
+        self.tournament = event
+        if event.final and event.ratings:
+            first = event.ratings[0]
+            self._log(
+                at,
+                f"the tournament is over: {self.name(first.candidate_id)} leads with {first.rating:+.0f} "
+                f"[{first.low:+.0f}, {first.high:+.0f}] after {event.played} matches",
+            )
 
     @_apply.register
     def _(self, event: ev.BudgetMoved, at: float) -> None:

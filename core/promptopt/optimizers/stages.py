@@ -1,0 +1,182 @@
+"""One optimizer inside another: a stage sees the run through a door of its own.
+
+Whatever combines optimizers gives each a :class:`Stage`, which is a ``RunContext``: its own prompt to start
+from, its own places in the journal, its own part of the checkpoint, and a share of the calls. What a stage
+has used is counted by what it asked for, not by what was sent, so that a resumed run, whose journal answers
+most of it, ends its stages where the first worker did.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from promptopt.domain.chat import LLMResponse
+from promptopt.domain.dataset import Dataset, Example, Split
+from promptopt.domain.events import MatchFinished, Meter, Role, StageStarted, StandingsUpdated
+from promptopt.domain.prompt import Message, Prompt
+from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedback
+from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.task import TaskSpec
+from promptopt.optimizers.base import RunContext
+
+
+class StageOver(BaseException):
+    """The stage has used its share of the calls; the run goes on without it."""
+
+
+class Stage:
+    """The door of one stage.
+
+    Args:
+        context: the door of the optimizer that combines.
+        name: of the stage in its run: what it asks the optimizer model has its place in the journal there.
+        optimizer: name of the optimizer at work, told with its candidates.
+        start: the prompt to start from.
+        calls: most calls of the target model; None: as many as the run's budget allows.
+        iterations: of earlier stages; those of this one count on from there.
+        state: what this stage kept before a kill, if it did.
+        keep: is given the iteration and the state to keep.
+        dataset: other cases than the run's (a fold of them, say).
+    """
+
+    def __init__(
+        self,
+        context: RunContext,
+        name: str,
+        optimizer: str,
+        start: Prompt,
+        *,
+        calls: int | None = None,
+        iterations: int = 0,
+        state: dict[str, Any] | None = None,
+        keep: Callable[[int, dict[str, Any]], None],
+        dataset: Dataset | None = None,
+    ) -> None:
+        self._context = context
+        self._name = name
+        self._optimizer = optimizer
+        self._start = start
+        self._calls = calls
+        self._before = iterations
+        self._state = state
+        self._keep = keep
+        self._dataset = dataset
+        self._asked: set[int] = set()
+        self.iterations = iterations
+        """Of the run, this stage's included."""
+
+    @property
+    def settings(self) -> ProjectSettings:
+        return self._context.settings
+
+    @property
+    def task(self) -> TaskSpec:
+        return self._context.task
+
+    @property
+    def dataset(self) -> Dataset:
+        return self._dataset or self._context.dataset
+
+    @property
+    def seed_prompt(self) -> Prompt:
+        return self._start
+
+    @property
+    def used(self) -> int:
+        """Different calls of the target model that were asked for."""
+        return len(self._asked)
+
+    async def complete(
+        self,
+        role: Role,
+        messages: Sequence[Message],
+        *,
+        path: str = "",
+        sample: int = 0,
+        case_id: str = "",
+        temperature: float | None = None,
+    ) -> LLMResponse:
+        if role == "target":
+            self._count({_call(messages, sample, temperature)})
+        place = f"{self._name}/{path}" if path else ""
+        return await self._context.complete(
+            role, messages, path=place, sample=sample, case_id=case_id, temperature=temperature
+        )
+
+    async def judge(self, case: Example, response: LLMResponse) -> CaseResult:
+        return await self._context.judge(case, response)
+
+    def noted(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
+        self._context.noted(prompt, split, result)
+
+    async def evaluate(
+        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
+    ) -> Evaluation:
+        chosen = self.dataset[split] if cases is None else cases
+        draws = range(self.settings.evaluation.repeats)
+        self._count({_call(prompt.render(case), draw) for case in chosen for draw in draws})
+        return await self._context.evaluate(prompt, split, chosen)
+
+    def candidate(
+        self,
+        prompt: Prompt,
+        *,
+        iteration: int,
+        parent: Prompt | None,
+        reasoning: str,
+        confidence: float | None = None,
+        made_by: str = "",
+    ) -> None:
+        self._context.candidate(
+            prompt,
+            iteration=self._before + iteration,
+            parent=parent,
+            reasoning=reasoning,
+            confidence=confidence,
+            made_by=made_by or self._optimizer,
+        )
+
+    def feedback(self, feedback: Feedback, against: Prompt | None = None) -> None:
+        self._context.feedback(feedback, against)
+
+    def judged(
+        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+    ) -> None:
+        self._context.judged(prompt, against, accepted, reason, comparison)
+
+    def refused(self, iteration: int, attempt: int, reason: str) -> None:
+        self._context.refused(self._before + iteration, attempt, reason)
+
+    def show(self, event: StageStarted | MatchFinished | StandingsUpdated) -> None:
+        self._context.show(event)
+
+    def spending(self) -> Mapping[str, Meter]:
+        return self._context.spending()
+
+    def iteration(self, number: int) -> None:
+        self.iterations = self._before + number
+        self._context.iteration(self.iterations)
+
+    def adopted(self) -> Prompt | None:
+        return self._context.adopted()
+
+    def restored(self) -> dict[str, Any] | None:
+        return self._state
+
+    def checkpoint(self, iteration: int, state: dict[str, Any]) -> None:
+        self._state = state
+        self._keep(self._before + iteration, state)
+
+    def _count(self, asked: set[int]) -> None:
+        """Count what was not asked before.
+
+        Raises:
+            StageOver: it is more than the stage's share.
+        """
+        together = len(self._asked | asked)
+        if self._calls is not None and together > max(self._calls, len(self._asked)):
+            raise StageOver(f"{self._name} has used its {self._calls} calls")
+        self._asked |= asked
+
+
+def _call(messages: Sequence[Message], draw: int, temperature: float | None = None) -> int:
+    return hash((tuple((message.role, message.content) for message in messages), draw, temperature))
