@@ -28,8 +28,8 @@ class Stage:
 
     Args:
         context: the door of the optimizer that combines.
-        name: of the stage in its run: what it asks the optimizer model has its place in the journal there.
-        optimizer: name of the optimizer at work, told with its candidates.
+        name: of the stage, unique in its run (``2 grpo``), told with its candidates; what it asks the
+            optimizer model has its place in the journal there.
         start: the prompt to start from.
         calls: most calls of the target model; None: as many as the run's budget allows.
         iterations: of earlier stages; those of this one count on from there.
@@ -42,7 +42,6 @@ class Stage:
         self,
         context: RunContext,
         name: str,
-        optimizer: str,
         start: Prompt,
         *,
         calls: int | None = None,
@@ -53,7 +52,6 @@ class Stage:
     ) -> None:
         self._context = context
         self._name = name
-        self._optimizer = optimizer
         self._start = start
         self._calls = calls
         self._before = iterations
@@ -132,7 +130,7 @@ class Stage:
             parent=parent,
             reasoning=reasoning,
             confidence=confidence,
-            made_by=made_by or self._optimizer,
+            made_by=made_by or self._name,
         )
 
     def feedback(self, feedback: Feedback, against: Prompt | None = None) -> None:
