@@ -24,6 +24,11 @@ NEED = Need(
 )
 
 
+RATED = ev.Rating(
+    candidate_id="a", rating=60.0, low=-20.0, high=140.0, wins=7, losses=2, ties=1, win_rate=0.75
+)
+
+
 def story() -> list[ev.Event]:
     """One whole run in events."""
     marks = [ev.CaseMark(case_id=str(n), score=n % 2, passed=bool(n % 2)) for n in range(10)]
@@ -44,6 +49,7 @@ def story() -> list[ev.Event]:
         ev.CasesFinished(candidate_id="s", split="validation", cases=marks[4:]),
         ev.CandidateScored(candidate_id="s", split="validation", score=HALF, passed=5),
         ev.PhaseStarted(phase="search"),
+        ev.StageStarted(number=1, optimizer="refine", start_id="s", reason="it comes first"),
         ev.IterationStarted(iteration=1),
         ev.ProposalFailed(iteration=1, attempt=1, reason="malformed"),
         ev.CandidateProposed(candidate_id="a", text="better", source="optimizer", iteration=1, parent_id="s"),
@@ -54,6 +60,10 @@ def story() -> list[ev.Event]:
             candidate_id="a", against_id="s", split="train", categories={"too verbose": 2}, fixed=["1"]
         ),
         ev.CandidateJudged(candidate_id="a", against_id="s", accepted=True, reason="gain", comparison=GAP),
+        ev.MatchFinished(
+            number=1, stage="final", first_id="s", second_id="a", winner_id="a", wins=2, losses=7, ties=1
+        ),
+        ev.StandingsUpdated(format="round_robin", ratings=[RATED], played=1, planned=1, final=True),
         ev.BudgetMoved(meters={"usd": ev.Meter(spent=0.1)}, in_flight=3),
         ev.EndpointMoved(role="target", at_once=12, most=16, refused=9),
         ev.CheckpointSaved(iteration=1),
@@ -155,3 +165,19 @@ def test_marks_are_held_for_few_candidates() -> None:
         state.apply(ev.CasesFinished(candidate_id=name, split="train", cases=[mark]), 1.0)
         state.apply(ev.CandidateScored(candidate_id=name, split="train", score=HALF, passed=1), 1.0)
     assert len({candidate_id for candidate_id, _ in state.marks}) <= 4
+
+
+def test_a_tournament_is_shown_until_the_next_one_begins() -> None:
+    match = ev.MatchFinished(
+        number=1, stage="round 1", first_id="s", second_id="a", winner_id=None, wins=3, losses=3, ties=0
+    )
+    over = ev.StandingsUpdated(format="swiss", ratings=[RATED], played=1, final=True)
+    state = fold([match, over])
+    assert state.tournament == over and list(state.matches) == [1]
+    state.apply(match.model_copy(update={"number": 2}), 2.0)
+    assert state.tournament is None and list(state.matches) == [2]
+
+
+def test_a_stage_goes_on_from_its_own_prompt() -> None:
+    state = fold([*story()[:11], ev.StageStarted(number=2, optimizer="grpo", start_id="s")])
+    assert state.stage and state.stage.optimizer == "grpo" and state.current_id == "s"
