@@ -9,6 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from promptopt.models.simulator.forms import form_of
 from tests.loopback.wire import Call
 
 PHRASES = (
@@ -83,7 +84,16 @@ class LabelTask:
 
 
 def propose(call: Call) -> str:
-    """The optimizer's answer: the last ``<current_prompt>`` of the request with the next missing phrase."""
+    """The optimizer's answer: the last ``<current_prompt>`` of the request with the next missing phrase.
+
+    To a request in DSPy's form, or in gepa's, it answers in that form.
+    """
+    form = form_of(call.text)
+    if form is not None:
+        base = form.prompt or SEED_PROMPT
+        missing = [phrase for phrase in PHRASES if phrase not in base] or [""]
+        number = int(hashlib.sha256(call.text.encode()).hexdigest()[:8], 16) % len(missing)
+        return form.write(f"{base}\n{missing[number]}".strip(), ["It is missing."], [missing[number]])
     found = _CURRENT.findall(call.text)
     current = found[-1] if found else SEED_PROMPT
     missing = [phrase for phrase in PHRASES if phrase not in current]

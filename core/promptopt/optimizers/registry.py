@@ -13,7 +13,17 @@ from promptopt.optimizers.base import BaseOptimizer
 
 GROUP = "promptopt.optimizers"
 
-OURS = {"refine": "promptopt.optimizers.refine:RefineOptimizer"}
+_DSPY = "promptopt.optimizers.dspy_adapter.families"
+
+OURS = {
+    "refine": "promptopt.optimizers.refine:RefineOptimizer",
+    "dspy-bootstrap": f"{_DSPY}:Bootstrap",
+    "dspy-bootstrap-random-search": f"{_DSPY}:RandomSearch",
+    "dspy-mipro": f"{_DSPY}:MIPRO",
+    "dspy-copro": f"{_DSPY}:COPRO",
+    "dspy-simba": f"{_DSPY}:SIMBA",
+    "dspy-gepa": f"{_DSPY}:GEPA",
+}
 
 
 def names() -> list[str]:
