@@ -154,6 +154,7 @@ class _Search:
     def _compiling(self) -> "tuple[Bridge, Shape, Callable[[], Any]]":
         """DSPy, ready to compile in a thread."""
         os.environ.setdefault("DSPY_CACHEDIR", str(home() / "dspy"))  # it makes one when it is imported
+        os.environ.setdefault("TQDM_DISABLE", "1")  # its progress bars would fill the worker's log
         import dspy
 
         from promptopt.optimizers.dspy_adapter.bridge import Bridge
