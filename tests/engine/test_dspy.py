@@ -80,7 +80,7 @@ class Desk:
 
     async def until(self, condition: Any) -> None:
         async with asyncio.timeout(60):
-            while not condition():  # noqa: ASYNC110 — what the engine does has no event for tests
+            while not condition():
                 assert not self.state.over, [line.text for line in self.state.activity]
                 await asyncio.sleep(0.01)
 

@@ -161,7 +161,18 @@ class BaseOptimizer(ABC):
         Raises:
             SettingsError: a setting it does not know, or a bad value.
         """
-        given = settings.optimizer.model_dump()
+        return cls.from_options(settings.optimizer.model_dump())
+
+    @classmethod
+    def from_options(cls, given: Mapping[str, Any], where: str = "optimizer") -> "BaseOptimizer":
+        """Make an optimizer of settings as a project file has them.
+
+        Args:
+            where: the table that they stand in, for messages.
+
+        Raises:
+            SettingsError: a setting it does not know, or a bad value.
+        """
         try:
             options = cls.Options.model_validate(given)
         except ValidationError as error:
@@ -171,7 +182,7 @@ class BaseOptimizer(ABC):
             found = "" if first["type"] == "extra_forbidden" else f", found {given.get(key)!r}"
             said = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"]
             raise SettingsError(
-                f"{said}{found}", where=f"optimizer.{key}", fix=f"{cls.name} knows: {known}"
+                f"{said}{found}", where=f"{where}.{key}", fix=f"{cls.name} knows: {known}"
             ) from None
         return cls(options)
 

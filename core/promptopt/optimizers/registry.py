@@ -37,25 +37,35 @@ def make(settings: ProjectSettings) -> BaseOptimizer:
     Raises:
         SettingsError: there is none of that name, it can't be loaded, or its settings are wrong.
     """
-    wanted = settings.optimizer.name
+    return find(settings.optimizer.name).from_settings(settings)
+
+
+def find(wanted: str, where: str = "optimizer.name") -> type[BaseOptimizer]:
+    """The optimizer of a name.
+
+    Args:
+        where: the setting that names it, for messages.
+
+    Raises:
+        SettingsError: there is none of that name, or it can't be loaded.
+    """
     entries = _entries()
     if wanted not in entries:
         near = difflib.get_close_matches(wanted, entries, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise SettingsError(
             f"there is no optimizer {wanted!r}",
-            where="optimizer.name",
+            where=where,
             fix=f"{hint}there are: {', '.join(sorted(entries))}",
         )
     try:
-        optimizer: type[BaseOptimizer] = entries[wanted].load()
+        return entries[wanted].load()
     except Exception as error:
         raise SettingsError(
             f"the optimizer {wanted!r} can't be loaded: {type(error).__name__}: {error}",
-            where="optimizer.name",
+            where=where,
             fix=f"check the package that brings it: {entries[wanted].value}",
         ) from error
-    return optimizer.from_settings(settings)
 
 
 def _entries() -> dict[str, EntryPoint]:
