@@ -13,6 +13,7 @@ from promptopt.optimizers.base import BaseOptimizer
 
 GROUP = "promptopt.optimizers"
 
+_HYBRIDS = "promptopt.optimizers.hybrids"
 _DSPY = "promptopt.optimizers.dspy_adapter.families"
 
 OURS = {
@@ -23,6 +24,8 @@ OURS = {
     "dspy-copro": f"{_DSPY}:COPRO",
     "dspy-simba": f"{_DSPY}:SIMBA",
     "dspy-gepa": f"{_DSPY}:GEPA",
+    "sequential": f"{_HYBRIDS}.sequential:Sequential",
+    "cost-aware": f"{_HYBRIDS}.cost_aware:CostAware",
 }
 
 

@@ -6,6 +6,8 @@ has used is counted by what it asked for, not by what was sent, so that a resume
 most of it, ends its stages where the first worker did.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +19,8 @@ from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedbac
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.task import TaskSpec
 from promptopt.optimizers.base import RunContext
+
+DIGEST_BYTES = 8
 
 
 class StageOver(BaseException):
@@ -58,9 +62,12 @@ class Stage:
         self._state = state
         self._keep = keep
         self._dataset = dataset
-        self._asked: set[int] = set()
+        self.asked: set[bytes] = set()
+        """What was asked of the target model: digests of requests."""
         self.iterations = iterations
         """Of the run, this stage's included."""
+        self.best = start
+        """The prompt that it accepted last, or that a person put in its place."""
 
     @property
     def settings(self) -> ProjectSettings:
@@ -81,7 +88,7 @@ class Stage:
     @property
     def used(self) -> int:
         """Different calls of the target model that were asked for."""
-        return len(self._asked)
+        return len(self.asked)
 
     async def complete(
         self,
@@ -139,6 +146,8 @@ class Stage:
     def judged(
         self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
     ) -> None:
+        if accepted:
+            self.best = prompt
         self._context.judged(prompt, against, accepted, reason, comparison)
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
@@ -155,7 +164,9 @@ class Stage:
         self._context.iteration(self.iterations)
 
     def adopted(self) -> Prompt | None:
-        return self._context.adopted()
+        edit = self._context.adopted()
+        self.best = edit or self.best
+        return edit
 
     def restored(self) -> dict[str, Any] | None:
         return self._state
@@ -164,17 +175,19 @@ class Stage:
         self._state = state
         self._keep(self._before + iteration, state)
 
-    def _count(self, asked: set[int]) -> None:
+    def _count(self, asked: set[bytes]) -> None:
         """Count what was not asked before.
 
         Raises:
             StageOver: it is more than the stage's share.
         """
-        together = len(self._asked | asked)
-        if self._calls is not None and together > max(self._calls, len(self._asked)):
-            raise StageOver(f"{self._name} has used its {self._calls} calls")
-        self._asked |= asked
+        together = len(self.asked | asked)
+        if self._calls is not None and together > max(self._calls, len(self.asked)):
+            raise StageOver(f"its {self._calls} target calls are used")
+        self.asked |= asked
 
 
-def _call(messages: Sequence[Message], draw: int, temperature: float | None = None) -> int:
-    return hash((tuple((message.role, message.content) for message in messages), draw, temperature))
+def _call(messages: Sequence[Message], draw: int, temperature: float | None = None) -> bytes:
+    """A request in eight bytes, the same in every process."""
+    content = json.dumps([[(m.role, m.content) for m in messages], draw, temperature])
+    return hashlib.blake2b(content.encode(), digest_size=DIGEST_BYTES).digest()

@@ -1,0 +1,285 @@
+"""What all hybrids share: they run other optimizers as stages, and are resumed in the middle of one.
+
+A hybrid says in :meth:`Combined.combine` what it does, as if nothing could interrupt it. Asked again in
+another process it says the same again: stages that came to their end are answered from the checkpoint, the
+one that was under way goes on from what it kept, and its calls are answered from the journal.
+"""
+
+import base64
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from promptopt.domain.dataset import Dataset
+from promptopt.domain.events import StageStarted
+from promptopt.domain.forecast import NONE, Plan, Scale, Spread
+from promptopt.domain.prompt import Prompt
+from promptopt.domain.stopping import Redirected, StopRun
+from promptopt.optimizers import registry
+from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
+from promptopt.optimizers.stages import DIGEST_BYTES, Stage, StageOver
+
+
+class CombinedOptions(OptimizerOptions):
+    """Settings of every hybrid.
+
+    Attributes:
+        settings: settings of the optimizers that it runs, a table by the optimizer's name.
+        calls: most target calls of all stages together; None: as many as the budget allows.
+    """
+
+    settings: dict[str, dict[str, Any]] = Field(default_factory=dict[str, dict[str, Any]])
+    calls: int | None = Field(default=None, ge=1)
+
+
+class Outcome(BaseModel):
+    """How a stage ended.
+
+    Attributes:
+        best: the prompt that it came to.
+        score: of that on the validation cases.
+        used: different target calls that it asked for.
+        ended: why, in words.
+        iterations: of the run, this stage's included.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    optimizer: str
+    best: Prompt
+    score: float
+    used: int
+    ended: str
+    iterations: int
+
+
+class _Kept(BaseModel):
+    """A hybrid's checkpoint.
+
+    Attributes:
+        done: stages that came to their end.
+        state, best, asked: what the stage under way kept, its best prompt so far, and the target calls that
+            it asked for (their digests, in base64).
+        edits: a person's prompts that were taken up between stages, by how many stages were done.
+    """
+
+    done: list[Outcome] = []
+    state: dict[str, Any] | None = None
+    best: Prompt | None = None
+    asked: str = ""
+    edits: dict[int, Prompt] = {}
+
+
+class Play:
+    """One hybrid at work: runs its stages, and knows what they came to.
+
+    Attributes:
+        best: the prompt to go on from.
+    """
+
+    def __init__(self, context: RunContext, options: CombinedOptions) -> None:
+        self._context = context
+        self._options = options
+        self._kept = _Kept.model_validate(context.restored() or {})
+        self._played = 0
+        self.best = context.seed_prompt
+        self.used = 0
+
+    @property
+    def context(self) -> RunContext:
+        return self._context
+
+    async def stage(
+        self,
+        optimizer: str,
+        start: Prompt,
+        *,
+        calls: int | None = None,
+        reason: str = "",
+        seed: int | None = None,
+        dataset: Dataset | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Run an optimizer from ``start``, or tell how it ended, if it did before.
+
+        Args:
+            calls: most target calls.
+            reason: why this one now, for people.
+            seed: in place of the hybrid's own.
+            dataset: in place of the run's; its validation cases need not be the run's.
+            settings: over those of the project file.
+
+        Raises:
+            StopRun: the run ends.
+        """
+        self._played += 1
+        if self._played <= len(self._kept.done):
+            outcome = self._kept.done[self._played - 1]
+        else:
+            outcome = await self._run(optimizer, start, calls, reason, seed, dataset, settings)
+            self._kept = _Kept(done=[*self._kept.done, outcome], edits=self._kept.edits)
+            self._keep(outcome.iterations)
+        self.used += outcome.used
+        return outcome
+
+    def edited(self, best: Prompt) -> Prompt:
+        """``best``, or the person's prompt that was adopted after the stage that came to it."""
+        self.best = self._kept.edits.get(self._played, best)
+        return self.best
+
+    def take_up_edit(self) -> None:
+        """Go on from a person's prompt, if one was adopted between two stages."""
+        edit = self._context.adopted()
+        if edit is not None:
+            self._kept.edits[len(self._kept.done)] = edit
+            self._keep(self._iterations)
+        self._played = self.used = 0
+        self.best = self._kept.edits.get(0, self._context.seed_prompt)
+
+    @property
+    def left(self) -> int | None:
+        """Target calls that the stages to come may make; None without a limit."""
+        return None if self._options.calls is None else max(0, self._options.calls - self.used)
+
+    async def _run(
+        self,
+        name: str,
+        start: Prompt,
+        calls: int | None,
+        reason: str,
+        seed: int | None,
+        dataset: Dataset | None,
+        settings: Mapping[str, Any] | None,
+    ) -> Outcome:
+        optimizer = make(name, self._options, seed, settings or {})
+        before = self._iterations
+        self._context.show(
+            StageStarted(number=self._played, optimizer=name, start_id=start.id, reason=reason)
+        )
+
+        def keep(iteration: int, state: dict[str, Any]) -> None:
+            self._kept.state, self._kept.best = state, stage.best
+            self._kept.asked = base64.b64encode(b"".join(sorted(stage.asked))).decode()
+            self._keep(iteration)
+
+        stage = Stage(
+            self._context,
+            f"{self._played} {name}",
+            start,
+            calls=calls,
+            iterations=before,
+            state=self._kept.state,
+            keep=keep,
+            dataset=dataset,
+        )
+        stage.best = self._kept.best or start
+        stage.asked = _digests(self._kept.asked)
+        ended = await _end_of(optimizer, stage)
+        evaluation = await self._context.evaluate(stage.best, "validation", stage.dataset.validation)
+        return Outcome(
+            optimizer=name,
+            best=stage.best,
+            score=evaluation.score.mean,
+            used=stage.used,
+            ended=ended,
+            iterations=stage.iterations,
+        )
+
+    @property
+    def _iterations(self) -> int:
+        return self._kept.done[-1].iterations if self._kept.done else 0
+
+    def _keep(self, iteration: int) -> None:
+        self._context.checkpoint(iteration, self._kept.model_dump(mode="json"))
+
+
+def _digests(kept: str) -> set[bytes]:
+    together = base64.b64decode(kept)
+    return {together[at : at + DIGEST_BYTES] for at in range(0, len(together), DIGEST_BYTES)}
+
+
+async def _end_of(optimizer: BaseOptimizer, stage: Stage) -> str:
+    """Run a stage to its end, or until it has used its share; an edit may start it anew."""
+    while True:
+        try:
+            end = await optimizer.search(stage)
+        except StageOver as over:
+            return str(over)
+        except Redirected:
+            continue
+        return end.detail or end.reason
+
+
+def make(
+    name: str, options: CombinedOptions, seed: int | None = None, more: Mapping[str, Any] | None = None
+) -> BaseOptimizer:
+    """An optimizer of a hybrid.
+
+    Raises:
+        SettingsError: there is none of that name, or its settings are wrong.
+    """
+    given = {**options.settings.get(name, {}), **(more or {})}
+    own = {"name": name, "seed": options.seed if seed is None else seed, **given}
+    return registry.find(name, f"optimizer ({options.name})").from_options(own, f"optimizer.settings.{name}")
+
+
+class Combined(BaseOptimizer):
+    """An optimizer made of others."""
+
+    Options: ClassVar[type[OptimizerOptions]] = CombinedOptions
+
+    @classmethod
+    def from_options(cls, given: Mapping[str, Any], where: str = "optimizer") -> BaseOptimizer:
+        made = super().from_options(given, where)
+        assert isinstance(made, Combined)
+        for name in made.members():  # refused before anything is spent
+            make(name, cast(CombinedOptions, made.options))
+        return made
+
+    @abstractmethod
+    def members(self) -> Sequence[str]:
+        """Names of the optimizers that it runs, or may run."""
+
+    @abstractmethod
+    async def combine(self, play: Play) -> StopRun:
+        """Run stages until done; return why it ended. All that it decides by is what stages came to."""
+
+    async def search(self, context: RunContext) -> StopRun:
+        """Run the stages; a person's edit between two of them is what the next one starts from."""
+        play = Play(context, cast(CombinedOptions, self.options))
+        while True:
+            play.take_up_edit()
+            try:
+                return await self.combine(play)
+            except Redirected:
+                continue
+
+    def plan(self, scale: Scale) -> Plan | None:
+        """Each member once, one after the other, within ``calls``."""
+        options = cast(CombinedOptions, self.options)
+        plans = [make(name, options).plan(scale) for name in self.members()]
+        known = [plan for plan in plans if plan is not None]
+        if len(known) < len(plans):
+            return None
+        calls = _sum([plan.target_calls for plan in known])
+        if options.calls is not None:
+            most = options.calls
+            likely = None if calls.likely is None else min(calls.likely, most)
+            calls = Spread.of(min(calls.low, most), likely, min(calls.high or most, most))
+        return Plan(
+            iterations=_sum([plan.iterations for plan in known]),
+            first_target_calls=max((plan.first_target_calls for plan in known), key=lambda one: one.low),
+            target_calls=calls,
+            optimizer_calls=_sum([plan.optimizer_calls for plan in known]),
+            added_chars=max((plan.added_chars for plan in known), key=lambda one: one.likely or 0.0),
+            optimizer_chars=max((plan.optimizer_chars for plan in known), key=lambda one: one.likely or 0.0),
+        )
+
+
+def _sum(spreads: Sequence[Spread]) -> Spread:
+    total = NONE
+    for spread in spreads:
+        total = total + spread
+    return total
