@@ -9,13 +9,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.errors import SettingsError
-from promptopt.domain.events import MatchFinished, Meter, Role, StageStarted, StandingsUpdated
+from promptopt.domain.events import MatchFinished, Meter, Notice, Role, StageStarted, StandingsUpdated
 from promptopt.domain.forecast import Plan, Scale
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedback
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.task import TaskSpec
+
+Shown = StageStarted | MatchFinished | StandingsUpdated | Notice
+"""What an optimizer may tell beside its candidates."""
 
 
 class RunContext(Protocol):
@@ -100,8 +103,8 @@ class RunContext(Protocol):
         """Show that a proposal could not be used."""
         ...
 
-    def show(self, event: StageStarted | MatchFinished | StandingsUpdated) -> None:
-        """Show how a tournament goes, or which optimizer is at work."""
+    def show(self, event: Shown) -> None:
+        """Show how a tournament goes, which optimizer is at work, or something else worth knowing."""
         ...
 
     def spending(self) -> Mapping[str, Meter]:

@@ -25,6 +25,8 @@ OURS = {
     "dspy-simba": f"{_DSPY}:SIMBA",
     "dspy-gepa": f"{_DSPY}:GEPA",
     "sequential": f"{_HYBRIDS}.sequential:Sequential",
+    "ensemble": f"{_HYBRIDS}.ensemble:Ensemble",
+    "auto": f"{_HYBRIDS}.auto:Auto",
     "cost-aware": f"{_HYBRIDS}.cost_aware:CostAware",
 }
 

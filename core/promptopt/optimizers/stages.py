@@ -13,12 +13,12 @@ from typing import Any
 
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
-from promptopt.domain.events import MatchFinished, Meter, Role, StageStarted, StandingsUpdated
+from promptopt.domain.events import Meter, Role
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedback
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.task import TaskSpec
-from promptopt.optimizers.base import RunContext
+from promptopt.optimizers.base import RunContext, Shown
 
 DIGEST_BYTES = 8
 
@@ -153,7 +153,7 @@ class Stage:
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
         self._context.refused(self._before + iteration, attempt, reason)
 
-    def show(self, event: StageStarted | MatchFinished | StandingsUpdated) -> None:
+    def show(self, event: Shown) -> None:
         self._context.show(event)
 
     def spending(self) -> Mapping[str, Meter]:
@@ -185,6 +185,27 @@ class Stage:
         if self._calls is not None and together > max(self._calls, len(self.asked)):
             raise StageOver(f"its {self._calls} target calls are used")
         self.asked |= asked
+
+
+class Rehearsal(Stage):
+    """A stage on other cases than the run's, whose scores are no scores of the run.
+
+    What it measures is shown as done on training cases, and what it accepts can't win.
+    """
+
+    async def evaluate(
+        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
+    ) -> Evaluation:
+        return await super().evaluate(prompt, "train", self.dataset[split] if cases is None else cases)
+
+    def noted(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
+        super().noted(prompt, "train", result)
+
+    def judged(
+        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+    ) -> None:
+        if accepted:
+            self.best = prompt
 
 
 def _call(messages: Sequence[Message], draw: int, temperature: float | None = None) -> bytes:

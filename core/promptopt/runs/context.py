@@ -17,6 +17,7 @@ from promptopt.domain.stopping import Redirected
 from promptopt.domain.task import TaskSpec
 from promptopt.evaluation.runner import FLUSH_SECONDS, Runner
 from promptopt.models.gateway import Gateway
+from promptopt.optimizers.base import Shown
 from promptopt.store.cells import Cells
 
 T = TypeVar("T")
@@ -92,7 +93,7 @@ class Context:
     def spending(self) -> Mapping[str, ev.Meter]:
         return self._meters()
 
-    def show(self, event: ev.StageStarted | ev.MatchFinished | ev.StandingsUpdated) -> None:
+    def show(self, event: Shown) -> None:
         self._emit(event)
 
     async def evaluate(

@@ -8,11 +8,12 @@ one that was under way goes on from what it kept, and its calls are answered fro
 import base64
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from promptopt.domain.dataset import Dataset
+from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.events import StageStarted
 from promptopt.domain.forecast import NONE, Plan, Scale, Spread
 from promptopt.domain.prompt import Prompt
@@ -34,12 +35,45 @@ class CombinedOptions(OptimizerOptions):
     calls: int | None = Field(default=None, ge=1)
 
 
+@dataclass(frozen=True)
+class Part:
+    """What a stage is to do.
+
+    Attributes:
+        optimizer: its name.
+        start: the prompt to start from.
+        reason: why this one now, for people.
+        calls: most target calls.
+        seed: in place of the hybrid's own.
+        settings: over those of the project file.
+        dataset: cases in place of the run's.
+        kind: ``Rehearsal`` for a stage on other cases, whose scores are none of the run.
+        scored: what its best prompt is scored on; None: the validation cases of the run.
+    """
+
+    optimizer: str
+    start: Prompt
+    reason: str = ""
+    calls: int | None = None
+    seed: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    dataset: Dataset | None = None
+    kind: type[Stage] = Stage
+    scored: Sequence[Example] | None = None
+
+    @property
+    def split(self) -> Split:
+        """Where the scores of its best prompt are shown."""
+        return "validation" if self.scored is None else "train"
+
+
 class Outcome(BaseModel):
     """How a stage ended.
 
     Attributes:
         best: the prompt that it came to.
-        score: of that on the validation cases.
+        score: of that, in the mean.
+        scores: by case, where the stage had cases of its own to be scored on.
         used: different target calls that it asked for.
         ended: why, in words.
         iterations: of the run, this stage's included.
@@ -50,6 +84,7 @@ class Outcome(BaseModel):
     optimizer: str
     best: Prompt
     score: float
+    scores: dict[str, float] = {}
     used: int
     ended: str
     iterations: int
@@ -91,25 +126,8 @@ class Play:
     def context(self) -> RunContext:
         return self._context
 
-    async def stage(
-        self,
-        optimizer: str,
-        start: Prompt,
-        *,
-        calls: int | None = None,
-        reason: str = "",
-        seed: int | None = None,
-        dataset: Dataset | None = None,
-        settings: Mapping[str, Any] | None = None,
-    ) -> Outcome:
-        """Run an optimizer from ``start``, or tell how it ended, if it did before.
-
-        Args:
-            calls: most target calls.
-            reason: why this one now, for people.
-            seed: in place of the hybrid's own.
-            dataset: in place of the run's; its validation cases need not be the run's.
-            settings: over those of the project file.
+    async def stage(self, part: Part) -> Outcome:
+        """Run an optimizer, or tell how it ended, if it did before.
 
         Raises:
             StopRun: the run ends.
@@ -118,7 +136,7 @@ class Play:
         if self._played <= len(self._kept.done):
             outcome = self._kept.done[self._played - 1]
         else:
-            outcome = await self._run(optimizer, start, calls, reason, seed, dataset, settings)
+            outcome = await self._run(part)
             self._kept = _Kept(done=[*self._kept.done, outcome], edits=self._kept.edits)
             self._keep(outcome.iterations)
         self.used += outcome.used
@@ -143,20 +161,12 @@ class Play:
         """Target calls that the stages to come may make; None without a limit."""
         return None if self._options.calls is None else max(0, self._options.calls - self.used)
 
-    async def _run(
-        self,
-        name: str,
-        start: Prompt,
-        calls: int | None,
-        reason: str,
-        seed: int | None,
-        dataset: Dataset | None,
-        settings: Mapping[str, Any] | None,
-    ) -> Outcome:
-        optimizer = make(name, self._options, seed, settings or {})
-        before = self._iterations
+    async def _run(self, part: Part) -> Outcome:
+        optimizer = make(part.optimizer, self._options, part.seed, part.settings)
         self._context.show(
-            StageStarted(number=self._played, optimizer=name, start_id=start.id, reason=reason)
+            StageStarted(
+                number=self._played, optimizer=part.optimizer, start_id=part.start.id, reason=part.reason
+            )
         )
 
         def keep(iteration: int, state: dict[str, Any]) -> None:
@@ -164,24 +174,25 @@ class Play:
             self._kept.asked = base64.b64encode(b"".join(sorted(stage.asked))).decode()
             self._keep(iteration)
 
-        stage = Stage(
+        stage = part.kind(
             self._context,
-            f"{self._played} {name}",
-            start,
-            calls=calls,
-            iterations=before,
+            f"{self._played} {part.optimizer}",
+            part.start,
+            calls=part.calls,
+            iterations=self._iterations,
             state=self._kept.state,
             keep=keep,
-            dataset=dataset,
+            dataset=part.dataset,
         )
-        stage.best = self._kept.best or start
+        stage.best = self._kept.best or part.start
         stage.asked = _digests(self._kept.asked)
         ended = await _end_of(optimizer, stage)
-        evaluation = await self._context.evaluate(stage.best, "validation", stage.dataset.validation)
+        evaluation = await self._context.evaluate(stage.best, part.split, part.scored)
         return Outcome(
-            optimizer=name,
+            optimizer=part.optimizer,
             best=stage.best,
             score=evaluation.score.mean,
+            scores={result.case_id: result.score for result in evaluation.results} if part.scored else {},
             used=stage.used,
             ended=ended,
             iterations=stage.iterations,

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from promptopt.domain.stopping import StopRun
 from promptopt.optimizers.base import OptimizerOptions
-from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Play
+from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play
 
 _FADING = 0.8
 """What a slice's reward counts after one more slice of anybody's."""
@@ -80,9 +80,8 @@ class CostAware(Combined):
             if calls == 0:
                 return StopRun("max_iterations", f"the {options.calls} target calls of all stages are used")
             arm, reason = _choose(arms, number, dice)
-            outcome = await play.stage(
-                arm.name, best, calls=calls, reason=reason, seed=options.seed + len(arm.rewards)
-            )
+            seed = options.seed + len(arm.rewards)
+            outcome = await play.stage(Part(arm.name, best, reason, calls, seed))
             gain = outcome.score - score
             arm.rewards.append((number, 100 * gain / max(1, outcome.used)))
             barren = 0 if gain > 0 else barren + 1

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from promptopt.domain.stopping import StopRun
 from promptopt.optimizers.base import OptimizerOptions
-from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Play
+from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play
 
 
 class SequentialOptions(CombinedOptions):
@@ -44,7 +44,7 @@ class Sequential(Combined):
         for at, name in enumerate(options.stages):
             left = play.left
             calls = None if left is None else int(left * shares[at] / sum(shares[at:]))
-            outcome = await play.stage(name, best, calls=calls, reason=f"stage {at + 1} of {len(shares)}")
+            outcome = await play.stage(Part(name, best, f"stage {at + 1} of {len(shares)}", calls))
             best = play.edited(outcome.best)
             if outcome.score >= 1.0:
                 return StopRun("all_pass", f"every validation case passes after stage {at + 1}, {name}")

@@ -1,0 +1,92 @@
+"""Optimizers side by side, the poorer half given up at each rung, and a tournament of what they found.
+
+Successive halving over optimizers (Jamieson and Talwalkar 2016): each has the same number of target calls,
+the better half twice as many, and so on. An optimizer that goes on does so from its own best prompt.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, cast
+
+from pydantic import Field
+
+from promptopt.domain.prompt import Prompt
+from promptopt.domain.stopping import StopRun
+from promptopt.optimizers.base import OptimizerOptions
+from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Outcome, Part, Play
+
+
+class EnsembleOptions(CombinedOptions):
+    """Settings of ``ensemble``.
+
+    Attributes:
+        optimizers: those that take part.
+        rungs: how often the poorer half is given up and the others go on with twice the calls.
+        first_calls: target calls of each on the first rung; None: an equal share of ``calls``, else no limit.
+        judging: what the tournament at the end goes by: ``metric``, ``judges``, or the metric and, where that
+            is a tie, the judges.
+    """
+
+    optimizers: list[str] = Field(
+        default=["refine", "dspy-bootstrap-random-search", "dspy-gepa"], min_length=2
+    )
+    rungs: int = Field(default=1, ge=1, le=5)
+    first_calls: int | None = Field(default=None, ge=1)
+    judging: Literal["metric", "judges", "metric_then_judges"] = "metric"
+
+
+class Ensemble(Combined):
+    """Optimizers side by side; the winner of a tournament of their best prompts wins the run."""
+
+    name: ClassVar[str] = "ensemble"
+    Options: ClassVar[type[OptimizerOptions]] = EnsembleOptions
+
+    def members(self) -> Sequence[str]:
+        return cast(EnsembleOptions, self.options).optimizers
+
+    async def combine(self, play: Play) -> StopRun:
+        options = cast(EnsembleOptions, self.options)
+        start = play.edited(play.best)
+        nothing = Outcome(optimizer="", best=start, score=0.0, used=0, ended="", iterations=0)
+        standing = dict.fromkeys(options.optimizers, nothing)
+        found: dict[str, Prompt] = {}
+        calls = self._first_share()
+        for rung in range(options.rungs):
+            for name, before in standing.items():
+                reason = f"rung {rung + 1} of {options.rungs}, {len(standing)} optimizers"
+                outcome = await play.stage(Part(name, before.best, reason, calls, options.seed + rung))
+                standing[name] = outcome
+                edit = play.edited(outcome.best)
+                if edit.id != outcome.best.id:  # a person's prompt is what all others start from
+                    standing = {each: one.model_copy(update={"best": edit}) for each, one in standing.items()}
+            found |= {outcome.best.id: outcome.best for outcome in standing.values()}
+            if rung + 1 < options.rungs:
+                ranked = sorted(standing.values(), key=lambda one: -one.score)
+                standing = {one.optimizer: one for one in ranked[: max(1, len(ranked) // 2)]}
+                calls = None if calls is None else 2 * calls
+        await crown(play, [start, *(prompt for prompt in found.values() if prompt.id != start.id)], options)
+        return StopRun("max_iterations", f"the {len(options.optimizers)} optimizers came to their end")
+
+    def _first_share(self) -> int | None:
+        options = cast(EnsembleOptions, self.options)
+        if options.first_calls is not None or options.calls is None:
+            return options.first_calls
+        number, parts, share = len(options.optimizers), 0, 1
+        for _ in range(options.rungs):
+            parts += number * share
+            number, share = max(1, number // 2), 2 * share
+        return max(1, options.calls // parts)
+
+
+async def crown(play: Play, prompts: Sequence[Prompt], options: EnsembleOptions) -> Prompt:
+    """Let prompts play for the run's result; those that lose count no longer as accepted."""
+    if len(prompts) < 2:
+        return prompts[0]
+    from promptopt.tournament import TournamentConfig, TournamentManager
+
+    config = TournamentConfig(format="round_robin", judging=options.judging, seed=options.seed)
+    context = play.context
+    results = await TournamentManager(config).run(context, prompts, context.dataset.validation)
+    for prompt in prompts:
+        if prompt.id not in (results.champion.id, context.seed_prompt.id):
+            context.judged(prompt, results.champion, False, "lost the tournament", None)
+    return results.champion
