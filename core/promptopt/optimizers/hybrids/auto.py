@@ -3,7 +3,8 @@
 A block is a configuration on a fold: it searches on the other folds' cases, with a quarter of the calls of a
 full search, and what it finds is scored, case by case, on the fold against the prompt to start from. All
 configurations play the first fold, the better half of them the second, and so on (successive halving;
-Jamieson and Talwalkar 2016). Of those that played most folds the cheapest within one standard error of the best is
+Jamieson and Talwalkar 2016). Of those that played most folds the cheapest within one standard error of the
+best is
 chosen (Breiman et al. 1984), and searches on the run's own cases.
 """
 
