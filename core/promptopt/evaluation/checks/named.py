@@ -44,6 +44,7 @@ class Named:
             reason=reasons.shorten(opinion.reason),
             weight=self.settings.weight,
             hard=self.settings.hard,
+            form=self.check.of_form,
         )
 
     def _passes(self, score: float, said: bool | None) -> bool:
