@@ -449,10 +449,12 @@ async def test_checks_and_constraints_say_whether_they_look_at_the_form():
         {"type": "format", "json": True, "weight": 3},
         {"type": "json_schema", "schema": True},
         {"type": "all_of", "name": "form", "checks": [{"type": "length", "max": 0}]},
+        {"type": "contains", "name": "told so", "form": True},
+        {"type": "length", "name": "told not", "max": 9, "form": False},
         {"type": "any_of", "name": "mixed", "checks": [{"type": "length", "max": 9}, {"type": "exact"}]},
         constraints=[{"name": "short", "max_words": 9, "weight": 2}],
     )
     form = {result.name for result in results if result.form}
-    assert form == {"length", "format", "json_schema", "form", "constraint short"}
-    assert form_score(results) == pytest.approx((1 + 3 + 1 + 0 + 2) / 8)
+    assert form == {"length", "format", "json_schema", "form", "told so", "constraint short"}
+    assert form_score(results) == pytest.approx((1 + 3 + 1 + 0 + 1 + 2) / 9)
     assert form_score([result for result in results if not result.form]) is None

@@ -34,7 +34,7 @@ class Group(Check):
 
     @property
     def of_form(self) -> bool:
-        return all(member.check.of_form for member in self._members)
+        return all(member.of_form for member in self._members)
 
     def applies(self, case: Example) -> bool:
         return any(member.applies(case) for member in self._members)
