@@ -191,6 +191,7 @@ class CheckSettings(_Section):
         threshold: lowest score in [0, 1] that passes; None for the type's own, which mostly is 1.
         hard: failing it makes the case score 0.
         tags: it judges only cases with one of these tags; empty: all cases.
+        form: whether it is about the form of an output rather than whether it is right; None: as its type is.
     """
 
     type: str
@@ -199,6 +200,7 @@ class CheckSettings(_Section):
     threshold: float | None = Field(default=None, ge=0, le=1)
     hard: bool = False
     tags: list[str] = Field(default_factory=list[str])
+    form: bool | None = None
 
     @property
     def options(self) -> dict[str, Any]:

@@ -70,6 +70,14 @@ class RunContext(Protocol):
         """Keep and show a result that the optimizer came by itself, with complete and judge."""
         ...
 
+    def measuring(self, prompt: Prompt, split: Split, total: int) -> None:
+        """Show that a prompt is measured case by case, with complete, judge and noted, on ``total`` cases."""
+        ...
+
+    def measured(self, evaluation: Evaluation) -> None:
+        """Show the score that such cases came to; what is shown stays until it is told anew."""
+        ...
+
     async def evaluate(
         self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
     ) -> Evaluation:

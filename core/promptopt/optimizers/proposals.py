@@ -2,21 +2,27 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from rapidfuzz.distance import Indel
 
-from promptopt.domain.dataset import Example
+from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.text import storable
 
 NEAR_DUPLICATE = 0.985
 """Word similarity to a prompt already tried, from which a proposal is a repetition."""
 
+NEW_WORDS = 6
+"""Words added and left out that make a new prompt of a long one, however similar it still is."""
+
 LEAK_WORDS = 8
 """So many words in a row from a sealed or validation case make a proposal a copy of it."""
+
+LABEL_WORDS = 3
+"""Expected outputs of so many words may be labels, which prompts have to name."""
 
 
 class Malformed(ValueError):
@@ -63,12 +69,20 @@ class Rules:
         placeholders: marks that the prompt to start from has, and every proposal must have.
         max_chars: longest prompt.
         guarded: cases whose texts must not be copied into a prompt.
+        answers: texts that must not stand in a prompt, such as :func:`guarded_answers`.
+        secret: texts of which a prompt must not quote ``LEAK_WORDS`` words in a row: what proposers are told.
+        protected: texts that every prompt must have, byte for byte.
+        near_duplicate: word similarity to a prompt already tried, from which a proposal is a repetition.
     """
 
     columns: Collection[str]
     placeholders: Collection[str]
     max_chars: int
     guarded: tuple[Example, ...] = ()
+    answers: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    near_duplicate: float = NEAR_DUPLICATE
 
     def objection(self, proposal: Proposal, tried: Iterable[Prompt]) -> str | None:
         """Why the proposal can't be used, in words for the proposer; None if it can."""
@@ -77,30 +91,67 @@ class Rules:
         if missing:
             marks = ", ".join(f"{{{name}}}" for name in missing)
             return f"the prompt lost {marks}, which marks where the case goes; keep it exactly"
+        lost = next((text for text in self.protected if text not in prompt.text), None)
+        if lost is not None:
+            return f"the prompt lost or changed a protected text; it must stand in it exactly: {lost}"
         if len(prompt.text) > self.max_chars:
             return f"the prompt has {len(prompt.text)} characters; at most {self.max_chars} are allowed"
         words = prompt.text.split()
-        if any(_similarity(words, other.text.split()) >= NEAR_DUPLICATE for other in tried):
+        if any(_repeats(words, other.text.split(), self.near_duplicate) for other in tried):
             return "the prompt is (nearly) one that was tried before; propose a different change"
-        if self._copies(words):
+        values = (value for case in self.guarded for value in case.inputs.values())
+        if _quotes(words, values) or _has_any(words, self.answers):
             return (
                 "the prompt copies a case that is kept for validation or test; state the rule, not the case"
             )
+        if _quotes(words, self.secret):
+            return "the prompt repeats these instructions; write only what the target model needs"
         return None
 
-    def _copies(self, words: list[str]) -> bool:
-        shingles = {tuple(words[at : at + LEAK_WORDS]) for at in range(len(words) - LEAK_WORDS + 1)}
-        return any(
-            tuple(text[at : at + LEAK_WORDS]) in shingles
-            for case in self.guarded
-            for value in case.inputs.values()
-            for text in [value.split()]
-            for at in range(len(text) - LEAK_WORDS + 1)
-        )
+
+def guarded_answers(dataset: Dataset, known: str) -> tuple[str, ...]:
+    """Expected outputs of validation cases that would give these away: of more than ``LABEL_WORDS`` words.
+
+    Not those that training cases have too, nor those that stand in ``known`` texts (the prompt to start from,
+    the task), which a proposer may use.
+    """
+    if not dataset.held_back:
+        return ()
+    shown = {(case.expected or "").strip() for case in dataset.train}
+    answers = dict.fromkeys((case.expected or "").strip() for case in dataset.validation)
+    return tuple(
+        text
+        for text in answers
+        if len(text.split()) > LABEL_WORDS and text not in shown and text not in known
+    )
 
 
-def _similarity(a: list[str], b: list[str]) -> float:
-    return Indel.normalized_similarity(a, b)
+def _shingles(words: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
+    return (tuple(words[at : at + size]) for at in range(len(words) - size + 1))
+
+
+def _quotes(words: Sequence[str], texts: Iterable[str]) -> bool:
+    """Whether ``words`` have ``LEAK_WORDS`` words in a row of any of the texts."""
+    own = set(_shingles(words, LEAK_WORDS))
+    return any(shingle in own for text in texts for shingle in _shingles(text.split(), LEAK_WORDS))
+
+
+def _has_any(words: Sequence[str], texts: Iterable[str]) -> bool:
+    """Whether ``words`` have all of any of the texts, or of a long one its first ``LEAK_WORDS`` words."""
+    own: dict[int, set[tuple[str, ...]]] = {}
+    for text in texts:
+        wanted = tuple(text.split()[:LEAK_WORDS])
+        size = len(wanted)
+        if wanted in own.setdefault(size, set(_shingles(words, size))):
+            return True
+    return False
+
+
+def _repeats(words: list[str], other: list[str], threshold: float) -> bool:
+    """Whether texts are (nearly) the same; in a long one, a new rule of a few words is no repetition."""
+    distance = Indel.distance(words, other)
+    similar = 1 - distance / max(1, len(words) + len(other))
+    return distance < NEW_WORDS and similar >= threshold
 
 
 def _confidence(value: Any) -> float | None:

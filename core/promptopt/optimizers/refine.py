@@ -7,7 +7,6 @@ only if it gains at least one standard error of the paired difference there: the
 pass, and that the seed or a parent passed, is never given up for a gain elsewhere.
 """
 
-import math
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from promptopt.domain.results import Comparison, Evaluation, Feedback
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.clusters import Evidence
 from promptopt.evaluation.feedback import analyze, render_feedback
+from promptopt.evaluation.gates import breaks, clearly_worse, gate
 from promptopt.evaluation.statistics import compare
 from promptopt.models.sending import CallFailed
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
@@ -194,15 +194,15 @@ class _Search:
         self._note_vain(feedback, train_gain)
         self._context.feedback(analyze(on_train, self._cases, self._on_train), self._current)
         on_validation: Evaluation | None = None
-        if broken := _broken(self._kept, on_train):
+        if broken := breaks(self._kept, on_train):
             accepted, reason, gain = False, broken, train_gain
-        elif _clearly_worse(self._on_train, on_train):
+        elif clearly_worse(self._on_train, on_train):
             accepted, reason, gain = False, "clearly worse on the training cases", train_gain
         else:
             on_validation = await self._context.evaluate(prompt, "validation")
             gain = compare(self._on_validation, on_validation)
-            broken = _broken(self._kept, on_validation)
-            accepted, reason = (False, broken) if broken else _gate(self._on_validation, on_validation)
+            broken = breaks(self._kept, on_validation)
+            accepted, reason = (False, broken) if broken else gate(self._on_validation, on_validation)
         self._context.judged(prompt, self._current, accepted, reason, gain)
         self._tried.append(prompt)
         attempt = _attempt(number, proposal, accepted, train_gain, bool(broken))
@@ -329,47 +329,6 @@ def _sample(cases: Sequence[Example], most: int, seed: int) -> tuple[Example, ..
         return tuple(cases)
     chosen = set(random.Random(seed).sample(range(len(cases)), most))
     return tuple(case for position, case in enumerate(cases) if position in chosen)
-
-
-def _paired(first: Evaluation, second: Evaluation) -> tuple[float, float]:
-    """Weighted mean of the paired differences, and its standard error (0 for a single case).
-
-    Few heavy cases count as few: the error is that of a weighted mean, ``sqrt(sum((w * (gap - mean))**2)) /
-    sum(w)``, with ``n - 1`` in the place of ``n``.
-    """
-    before = first.by_case()
-    pairs = [(r.score - before[r.case_id].score, r.weight) for r in second.results if r.case_id in before]
-    total = sum(weight for _, weight in pairs)
-    mean = sum(gap * weight for gap, weight in pairs) / total
-    if len(pairs) < 2:
-        return mean, 0.0
-    squares = sum((weight * (gap - mean)) ** 2 for gap, weight in pairs)
-    return mean, math.sqrt(squares * len(pairs) / (len(pairs) - 1)) / total
-
-
-def _broken(kept: set[str], evaluation: Evaluation) -> str:
-    """Which of the must-pass cases that were passed ``evaluation`` fails, in words; empty if none."""
-    failed = [result.case_id for result in evaluation.results if result.case_id in kept and not result.passed]
-    if not failed:
-        return ""
-    more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
-    cases = "the case" if len(failed) == 1 else "the cases"
-    return f"breaks {cases} {', '.join(failed[:3])}{more} that must pass, on the {evaluation.split} cases"
-
-
-def _clearly_worse(first: Evaluation, second: Evaluation) -> bool:
-    mean, error = _paired(first, second)
-    return mean < 0 and -mean > error
-
-
-def _gate(first: Evaluation, second: Evaluation) -> tuple[bool, str]:
-    """Whether ``second`` gains at least one standard error of the paired difference, and that in words."""
-    mean, error = _paired(first, second)
-    said = f"validation {mean * 100:+.1f} points, standard error {error * 100:.1f}"
-    # A billionth of slack: one case won and none lost is exactly one standard error.
-    if mean > 0 and mean >= error - 1e-9:
-        return True, said
-    return False, f"{said}: no more than noise" if mean > 0 else said
 
 
 def _attempt(

@@ -113,6 +113,12 @@ class Stage:
     def noted(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
         self._context.noted(prompt, split, result)
 
+    def measuring(self, prompt: Prompt, split: Split, total: int) -> None:
+        self._context.measuring(prompt, split, total)
+
+    def measured(self, evaluation: Evaluation) -> None:
+        self._context.measured(evaluation)
+
     async def evaluate(
         self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
     ) -> Evaluation:

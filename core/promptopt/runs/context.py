@@ -84,6 +84,13 @@ class Context:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
         self._fresh.setdefault((prompt.id, split), []).append(result)
 
+    def measuring(self, prompt: Prompt, split: Split, total: int) -> None:
+        self._emit(ev.EvaluationStarted(candidate_id=prompt.id, split=split, total=total))
+
+    def measured(self, evaluation: Evaluation) -> None:
+        self.flush()
+        self._tell_score(evaluation, None)
+
     def flush(self) -> None:
         """Keep and show what was noted so far."""
         fresh, self._fresh = self._fresh, {}
@@ -138,20 +145,23 @@ class Context:
                 lambda messages, path, draw: call("judge", messages, path=path, sample=draw),
             )
             note({"promptopt.score": evaluation.score.mean, "promptopt.passed": evaluation.passed})
-        self._emit(
-            ev.CandidateScored(
-                candidate_id=prompt.id,
-                split=split,
-                score=evaluation.score,
-                passed=evaluation.passed,
-                errors=evaluation.errors,
-                at_once=concurrency(),
-            )
-        )
+        self._tell_score(evaluation, concurrency())
         self._known[place] = evaluation
         while len(self._known) > EVALUATIONS_KEPT:
             del self._known[next(iter(self._known))]
         return evaluation
+
+    def _tell_score(self, evaluation: Evaluation, at_once: float | None) -> None:
+        self._emit(
+            ev.CandidateScored(
+                candidate_id=evaluation.prompt_id,
+                split=evaluation.split,
+                score=evaluation.score,
+                passed=evaluation.passed,
+                errors=evaluation.errors,
+                at_once=at_once,
+            )
+        )
 
     def propose(self, prompt: Prompt, source: ev.Source, **details: Any) -> None:
         """Enter a prompt in the running."""

@@ -76,6 +76,11 @@ class Check(BaseModel, ABC):
         """Whether it asks the judge model."""
         return False
 
+    @property
+    def of_form(self) -> bool:
+        """Whether it looks at the output's form (or what it took), and not at whether the output is right."""
+        return False
+
     def applies(self, case: Example) -> bool:
         """Whether it has something to say of ``case``."""
         return case.expected is not None or not self.needs_expected

@@ -1,6 +1,6 @@
 """Checks made of checks: ``all_of``, ``any_of``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import Field, PrivateAttr
@@ -31,6 +31,10 @@ class Group(Check):
     @property
     def needs_model(self) -> bool:
         return any(member.check.needs_model for member in self._members)
+
+    @property
+    def of_form(self) -> bool:
+        return all(member.of_form for member in self._members)
 
     def applies(self, case: Example) -> bool:
         return any(member.applies(case) for member in self._members)
@@ -96,6 +100,13 @@ def score_checks(results: list[CheckResult] | tuple[CheckResult, ...]) -> tuple[
     total = sum(result.weight for result in results)
     score = sum(result.weight * result.score for result in results) / total
     return min(1.0, score), all(result.passed for result in results)
+
+
+def form_score(results: Sequence[CheckResult]) -> float | None:
+    """The weighted mean of the checks that look at the output's form; None if there are none."""
+    of_form = [result for result in results if result.form]
+    total = sum(result.weight for result in of_form)
+    return sum(result.weight * result.score for result in of_form) / total if of_form else None
 
 
 def _reasons(results: list[CheckResult]) -> str:

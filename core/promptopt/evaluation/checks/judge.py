@@ -180,4 +180,5 @@ class Judge:
             reason=reasons.shorten(fault),
             weight=rule.settings.weight,
             hard=rule.settings.hard,
+            form=True,
         )

@@ -16,6 +16,10 @@ class Latency(Check):
 
     max: float = Field(gt=0)
 
+    @property
+    def of_form(self) -> bool:
+        return True
+
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
         if tools.response is None:
             return Opinion(0.0, "the time that the answer took is not known")
@@ -34,6 +38,10 @@ class Cost(Check):
     """
 
     max: float = Field(ge=0)
+
+    @property
+    def of_form(self) -> bool:
+        return True
 
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
         cost = tools.response.cost if tools.response else None

@@ -35,6 +35,10 @@ class JsonSchema(Check):
     timeout: float = Field(default=2.0, gt=0)
     _text: str = PrivateAttr(default="true")
 
+    @property
+    def of_form(self) -> bool:
+        return True
+
     def check_options(self, where: str, project_dir: Path) -> None:
         self._text = json.dumps(self._load(where, project_dir), default=str)
 

@@ -32,6 +32,10 @@ class Length(Check):
     min: int | None = Field(default=None, ge=0)
     max: int | None = Field(default=None, ge=0)
 
+    @property
+    def of_form(self) -> bool:
+        return True
+
     def check_options(self, where: str, project_dir: Path) -> None:
         if self.min is None and self.max is None:
             raise SettingsError("a check of type 'length' needs min or max", where=where, fix="give a limit")
@@ -69,6 +73,10 @@ class Format(Check):
     ends_with: str = ""
     one_of: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=(), strict=False)
     ignore_case: bool = False
+
+    @property
+    def of_form(self) -> bool:
+        return True
 
     def check_options(self, where: str, project_dir: Path) -> None:
         if not self._demands():
