@@ -26,6 +26,8 @@ OURS = {
     "dspy-gepa": f"{_DSPY}:GEPA",
     "sequential": f"{_HYBRIDS}.sequential:Sequential",
     "ensemble": f"{_HYBRIDS}.ensemble:Ensemble",
+    "feedback": f"{_HYBRIDS}.feedback:Feedback",
+    "simple-feedback": f"{_HYBRIDS}.feedback:SimpleFeedback",
     "auto": f"{_HYBRIDS}.auto:Auto",
     "cost-aware": f"{_HYBRIDS}.cost_aware:CostAware",
 }

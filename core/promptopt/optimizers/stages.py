@@ -207,6 +207,12 @@ class Rehearsal(Stage):
     def noted(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
         super().noted(prompt, "train", result)
 
+    def measuring(self, prompt: Prompt, split: Split, total: int) -> None:
+        super().measuring(prompt, "train", total)
+
+    def measured(self, evaluation: Evaluation) -> None:
+        super().measured(evaluation.model_copy(update={"split": "train"}))
+
     def judged(
         self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
     ) -> None:

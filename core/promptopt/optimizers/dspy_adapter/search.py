@@ -21,9 +21,9 @@ from promptopt.domain.dataset import Split
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult, Evaluation
 from promptopt.domain.stopping import Redirected, StopRun
+from promptopt.evaluation.gates import gate
 from promptopt.evaluation.statistics import compare
 from promptopt.optimizers.base import BaseOptimizer, RunContext
-from promptopt.optimizers.refine import _gate  # pyright: ignore[reportPrivateUsage]
 from promptopt.store.home import home
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ class _Search:
             return
         evaluation = await self._context.evaluate(prompt, "validation")
         before = self._measured[self._best.id]
-        accepted, reason = _gate(before, evaluation)
+        accepted, reason = gate(before, evaluation)
         self._measured[prompt.id] = evaluation
         self._context.judged(prompt, self._best, accepted, reason, compare(before, evaluation))
         if accepted:

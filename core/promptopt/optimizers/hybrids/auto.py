@@ -4,8 +4,7 @@ A block is a configuration on a fold: it searches on the other folds' cases, wit
 full search, and what it finds is scored, case by case, on the fold against the prompt to start from. All
 configurations play the first fold, the better half of them the second, and so on (successive halving;
 Jamieson and Talwalkar 2016). Of those that played most folds the cheapest within one standard error of the
-best is
-chosen (Breiman et al. 1984), and searches on the run's own cases.
+best is chosen (Breiman et al. 1984), and searches on the run's own cases.
 """
 
 import math

@@ -1,0 +1,160 @@
+"""What a tournament shows steers the next round: contested cases and winning answers go back into the search.
+
+Each round lets one optimizer find several prompts and has them play each other on training cases. The next
+round searches on the cases that some of the best still fail, beside as many that they pass, and starts from
+the champion, with its answers to cases that the others failed as demonstrations.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, cast
+
+from pydantic import Field
+
+from promptopt.domain.dataset import Dataset, Example
+from promptopt.domain.prompt import Prompt
+from promptopt.domain.results import Evaluation
+from promptopt.domain.stopping import StopRun
+from promptopt.optimizers.base import OptimizerOptions
+from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play
+
+TOP = 3
+"""Prompts of a round from which the next one learns."""
+
+
+class FeedbackOptions(CombinedOptions):
+    """Settings of ``feedback``.
+
+    Attributes:
+        optimizer: what finds prompts.
+        rounds: most rounds; it ends before if a round brings nothing.
+        prompts: searches per round, each with a seed of its own.
+        examples: most demonstrations that a champion gets from what it got right.
+        train_cases: most training cases that prompts play on.
+    """
+
+    optimizer: str = "dspy-mipro"
+    rounds: int = Field(default=3, ge=1)
+    prompts: int = Field(default=2, ge=1)
+    examples: int = Field(default=3, ge=0)
+    train_cases: int = Field(default=40, ge=1)
+
+
+class Feedback(Combined):
+    """Rounds of searches and tournaments; each round is steered by what the last tournament showed."""
+
+    name: ClassVar[str] = "feedback"
+    Options: ClassVar[type[OptimizerOptions]] = FeedbackOptions
+
+    def members(self) -> Sequence[str]:
+        return [cast(FeedbackOptions, self.options).optimizer]
+
+    async def combine(self, play: Play) -> StopRun:
+        options = cast(FeedbackOptions, self.options)
+        context = play.context
+        best = play.edited(play.best)
+        score = (await context.evaluate(best, "validation")).score.mean
+        train = context.dataset.train[: options.train_cases]
+        cases: Dataset | None = None
+        for number in range(options.rounds):
+            found = [best]
+            for at in range(options.prompts):
+                left = play.left
+                calls = None if left is None else left // (options.prompts * (options.rounds - number) - at)
+                seed = options.seed + number * options.prompts + at
+                reason = f"round {number + 1} of {options.rounds}, search {at + 1} of {options.prompts}"
+                outcome = await play.stage(Part(options.optimizer, best, reason, calls, seed, dataset=cases))
+                found.append(play.edited(outcome.best))
+            top = await _top([*{prompt.id: prompt for prompt in found}.values()], play, train)
+            champion = await _with_examples(top, play, train, options.examples)
+            reached = (await context.evaluate(champion, "validation")).score.mean
+            if reached >= 1.0:
+                return StopRun("all_pass", f"every validation case passes after round {number + 1}")
+            if reached <= score:
+                return StopRun("plateau", f"round {number + 1} brought no gain")
+            best, score = champion, reached
+            cases = _contested([evaluation for _, evaluation in top], context.dataset)
+        return StopRun("max_iterations", f"{options.rounds} rounds, as many as were allowed")
+
+
+class SimpleFeedbackOptions(CombinedOptions):
+    """Settings of ``simple-feedback``.
+
+    Attributes:
+        optimizer: what finds the first prompt.
+        variations: prompts around it that play each other.
+    """
+
+    optimizer: str = "dspy-mipro"
+    variations: int = Field(default=8, ge=2)
+
+
+class SimpleFeedback(Combined):
+    """One search, variations of what it found in one group of GRPO's, and demonstrations from the best one."""
+
+    name: ClassVar[str] = "simple-feedback"
+    Options: ClassVar[type[OptimizerOptions]] = SimpleFeedbackOptions
+
+    def members(self) -> Sequence[str]:
+        return [cast(SimpleFeedbackOptions, self.options).optimizer, "grpo", "dspy-bootstrap"]
+
+    async def combine(self, play: Play) -> StopRun:
+        options = cast(SimpleFeedbackOptions, self.options)
+        dataset = play.context.dataset
+        first = await play.stage(
+            Part(options.optimizer, play.edited(play.best), "the first prompt", play.left)
+        )
+        group = {"group_size": options.variations, "max_iterations": 1}
+        varied = await play.stage(
+            Part("grpo", play.edited(first.best), "variations of it", play.left, settings=group)
+        )
+        best = play.edited(varied.best)
+        right = {r.case_id for r in (await play.context.evaluate(best, "train")).results if r.passed}
+        passed = tuple(case for case in dataset.train if case.id in right)
+        if passed:
+            shown = dataset.model_copy(update={"train": passed})
+            await play.stage(
+                Part(
+                    "dspy-bootstrap", best, "demonstrations from what it gets right", play.left, dataset=shown
+                )
+            )
+        return StopRun("max_iterations", "search, variations and demonstrations came to their end")
+
+
+async def _top(
+    prompts: Sequence[Prompt], play: Play, train: Sequence[Example]
+) -> list[tuple[Prompt, Evaluation]]:
+    """The best prompts of a round by a tournament on training cases, the best first."""
+    from promptopt.tournament import TournamentConfig, TournamentManager
+
+    config = TournamentConfig(format="round_robin", judging="metric")
+    ranked = list(prompts)
+    if len(prompts) > 1:
+        results = await TournamentManager(config).run(play.context, prompts, train, "train")
+        by_id = {prompt.id: prompt for prompt in prompts}
+        ranked = [by_id[rating.candidate_id] for rating in results.ratings]
+    return [(prompt, await play.context.evaluate(prompt, "train", train)) for prompt in ranked[:TOP]]
+
+
+async def _with_examples(
+    top: Sequence[tuple[Prompt, Evaluation]], play: Play, train: Sequence[Example], most: int
+) -> Prompt:
+    """The champion, with answers that it got right and others did not, where that helps on validation."""
+    champion, evaluation = top[0]
+    failed = {r.case_id for _, other in top[1:] for r in other.results if not r.passed}
+    won = [r for r in evaluation.results if r.passed and r.case_id in failed]
+    by_id = {case.id: case for case in train}
+    shown = tuple(by_id[r.case_id].model_copy(update={"expected": r.output}) for r in won[:most])
+    if not shown:
+        return champion
+    context = play.context
+    taught = champion.model_copy(update={"demonstrations": (*champion.demonstrations, *shown)})
+    before, after = [await context.evaluate(prompt, "validation") for prompt in (champion, taught)]
+    return taught if after.score.mean > before.score.mean else champion
+
+
+def _contested(top: Sequence[Evaluation], dataset: Dataset) -> Dataset:
+    """Training cases that some of the best fail, beside as many that they all pass."""
+    failed = {r.case_id for evaluation in top for r in evaluation.results if not r.passed}
+    hard = [case for case in dataset.train if case.id in failed]
+    easy = [case for case in dataset.train if case.id not in failed][: max(len(hard), 1)]
+    return dataset.model_copy(update={"train": (*hard, *easy)}) if hard else dataset
