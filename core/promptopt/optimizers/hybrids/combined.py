@@ -152,7 +152,7 @@ class Play:
         edit = self._context.adopted()
         if edit is not None:
             self._kept.edits[len(self._kept.done)] = edit
-            self._keep(self._iterations)
+            self._keep(self.iterations)
         self._played = self.used = 0
         self.best = self._kept.edits.get(0, self._context.seed_prompt)
 
@@ -179,7 +179,7 @@ class Play:
             f"{self._played} {part.optimizer}",
             part.start,
             calls=part.calls,
-            iterations=self._iterations,
+            iterations=self.iterations,
             state=self._kept.state,
             keep=keep,
             dataset=part.dataset,
@@ -199,7 +199,8 @@ class Play:
         )
 
     @property
-    def _iterations(self) -> int:
+    def iterations(self) -> int:
+        """Of the run so far, stages that came to their end counted."""
         return self._kept.done[-1].iterations if self._kept.done else 0
 
     def _keep(self, iteration: int) -> None:

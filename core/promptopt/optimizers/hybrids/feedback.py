@@ -14,6 +14,8 @@ from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Evaluation
 from promptopt.domain.stopping import StopRun
+from promptopt.evaluation.gates import gate
+from promptopt.evaluation.statistics import compare
 from promptopt.optimizers.base import OptimizerOptions
 from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play
 
@@ -89,7 +91,7 @@ class SimpleFeedbackOptions(CombinedOptions):
 
 
 class SimpleFeedback(Combined):
-    """One search, variations of what it found in one group of GRPO's, and demonstrations from the best one."""
+    """One search, variations of its prompt in a group of GRPO's, demonstrations from the best of them."""
 
     name: ClassVar[str] = "simple-feedback"
     Options: ClassVar[type[OptimizerOptions]] = SimpleFeedbackOptions
@@ -148,8 +150,17 @@ async def _with_examples(
         return champion
     context = play.context
     taught = champion.model_copy(update={"demonstrations": (*champion.demonstrations, *shown)})
+    context.candidate(
+        taught,
+        iteration=play.iterations,
+        parent=champion,
+        reasoning=f"{len(shown)} of its answers that others got wrong, as demonstrations",
+        made_by="feedback",
+    )
     before, after = [await context.evaluate(prompt, "validation") for prompt in (champion, taught)]
-    return taught if after.score.mean > before.score.mean else champion
+    accepted, reason = gate(before, after)
+    context.judged(taught, champion, accepted, reason, compare(before, after))
+    return taught if accepted else champion
 
 
 def _contested(top: Sequence[Evaluation], dataset: Dataset) -> Dataset:
