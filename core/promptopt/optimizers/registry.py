@@ -13,7 +13,10 @@ from promptopt.optimizers.base import BaseOptimizer
 
 GROUP = "promptopt.optimizers"
 
-OURS = {"refine": "promptopt.optimizers.refine:RefineOptimizer"}
+OURS = {
+    "grpo": "promptopt.optimizers.grpo.optimizer:GrpoOptimizer",
+    "refine": "promptopt.optimizers.refine:RefineOptimizer",
+}
 
 
 def names() -> list[str]:
