@@ -20,8 +20,8 @@ from promptopt.evaluation.racing import (
     leader,
     levels,
     race,
-    together,
 )
+from promptopt.evaluation.together import both, together
 
 RULES = [PairedT(), Halving(), Everybody()]
 
@@ -202,3 +202,4 @@ async def test_together_keeps_the_order() -> None:
 
     assert await together(after(turns) for turns in (3, 0, 2)) == [3, 0, 2]
     assert await together([]) == []
+    assert await both(after(2), after(1)) == (2, 1)

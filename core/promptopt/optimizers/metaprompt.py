@@ -75,7 +75,7 @@ def conversation(
         recent: how many of them are shown in full.
     """
     shown = [attempt for attempt in attempts if attempt.prompt][-recent:] if recent else []
-    turns = [f"{_task_card(task, placeholders)}\n\n{_trajectory(attempts)}"]
+    turns = [f"{task_card(task, placeholders)}\n\n{_trajectory(attempts)}"]
     messages = [Message(role="system", content=SYSTEM)]
     for attempt in shown:
         asked = turns[-1] if attempt is not shown[0] else f"{turns[-1]}\n\nPropose the next version."
@@ -95,7 +95,8 @@ def correction(objection: str) -> str:
     )
 
 
-def _task_card(task: TaskSpec, placeholders: Sequence[str]) -> str:
+def task_card(task: TaskSpec, placeholders: Sequence[str]) -> str:
+    """What a proposer is told of the task: its description, fields, rules, and where the case goes."""
     lines = [f"Task: {task.description or 'as the prompt and the cases show'}"]
     if task.output_format:
         fields = "; ".join(f"{name}: {meaning}" for name, meaning in task.output_format.items())
