@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -13,10 +13,13 @@ from promptopt.cli.output import emit, note, on_terminal, say
 if TYPE_CHECKING:
     import subprocess
 
-    from promptopt.domain.settings import ProjectSettings
+    from promptopt.domain.settings import ModelSettings, ProjectSettings
     from promptopt.store.database import Database
     from promptopt.store.projects import Project
     from promptopt.store.runs import RunRow
+
+
+Model = TypeVar("Model", bound="ModelSettings")
 
 
 @Parameter(name="*")
@@ -94,11 +97,11 @@ def demo(
 
     project = load_project(make_demo())
     if fast:
-        models = {
-            role: model.model_copy(update={"latency": 0.0}) if model.simulated else model
-            for role, model in project.settings.models.items()
-        }
-        project = replace(project, settings=project.settings.model_copy(update={"models": models}))
+        settings = project.settings
+        models = {role: _at_once(model) for role, model in settings.models.items()}
+        judges = [_at_once(judge) for judge in settings.judges]
+        changed = settings.model_copy(update={"models": models, "judges": judges})
+        project = replace(project, settings=changed)
     return launch(adjusted(project, {"seed": seed}, None), face)
 
 
@@ -178,6 +181,11 @@ def launch(project: "Project", face: Face, *, simulate: bool = False, trust: boo
             note(f"note: {notice}")
         row = Runs(database).find(run_id)
         return _watch(database, row, start_worker(run_id), face)
+
+
+def _at_once(model: "Model") -> "Model":
+    """The model, answering at once if it is simulated."""
+    return model.model_copy(update={"latency": 0.0}) if model.simulated else model
 
 
 def _abandoned(row: "RunRow") -> bool:

@@ -29,11 +29,15 @@ class _Event(BaseModel):
 
 
 class ModelInfo(BaseModel):
-    """A model in a role. Prices in USD per million tokens; None is unknown, never free."""
+    """A model in a role. Prices in USD per million tokens; None is unknown, never free.
+
+    ``name``: of a judge of a panel.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     model: str
+    name: str = ""
     endpoint: str = ""
     input_price: float | None = None
     output_price: float | None = None
@@ -42,13 +46,14 @@ class ModelInfo(BaseModel):
 
 
 class RunStarted(_Event):
-    """The run's frozen frame."""
+    """The run's frozen frame. ``judges``: the panel that judges matches, where the project names one."""
 
     kind: Literal["run_started"] = "run_started"
     run_id: str
     project: str
     optimizer: str
     models: dict[Role, ModelInfo]
+    judges: list[ModelInfo] = []
     limits: dict[str, float] = {}
     sizes: dict[Split, int]
     held_back: bool = True
@@ -241,6 +246,7 @@ class MatchFinished(_Event):
         number: of the match in its run, from 1.
         stage: what it was played in, in words: ``round 2``, ``final``.
         wins, losses, ties: cases that went to the first one, to the second, to neither.
+        missing: cases without an answer or a verdict.
         winner_id: None for a tie.
         by: who judged: the metric, or judge models.
         reason: why it ended when it did.
@@ -255,6 +261,7 @@ class MatchFinished(_Event):
     wins: int
     losses: int
     ties: int
+    missing: int = 0
     by: str = ""
     reason: str = ""
 
@@ -267,6 +274,7 @@ class Rating(BaseModel):
         low, high: bounds of the 95 % interval.
         wins, losses, ties: cases.
         win_rate: share of the cases won, a tie as half, in [0, 1].
+        p_best: chance that it is the strongest.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -279,6 +287,7 @@ class Rating(BaseModel):
     losses: int
     ties: int
     win_rate: float
+    p_best: float = 0.0
 
 
 class StandingsUpdated(_Event):
@@ -286,7 +295,10 @@ class StandingsUpdated(_Event):
 
     Attributes:
         format: ``round_robin``, ``swiss``, ``single_elimination`` or ``duels``.
-        played, planned: matches; None if nobody can say how many there will be.
+        played, planned: matches; None if nobody can say how many there will be. None played: it begins.
+        champion_id: of a tournament that is over.
+        decided: the champion won a final by evidence; if not, it leads, and no more.
+        notes: what there is to know of judges and verdicts, in words.
     """
 
     kind: Literal["standings_updated"] = "standings_updated"
@@ -295,6 +307,9 @@ class StandingsUpdated(_Event):
     played: int
     planned: int | None = None
     final: bool = False
+    champion_id: str = ""
+    decided: bool = False
+    notes: list[str] = []
 
 
 class BudgetMoved(_Event):
@@ -315,6 +330,7 @@ class EndpointMoved(_Event):
     """How much the model of a role takes.
 
     Attributes:
+        judge: which judge of a panel it is.
         at_once: calls at once that are allowed now; ``most`` is what the project allows.
         refused: calls that were refused so far (rate limit, overload, no answer in time).
         held: seconds for which nothing is sent, because the server asked for it.
@@ -322,6 +338,7 @@ class EndpointMoved(_Event):
 
     kind: Literal["endpoint_moved"] = "endpoint_moved"
     role: Role
+    judge: str = ""
     at_once: int
     most: int
     refused: int = 0

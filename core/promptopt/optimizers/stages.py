@@ -92,12 +92,19 @@ class Stage:
         sample: int = 0,
         case_id: str = "",
         temperature: float | None = None,
+        judge: str = "",
     ) -> LLMResponse:
         if role == "target":
             self._count({_call(messages, sample, temperature)})
         place = f"{self._name}/{path}" if path else ""
         return await self._context.complete(
-            role, messages, path=place, sample=sample, case_id=case_id, temperature=temperature
+            role,
+            messages,
+            path=place,
+            sample=sample,
+            case_id=case_id,
+            temperature=temperature,
+            judge=judge,
         )
 
     async def judge(self, case: Example, response: LLMResponse) -> CaseResult:

@@ -16,6 +16,7 @@ from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected
 from promptopt.domain.task import TaskSpec
 from promptopt.evaluation.runner import FLUSH_SECONDS, Runner
+from promptopt.models.endpoint import seat_of
 from promptopt.models.gateway import Gateway
 from promptopt.store.cells import Cells
 
@@ -65,11 +66,14 @@ class Context:
         sample: int = 0,
         case_id: str = "",
         temperature: float | None = None,
+        judge: str = "",
     ) -> LLMResponse:
+        seat = seat_of(role, judge)
         call = self._gateway.call(
-            role, messages, path=path, sample=sample, case_id=case_id, temperature=temperature
+            seat, messages, path=path, sample=sample, case_id=case_id, temperature=temperature
         )
-        with self._gateway.telemetry.span("propose", {"promptopt.role": role, "promptopt.path": path}):
+        doing = "judge" if role == "judge" else "propose"
+        with self._gateway.telemetry.span(doing, {"promptopt.role": role, "promptopt.path": path}):
             return await self._unless_redirected(call)
 
     async def judge(self, case: Example, response: LLMResponse) -> CaseResult:

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from promptopt.evaluation.prospects import Prospect, data_faults, failing_refere
 from promptopt.evaluation.runner import Runner
 from promptopt.evaluation.statistics import compare
 from promptopt.models.budget import Ledger, Stopwatch
-from promptopt.models.endpoint import Endpoint
+from promptopt.models.endpoint import Endpoint, Seat, role_of
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import WINDOW
 from promptopt.models.redaction import Redactor
@@ -32,7 +32,7 @@ from promptopt.runs.control import Control
 from promptopt.runs.forecast import forecast
 from promptopt.runs.holding import for_the_test
 from promptopt.runs.meters import Meters
-from promptopt.runs.setup import describe, open_endpoints, roles_in_use, why_no_reuse
+from promptopt.runs.setup import describe, open_endpoints, seats_in_use, why_no_reuse
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
 from promptopt.store.commands import Commands
@@ -76,7 +76,7 @@ class Engine:
         self._noticed: set[str] = set()
         self._foretold: set[str] = set()
         self._telemetry = OFF
-        self._redact = Redactor(self._settings.models.values()).redact
+        self._redact = Redactor(model for _, _, model in self._settings.every_model()).redact
 
     async def run(self) -> None:
         """Run to the end; whatever ends it is in the last event."""
@@ -115,16 +115,18 @@ class Engine:
     ) -> None:
         judge.check_cases(self._dataset.cases())
         optimizer = None if self._row.kind == "eval" else registry.make(self._settings)
-        roles = roles_in_use(self._row.kind, judge=judge.needs_model)
-        endpoints = open_endpoints(self._settings, self._dataset, roles, wire)
-        for role, endpoint in endpoints.items():
-            endpoint.limiter.remember(journal.recent(role, WINDOW))
+        panel = optimizer is not None and optimizer.needs_judges
+        seats = seats_in_use(self._settings, self._row.kind, judge=judge.needs_model, panel=panel)
+        endpoints = open_endpoints(self._settings, self._dataset, seats, wire)
+        for endpoint, seat in {endpoint: seat for seat, endpoint in endpoints.items()}.items():
+            endpoint.limiter.remember(journal.recent(role_of(seat), WINDOW))
         gateway = Gateway(endpoints, journal, self._ledger, self._notice, self._redact)
         self._telemetry = open_telemetry(self._settings.telemetry, self._notice, self._redact)
         gateway.telemetry = self._telemetry
         gateway.reuse(self._earlier(endpoints["target"]), found.reused)
         task = build_task(self._settings)
-        at_once = sum(endpoints[role].settings.max_concurrency for role in roles if role != "optimizer")
+        asked = [seat for seat in endpoints if seat in ("target", "judge", "generator")]
+        at_once = sum(endpoints[seat].settings.max_concurrency for seat in asked)
         runner = Runner(judge, CASES_PER_CALL * at_once, self._settings.evaluation.repeats)
         context = Context(
             self._settings, task, self._dataset, gateway, runner, self._cells, self.emit, self._ledger.meters
@@ -137,7 +139,7 @@ class Engine:
             control.drop_stale()
             self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
         if not self.state.models:  # never announced, or by a worker that could not open them
-            self._announce({role: describe(endpoint) for role, endpoint in endpoints.items()}, optimizer)
+            self._announce(endpoints, optimizer)
             self._say_forecast(optimizer)
             if self._settings.cache.reuse and why_no_reuse(self._settings):
                 self._notice(why_no_reuse(self._settings))
@@ -276,19 +278,25 @@ class Engine:
         """Say it to everyone: the stream, and the fold that this engine itself reads."""
         self.state.apply(event, self._log.append(event))
 
-    def _announce(self, models: dict[ev.Role, ev.ModelInfo], optimizer: BaseOptimizer | None = None) -> None:
+    def _announce(self, endpoints: Mapping[Seat, Endpoint], optimizer: BaseOptimizer | None = None) -> None:
         sizes: dict[Split, int] = {split: len(self._dataset[split]) for split in SPLITS}
+        models: dict[ev.Role, ev.ModelInfo] = {
+            role_of(seat): describe(each) for seat, each in endpoints.items() if "/" not in seat
+        }
+        panel = [(seat.partition("/")[2], each) for seat, each in endpoints.items() if "/" in seat]
+        judges = [describe(each, name) for name, each in panel]
         self.emit(
             ev.RunStarted(
                 run_id=self._row.id,
                 project=self._row.project,
                 optimizer=self._row.optimizer,
                 models=models,
+                judges=judges,
                 limits=self._settings.budget.limits(),
                 sizes=sizes,
                 held_back=self._dataset.held_back,
                 max_iterations=optimizer.max_iterations if optimizer else None,
-                simulated=any(model.simulated for model in models.values()),
+                simulated=any(each.settings.simulated for each in endpoints.values()),
             )
         )
 

@@ -63,7 +63,8 @@ def simulated(settings: ProjectSettings) -> ProjectSettings:
         )
         for role, model in settings.models.items()
     }
-    return settings.model_copy(update={"models": models})
+    judges = [judge.model_copy(update={"model": "sim/judge", "base_url": None}) for judge in settings.judges]
+    return settings.model_copy(update={"models": models, "judges": judges})
 
 
 def _require_trust(found: Sequence[Power], trusted: bool, where: str, fix: str) -> None:

@@ -101,6 +101,8 @@ class RunState:
         self.simulated = False
         self.held_back = True
         self.models: dict[ev.Role, ev.ModelInfo] = {}
+        self.judges: list[ev.ModelInfo] = []
+        """The panel that judges matches, where the project names one."""
         self.limits: dict[str, float] = {}
         self.sizes: dict[Split, int] = {}
         self.forecast: ev.Forecast | None = None
@@ -131,8 +133,8 @@ class RunState:
         self.paused_by = ""
         self.pause_reason = ""
         """Why the run paused itself, if it did."""
-        self.endpoints: dict[ev.Role, ev.EndpointMoved] = {}
-        """How much the models take, those that have refused something."""
+        self.endpoints: dict[str, ev.EndpointMoved] = {}
+        """How much the models take that have refused something, by role (``judge NAME`` of a panel)."""
         self.stop_requested: ev.StopRequested | None = None
         self.finished: ev.RunFinished | None = None
         self.search_end: ev.PhaseStarted | None = None
@@ -207,6 +209,7 @@ class RunState:
         self.project = event.project
         self.optimizer = event.optimizer
         self.models = event.models
+        self.judges = event.judges
         self.limits = event.limits
         self.sizes = event.sizes
         self.held_back = event.held_back
@@ -341,21 +344,29 @@ class RunState:
     def _(self, event: ev.MatchFinished, at: float) -> None:
         if self.tournament and self.tournament.final:
             self.tournament, self.matches = None, {}
+        known = event.number in self.matches
         self.matches[event.number] = event
+        if known:  # a pair that plays on, case by case, or what an earlier worker said
+            return
         outcome = f"goes to {self.name(event.winner_id)}" if event.winner_id else "ends in a tie"
         first, second = self.name(event.first_id), self.name(event.second_id)
         tally = f"{event.wins}:{event.losses}, {event.ties} ties"
-        self._log(at, f"match {event.number}: {first} against {second} {outcome} ({tally})")
+        said = f"{event.stage}, match {event.number}: {first} against {second} {outcome} ({tally})"
+        self._log(at, f"{said}: {event.reason}" if event.reason else said)
 
     @_apply.register
     def _(self, event: ev.StandingsUpdated, at: float) -> None:
-        self.tournament = event
-        if event.final and event.ratings:
-            first = event.ratings[0]
+        before, self.tournament = self.tournament, event
+        if not event.played and not event.final:
+            self.matches = {}
+        if event.final and event.ratings and not (before and before.final):
+            champion = event.champion_id or event.ratings[0].candidate_id
+            rating = next(each for each in event.ratings if each.candidate_id == champion)
+            won = "won the final" if event.decided else "leads, and is not proven the best"
             self._log(
                 at,
-                f"the tournament is over: {self.name(first.candidate_id)} leads with {first.rating:+.0f} "
-                f"[{first.low:+.0f}, {first.high:+.0f}] after {event.played} matches",
+                f"the tournament is over after {event.played} matches: {self.name(champion)} {won}, "
+                f"rated {rating.rating:+.0f} [{rating.low:+.0f}, {rating.high:+.0f}]",
             )
 
     @_apply.register
@@ -370,10 +381,12 @@ class RunState:
 
     @_apply.register
     def _(self, event: ev.EndpointMoved, at: float) -> None:
-        before = self.endpoints.get(event.role)
-        self.endpoints[event.role] = event
+        who = f"{event.role} {event.judge}".strip()
+        before = self.endpoints.get(who)
+        self.endpoints[who] = event
         if event.at_once < event.most and not (before and before.at_once < before.most):
-            self._log(at, f"the {event.role} model refuses calls: fewer are made at once", "warning")
+            which = who if event.judge else f"{who} model"
+            self._log(at, f"the {which} refuses calls: fewer are made at once", "warning")
 
     @_apply.register
     def _(self, event: ev.Paused, at: float) -> None:
