@@ -1,4 +1,4 @@
-"""Ratings: planted strengths are found, an independent optimizer agrees, and nothing depends on names or order."""
+"""Ratings: planted strengths are found, an independent optimizer agrees, names and order are nothing."""
 
 import math
 import random
@@ -97,7 +97,9 @@ def errors_by_differences(at: Any, games: Sequence[Game], players: int, step: fl
     for a in range(size):
         for b in range(size):
             corners = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
-            values = [x * y * surprise(at + x * shifts[a] + y * shifts[b], games, players) for x, y in corners]
+            values = [
+                x * y * surprise(at + x * shifts[a] + y * shifts[b], games, players) for x, y in corners
+            ]
             hessian[a, b] = sum(values) / (4 * step**2)
     centred = np.eye(players) - 1 / players
     covariance = centred @ np.linalg.inv(hessian)[:players, :players] @ centred

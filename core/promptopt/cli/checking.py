@@ -8,6 +8,7 @@ from promptopt.evaluation.checks import build_judge
 from promptopt.models.endpoint import setting_of
 from promptopt.models.keys import missing_key
 from promptopt.models.litellm_transport import LiteLLMTransport
+from promptopt.models.simulator import Simulator
 from promptopt.runs.setup import model_of, price_of, seats_in_use
 
 
@@ -30,7 +31,9 @@ def check_runnable(
         panel = registry.make(settings).needs_judges
     for seat in seats_in_use(settings, kind, judge=judge.needs_model, panel=panel):
         model = model_of(settings, seat)
-        if not model.simulated:
+        if model.simulated:
+            Simulator(model.model, None, settings, seed=0, latency=0.0)
+        else:
             LiteLLMTransport(model)
         price_of(settings, seat)
         problem = missing_key(model)

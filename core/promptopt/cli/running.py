@@ -135,7 +135,7 @@ def resume(reference: RunArgument, /, *, trust: bool = False, face: Face = PLAIN
             )
             note(f"run {row.id} was {row.status}; a new worker takes it up")
         began_after = 0 if worker is None else before
-        return _watch(database, row, worker, replace(face, headless=True), before=began_after, quiet=before)
+        return watch(database, row, worker, replace(face, headless=True), before=began_after, quiet=before)
 
 
 def attach(reference: RunArgument = "latest", /, *, headless: bool = False, json: bool = False) -> int:
@@ -155,7 +155,7 @@ def attach(reference: RunArgument = "latest", /, *, headless: bool = False, json
         quiet = 0 if json else RunLog(database, row.id).length()
         if not json and not face.cockpit:
             note(f"run {row.id} of {row.project}: {row.status}, iteration {row.iteration}")
-        return _watch(database, row, None, face, before=0, quiet=quiet, stop_first=False)
+        return watch(database, row, None, face, before=0, quiet=quiet, stop_first=False)
 
 
 def launch(project: "Project", face: Face, *, simulate: bool = False, trust: bool = False) -> int:
@@ -180,7 +180,7 @@ def launch(project: "Project", face: Face, *, simulate: bool = False, trust: boo
         for notice in notices:
             note(f"note: {notice}")
         row = Runs(database).find(run_id)
-        return _watch(database, row, start_worker(run_id), face)
+        return watch(database, row, start_worker(run_id), face)
 
 
 def _at_once(model: "Model") -> "Model":
@@ -193,7 +193,7 @@ def _abandoned(row: "RunRow") -> bool:
     return row.pid is None and row.heartbeat_at is not None
 
 
-def _watch(
+def watch(
     database: "Database",
     row: "RunRow",
     worker: "subprocess.Popen[bytes] | None",
@@ -202,7 +202,17 @@ def _watch(
     before: int = 0,
     quiet: int = 0,
     stop_first: bool = True,
+    sealed_test: bool = True,
 ) -> int:
+    """Follow a run in the face that is wanted; returns the exit status.
+
+    Args:
+        worker: the worker's process, if this process started it.
+        before: number of events that earlier workers left.
+        quiet: number of events that are folded in without being shown.
+        stop_first: the first Ctrl-C asks the run to end.
+        sealed_test: the run has one, which it still scores if it ends in order.
+    """
     if face.cockpit:
         from promptopt.cli.cockpit import open_cockpit
 
@@ -216,7 +226,7 @@ def _watch(
         said = " (simulated models)" if row.simulated else ""
         say(f"run {row.id} of {row.project}{said}")
     show = JsonLines(quiet) if face.json else PlainLines(quiet)
-    with Interruptions(database, row.id, stop_first=stop_first) as interruptions:
+    with Interruptions(database, row.id, stop_first=stop_first, sealed_test=sealed_test) as interruptions:
         followed = follow(
             database, row.id, show, worker=worker, began_after=before, quiet=quiet, leave=interruptions.leave
         )

@@ -18,8 +18,8 @@ ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator")
 Status = Literal["created", "running", "paused", "finished", "stopped", "failed"]
 """What a run says of itself. ``interrupted`` (its worker died) is derived from the heartbeat."""
 
-StopReason = Literal["all_pass", "max_iterations", "plateau", "budget", "user", "error", "scored"]
-"""``scored``: a run that was only to score a prompt has done so."""
+StopReason = Literal["all_pass", "max_iterations", "plateau", "budget", "user", "error", "scored", "played"]
+"""``scored``: a run that was only to score a prompt has done so; ``played``: its tournament is over."""
 
 Source = Literal["seed", "optimizer", "human"]
 
@@ -89,13 +89,14 @@ class RunResumed(_Event):
 
 
 class PhaseStarted(_Event):
-    """``baseline``: the seed prompt is scored; ``search``: iterations; ``test``: the sealed test.
+    """``baseline``: the seed prompt is scored; ``search``: iterations; ``test``: the sealed test;
+    ``tournament``: prompts play each other, in a run that does nothing else.
 
     ``test`` says why the search ended: once the seal is broken, no worker searches on.
     """
 
     kind: Literal["phase_started"] = "phase_started"
-    phase: Literal["baseline", "search", "test"]
+    phase: Literal["baseline", "search", "test", "tournament"]
     stop_reason: StopReason | None = None
     detail: str = ""
 
@@ -136,7 +137,8 @@ class Demonstration(BaseModel):
 class CandidateProposed(_Event):
     """A prompt entered the running. ``iteration`` 0: the seed; ``confidence`` (0 to 1): its proposer's.
 
-    ``made_by``: the optimizer, where a run has several; ``demonstrations`` are sent with the text.
+    ``made_by``: the optimizer, where a run has several; ``demonstrations`` are sent with the text;
+    ``label``: what a person calls it who brought it.
     """
 
     kind: Literal["candidate_proposed"] = "candidate_proposed"
@@ -148,6 +150,7 @@ class CandidateProposed(_Event):
     reasoning: str = ""
     confidence: float | None = None
     made_by: str = ""
+    label: str = ""
     demonstrations: list[Demonstration] = []
 
 

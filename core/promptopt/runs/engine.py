@@ -32,6 +32,7 @@ from promptopt.runs.control import Control
 from promptopt.runs.forecast import forecast
 from promptopt.runs.holding import for_the_test
 from promptopt.runs.meters import Meters
+from promptopt.runs.playing import NAME, outlook_of, plan_of, play
 from promptopt.runs.setup import describe, open_endpoints, seats_in_use, why_no_reuse
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
@@ -76,6 +77,9 @@ class Engine:
         self._noticed: set[str] = set()
         self._foretold: set[str] = set()
         self._telemetry = OFF
+        self._plan = plan_of(self._settings) if row.kind == NAME else None
+        self._judged = False
+        """Judge models decide matches."""
         self._redact = Redactor(model for _, _, model in self._settings.every_model()).redact
 
     async def run(self) -> None:
@@ -88,11 +92,14 @@ class Engine:
         found = journal.take_over(RELAY_PATIENCE)
         self._ledger.restore(found.spending)
         try:
-            judge = build_judge(
-                self._settings, Path(self._row.project_dir), self._dataset.cases(), self._notice
+            optimizer = registry.make(self._settings) if self._row.kind == "optimize" else None
+            self._judged = bool(
+                (self._plan and self._plan.config.needs_judges) or (optimizer and optimizer.needs_judges)
             )
+            folder, cases = Path(self._row.project_dir), self._dataset.cases()
+            judge = build_judge(self._settings, folder, cases, self._notice, optional=self._judged)
             try:
-                await self._carry_out(judge, journal, found, edits, wire)
+                await self._carry_out(judge, optimizer, journal, found, edits, wire)
             finally:
                 await asyncio.to_thread(self._telemetry.close)
                 await judge.close()
@@ -111,12 +118,15 @@ class Engine:
         journal.tidy()
 
     async def _carry_out(
-        self, judge: Judge, journal: Journal, found: Found, edits: Sequence[Prompt], wire: RunWire
+        self,
+        judge: Judge,
+        optimizer: BaseOptimizer | None,
+        journal: Journal,
+        found: Found,
+        edits: Sequence[Prompt],
+        wire: RunWire,
     ) -> None:
-        judge.check_cases(self._dataset.cases())
-        optimizer = None if self._row.kind == "eval" else registry.make(self._settings)
-        panel = optimizer is not None and optimizer.needs_judges
-        seats = seats_in_use(self._settings, self._row.kind, judge=judge.needs_model, panel=panel)
+        seats = seats_in_use(self._settings, self._row.kind, judge=judge.needs_model, panel=self._judged)
         endpoints = open_endpoints(self._settings, self._dataset, seats, wire)
         for endpoint, seat in {endpoint: seat for seat, endpoint in endpoints.items()}.items():
             endpoint.limiter.remember(journal.recent(role_of(seat), WINDOW))
@@ -140,7 +150,8 @@ class Engine:
             self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
         if not self.state.models:  # never announced, or by a worker that could not open them
             self._announce(endpoints, optimizer)
-            self._say_forecast(optimizer)
+            if self._plan is None:
+                self._say_forecast(optimizer)
             if self._settings.cache.reuse and why_no_reuse(self._settings):
                 self._notice(why_no_reuse(self._settings))
         background = [
@@ -181,6 +192,10 @@ class Engine:
     async def _phases(
         self, optimizer: BaseOptimizer | None, context: Context, gateway: Gateway, control: Control
     ) -> tuple[StopRun, Comparison | None, str]:
+        if self._plan is not None:
+            game = play(self._plan, self._seed, self._dataset, context, self._cells)
+            self.emit(ev.PhaseStarted(phase="tournament"))
+            return await control.stoppable(game), None, ""
         if optimizer is None:
             return await self._only_evaluate(context, control), None, ""
         begun = self.state.search_end
@@ -238,7 +253,9 @@ class Engine:
 
     async def _look_ahead(self, judge: Judge) -> None:
         """Say what the cases can show, and which can't be passed, before anything is spent on them."""
-        if self._row.kind == "eval":
+        if self._plan is not None:
+            self._foretell(outlook_of(self._plan, self._settings, self._dataset, judge))
+        elif self._row.kind == "eval":
             scored = self._asked_for()
             self._foretell([outlook(sum(len(cases) for _, cases in scored), "all")])
         else:

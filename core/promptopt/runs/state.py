@@ -37,6 +37,8 @@ class Candidate:
     confidence: float | None = None
     made_by: str = ""
     """The optimizer, where the run has several."""
+    label: str = ""
+    """What a person calls it who brought it."""
     demonstrations: list[ev.Demonstration] = field(default_factory=list[ev.Demonstration])
     scores: dict[Split, Score] = field(default_factory=dict[Split, Score])
     accepted: bool | None = None
@@ -145,9 +147,14 @@ class RunState:
 
     @property
     def best_id(self) -> str:
-        """Id of the highest validation score among the seed and the accepted candidates."""
+        """Id of the highest validation score among the seed and the accepted candidates; of a run that only
+        plays a tournament, of its leader.
+        """
         if self.finished:
             return self.finished.best_id
+        if self.optimizer == "tournament" and self.tournament:
+            table = self.tournament
+            return table.champion_id or (table.ratings[0].candidate_id if table.played else "")
         best = best_of(self.candidates.values())
         return best.id if best else self.seed_id
 
@@ -165,6 +172,8 @@ class RunState:
         """Whether a worker may still take the run up: it did not come to its end, and no test was scored."""
         if self.finished is None:
             return True
+        if self.optimizer == "tournament":
+            return self.finished.status != "finished"
         seed = self.candidates.get(self.seed_id)
         return self.finished.status != "finished" and not (seed and "test" in seed.scores)
 
@@ -175,6 +184,8 @@ class RunState:
             return candidate_id[:6]
         if candidate.source == "seed":
             return "seed"
+        if candidate.label:
+            return f"{candidate.label} {candidate_id[:6]}"
         if candidate.source == "human":
             return f"edit {candidate_id[:6]}"
         return f"#{candidate.iteration}{_letter(candidate.place)} {candidate_id[:6]}"
@@ -217,7 +228,8 @@ class RunState:
         self.simulated = event.simulated
         self.status = "running"
         note = " (simulated models)" if event.simulated else ""
-        what = "evaluation" if event.optimizer == "none" else f"run started: {event.optimizer}"
+        kinds = {"none": "evaluation", "tournament": "tournament"}
+        what = kinds.get(event.optimizer, f"run started: {event.optimizer}")
         self._log(at, f"{what} on {event.project}{note}")
 
     @_apply.register
@@ -243,6 +255,7 @@ class RunState:
             "baseline": "scoring the prompt to start from",
             "search": "searching for a better prompt",
             "test": "scoring the sealed test split, once",
+            "tournament": "the prompts play each other",
         }
         self._log(at, said[event.phase])
 
@@ -263,10 +276,11 @@ class RunState:
                 reasoning=event.reasoning,
                 confidence=event.confidence,
                 made_by=event.made_by,
+                label=event.label,
                 demonstrations=event.demonstrations,
                 place=1 + sum(_alike(event, other) for other in self.candidates.values()),
             )
-            if event.source != "seed":
+            if event.source != "seed" and self.phase != "tournament":
                 self._log(at, f"proposed {self.name(event.candidate_id)}: {event.reasoning}")
         self.latest_id = event.candidate_id
         if event.source == "seed":
@@ -302,7 +316,9 @@ class RunState:
     @_apply.register
     def _(self, event: ev.CandidateScored, at: float) -> None:
         candidate = self.candidates.get(event.candidate_id)
-        if candidate:
+        known = candidate.scores.get(event.split) if candidate else None
+        # A part of the cases, scored after more of them, takes nothing back.
+        if candidate and not (known and known.interval.n > event.score.n):
             candidate.scores[event.split] = Score(event.score, event.passed, event.errors, event.at_once)
         self.evaluations.pop((event.candidate_id, event.split), None)
         interval = event.score
@@ -350,7 +366,7 @@ class RunState:
             return
         outcome = f"goes to {self.name(event.winner_id)}" if event.winner_id else "ends in a tie"
         first, second = self.name(event.first_id), self.name(event.second_id)
-        tally = f"{event.wins}:{event.losses}, {event.ties} ties"
+        tally = f"{event.wins}:{event.losses}, {event.ties} tied"
         said = f"{event.stage}, match {event.number}: {first} against {second} {outcome} ({tally})"
         self._log(at, f"{said}: {event.reason}" if event.reason else said)
 

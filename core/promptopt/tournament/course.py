@@ -11,7 +11,7 @@ from promptopt.tournament.config import TournamentConfig, most_duels, planned
 from promptopt.tournament.matches import Court, Field, Fixture, Match, Orders, Referee, play
 from promptopt.tournament.panel import JudgePanel
 from promptopt.tournament.results import Book, Pairing, TournamentResults
-from promptopt.tournament.stopping import Rule
+from promptopt.tournament.stopping import Rule, decide
 from promptopt.tournament.together import together
 
 Pair = tuple[int, int]
@@ -48,7 +48,7 @@ class Course:
         self._field = Field(court, self._prompts, [cases[place] for place in chosen], split)
         self._panel = panel
         self._referee = Referee(config.judging, config.epsilon, panel, config.reference, config.seed)
-        self._book = Book(self._prompts, config.seed)
+        self._book = Book(self._prompts, config.seed, order)
         self._number = numbered_from
         self._matches: dict[int, MatchFinished] = {}
         self._bracket: list[tuple[Pairing, ...]] = []
@@ -171,8 +171,8 @@ class Course:
     async def _final(self) -> None:
         """The two best rated play on cases that are new to them as a pair."""
         first, second = self._book.order[:2]
-        if not self._field.left(first, second):
-            return
+        if decide("confirming", 0, 0, self._field.left(first, second), self._config.alpha):
+            return  # too few to decide anything
         (match,) = await self._round("final", [(first, second)], last=True)
         if match.winner is not None:
             self._champion, self._decided = match.winner, True

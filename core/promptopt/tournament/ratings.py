@@ -198,7 +198,7 @@ def _design(model: "_Model", best: "Array", spread: "Array", rng: Any, resamples
         return 1.0
     weights = rng.multinomial(cases, [1 / cases] * cases, size=resamples).astype(float)
     counts: Array = np.einsum("rc,cko->rko", weights, model.counts)
-    drawn = model.fit(counts, best)[:, : model.players]
+    drawn = model.fit(counts, best, within=1e-3)[:, : model.players]
     ratio = np.linalg.pinv(spread) @ np.cov(drawn, rowvar=False)
     return max(1.0, float(np.trace(ratio)) / (model.players - 1))
 
@@ -234,8 +234,13 @@ class _Model:
         sds = np.array([STRENGTH_SD] * players + [ORDER_SD, TIE_SD])
         self.prior: Array = 1 / sds**2
 
-    def fit(self, counts: "Array", start: "Array | None" = None) -> "Array":
-        """The parameters that fit best, for each of the sets of counts (sets × kinds × 3)."""
+    def fit(self, counts: "Array", start: "Array | None" = None, within: float = 1e-9) -> "Array":
+        """The parameters that fit best, for each of the sets of counts (sets × kinds × 3).
+
+        Args:
+            start: to begin from.
+            within: size of the last step.
+        """
         import numpy as np
 
         now: Array = np.zeros((len(counts), self.players + 2)) + (0.0 if start is None else start)
@@ -251,7 +256,7 @@ class _Model:
                 size[too_far] /= 2
             now = now + size * step
             value = self._value(now, counts)
-            if np.abs(step).max() < 1e-9:
+            if np.abs(step).max() < within:
                 break
         return now
 

@@ -84,6 +84,8 @@ class Book:
 
     prompts: tuple[Prompt, ...]
     seed: int = 0
+    places: Sequence[int] = ()
+    """Where each was named, to tell equals apart."""
     games: list[Game] = field(default_factory=list[Game])
     strengths: Strengths = field(init=False)
     tally: Tally = field(init=False)
@@ -99,7 +101,11 @@ class Book:
     @property
     def order(self) -> list[int]:
         """The players, best first; of equals the one that was named first."""
-        return sorted(range(len(self.prompts)), key=lambda player: -round(self.strengths.values[player], 9))
+        places = self.places or range(len(self.prompts))
+        strengths = self.strengths.values
+        return sorted(
+            range(len(self.prompts)), key=lambda player: (-round(strengths[player], 9), places[player])
+        )
 
     @property
     def ratings(self) -> list[Rating]:
