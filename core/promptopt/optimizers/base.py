@@ -47,6 +47,7 @@ class RunContext(Protocol):
         sample: int = 0,
         case_id: str = "",
         temperature: float | None = None,
+        judge: str = "",
     ) -> LLMResponse:
         """Ask a model.
 
@@ -56,6 +57,7 @@ class RunContext(Protocol):
             sample: number of the draw, to have equal content answered afresh.
             case_id: the case that is asked about, for the record.
             temperature: in place of the role's own.
+            judge: with the role ``judge``, the name of one of the project's ``judges``.
 
         Raises:
             CallFailed: no answer after all retries.
@@ -79,9 +81,13 @@ class RunContext(Protocol):
         ...
 
     async def evaluate(
-        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
+        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None, *, counts: bool = True
     ) -> Evaluation:
-        """Score a prompt on a split, or on some of its cases."""
+        """Score a prompt on a split, or on some of its cases.
+
+        Args:
+            counts: it becomes the candidate's score on the split, by which the best one is known.
+        """
         ...
 
     def candidate(
@@ -201,6 +207,11 @@ class BaseOptimizer(ABC):
     def max_iterations(self) -> int | None:
         """The most iterations it will do, if it has such a limit."""
         return None
+
+    @property
+    def needs_judges(self) -> bool:
+        """Whether it asks judge models, as tournaments do: then they are opened, or the run is refused."""
+        return False
 
     def plan(self, scale: Scale) -> Plan | None:
         """State how many calls the search makes at least, likely and at most; None if it can't say.

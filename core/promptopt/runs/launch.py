@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import RunError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.runs.state import fold
@@ -47,12 +48,38 @@ def create_run(
         project = load_project(project)
     settings = simulated(project.settings) if simulate else project.settings
     data = load_dataset(settings, project.dir)
-    found = powers(settings, data.dataset.cases(), project.dir)
-    command = f"promptopt trust {shlex.quote(str(project.path))}"
-    fix = f"look at it and trust it: {command}    (or give the option --trust)"
-    _require_trust(found, trusted, str(project.path), fix)
-    run_id = Runs(database).create(settings, data.dataset, project.dir.resolve(), kind)
+    run_id = create_frozen(
+        database, settings, data.dataset, project.path, kind=kind, trusted=trusted, folder=project.dir
+    )
     return run_id, [*project.notices, *data.notices]
+
+
+def create_frozen(
+    database: Database,
+    settings: ProjectSettings,
+    dataset: Dataset,
+    path: Path,
+    *,
+    kind: str,
+    trusted: bool,
+    folder: Path,
+) -> str:
+    """Make a run of settings and cases; nothing is sent yet. Returns its id.
+
+    Args:
+        path: of the project, for messages.
+        kind: ``optimize``, ``eval`` or ``tournament``.
+        trusted: the owner has looked at the project and trusts it from now on.
+        folder: of the project, where its code and files are.
+
+    Raises:
+        TrustError: it has code or an endpoint of its own that its owner has not trusted.
+    """
+    found = powers(settings, dataset.cases(), folder)
+    command = f"promptopt trust {shlex.quote(str(path))}"
+    fix = f"look at it and trust it: {command}    (or give the option --trust)"
+    _require_trust(found, trusted, str(path), fix)
+    return Runs(database).create(settings, dataset, folder.resolve(), kind)
 
 
 def simulated(settings: ProjectSettings) -> ProjectSettings:
@@ -63,7 +90,8 @@ def simulated(settings: ProjectSettings) -> ProjectSettings:
         )
         for role, model in settings.models.items()
     }
-    return settings.model_copy(update={"models": models})
+    judges = [judge.model_copy(update={"model": "sim/judge", "base_url": None}) for judge in settings.judges]
+    return settings.model_copy(update={"models": models, "judges": judges})
 
 
 def _require_trust(found: Sequence[Power], trusted: bool, where: str, fix: str) -> None:

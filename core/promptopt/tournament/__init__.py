@@ -1,0 +1,1 @@
+"""Tournaments: schedules, judge panels, when a match is decided, and ratings."""
