@@ -168,6 +168,11 @@ class RunState:
         return self.finished is not None
 
     @property
+    def has_search(self) -> bool:
+        """Whether it looks for a better prompt: not if it only scores one, or plays a tournament."""
+        return self.optimizer not in ("none", "tournament")
+
+    @property
     def resumable(self) -> bool:
         """Whether a worker may still take the run up: it did not come to its end, and no test was scored."""
         if self.finished is None:
