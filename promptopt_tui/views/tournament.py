@@ -69,12 +69,12 @@ def ratings(view: View, width: int) -> list[Line]:
         line: Line = [
             (f"{place:>2} ", "muted"),
             (fit(view.name(rating.candidate_id), name), "bold" if shown else ""),
-            (f" {rating.rating:>+5.0f} ", "bold"),
+            (f" {round(rating.rating):>+5d} ", "bold"),
         ]
         if room >= 8:
             line += bar(rating, low, high, room)
         if interval:
-            line.append((f"{f'[{rating.low:+.0f}, {rating.high:+.0f}]':>{interval}}", "muted"))
+            line.append((f"{f'[{round(rating.low):+d}, {round(rating.high):+d}]':>{interval}}", "muted"))
         line.append((" " * max(1, width - width_of(line) - record - 5), ""))
         line += [
             (f"{_record(rating):>{record}}", ""),

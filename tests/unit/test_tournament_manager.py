@@ -20,11 +20,10 @@ from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.task import TaskSpec
 from promptopt.evaluation.runner import gathered
+from promptopt.tournament import JudgePanel, TournamentConfig, TournamentManager, TournamentResults
 from promptopt.tournament.config import Most, at_most
-from promptopt.tournament.manager import TournamentConfig, TournamentManager, criteria_of
+from promptopt.tournament.manager import criteria_of
 from promptopt.tournament.matches import Referee
-from promptopt.tournament.panel import JudgePanel
-from promptopt.tournament.results import TournamentResults
 from tests.unit.test_tournament_panel import part, says
 
 CASES = [Example(id=f"c{n}", inputs={"input": f"question {n}"}, expected="yes") for n in range(40)]

@@ -387,7 +387,7 @@ class RunState:
             self._log(
                 at,
                 f"the tournament is over after {event.played} matches: {self.name(champion)} {won}, "
-                f"rated {rating.rating:+.0f} [{rating.low:+.0f}, {rating.high:+.0f}]",
+                f"rated {round(rating.rating):+d} [{round(rating.low):+d}, {round(rating.high):+d}]",
             )
 
     @_apply.register
