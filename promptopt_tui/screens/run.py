@@ -159,6 +159,7 @@ class RunScreen(Steering):
             view = self.view()
             self._shown_seconds = view.active_seconds
             self.set_class(view.state.tournament is not None, "-tournament")
+            self.set_class(not view.state.has_search and view.state.tournament is not None, "-plays")
             self._draw_frame(view)
             for panel in self.query(".panel"):
                 if is_visible(panel):

@@ -92,7 +92,7 @@ def waiting(view: View) -> str:
     if state.edit and state.edit.waiting:
         return "waiting for an answer: a"
     calls = f" · {state.in_flight} in flight" if state.in_flight else ""
-    doing = {"search": "writing a new prompt", "tournament": "the prompts play each other"}
+    doing = {"search": "writing a new prompt", "tournament": "playing"}
     return doing.get(state.phase, "getting ready") + calls
 
 

@@ -203,10 +203,10 @@ def ending(view: View, width: int) -> list[Line]:
     pill = (" ★ won the final ", "pill-good") if table.decided else (" ≈ leads ", "pill-warn")
     champion = table.champion_id or table.ratings[0].candidate_id
     lines: list[Line] = [[pill, (f"  {view.name(champion)}", "bold")], []]
-    lines += wrap([(standings.leader(view.state), "")], width)
     if not table.decided:
+        lines += wrap([(standings.leader(view.state), "")], width)
         said = (
             "Its lead can be chance: more cases, or judges that agree with themselves more often, would tell."
         )
-        lines += wrap([(said, "muted")], width)
-    return [*lines, [], *ratings(view, width), *_notes(view, width)]
+        lines += [*wrap([(said, "muted")], width), []]
+    return [*lines, *ratings(view, width), *_notes(view, width)]

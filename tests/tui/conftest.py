@@ -124,11 +124,17 @@ class Story:
         self.log = RunLog(self.database, self.run_id)
         self.cells = Cells(self.database, self.run_id)
         self.ids: dict[str, str] = {}
+        self.optimizer = "refine"
+        self.start()
+
+    def start(self) -> None:
+        sizes = {"train": 24, "validation": self.validation, "test": self.test}
+        model = "sim/target" if self.simulated else "openai/gpt-4o-mini"
         self.tell(
             ev.RunStarted(
                 run_id=self.run_id,
                 project=self.project,
-                optimizer="refine",
+                optimizer=self.optimizer,
                 models={"target": ev.ModelInfo(model=model, simulated=self.simulated)},
                 limits={"usd": 0.5},
                 sizes=sizes,  # type: ignore[arg-type]
@@ -302,7 +308,7 @@ class Story:
         """Four prompts play each other, in the middle of it or at its end."""
         self.begin()
         second = self.propose(SECOND, iteration=3, parent=self.ids["first"])
-        human = self.propose(HUMAN, "human", iteration=3, parent=second)
+        self.ids["human"] = human = self.propose(HUMAN, "human", iteration=3, parent=second)
         players = [human, second, self.ids["first"], self.ids["seed"]]
         self.tell(ev.StandingsUpdated(format=format, ratings=rated(players, 0), played=0, planned=7))
         pairs = [(0, 3), (1, 2), (0, 2), (1, 3), (0, 1), (2, 3), (0, 1)]
@@ -345,6 +351,21 @@ class Story:
             )
         )
         self.spend(0.0721, 312)
+        return self
+
+    def plays(self) -> "Story":
+        """A run that does nothing but play a tournament, over."""
+        self.optimizer = "tournament"
+        self.start()
+        self.tournament(over=True)
+        table = self.ids["human"]
+        self.tell(
+            ev.RunFinished(
+                status="finished", stop_reason="played", detail="7 matches played",
+                seed_id=self.ids["seed"], best_id=table, iterations=0,
+            )
+        )  # fmt: skip
+        self.summarize(status="finished", usd=0.0721, calls=312, heartbeat_at=None)
         return self
 
     def finish(self, verdict: str = "better", *, test_note: str = "") -> "Story":

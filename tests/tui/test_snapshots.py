@@ -116,3 +116,8 @@ def test_stop(looks: Make, story: Make, make_app: Make) -> None:
 
 def test_help(looks: Make, story: Make, make_app: Make) -> None:
     assert looks(make_app(story().live().run_id), (120, 40), "question_mark")
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])
+def test_run_that_plays(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().plays().run_id), size, "o")
