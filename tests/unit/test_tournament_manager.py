@@ -288,6 +288,16 @@ async def test_scores_within_epsilon_are_a_tie_that_judges_decide() -> None:
     assert settled.matches[0].by == "metric, then judges"
 
 
+@pytest.mark.parametrize("format", FORMATS)
+async def test_the_first_judge_can_be_alone_until_the_final(format: str) -> None:
+    court = MadeUpCourt(judges=("a", "b", "c"))
+    results = await tournament(court, (0.1, 0.8, 0.3), format=format, judging="judges", panel="final")
+    final = results.matches[-1]
+    assert final.stage == "final" and court.verdicts["b"] == court.verdicts["c"]
+    assert court.verdicts["b"] == 2 * (final.wins + final.losses + final.ties)
+    assert court.verdicts["a"] > court.verdicts["b"]
+
+
 async def test_a_cap_that_is_reached_gets_through_and_what_was_played_is_told() -> None:
     court = MadeUpCourt(stop_after=60)
     with pytest.raises(StopRun):

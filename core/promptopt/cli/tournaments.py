@@ -49,6 +49,7 @@ class Rules:
         format: who plays whom. duels: the pair that tells most, a few cases at a time.
         judging: who decides a case. Not given: the metric, and judges on ties if the project has any.
         voting: how several judges become one verdict.
+        panel: all judges judge all matches; or the first alone all but the final.
         balanced: judges see each pair in one order, that of chance; else in both.
         rubric: what makes an output good; not given: what the project's judge checks say, or its task.
         cases: most cases of a match.
@@ -60,6 +61,7 @@ class Rules:
     format: Format = "round_robin"
     judging: Judging | None = None
     voting: Voting = "majority"
+    panel: Literal["all", "final"] = "all"
     balanced: bool = False
     rubric: str | None = None
     cases: Annotated[int, Parameter(validator=Number(gte=1))] = 40
@@ -243,6 +245,7 @@ def _config(rules: Rules, settings: "ProjectSettings") -> "TournamentConfig":
         format=rules.format,
         judging=rules.judging or ("metric_then_judges" if settings.panel else "metric"),
         voting=rules.voting,
+        panel=rules.panel,
         orders="balanced" if rules.balanced else "both",
         criteria=rules.rubric or "",
         cases=rules.cases,

@@ -21,6 +21,7 @@ from promptopt.tournament.together import together
 
 Judging = Literal["metric", "judges", "metric_then_judges"]
 Orders = Literal["both", "balanced"]
+Sitting = Literal["all", "final"]
 
 ANSWERED_AT_ONCE = 10
 """Cases that a player is given to answer together: matches use them bit by bit."""
@@ -64,6 +65,7 @@ class Fixture:
         rule: when it is decided.
         most: cases that are played at most; None: all that are left.
         orders: which orders judges are shown.
+        alone: of several judges only the first is asked.
     """
 
     number: int
@@ -73,6 +75,7 @@ class Fixture:
     rule: Rule = "exploring"
     most: int | None = None
     orders: Orders = "both"
+    alone: bool = False
 
 
 @dataclass
@@ -174,7 +177,9 @@ class Referee:
         """Who judges, in words."""
         return {"metric": "metric", "judges": "judges"}.get(self._judging, "metric, then judges")
 
-    async def judge(self, case: Example, a: CaseResult, b: CaseResult, shown: Shown) -> PairVerdict:
+    async def judge(
+        self, case: Example, a: CaseResult, b: CaseResult, shown: Shown, *, alone: bool = False
+    ) -> PairVerdict:
         """What one case comes to: 1 for ``a``, -1 for ``b``, 0 for nobody, None if it can't be told.
 
         Without asking anybody: a call that failed tells nothing of either; one hard check that failed loses,
@@ -198,6 +203,7 @@ class Referee:
             reference=case.expected if self._reference else None,
             case_id=case.id,
             shown=shown,
+            alone=alone,
         )
 
     def shown(self, orders: Orders, place: int, case: Example) -> Shown:
@@ -243,6 +249,7 @@ async def _games(match: Match, places: range, field_: Field, referee: Referee) -
             field_.result(first, place),
             field_.result(second, place),
             referee.shown(fixture.orders, place, case),
+            alone=fixture.alone,
         )
         for place, case in zip(places, cases, strict=True)
     )
