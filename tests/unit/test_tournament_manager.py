@@ -306,6 +306,16 @@ async def test_a_cap_that_is_reached_gets_through_and_what_was_played_is_told() 
     assert court.standings[-1].played == len(court.matches)
 
 
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("number", [1, 3, 6])
+async def test_few_cases_are_played_all_the_same(format: str, number: int) -> None:
+    config = TournamentConfig(format=format, judging="judges")  # type: ignore[arg-type]
+    prompts = [skilled(skill) for skill in (0.95, 0.0)]
+    results = await TournamentManager(config).run(MadeUpCourt(), prompts, CASES[:number])
+    assert results.champion == skilled(0.95) and results.ratings[0].wins >= 1
+    assert not results.decided or number > 6
+
+
 async def test_odd_numbers_of_prompts_are_no_fault() -> None:
     court = MadeUpCourt()
     alone = await tournament(court, (0.5, 0.5, 0.5))

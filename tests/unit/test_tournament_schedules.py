@@ -175,7 +175,9 @@ def test_a_clear_match_is_decided_early() -> None:
 def test_what_can_not_be_decided_any_more_ends() -> None:
     futile = decide("confirming", 5, 5, 3)
     assert futile and futile.winner == 0 and "too few" in futile.reason
-    assert decide("exploring", 3, 2, 2).winner == 1  # type: ignore[union-attr]
+    assert decide("confirming", 5, 5, 3, futility=False) is None
+    assert decide("exploring", 3, 2, 2) is None and decide("exploring", 0, 0, 3) is None
+    assert decide("exploring", 3, 2, 0).winner == 1  # type: ignore[union-attr]
     assert decide("exploring", 3, 3, 0).winner == 0  # type: ignore[union-attr]
     assert decide("confirming", 3, 2, 0).winner == 0  # type: ignore[union-attr]
 

@@ -113,6 +113,7 @@ def create_tournament(
     cells = Cells(database, run_id)
     for player in players:
         cells.keep_prompt(player.prompt)
+    database.transact(lambda _: None).result()  # a worker that starts now finds them
     return run_id
 
 

@@ -192,7 +192,10 @@ class Course:
         rule: Rule = "confirming" if last else "exploring" if self._config.early else "whole"
         orders: Orders = "both" if last else self._config.orders
         alone = self._config.panel == "final" and not last
-        fixtures = [replace(self._fixture(stage, pair, rule, orders), alone=alone) for pair in pairs]
+        fixtures = [
+            replace(self._fixture(stage, pair, rule, orders), alone=alone, to_the_end=goes_on)
+            for pair in pairs
+        ]
         matches = await self._at_once(fixtures)
         for match in matches:
             self._book.games += match.games

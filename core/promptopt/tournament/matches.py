@@ -66,6 +66,7 @@ class Fixture:
         most: cases that are played at most; None: all that are left.
         orders: which orders judges are shown.
         alone: of several judges only the first is asked.
+        to_the_end: it is played on if nobody can be proven the better one any more: somebody has to go on.
     """
 
     number: int
@@ -76,6 +77,7 @@ class Fixture:
     most: int | None = None
     orders: Orders = "both"
     alone: bool = False
+    to_the_end: bool = False
 
 
 @dataclass
@@ -227,7 +229,8 @@ async def play(fixture: Fixture, field_: Field, referee: Referee, *, block: int,
     left = field_.left(first, second)
     most = left if fixture.most is None else min(fixture.most, left)
     while True:
-        end = decide(fixture.rule, match.count(1), match.count(-1), most, alpha)
+        wins, losses = match.count(1), match.count(-1)
+        end = decide(fixture.rule, wins, losses, most, alpha, futility=not fixture.to_the_end)
         if end is not None:
             reason = end.reason if match.games or match.missing else "no case left to play"
             match.decision = Decision(end.winner, reason)
