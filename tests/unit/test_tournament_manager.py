@@ -20,11 +20,10 @@ from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.task import TaskSpec
 from promptopt.evaluation.runner import gathered
+from promptopt.tournament import JudgePanel, TournamentConfig, TournamentManager, TournamentResults
 from promptopt.tournament.config import Most, at_most
-from promptopt.tournament.manager import TournamentConfig, TournamentManager, criteria_of
+from promptopt.tournament.manager import criteria_of
 from promptopt.tournament.matches import Referee
-from promptopt.tournament.panel import JudgePanel
-from promptopt.tournament.results import TournamentResults
 from tests.unit.test_tournament_panel import part, says
 
 CASES = [Example(id=f"c{n}", inputs={"input": f"question {n}"}, expected="yes") for n in range(40)]
@@ -289,12 +288,32 @@ async def test_scores_within_epsilon_are_a_tie_that_judges_decide() -> None:
     assert settled.matches[0].by == "metric, then judges"
 
 
+@pytest.mark.parametrize("format", FORMATS)
+async def test_the_first_judge_can_be_alone_until_the_final(format: str) -> None:
+    court = MadeUpCourt(judges=("a", "b", "c"))
+    results = await tournament(court, (0.1, 0.8, 0.3), format=format, judging="judges", panel="final")
+    final = results.matches[-1]
+    assert final.stage == "final" and court.verdicts["b"] == court.verdicts["c"]
+    assert court.verdicts["b"] == 2 * (final.wins + final.losses + final.ties)
+    assert court.verdicts["a"] > court.verdicts["b"]
+
+
 async def test_a_cap_that_is_reached_gets_through_and_what_was_played_is_told() -> None:
     court = MadeUpCourt(stop_after=60)
     with pytest.raises(StopRun):
         await tournament(court, judging="judges")
     assert court.matches and not court.standings[-1].final
     assert court.standings[-1].played == len(court.matches)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("number", [1, 3, 6])
+async def test_few_cases_are_played_all_the_same(format: str, number: int) -> None:
+    config = TournamentConfig(format=format, judging="judges")  # type: ignore[arg-type]
+    prompts = [skilled(skill) for skill in (0.95, 0.0)]
+    results = await TournamentManager(config).run(MadeUpCourt(), prompts, CASES[:number])
+    assert results.champion == skilled(0.95) and results.ratings[0].wins >= 1
+    assert not results.decided or number > 6
 
 
 async def test_odd_numbers_of_prompts_are_no_fault() -> None:

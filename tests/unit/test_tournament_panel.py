@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptopt.domain.chat import LLMResponse
@@ -152,6 +152,7 @@ async def test_the_record_tells_what_the_judges_are_worth() -> None:
     assert "100% of the verdicts go to the longer output" in said
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from((1, 0, -1)), min_size=4, max_size=40))
 def test_copies_of_one_judge_are_worth_one_vote(values: list[int]) -> None:
     record = Record()
@@ -202,6 +203,7 @@ def test_mean_confidence_calls_a_tie_near_the_middle() -> None:
     assert count(votes(-1, 0, confidence=(1.0, 1.0)), "mean_confidence", {})[0] == -1
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from((1, 0, -1, None)), st.floats(0, 1)), min_size=1, max_size=6),
     st.sampled_from(("majority", "weighted", "unanimous", "mean_confidence")),

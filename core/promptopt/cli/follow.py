@@ -181,7 +181,7 @@ class PlainLines:
         table = state.tournament
         if not isinstance(stored.event, ev.StandingsUpdated) or table is None or not table.played:
             return ""
-        first = [f"{state.name(each.candidate_id)} {each.rating:+.0f}" for each in table.ratings[:3]]
+        first = [f"{state.name(each.candidate_id)} {round(each.rating):+d}" for each in table.ratings[:3]]
         return f"{tournament_progress(state)}: {', '.join(first)}"
 
     def _progress(self, stored: Stored, state: RunState) -> None:

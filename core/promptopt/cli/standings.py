@@ -37,9 +37,9 @@ def _ratings(ratings: list[dict[str, Any]]) -> list[str]:
         [
             str(place),
             each["name"],
-            f"{each['rating']:+.0f}",
+            f"{round(each['rating']):+d}",
             bar(each["low"], each["rating"], each["high"], low, high),
-            f"[{each['low']:+.0f}, {each['high']:+.0f}]",
+            f"[{round(each['low']):+d}, {round(each['high']):+d}]",
             str(each["wins"]),
             str(each["losses"]),
             str(each["ties"]),

@@ -1,7 +1,7 @@
 """tournament: prompts of runs and of files play each other."""
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,8 +12,8 @@ from promptopt.cli.output import note
 from promptopt.cli.running import PLAIN, Face
 
 if TYPE_CHECKING:
-    from promptopt.domain.dataset import Dataset
     from promptopt.domain.settings import ProjectSettings
+    from promptopt.runs.launch import Frozen
     from promptopt.runs.playing import Player
     from promptopt.store.database import Database
     from promptopt.tournament.config import TournamentConfig
@@ -49,6 +49,7 @@ class Rules:
         format: who plays whom. duels: the pair that tells most, a few cases at a time.
         judging: who decides a case. Not given: the metric, and judges on ties if the project has any.
         voting: how several judges become one verdict.
+        panel: all judges judge all matches; or the first alone all but the final.
         balanced: judges see each pair in one order, that of chance; else in both.
         rubric: what makes an output good; not given: what the project's judge checks say, or its task.
         cases: most cases of a match.
@@ -60,6 +61,7 @@ class Rules:
     format: Format = "round_robin"
     judging: Judging | None = None
     voting: Voting = "majority"
+    panel: Literal["all", "final"] = "all"
     balanced: bool = False
     rubric: str | None = None
     cases: Annotated[int, Parameter(validator=Number(gte=1))] = 40
@@ -88,17 +90,6 @@ class Means:
     trust: bool = False
 
 
-@dataclass(frozen=True)
-class _Source:
-    """Where settings and cases come from: a run (then ``run_id`` is its id), or a project."""
-
-    settings: "ProjectSettings"
-    dataset: "Dataset"
-    path: Path
-    folder: Path
-    run_id: str = ""
-
-
 def tournament(
     source: SourceArgument,
     /,
@@ -115,42 +106,34 @@ def tournament(
     from promptopt.cli.checking import check_runnable
     from promptopt.cli.running import watch
     from promptopt.cli.trusting import with_trust
-    from promptopt.runs.launch import create_frozen, start_worker
-    from promptopt.runs.playing import NAME, planned
-    from promptopt.store.cells import Cells
+    from promptopt.runs.launch import start_worker
+    from promptopt.runs.playing import NAME, create_tournament
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs
 
     with closing(Database.open()) as database:
-        found = _source(database, source)
-        players = _players(database, found, prompts, rules.most)
-        settings = _settings(found, means)
+        found, run_id = _source(database, source)
+        settings = _settings(found.settings, means)
         config = _config(rules, settings)
-        settings = planned(settings, players, rules.split, config)
+        players = _players(database, found, run_id, prompts, rules.most)
         check_runnable(settings, found.folder, NAME, panel=config.needs_judges)
         if rules.split == "test":
             note("note: this looks at the sealed test split; for later runs its cases are no longer unseen.")
-        run_id = with_trust(
-            lambda trusted: create_frozen(
-                database,
-                settings,
-                found.dataset,
-                found.path,
-                kind=NAME,
-                trusted=trusted,
-                folder=found.folder,
+        frozen = replace(found, settings=settings)
+        made = with_trust(
+            lambda trusted: create_tournament(
+                database, frozen, players, config, rules.split, trusted=trusted
             ),
             trusted=means.trust,
             quiet=face.json,
         )
-        for player in players:
-            Cells(database, run_id).keep_prompt(player.prompt)
-        return watch(database, Runs(database).find(run_id), start_worker(run_id), face, sealed_test=False)
+        return watch(database, Runs(database).find(made), start_worker(made), face, sealed_test=False)
 
 
-def _source(database: "Database", reference: str) -> _Source:
-    """What a reference means: a project by name or path, else a run."""
+def _source(database: "Database", reference: str) -> "tuple[Frozen, str]":
+    """What a reference means: a project by name or path, else a run, whose id is given as well."""
     from promptopt.domain.errors import SettingsError
+    from promptopt.runs.launch import Frozen
     from promptopt.store.casefiles import load_dataset
     from promptopt.store.projects import find_project, load_project
     from promptopt.store.runs import Runs
@@ -164,12 +147,12 @@ def _source(database: "Database", reference: str) -> _Source:
         data = load_dataset(project.settings, project.dir)
         for notice in (*project.notices, *data.notices):
             note(f"note: {notice}")
-        return _Source(project.settings, data.dataset, project.path, project.dir)
+        return Frozen(project.settings, data.dataset, project.dir, project.path), ""
     runs = Runs(database)
     row = runs.find(reference)
     folder = Path(row.project_dir)
     settings = _with_judges(runs.settings(row.id), folder)
-    return _Source(settings, runs.dataset(row.id), folder, folder, row.id)
+    return Frozen(settings, runs.dataset(row.id), folder, folder), row.id
 
 
 def _with_judges(settings: "ProjectSettings", folder: Path) -> "ProjectSettings":
@@ -187,7 +170,9 @@ def _with_judges(settings: "ProjectSettings", folder: Path) -> "ProjectSettings"
     return settings.model_copy(update={"models": {**settings.models, **judge}, "judges": now.judges})
 
 
-def _players(database: "Database", source: _Source, prompts: tuple[str, ...], most: int) -> "list[Player]":
+def _players(
+    database: "Database", source: "Frozen", run_id: str, prompts: tuple[str, ...], most: int
+) -> "list[Player]":
     """The prompts that play.
 
     Raises:
@@ -197,17 +182,17 @@ def _players(database: "Database", source: _Source, prompts: tuple[str, ...], mo
     from promptopt.runs.players import players_of_run
 
     if prompts:
-        return [_player(database, source, reference) for reference in prompts]
-    if not source.run_id:
+        return [_player(database, source, run_id, reference) for reference in prompts]
+    if not run_id:
         raise SettingsError(
             "nobody is named who plays",
             where=str(source.path),
             fix="name files, seed for the project's prompt, or RUN:CANDIDATE",
         )
-    return players_of_run(database, source.run_id, most)
+    return players_of_run(database, run_id, most)
 
 
-def _player(database: "Database", source: _Source, reference: str) -> "Player":
+def _player(database: "Database", source: "Frozen", run_id: str, reference: str) -> "Player":
     from promptopt.cli.comparing import is_file
     from promptopt.cli.steering import read_prompt
     from promptopt.domain.errors import SettingsError
@@ -222,19 +207,18 @@ def _player(database: "Database", source: _Source, reference: str) -> "Player":
     run, colon, candidate = reference.partition(":")
     if colon:
         return player_of_run(database, run, candidate or None)
-    if source.run_id:
-        return player_of_run(database, source.run_id, reference)
+    if run_id:
+        return player_of_run(database, run_id, reference)
     if reference == "seed":
         return Player(Prompt(text=source.settings.prompt), source="seed")
     return player_of_run(database, reference, None)
 
 
-def _settings(source: _Source, means: Means) -> "ProjectSettings":
+def _settings(settings: "ProjectSettings", means: Means) -> "ProjectSettings":
     """The settings with what the command line says."""
     from promptopt.domain.settings import CacheSettings, JudgeSettings
     from promptopt.runs.launch import simulated
 
-    settings = source.settings
     if means.judge:
         named = [JudgeSettings(model=model, name=model) for model in dict.fromkeys(means.judge)]
         settings = settings.model_copy(update={"judges": named})
@@ -261,6 +245,7 @@ def _config(rules: Rules, settings: "ProjectSettings") -> "TournamentConfig":
         format=rules.format,
         judging=rules.judging or ("metric_then_judges" if settings.panel else "metric"),
         voting=rules.voting,
+        panel=rules.panel,
         orders="balanced" if rules.balanced else "both",
         criteria=rules.rubric or "",
         cases=rules.cases,

@@ -164,7 +164,7 @@ class Control:
     def _edit(self, sent: Sent, command: Edit) -> str | None:
         state = self._engine.state
         prompt = self._rewritten(command.text)
-        if state.optimizer in ("none", "tournament"):
+        if not state.has_search:
             kind = "an evaluation" if state.optimizer == "none" else "a tournament"
             return f"{kind} has no search that could go on from it"
         if self._too_early():

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,38 +49,36 @@ def create_run(
         project = load_project(project)
     settings = simulated(project.settings) if simulate else project.settings
     data = load_dataset(settings, project.dir)
-    run_id = create_frozen(
-        database, settings, data.dataset, project.path, kind=kind, trusted=trusted, folder=project.dir
-    )
+    frozen = Frozen(settings, data.dataset, project.dir, project.path)
+    run_id = create_frozen(database, frozen, kind=kind, trusted=trusted)
     return run_id, [*project.notices, *data.notices]
 
 
-def create_frozen(
-    database: Database,
-    settings: ProjectSettings,
-    dataset: Dataset,
-    path: Path,
-    *,
-    kind: str,
-    trusted: bool,
-    folder: Path,
-) -> str:
+@dataclass(frozen=True)
+class Frozen:
+    """What a run is made of: settings, cases, the project's folder, and its file, for messages."""
+
+    settings: ProjectSettings
+    dataset: Dataset
+    folder: Path
+    path: Path
+
+
+def create_frozen(database: Database, source: Frozen, *, kind: str, trusted: bool = False) -> str:
     """Make a run of settings and cases; nothing is sent yet. Returns its id.
 
     Args:
-        path: of the project, for messages.
         kind: ``optimize``, ``eval`` or ``tournament``.
         trusted: the owner has looked at the project and trusts it from now on.
-        folder: of the project, where its code and files are.
 
     Raises:
         TrustError: it has code or an endpoint of its own that its owner has not trusted.
     """
-    found = powers(settings, dataset.cases(), folder)
-    command = f"promptopt trust {shlex.quote(str(path))}"
+    found = powers(source.settings, source.dataset.cases(), source.folder)
+    command = f"promptopt trust {shlex.quote(str(source.path))}"
     fix = f"look at it and trust it: {command}    (or give the option --trust)"
-    _require_trust(found, trusted, str(path), fix)
-    return Runs(database).create(settings, dataset, folder.resolve(), kind)
+    _require_trust(found, trusted, str(source.path), fix)
+    return Runs(database).create(source.settings, source.dataset, source.folder.resolve(), kind)
 
 
 def simulated(settings: ProjectSettings) -> ProjectSettings:

@@ -5,7 +5,7 @@ with its cells; so it is paused, stopped, killed and taken up like any other.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,7 +18,9 @@ from promptopt.domain.stopping import StopRun
 from promptopt.evaluation.checks import Judge
 from promptopt.evaluation.prospects import Prospect
 from promptopt.runs.context import Context
+from promptopt.runs.launch import Frozen, create_frozen
 from promptopt.store.cells import Cells
+from promptopt.store.database import Database
 from promptopt.tournament.config import TournamentConfig, at_most
 from promptopt.tournament.manager import TournamentManager
 
@@ -89,6 +91,30 @@ def planned(
     plan = TournamentPlan(entrants=entrants, split=split, config=config)
     said = {"name": NAME, "seed": config.seed, "plan": plan.model_dump(mode="json")}
     return settings.model_copy(update={"optimizer": OptimizerSettings.model_validate(said)})
+
+
+def create_tournament(
+    database: Database,
+    source: Frozen,
+    players: Sequence[Player],
+    config: TournamentConfig,
+    split: Split = "validation",
+    *,
+    trusted: bool = False,
+) -> str:
+    """Make a run in which prompts play a tournament; nothing is sent yet. Returns its id.
+
+    Raises:
+        SettingsError: fewer than two different prompts.
+        TrustError: the project has code or an endpoint of its own that its owner has not trusted.
+    """
+    settings = planned(source.settings, players, split, config)
+    run_id = create_frozen(database, replace(source, settings=settings), kind=NAME, trusted=trusted)
+    cells = Cells(database, run_id)
+    for player in players:
+        cells.keep_prompt(player.prompt)
+    database.transact(lambda _: None).result()  # a worker that starts now finds them
+    return run_id
 
 
 def plan_of(settings: ProjectSettings) -> TournamentPlan:

@@ -168,6 +168,11 @@ class RunState:
         return self.finished is not None
 
     @property
+    def has_search(self) -> bool:
+        """Whether it looks for a better prompt: not if it only scores one, or plays a tournament."""
+        return self.optimizer not in ("none", "tournament")
+
+    @property
     def resumable(self) -> bool:
         """Whether a worker may still take the run up: it did not come to its end, and no test was scored."""
         if self.finished is None:
@@ -382,7 +387,7 @@ class RunState:
             self._log(
                 at,
                 f"the tournament is over after {event.played} matches: {self.name(champion)} {won}, "
-                f"rated {rating.rating:+.0f} [{rating.low:+.0f}, {rating.high:+.0f}]",
+                f"rated {round(rating.rating):+d} [{round(rating.low):+d}, {round(rating.high):+d}]",
             )
 
     @_apply.register

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Setting
 
 from promptopt.tournament import schedules
-from promptopt.tournament.matches import Judging, Orders
+from promptopt.tournament.matches import Judging, Orders, Sitting
 from promptopt.tournament.voting import Voting
 
 Format = Literal["round_robin", "swiss", "single_elimination", "duels"]
@@ -25,6 +25,9 @@ class TournamentConfig(BaseModel):
         voting: how several judges become one verdict; see ``tournament.voting.count``.
         orders: ``both``: judges are shown each pair in both orders; ``balanced``: in one, that of chance,
             half the cases each, and in both on a sample; finals always in both.
+        panel: ``all``: all judges judge all matches; ``final``: finals only, and the first one alone the
+            others. Judges of one kind are worth little more than one of them, so that much less buys much the
+            same.
         criteria: what makes an output good, in words; empty: what the project's own judge checks say, else
             its task.
         reference: judges see the expected output, where there is one.
@@ -47,6 +50,7 @@ class TournamentConfig(BaseModel):
     judging: Judging = "metric_then_judges"
     voting: Voting = "majority"
     orders: Orders = "both"
+    panel: Sitting = "all"
     criteria: str = ""
     reference: bool = True
     cases: int = Setting(default=40, ge=1)

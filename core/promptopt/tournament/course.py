@@ -156,6 +156,7 @@ class Course:
         known = matches.get(frozenset(pair))
         if known is None:
             fixture = self._fixture("duels", pair, "whole", self._config.orders)
+            fixture = replace(fixture, alone=self._config.panel == "final")
             known = matches[frozenset(pair)] = Match(fixture)
         return replace(known.fixture, most=1)
 
@@ -190,7 +191,12 @@ class Course:
         """
         rule: Rule = "confirming" if last else "exploring" if self._config.early else "whole"
         orders: Orders = "both" if last else self._config.orders
-        matches = await self._at_once([self._fixture(stage, pair, rule, orders) for pair in pairs])
+        alone = self._config.panel == "final" and not last
+        fixtures = [
+            replace(self._fixture(stage, pair, rule, orders), alone=alone, to_the_end=goes_on)
+            for pair in pairs
+        ]
+        matches = await self._at_once(fixtures)
         for match in matches:
             self._book.games += match.games
             self._show(match, goes_on=goes_on)

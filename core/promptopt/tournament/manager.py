@@ -18,8 +18,6 @@ from promptopt.tournament.matches import Court
 from promptopt.tournament.panel import CRITERIA, JudgePanel
 from promptopt.tournament.results import TournamentResults, compute_win_rates
 
-__all__ = ["TournamentConfig", "TournamentManager", "TournamentResults", "compute_win_rates", "panel_for"]
-
 
 class TournamentManager:
     """Plays tournaments.

@@ -21,6 +21,7 @@ from promptopt.tournament.together import together
 
 Judging = Literal["metric", "judges", "metric_then_judges"]
 Orders = Literal["both", "balanced"]
+Sitting = Literal["all", "final"]
 
 ANSWERED_AT_ONCE = 10
 """Cases that a player is given to answer together: matches use them bit by bit."""
@@ -64,6 +65,8 @@ class Fixture:
         rule: when it is decided.
         most: cases that are played at most; None: all that are left.
         orders: which orders judges are shown.
+        alone: of several judges only the first is asked.
+        to_the_end: it is played on if nobody can be proven the better one any more: somebody has to go on.
     """
 
     number: int
@@ -73,6 +76,8 @@ class Fixture:
     rule: Rule = "exploring"
     most: int | None = None
     orders: Orders = "both"
+    alone: bool = False
+    to_the_end: bool = False
 
 
 @dataclass
@@ -174,7 +179,9 @@ class Referee:
         """Who judges, in words."""
         return {"metric": "metric", "judges": "judges"}.get(self._judging, "metric, then judges")
 
-    async def judge(self, case: Example, a: CaseResult, b: CaseResult, shown: Shown) -> PairVerdict:
+    async def judge(
+        self, case: Example, a: CaseResult, b: CaseResult, shown: Shown, *, alone: bool = False
+    ) -> PairVerdict:
         """What one case comes to: 1 for ``a``, -1 for ``b``, 0 for nobody, None if it can't be told.
 
         Without asking anybody: a call that failed tells nothing of either; one hard check that failed loses,
@@ -198,6 +205,7 @@ class Referee:
             reference=case.expected if self._reference else None,
             case_id=case.id,
             shown=shown,
+            alone=alone,
         )
 
     def shown(self, orders: Orders, place: int, case: Example) -> Shown:
@@ -221,7 +229,8 @@ async def play(fixture: Fixture, field_: Field, referee: Referee, *, block: int,
     left = field_.left(first, second)
     most = left if fixture.most is None else min(fixture.most, left)
     while True:
-        end = decide(fixture.rule, match.count(1), match.count(-1), most, alpha)
+        wins, losses = match.count(1), match.count(-1)
+        end = decide(fixture.rule, wins, losses, most, alpha, futility=not fixture.to_the_end)
         if end is not None:
             reason = end.reason if match.games or match.missing else "no case left to play"
             match.decision = Decision(end.winner, reason)
@@ -243,6 +252,7 @@ async def _games(match: Match, places: range, field_: Field, referee: Referee) -
             field_.result(first, place),
             field_.result(second, place),
             referee.shown(fixture.orders, place, case),
+            alone=fixture.alone,
         )
         for place, case in zip(places, cases, strict=True)
     )

@@ -106,6 +106,7 @@ class JudgePanel:
         reference: str | None = None,
         case_id: str = "",
         shown: Shown = "both",
+        alone: bool = False,
     ) -> PairVerdict:
         """Have two outputs compared. Outputs that differ in white space only are a tie, and nobody is asked.
 
@@ -115,6 +116,7 @@ class JudgePanel:
             reference: an output that is right, which the judges see as well.
             case_id: the case, for the record.
             shown: the orders that the judges see.
+            alone: only the first judge is asked.
 
         Raises:
             StopRun: a cap is reached or the run was stopped.
@@ -129,7 +131,7 @@ class JudgePanel:
         back = conversation(task, {**shared, "first": response_b, "second": response_a})
         orders = {"both": (forth, back), "first": (forth,), "second": (back,)}[shown]
         ways = {"both": (1, -1), "first": (1,), "second": (-1,)}[shown]
-        names = list(self._given)
+        names = list(self._given)[: 1 if alone else None]
         asked = [self._verdict(name, messages, case_id) for name in names for messages in orders]
         found = await together(asked)
         each = len(orders)

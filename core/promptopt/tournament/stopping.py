@@ -4,11 +4,11 @@ Only games that somebody won count. Two rules:
 
 - *confirming*, for finals: with the mixture ``E = 2^(w+l) B(1+w, 1+l)`` of all strengths against an even
   match (a betting score; Shafer 2021, JRSS A 184:407) it is decided as soon as ``E >= 1/alpha``. However
-  often one looks, two equals are told apart with a chance of ``alpha`` at most.
+  often one looks, two equals are told apart with a chance of ``alpha`` at most. It ends as well when nobody
+  can get there any more with the games that are left (*futility*).
 - *exploring*, for all others: Wald's sequential test of 0.65 against 0.35 at error 0.1, which is a lead of 4
   games. It is quick, and between equals names one by chance: no claim rests on it.
-
-Either ends as well when nobody can get there any more with the games that are left (*futility*).
+  What is left of a close match is played: it tells most, and there are three games at most to save.
 """
 
 import math
@@ -43,13 +43,16 @@ def e_value(wins: int, losses: int) -> float:
     return math.exp(min(700.0, log))
 
 
-def decide(rule: Rule, wins: int, losses: int, left: int, alpha: float = 0.1) -> Decision | None:
+def decide(
+    rule: Rule, wins: int, losses: int, left: int, alpha: float = 0.1, *, futility: bool = True
+) -> Decision | None:
     """Whether a match is over.
 
     Args:
         wins, losses: games that the first, the second won.
         left: games that can still be played.
         alpha: for the rule ``confirming``.
+        futility: it ends when nobody can get there any more.
 
     Returns:
         The decision, or None to play on. With no game left there is one: in a match that is not decided the
@@ -57,23 +60,21 @@ def decide(rule: Rule, wins: int, losses: int, left: int, alpha: float = 0.1) ->
     """
     ahead = (wins > losses) - (wins < losses)
     if rule == "confirming":
-        return _confirm(wins, losses, left, alpha, ahead)
+        return _confirm(wins, losses, left, alpha, futility)
     if rule == "exploring" and abs(wins - losses) >= LEAD:
         return Decision(ahead, f"ahead by {abs(wins - losses)}")
     if not left:
         return Decision(ahead, "all cases played" if ahead else "level after all cases")
-    if rule == "exploring" and abs(wins - losses) + left < LEAD:
-        return Decision(ahead, "too few cases left to decide it")
     return None
 
 
-def _confirm(wins: int, losses: int, left: int, alpha: float, ahead: int) -> Decision | None:
+def _confirm(wins: int, losses: int, left: int, alpha: float, futility: bool) -> Decision | None:
     evidence = e_value(wins, losses)
     if evidence >= 1 / alpha:
-        return Decision(ahead, f"decided, evidence {evidence:.3g} to 1")
+        return Decision(1 if wins > losses else -1, f"decided, evidence {evidence:.3g} to 1")
     if not left:
         return Decision(0, f"not decided after all cases, evidence {evidence:.2g} to 1")
     # The best that can come for each is to win all that is left.
-    if max(e_value(wins + left, losses), e_value(wins, losses + left)) < 1 / alpha:
+    if futility and max(e_value(wins + left, losses), e_value(wins, losses + left)) < 1 / alpha:
         return Decision(0, "too few cases left to decide it")
     return None
