@@ -143,9 +143,16 @@ class Stage:
         self._context.feedback(feedback, against)
 
     def judged(
-        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+        self,
+        prompt: Prompt,
+        against: Prompt,
+        accepted: bool,
+        reason: str,
+        comparison: Comparison | None,
+        *,
+        outright: bool = False,
     ) -> None:
-        self._context.judged(prompt, against, accepted, reason, comparison)
+        self._context.judged(prompt, against, accepted, reason, comparison, outright=outright)
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
         self._context.refused(self._before + iteration, attempt, reason)

@@ -93,7 +93,7 @@ class Search:
             await self._measure(best, self._must_pass)
             self._on_validation = await self._context.evaluate(best, "validation")
             self._keep_passed(self._on_validation.results)
-        if self._on_validation.all_passed:
+        if self._checked_whole:
             await self._measure(best, self._first())
 
     def ended(self) -> StopRun | None:
@@ -101,7 +101,7 @@ class Search:
         assert self._on_validation
         state = self._state
         on_train = self._known.evaluation(state.pool.best.prompt, self._first())
-        if self._on_validation.all_passed and on_train.all_passed:
+        if self._checked_whole and on_train.all_passed:
             count = len(on_train.results)
             return StopRun("all_pass", f"every validation case passes, and each of {count} training cases")
         if state.iteration >= self._options.max_iterations:
@@ -109,6 +109,11 @@ class Search:
         if state.barren >= self._options.plateau:
             return StopRun("plateau", f"{state.barren} groups in a row brought no gain")
         return None
+
+    @property
+    def _checked_whole(self) -> bool:
+        """Whether every validation case passes, and that says that it is right."""
+        return not self._judges and self._on_validation is not None and self._on_validation.all_passed
 
     async def iterate(self) -> None:
         """Write a group, score it, learn from it, and see whether its best takes the best prompt's place."""
@@ -252,7 +257,14 @@ class Search:
         if chosen and verdict:
             on_train = self._known.evaluation(chosen, raced)
             self._context.feedback(analyze(on_train, self._cases, on_parent), written.parent)
-            self._context.judged(chosen, best, verdict.accepted, verdict.said, verdict.comparison)
+            self._context.judged(
+                chosen,
+                best,
+                verdict.accepted,
+                verdict.said,
+                verdict.comparison,
+                outright=verdict.accepted and scored.by_judges,
+            )
 
     def _settle(
         self,
