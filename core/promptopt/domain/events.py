@@ -222,7 +222,10 @@ class FeedbackReady(_Event):
 
 
 class CandidateJudged(_Event):
-    """Whether a candidate took its parent's place as the prompt that the search goes on from."""
+    """Whether a candidate took its parent's place as the prompt that the search goes on from.
+
+    ``outright``: whatever the checks' scores say, since judges decided; then its predecessor can't win.
+    """
 
     kind: Literal["candidate_judged"] = "candidate_judged"
     candidate_id: str
@@ -230,6 +233,7 @@ class CandidateJudged(_Event):
     accepted: bool
     reason: str
     comparison: Comparison | None = None
+    outright: bool = False
 
 
 class Meter(BaseModel):

@@ -108,9 +108,20 @@ class RunContext(Protocol):
         ...
 
     def judged(
-        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+        self,
+        prompt: Prompt,
+        against: Prompt,
+        accepted: bool,
+        reason: str,
+        comparison: Comparison | None,
+        *,
+        outright: bool = False,
     ) -> None:
-        """Show whether a candidate took its parent's place. Only accepted ones can win."""
+        """Show whether a candidate took its parent's place. Only accepted ones can win.
+
+        Args:
+            outright: judges decided: the one it was judged against can no longer win, whatever it scores.
+        """
         ...
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:

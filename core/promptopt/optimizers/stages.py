@@ -157,11 +157,18 @@ class Stage:
         self._context.feedback(feedback, against)
 
     def judged(
-        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+        self,
+        prompt: Prompt,
+        against: Prompt,
+        accepted: bool,
+        reason: str,
+        comparison: Comparison | None,
+        *,
+        outright: bool = False,
     ) -> None:
         if accepted:
             self.best = prompt
-        self._context.judged(prompt, against, accepted, reason, comparison)
+        self._context.judged(prompt, against, accepted, reason, comparison, outright=outright)
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
         self._context.refused(self._before + iteration, attempt, reason)
@@ -222,7 +229,14 @@ class Rehearsal(Stage):
         super().measured(evaluation.model_copy(update={"split": "train"}))
 
     def judged(
-        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+        self,
+        prompt: Prompt,
+        against: Prompt,
+        accepted: bool,
+        reason: str,
+        comparison: Comparison | None,
+        *,
+        outright: bool = False,
     ) -> None:
         if accepted:
             self.best = prompt

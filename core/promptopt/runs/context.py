@@ -237,7 +237,14 @@ class Context:
         )
 
     def judged(
-        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+        self,
+        prompt: Prompt,
+        against: Prompt,
+        accepted: bool,
+        reason: str,
+        comparison: Comparison | None,
+        *,
+        outright: bool = False,
     ) -> None:
         self._emit(
             ev.CandidateJudged(
@@ -246,6 +253,7 @@ class Context:
                 accepted=accepted,
                 reason=reason,
                 comparison=comparison,
+                outright=outright,
             )
         )
 

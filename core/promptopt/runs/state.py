@@ -42,6 +42,8 @@ class Candidate:
     demonstrations: list[ev.Demonstration] = field(default_factory=list[ev.Demonstration])
     scores: dict[Split, Score] = field(default_factory=dict[Split, Score])
     accepted: bool | None = None
+    beaten: bool = False
+    """Judges put another in its place, whatever the scores."""
     judgement: str = ""
     comparison: Comparison | None = None
     categories: dict[str, int] = field(default_factory=dict[str, int])
@@ -351,6 +353,9 @@ class RunState:
             candidate.comparison = event.comparison
         if event.accepted:
             self.current_id = event.candidate_id
+            against = self.candidates.get(event.against_id)
+            if event.outright and against:
+                against.beaten = True
         word = "accepted" if event.accepted else "rejected"
         self._log(at, f"{word} {self.name(event.candidate_id)}: {event.reason}")
 
@@ -503,9 +508,9 @@ def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
     """The highest validation score among the seed and the accepted candidates; None if none has one.
 
     A candidate that the gate rejected gained less than its noise; that it scored higher by chance is no
-    reason to prefer it at the end.
+    reason to prefer it at the end. One that judges beat can't win.
     """
-    eligible = (c for c in candidates if c.validation and (c.accepted or c.source == "seed"))
+    eligible = (c for c in candidates if c.validation and not c.beaten and (c.accepted or c.source == "seed"))
     return max(eligible, key=_rank, default=None)
 
 

@@ -1,11 +1,10 @@
 """The optimizer ``grpo``."""
 
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
-from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.forecast import Plan, Scale, Spread
-from promptopt.domain.settings import CheckSettings, ProjectSettings
+from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.checks.options import is_about_form
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
@@ -42,36 +41,39 @@ class GrpoOptimizer(BaseOptimizer):
     play: judging.Judging = staticmethod(judging.play)
     """Plays the tournaments of ``reward = "judges"``."""
 
+    _for_want_of_checks = False
+    """Judges decide because no check says whether an output is right."""
+
     @property
     def _options(self) -> GrpoOptions:
         return cast(GrpoOptions, self.options)
 
     @classmethod
-    def from_settings(cls, settings: ProjectSettings) -> "BaseOptimizer":
+    def from_settings(cls, settings: ProjectSettings) -> "GrpoOptimizer":
         """As for every optimizer; what the settings ask for must be there.
 
         Raises:
             SettingsError: also for a protected text that the prompt does not have, and for judges without a
                 judge model, or without tournaments.
         """
-        made = super().from_settings(settings)
-        options = cast(GrpoOptions, made.options)
-        lacking = [text for text in options.protected if text not in settings.prompt]
+        made = cast(GrpoOptimizer, super().from_settings(settings))
+        lacking = [text for text in made._options.protected if text not in settings.prompt]
         if lacking:
             raise SettingsError(
                 f"the prompt does not have the protected text {lacking[0]!r}",
                 where="optimizer.protected",
                 fix="write it as it stands in the prompt, to the letter",
             )
-        if options.reward == "judges":
-            judging.require()
-            if "judge" not in settings.models:
-                raise SettingsError(
-                    "judges are to compare outputs, and there is no judge model",
-                    where="optimizer.reward",
-                    fix='add a table [models.judge] with model = "…"',
-                )
+        if made._options.reward == "judges":
+            judging.require(settings)
+        elif made._options.reward == "auto":
+            made._for_want_of_checks = not has_metric(settings) and judging.lacks(settings) is None
         return made
+
+    @property
+    def needs_judges(self) -> bool:
+        """Whether it asks judge models: then they are opened, or the run is refused."""
+        return self._options.reward == "judges" or self._for_want_of_checks
 
     @property
     def max_iterations(self) -> int | None:
@@ -124,18 +126,9 @@ class GrpoOptimizer(BaseOptimizer):
         most = frame + options.feedback_chars + rows + 2 * longest + corrections
         return Spread.of(0, likely, most)
 
-    def _judges(self, context: RunContext) -> bool:
-        """Whether performance comes from judges."""
-        if self._options.reward != "auto":
-            return self._options.reward == "judges"
-        settings = context.settings
-        return (
-            judging.available() and "judge" in settings.models and not has_metric(settings, context.dataset)
-        )
-
     async def search(self, context: RunContext) -> StopRun:
         """Search until all cases pass, the groups are used up, or nothing was accepted for long."""
-        search = Search(context, self._options, judges=self._judges(context), play=self.play)
+        search = Search(context, self._options, judges=self.needs_judges, play=self.play)
         while True:
             try:
                 await search.settle_in()
@@ -147,13 +140,8 @@ class GrpoOptimizer(BaseOptimizer):
                 continue
 
 
-def has_metric(settings: ProjectSettings, dataset: Dataset) -> bool:
-    """Whether some check of the project, or of a training case, looks at whether an output is right."""
-    tables = [*settings.checks, *(_table(check) for case in dataset.train for check in case.checks)]
-    if not tables:
+def has_metric(settings: ProjectSettings) -> bool:
+    """Whether some check of a project looks at whether an output is right, and not at its form."""
+    if not settings.checks:
         return not settings.task.constraints  # then every output is compared with what is expected
-    return any(not is_about_form(table) for table in tables)
-
-
-def _table(check: dict[str, Any]) -> CheckSettings:
-    return CheckSettings.model_validate(check)
+    return any(not is_about_form(check) for check in settings.checks)

@@ -35,7 +35,7 @@ class GrpoOptions(OptimizerOptions):
         plateau: stop after so many groups in a row of which none was accepted.
         group: prompts that are compared in a step, the parent among them.
         batch: training cases that a group is measured on …
-        widest: … and most of them, if the group can't be told apart.
+        widest: … and most of them, if the group can't be told apart on fewer.
         block: cases between two looks at who can be dropped.
         race: who is dropped early: ``paired_t`` (whoever is clearly behind), ``halving`` (the worse half as
             cases double) or ``none``.
@@ -68,8 +68,8 @@ class GrpoOptions(OptimizerOptions):
     max_iterations: int = Field(default=12, ge=1)
     plateau: int = Field(default=4, ge=1)
     group: int = Field(default=6, ge=2, le=16)
-    batch: int = Field(default=30, ge=4)
-    widest: int = Field(default=45, ge=4)
+    batch: int = Field(default=20, ge=4)
+    widest: int = Field(default=20, ge=4)
     block: int = Field(default=5, ge=1)
     race: Literal["paired_t", "halving", "none"] = "paired_t"
     level: float = Field(default=0.1, gt=0, lt=0.5)

@@ -74,11 +74,11 @@ class Pool:
         well on all cases of both, and better on one.
         """
         counts = {name: 0 for name in self._members if not self._dominated(name)}
-        for met in self._by_case(counts).values():
+        for met in self._by_case().values():
             best = max(met.values())
-            if len(met) > 1 and min(met.values()) < best - _SLACK:
-                for name, reward in met.items():
-                    counts[name] += reward >= best - _SLACK
+            if min(met.values()) < best - _SLACK:
+                for name in counts.keys() & met.keys():
+                    counts[name] += met[name] >= best - _SLACK
         return {name: count for name, count in counts.items() if count >= LEADS}
 
     def parent(self, dice: random.Random, pareto: float) -> Prompt:
@@ -124,7 +124,7 @@ class Pool:
 
         A case that only one prompt met counts as an average one, and one that none met is not there.
         """
-        met = {case_id: list(found.values()) for case_id, found in self._by_case(self._members).items()}
+        met = {case_id: list(found.values()) for case_id, found in self._by_case().items()}
         plain = {case_id: _variance(found) for case_id, found in met.items() if len(found) > 1}
         usual = fmean(plain.values()) if plain else 0.1
         return {
@@ -159,10 +159,10 @@ class Pool:
                 return True
         return False
 
-    def _by_case(self, names: Sequence[str] | Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    def _by_case(self) -> dict[str, dict[str, float]]:
         met: dict[str, dict[str, float]] = {}
-        for name in names:
-            for case_id, reward in self._members[name].rewards.items():
+        for name, member in self._members.items():
+            for case_id, reward in member.rewards.items():
                 met.setdefault(case_id, {})[name] = reward
         return met
 

@@ -119,10 +119,9 @@ class _Asking:
                 self._context.refused(self._number, attempt, f"no reply: {failure}")
                 continue
             faults: list[tuple[Slot, str]] = self._read(response.text, missing, usable)
-            for slot, fault in faults:
-                self._context.refused(self._number, attempt, f"slot {slot.number} ({slot.operator}): {fault}")
             if not faults:
                 break
+            self._context.refused(self._number, attempt, _told(faults, len(slots)))
             missing = tuple(slot for slot, _ in faults)
             messages = [
                 *messages,
@@ -171,6 +170,15 @@ class _Asking:
         """Whether a text is too far from the parent, and from what it was merged with."""
         near = [self._brief.parent, *([self._brief.partner] if self._brief.partner else [])]
         return min(distance(text, prompt.text) for prompt in near) > self._limits.furthest
+
+
+def _told(faults: Sequence[tuple[Slot, str]], asked: int) -> str:
+    """What could not be used, in one line: equal faults together."""
+    alike: dict[str, list[str]] = {}
+    for slot, fault in faults:
+        alike.setdefault(fault, []).append(f"{slot.number} ({slot.operator})")
+    told = "; ".join(f"slot {', '.join(slots)}: {fault}" for fault, slots in alike.items())
+    return f"{len(faults)} of {asked} variants: {told}"
 
 
 def read_variants(reply: str, slots: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Protocol
 
-from promptopt.domain.dataset import Example
+from promptopt.domain.dataset import Example, Split
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Evaluation
 from promptopt.evaluation.gates import clearly_worse, gains, gate
@@ -18,6 +18,7 @@ from promptopt.optimizers.grpo.advantage import Advantages, advantages, shrink
 from promptopt.optimizers.grpo.measuring import Measurements
 from promptopt.optimizers.grpo.options import GrpoOptions
 from promptopt.optimizers.grpo.reward import RewardCalculator
+from promptopt.optimizers.grpo.state import State
 
 Veto = Callable[[Prompt], str]
 """Why a prompt must not go on, whatever it rewards; empty if it may."""
@@ -129,9 +130,11 @@ class ByJudges:
         measurements: Measurements,
         context: RunContext,
         options: GrpoOptions,
+        state: State,
         calculator: RewardCalculator,
         play: judging.Judging,
     ) -> None:
+        self._state = state
         self._measurements = measurements
         self._context = context
         self._options = options
@@ -150,8 +153,7 @@ class ByJudges:
             self._context.measured(self._measurements.evaluation(prompt, some))
         barred = {prompt.id: reason for prompt in group if (reason := veto(prompt))}
         playing = [prompt for prompt in prompts if prompt.id not in barred]
-        results = await self._play(self._context, playing, some, "train", self._options.seed)
-        strength = judging.strengths(results, playing)
+        strength = await self._strengths(playing, some, "train")
         form = {prompt.id: self._form(prompt, some) for prompt in playing}
         weights = {case.id: case.weight for case in some}
         by_form = advantages(form, weights)
@@ -180,12 +182,21 @@ class ByJudges:
         if clearly_worse(before, after):
             return False, "clearly worse by the checks on the validation cases"
         cases = self._context.dataset.validation
-        results = await self._play(self._context, [best, candidate], cases, "validation", self._options.seed)
-        strength = judging.strengths(results, [best, candidate])[candidate.id]
+        strength = (await self._strengths([best, candidate], cases, "validation"))[candidate.id]
         # Of two, the one's chance is what the other's is not: half is equality.
         mean, error = strength.mean - 0.5, strength.error
         said = f"judges give it {strength.mean:.0%} of the validation cases, standard error {error * 100:.1f}"
         return gains(mean, error), said if mean > 0 else f"{said}: no gain"
+
+    async def _strengths(
+        self, prompts: Sequence[Prompt], cases: Sequence[Example], split: Split
+    ) -> Mapping[str, judging.Strength]:
+        played = self._state.matches
+        results = await self._play(
+            self._context, prompts, cases, split, seed=self._options.seed, played=played
+        )
+        self._state.matches = played + len(results.matches)
+        return judging.strengths(results, prompts)
 
     def _form(self, prompt: Prompt, cases: Sequence[Example]) -> dict[str, float]:
         rewards = self._measurements.rewards(prompt)

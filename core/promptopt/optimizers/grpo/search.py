@@ -68,7 +68,7 @@ class Search:
         calculator = RewardCalculator(RewardConfig(performance=options.performance, format=options.format))
         self._known = Measurements(context, calculator)
         self._scorer: Scorer = (
-            ByJudges(self._known, context, options, calculator, play)
+            ByJudges(self._known, context, options, self._state, calculator, play)
             if judges
             else ByMetric(self._known, context, options)
         )
@@ -88,20 +88,20 @@ class Search:
             self._state.restart(edit)
             self._on_validation = None
             self._save()
+        best = self._state.pool.best.prompt
         if self._on_validation is None:
-            best = self._state.pool.best.prompt
             await self._measure(best, self._must_pass)
             self._on_validation = await self._context.evaluate(best, "validation")
             self._keep_passed(self._on_validation.results)
-            if self._on_validation.all_passed:
-                await self._measure(best, self._first())
+        if self._checked_whole:
+            await self._measure(best, self._first())
 
     def ended(self) -> StopRun | None:
         """Why the search is over, if it is."""
         assert self._on_validation
         state = self._state
         on_train = self._known.evaluation(state.pool.best.prompt, self._first())
-        if self._on_validation.all_passed and on_train.all_passed:
+        if self._checked_whole and on_train.all_passed:
             count = len(on_train.results)
             return StopRun("all_pass", f"every validation case passes, and each of {count} training cases")
         if state.iteration >= self._options.max_iterations:
@@ -109,6 +109,11 @@ class Search:
         if state.barren >= self._options.plateau:
             return StopRun("plateau", f"{state.barren} groups in a row brought no gain")
         return None
+
+    @property
+    def _checked_whole(self) -> bool:
+        """Whether every validation case passes, and that says that it is right."""
+        return not self._judges and self._on_validation is not None and self._on_validation.all_passed
 
     async def iterate(self) -> None:
         """Write a group, score it, learn from it, and see whether its best takes the best prompt's place."""
@@ -180,16 +185,20 @@ class Search:
         return breaks(kept, self._known.evaluation(prompt, self._deck.cases)) if kept else ""
 
     def _ranked(self, written: Written, scored: Scored) -> list[Prompt]:
-        """Variants that are still in, by the lower bound of what they are worth; none of a null group."""
-        if scored.advantages.null:
-            return []
-        found = scored.advantages
+        """Variants that are still in, by the lower bound of what they are worth.
+
+        Members of a group that can't be told apart may all be better than the best prompt so far.
+        """
+        found, best = scored.advantages, self._state.pool.best_id
 
         def worth(prompt: Prompt) -> float:
             price = self._state.trust.price(
                 prompt.text, written.parent.text, self._state.anchor.text, self._writer.progress
             )
-            return found.members[prompt.id].shrunken - price - found.doubt(prompt.id)
+            if found.null:
+                mean, error = scored.gap(best, prompt.id)
+                return mean - error - price
+            return found.members[prompt.id].shrunken - found.doubt(prompt.id) - price
 
         running = [v.prompt for v in written.variants if v.prompt.id not in scored.dropped]
         return sorted(running, key=lambda prompt: -worth(prompt))
@@ -230,7 +239,7 @@ class Search:
             moved = change(scored, variant.prompt, written.parent)
             self._state.history.append(
                 Tried(
-                    label=f"{number}{chr(ord('a') + place)}",
+                    label=f"#{number}{chr(ord('a') + place) if place else ''}",
                     operator=variant.slot.operator,
                     idea=variant.reasoning,
                     change=moved[0] if moved else None,
@@ -242,11 +251,20 @@ class Search:
                 )
             )
             if mine is None:
-                self._context.judged(variant.prompt, written.parent, False, _said(variant, scored), gain)
+                self._context.judged(
+                    variant.prompt, written.parent, False, _said(variant, scored, best, chosen), gain
+                )
         if chosen and verdict:
             on_train = self._known.evaluation(chosen, raced)
             self._context.feedback(analyze(on_train, self._cases, on_parent), written.parent)
-            self._context.judged(chosen, best, verdict.accepted, verdict.said, verdict.comparison)
+            self._context.judged(
+                chosen,
+                best,
+                verdict.accepted,
+                verdict.said,
+                verdict.comparison,
+                outright=verdict.accepted and scored.by_judges,
+            )
 
     def _settle(
         self,
@@ -297,13 +315,14 @@ def _outcome(variant: Variant, scored: Scored) -> str:
     return "not told apart from the others" if scored.advantages.null else "no gain beyond noise"
 
 
-def _said(variant: Variant, scored: Scored) -> str:
+def _said(variant: Variant, scored: Scored, best: Prompt, chosen: Prompt | None) -> str:
     """The same for people."""
     gone = scored.dropped.get(variant.prompt.id)
     if gone is not None:
         return f"left the race: {gone.reason}"
     found = scored.advantages.members[variant.prompt.id]
-    if scored.advantages.null:
-        return f"the group could not be told apart on {found.cases} cases"
     above = f"{found.raw * 100:+.1f} points above its group (z {found.z:+.1f})"
-    return f"{above}: another was better, or it is no gain beyond noise"
+    if chosen is not None:
+        return f"{above}: another of the group went on to validation"
+    mean, error = scored.gap(best.id, variant.prompt.id)
+    return f"{above}, {mean * 100:+.1f} ± {error * 100:.1f} against the best prompt: no more than noise"

@@ -19,7 +19,7 @@ class Tried:
     """An earlier variant, as proposers are told of it.
 
     Attributes:
-        label: group and place in it: ``3b``.
+        label: group and place in it, as every face calls it: ``#3``, ``#3b``.
         idea: what was changed and why.
         change: mean paired difference to its parent, in reward on training cases; None if not measured.
         error: its standard error.
@@ -50,6 +50,7 @@ class State:
         barren: groups in a row of which none was accepted.
         lost: groups in a row that could not be told apart.
         place: of the deck.
+        matches: of tournaments so far.
         tried: every prompt that was proposed or edited.
         history: the same, with what became of them.
         kept: must-pass cases that the first prompt or a parent passed.
@@ -67,6 +68,7 @@ class State:
     barren: int = 0
     lost: int = 0
     place: int = 0
+    matches: int = 0
     tried: list[Prompt] = field(default_factory=list[Prompt])
     history: list[Tried] = field(default_factory=list[Tried])
     kept: set[str] = field(default_factory=set[str])
@@ -112,6 +114,7 @@ class State:
             "barren": self.barren,
             "lost": self.lost,
             "place": self.place,
+            "matches": self.matches,
             "tried": [prompt.model_dump(mode="json") for prompt in self.tried],
             "history": [asdict(row) for row in self.history],
             "kept": sorted(self.kept),
@@ -128,7 +131,7 @@ class State:
         self.trust.beta = state["beta"]
         self.dice.setstate((version, tuple(numbers), spare))
         self.iteration, self.barren = state["iteration"], state["barren"]
-        self.lost, self.place = state["lost"], state["place"]
+        self.lost, self.place, self.matches = state["lost"], state["place"], state["matches"]
         self.tried = [Prompt.model_validate(prompt) for prompt in state["tried"]]
         self.history = [Tried(**row) for row in state["history"]]
         self.kept = set(state["kept"])
