@@ -40,8 +40,12 @@ class Proposer:
             draft = _draft(replace(clues, prompt=form.prompt), dice)
             return form.write(draft.prompt, draft.because, draft.rules)
         if wants_several(text):
-            return _dressed(variants(clues, dice, lambda *one: _as_fields(_draft(*one))), dice)
+            return _dressed(variants(clues, dice, _proposal), dice)
         return _dressed(_as_fields(_draft(clues, dice)), dice)
+
+
+def _proposal(clues: Clues, dice: Dice) -> dict[str, object]:
+    return _as_fields(_draft(clues, dice))
 
 
 @dataclass(frozen=True)
