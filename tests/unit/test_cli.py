@@ -143,6 +143,17 @@ def test_show_tells_scores_verdict_and_cost(cli: CommandLine, run_id: str) -> No
     assert summary["run_id"] == run_id and summary["comparison"]["verdict"] == "better"
 
 
+def test_show_tells_what_fails_alike(cli: CommandLine, run_id: str) -> None:
+    out = cli("show", run_id).out
+    assert (
+        "what fails alike, of 3 failed train cases:\n    2× too verbose: exact (like c1; c0 passes)\n" in out
+    )
+    assert "and 1 more, each kind rarer" in out
+    failures = cli("show", run_id, "--json").objects[-1]["best"]["failures"]
+    assert (failures["split"], failures["categories"]["refusal"]) == ("train", 1)
+    assert [cluster["case_id"] for cluster in failures["clusters"]] == ["c1"]
+
+
 def test_simulated_scores_are_labelled(cli: CommandLine, tmp_path: Path) -> None:
     finished_run(Database.open(), tmp_path, simulated=True)
     for line in cli("show").out.splitlines():

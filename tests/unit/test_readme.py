@@ -128,11 +128,11 @@ def test_the_keys_of_a_run_are_those_of_the_terminal_ui() -> None:
 
 def test_the_set_up_commands() -> None:
     assert "```\npip install . && promptopt demo\n```" in README
-    assert '```\npip install -e ".[dev]" && pytest\n```' in README
+    assert '```\npip install -e ".[dev]" && pytest -n auto\n```' in README
 
 
 def test_the_example_project_is_one() -> None:
-    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    text, _ = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     settings, notices = settings_from(tomllib.loads(text), Path("README.md"))
     assert settings.models["target"].max_tokens == 64 and not notices
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from promptopt.domain.events import Role
+from promptopt.domain.words import Role
 
 BUDGETS = ("usd", "calls", "tokens", "minutes")
 
@@ -123,7 +123,8 @@ class OptimizerSettings(_Section):
 class BudgetSettings(BaseModel):
     """Caps; each optional. ``usd = 5.0`` is for the whole run, ``target_usd = 4.0`` for one role.
 
-    ``minutes`` counts running time, without pauses. No cap is ever crossed.
+    ``minutes`` counts running time, without pauses; of a role, the time in which at least one of its calls is
+    under way. No cap is ever crossed.
     """
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
@@ -135,15 +136,23 @@ class BudgetSettings(BaseModel):
     target_usd: float | None = Field(default=None, gt=0)
     target_calls: int | None = Field(default=None, gt=0)
     target_tokens: int | None = Field(default=None, gt=0)
+    target_minutes: float | None = Field(default=None, gt=0)
     optimizer_usd: float | None = Field(default=None, gt=0)
     optimizer_calls: int | None = Field(default=None, gt=0)
     optimizer_tokens: int | None = Field(default=None, gt=0)
+    optimizer_minutes: float | None = Field(default=None, gt=0)
     judge_usd: float | None = Field(default=None, gt=0)
     judge_calls: int | None = Field(default=None, gt=0)
     judge_tokens: int | None = Field(default=None, gt=0)
+    judge_minutes: float | None = Field(default=None, gt=0)
     generator_usd: float | None = Field(default=None, gt=0)
     generator_calls: int | None = Field(default=None, gt=0)
     generator_tokens: int | None = Field(default=None, gt=0)
+    generator_minutes: float | None = Field(default=None, gt=0)
+    embedding_usd: float | None = Field(default=None, gt=0)
+    embedding_calls: int | None = Field(default=None, gt=0)
+    embedding_tokens: int | None = Field(default=None, gt=0)
+    embedding_minutes: float | None = Field(default=None, gt=0)
 
     def limits(self) -> dict[str, float]:
         """The caps that are set: ``{"usd": 5.0, "target_calls": 100.0}``."""
@@ -266,14 +275,17 @@ class ProjectSettings(_Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _give_the_optimizer_room(cls, raw: Any) -> Any:
-        models: Any = cast("dict[str, Any]", raw).get("models") if isinstance(raw, dict) else None
-        given: Any = cast("dict[str, Any]", models).get("optimizer", {}) if isinstance(models, dict) else None
-        if not isinstance(given, dict):
+    def _fill_in_models(cls, raw: Any) -> Any:
+        known = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
+        if not isinstance(known.get("models"), dict):
             return cast(Any, raw)
-        optimizer: dict[str, Any] = {**OPTIMIZER_MODEL, **cast("dict[str, Any]", given)}
-        known = cast("dict[str, Any]", raw)
-        return {**known, "models": {**cast("dict[str, Any]", models), "optimizer": optimizer}}
+        models = cast("dict[str, Any]", known["models"])
+        filled: dict[str, Any] = {}
+        if isinstance(optimizer := models.get("optimizer", {}), dict):
+            filled["optimizer"] = OPTIMIZER_MODEL | cast("dict[str, Any]", optimizer)
+        if isinstance(embedding := models.get("embedding"), dict):
+            filled["embedding"] = _priced_by_input(cast("dict[str, Any]", embedding))
+        return {**known, "models": models | filled}
 
     @model_validator(mode="after")
     def _fill_in(self) -> "ProjectSettings":
@@ -309,3 +321,9 @@ class ProjectSettings(_Section):
     def simulated(self) -> bool:
         """Whether any model in use is a simulation."""
         return any(model.simulated for _, _, model in self.every_model())
+
+
+def _priced_by_input(embedding: dict[str, Any]) -> dict[str, Any]:
+    """Settings of an embedding model, which generates nothing: its price may be that of the input alone."""
+    price: Any = embedding.get("price")
+    return {**embedding, "price": {"output": 0, **price}} if isinstance(price, dict) else embedding

@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.errors import SettingsError
-from promptopt.domain.events import MatchFinished, Meter, Notice, Role, StageStarted, StandingsUpdated
+from promptopt.domain.events import MatchFinished, Meter, Notice, StageStarted, StandingsUpdated
 from promptopt.domain.forecast import Plan, Scale
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedback
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.task import TaskSpec
+from promptopt.domain.words import Role
 
 Shown = StageStarted | MatchFinished | StandingsUpdated | Notice
 """What an optimizer may tell beside its candidates."""
@@ -116,11 +117,21 @@ class RunContext(Protocol):
         comparison: Comparison | None,
         *,
         outright: bool = False,
-    ) -> None:
-        """Show whether a candidate took its parent's place. Only accepted ones can win.
+    ) -> bool:
+        """Show whether a candidate took its parent's place; returns whether the run lets it.
+
+        Only accepted ones can win, and the run accepts none that :meth:`breaks` a case that must pass.
 
         Args:
             outright: judges decided: the one it was judged against can no longer win, whatever it scores.
+        """
+        ...
+
+    def breaks(self, prompt: Prompt) -> str:
+        """Which must-pass cases a prompt fails, as far as it was scored, in words; empty if none.
+
+        Those count that the first prompt, or one that was accepted earlier, passed. The words name validation
+        cases: they are for people, not for a model that proposes.
         """
         ...
 
@@ -220,8 +231,15 @@ class BaseOptimizer(ABC):
         return None
 
     @property
+    def asks(self) -> frozenset[Role]:
+        """The models that it asks beside target and optimizer; each needs a table ``[models.ROLE]``."""
+        return frozenset()
+
+    @property
     def needs_judges(self) -> bool:
-        """Whether it asks judge models, as tournaments do: then they are opened, or the run is refused."""
+        """Whether judge models decide for it, as in tournaments: the project's ``judges``, else
+        ``models.judge``. They are opened, or the run is refused.
+        """
         return False
 
     def plan(self, scale: Scale) -> Plan | None:

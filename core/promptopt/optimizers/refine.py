@@ -3,8 +3,7 @@
 Each iteration asks for one proposal, scores it on training cases first (cheap, and the only cases that the
 proposer sees) and, unless it is clearly worse there, on the validation cases. It takes its parent's place
 only if it gains at least one standard error of the paired difference there: the ladder of Blum and Hardt
-(2015), which keeps luck, and what a search learns of its validation cases, from adding up. A case that must
-pass, and that the seed or a parent passed, is never given up for a gain elsewhere.
+(2015), which keeps luck, and what a search learns of its validation cases, from adding up.
 """
 
 import random
@@ -22,7 +21,7 @@ from promptopt.domain.results import Comparison, Evaluation, Feedback
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.clusters import Evidence
 from promptopt.evaluation.feedback import analyze, render_feedback
-from promptopt.evaluation.gates import breaks, clearly_worse, gate
+from promptopt.evaluation.gates import clearly_worse, gate
 from promptopt.evaluation.statistics import compare
 from promptopt.models.sending import CallFailed
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
@@ -44,7 +43,8 @@ class RefineOptions(OptimizerOptions):
     Attributes:
         max_iterations: most proposals.
         plateau: stop after so many iterations in a row without an accepted proposal.
-        train_cases: most training cases that a proposal is scored on (a fixed sample of them).
+        train_cases: most training cases that a proposal is scored on: a fixed sample of them, in which those
+            that must pass always are, however many.
         tries: replies asked for per iteration before it is skipped, if they can't be used.
         recent: earlier attempts shown to the proposer in full; all are shown in a table.
         feedback_chars: length of the feedback text.
@@ -78,7 +78,7 @@ class RefineOptimizer(BaseOptimizer):
         A proposal is scored on the training sample, and on validation unless it is clearly worse there.
         """
         options = cast(RefineOptions, self.options)
-        sample = min(scale.train, options.train_cases)
+        sample = max(scale.must_pass, min(scale.train, options.train_cases))
         likely = min(options.max_iterations, 2 * options.plateau)
         iterations = Spread(low=0, likely=likely, high=options.max_iterations)
         whole = scale.validation if scale.shared else sample + scale.validation
@@ -138,8 +138,6 @@ class _Search:
         self._cases = {case.id: case for case in self._train}
         self._solved: dict[str, set[str]] = {}
         self._vain: Counter[str] = Counter()
-        self._must_pass = {case.id for case in context.dataset.cases() if case.must_pass}
-        self._kept: set[str] = set()
         self._on_train: Evaluation | None = None
         self._on_validation: Evaluation | None = None
         self._restore(context.restored())
@@ -155,18 +153,24 @@ class _Search:
         if self._on_validation is None:
             self._on_train = await self._context.evaluate(self._current, "train", self._train)
             self._on_validation = await self._context.evaluate(self._current, "validation")
-            self._keep_passed(self._on_train, self._on_validation)
 
     def ended(self) -> StopRun | None:
         """Why the search is over, if it is."""
         assert self._on_train and self._on_validation
         if self._on_train.all_passed and self._on_validation.all_passed:
-            return StopRun("all_pass", "every training and validation case passes")
+            return StopRun("all_pass", self._all_pass())
         if self._iteration >= self._options.max_iterations:
             return StopRun("max_iterations", f"{self._iteration} iterations, as many as were allowed")
         if self._barren >= self._options.plateau:
             return StopRun("plateau", f"{self._barren} iterations in a row brought no gain")
         return None
+
+    def _all_pass(self) -> str:
+        """What passes when all that was scored does: of the training cases, that may be a sample."""
+        scored, there = len(self._train), len(self._context.dataset.train)
+        if scored == there:
+            return "every training and validation case passes"
+        return f"every sampled training case ({scored} of {there}) and every validation case passes"
 
     async def iterate(self) -> None:
         """One proposal, measured and judged."""
@@ -194,20 +198,19 @@ class _Search:
         self._note_vain(feedback, train_gain)
         self._context.feedback(analyze(on_train, self._cases, self._on_train), self._current)
         on_validation: Evaluation | None = None
-        if broken := breaks(self._kept, on_train):
+        if broken := self._context.breaks(prompt):
             accepted, reason, gain = False, broken, train_gain
         elif clearly_worse(self._on_train, on_train):
             accepted, reason, gain = False, "clearly worse on the training cases", train_gain
         else:
             on_validation = await self._context.evaluate(prompt, "validation")
             gain = compare(self._on_validation, on_validation)
-            broken = breaks(self._kept, on_validation)
+            broken = self._context.breaks(prompt)
             accepted, reason = (False, broken) if broken else gate(self._on_validation, on_validation)
-        self._context.judged(prompt, self._current, accepted, reason, gain)
+        accepted = self._context.judged(prompt, self._current, accepted, reason, gain)
         self._tried.append(prompt)
         attempt = _attempt(number, proposal, accepted, train_gain, bool(broken))
         if accepted and on_validation:
-            self._keep_passed(on_train, on_validation)
             self._current, self._on_train, self._on_validation = prompt, on_train, on_validation
         self._close(number, attempt)
 
@@ -271,11 +274,6 @@ class _Search:
             if shown & set(cluster.case_ids) and not fixed & set(cluster.case_ids):
                 self._vain[cluster.key] += 1
 
-    def _keep_passed(self, *evaluations: Evaluation) -> None:
-        """From now on, the must-pass cases that pass in these may not be broken."""
-        passed = {result.case_id for one in evaluations for result in one.results if result.passed}
-        self._kept |= passed & self._must_pass
-
     def _longest(self) -> int:
         first = max(len(self._context.seed_prompt.text), len(self._current.text))
         return max(int(first * self._options.max_growth), first + self._options.room)
@@ -297,7 +295,6 @@ class _Search:
                 "iteration": self._iteration,
                 "solved": {prompt_id: sorted(solved) for prompt_id, solved in self._solved.items()},
                 "vain": dict(self._vain),
-                "kept": sorted(self._kept),
             },
         )
 
@@ -311,7 +308,6 @@ class _Search:
         self._iteration = state["iteration"]
         self._solved = {prompt_id: set(solved) for prompt_id, solved in state.get("solved", {}).items()}
         self._vain = Counter(state.get("vain", {}))
-        self._kept = set(state.get("kept", ()))
 
 
 def _usable(reply: str, rules: Rules, tried: Sequence[Prompt]) -> Proposal | str:
@@ -324,10 +320,15 @@ def _usable(reply: str, rules: Rules, tried: Sequence[Prompt]) -> Proposal | str
 
 
 def _sample(cases: Sequence[Example], most: int, seed: int) -> tuple[Example, ...]:
-    """A fixed sample, in the order of the cases: every candidate is scored on the same ones."""
+    """A fixed sample, in the order of the cases: every candidate is scored on the same ones.
+
+    Cases that must pass are always in it, for one that is not scored would be broken unseen.
+    """
     if len(cases) <= most:
         return tuple(cases)
-    chosen = set(random.Random(seed).sample(range(len(cases)), most))
+    chosen = {position for position, case in enumerate(cases) if case.must_pass}
+    others = [position for position in range(len(cases)) if position not in chosen]
+    chosen |= set(random.Random(seed).sample(others, max(0, most - len(chosen))))
     return tuple(case for position, case in enumerate(cases) if position in chosen)
 
 

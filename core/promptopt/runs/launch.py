@@ -83,10 +83,9 @@ def create_frozen(database: Database, source: Frozen, *, kind: str, trusted: boo
 
 def simulated(settings: ProjectSettings) -> ProjectSettings:
     """The same project with the built-in simulator in the place of every model."""
+    own = ("optimizer", "judge", "embedding")
     models = {
-        role: model.model_copy(
-            update={"model": f"sim/{role if role in ('optimizer', 'judge') else 'target'}", "base_url": None}
-        )
+        role: model.model_copy(update={"model": f"sim/{role if role in own else 'target'}", "base_url": None})
         for role, model in settings.models.items()
     }
     judges = [judge.model_copy(update={"model": "sim/judge", "base_url": None}) for judge in settings.judges]
@@ -132,7 +131,7 @@ def start_worker(run_id: str) -> "subprocess.Popen[bytes]":
     """
     with _open_log(run_id) as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "promptopt.runs.worker", run_id],
+            [sys.executable, "-P", "-m", "promptopt.runs.worker", run_id],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, delete, func, insert, select
 
-from promptopt.domain.chat import ChatRequest, LLMResponse
+from promptopt.domain.chat import LLMResponse, Request
 from promptopt.domain.events import Role
 from promptopt.store.database import Database
 from promptopt.store.receipts import Kept, Place, Receipts, receipts_dir
@@ -250,7 +250,7 @@ class Journal:
         self,
         intent_id: str,
         role: Role,
-        request: ChatRequest,
+        request: Request,
         at: Place,
         outcome: LLMResponse | str,
         *,
@@ -285,7 +285,8 @@ class Journal:
         if isinstance(outcome, str):
             row["error"] = outcome
         else:
-            row["response"] = json.dumps({"text": outcome.text, "metadata": outcome.metadata})
+            reply = {"text": outcome.text, "metadata": outcome.metadata}
+            row["response"] = json.dumps(reply | ({"vector": outcome.vector} if outcome.vector else {}))
             row["usd"] = outcome.cost
             row["latency"] = outcome.latency
             row |= {name: outcome.usage.get(name, 0) for name in ("prompt_tokens", "completion_tokens")}
@@ -325,6 +326,7 @@ def _recorded(row: Any) -> Recorded:
     reply: dict[str, Any] = json.loads(row.response)
     response = LLMResponse.model_construct(
         text=reply["text"],
+        vector=reply.get("vector", ""),
         usage={"prompt_tokens": row.prompt_tokens, "completion_tokens": row.completion_tokens},
         cost=row.usd,
         latency=row.latency,

@@ -10,9 +10,9 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from promptopt.domain.errors import SettingsError
-from promptopt.domain.events import ROLES
 from promptopt.domain.settings import BudgetSettings, CheckSettings, ModelSettings, OptimizerSettings
 from promptopt.domain.text import one_line
+from promptopt.domain.words import ROLES
 from promptopt.store.textfiles import closest
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
+from promptopt.evaluation.boxes import packages
 from promptopt.evaluation.checks.base import Check, Opinion, Tools
 from promptopt.evaluation.monty import WAY_OUT, unsupported
 from promptopt.evaluation.sandbox import Request
@@ -75,7 +76,7 @@ class Call(Check):
 
 def import_paths(project_dir: Path) -> list[str]:
     """Where a project's functions are imported from, the standard library aside."""
-    return [str(project_dir.absolute()), *(path for path in sys.path if path)]
+    return [str(project_dir.absolute()), *packages()]
 
 
 def operation(sandbox: Literal["monty", "python"]) -> Literal["monty", "assert"]:

@@ -7,6 +7,7 @@ one that was under way goes on from what it kept, and its calls are answered fro
 
 import base64
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
@@ -15,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.events import StageStarted
-from promptopt.domain.forecast import NONE, Plan, Scale, Spread
+from promptopt.domain.forecast import NONE, Plan, Question, Scale, Spread
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.stopping import Redirected, StopRun
+from promptopt.domain.words import Role
 from promptopt.optimizers import registry
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
 from promptopt.optimizers.stages import DIGEST_BYTES, Stage, StageOver
@@ -270,10 +272,21 @@ class Combined(BaseOptimizer):
             except Redirected:
                 continue
 
+    @property
+    def asks(self) -> frozenset[Role]:
+        return frozenset[Role]().union(*(member.asks for member in self._made()))
+
+    @property
+    def needs_judges(self) -> bool:
+        return any(member.needs_judges for member in self._made())
+
+    def _made(self) -> list[BaseOptimizer]:
+        return [make(name, cast(CombinedOptions, self.options)) for name in self.members()]
+
     def plan(self, scale: Scale) -> Plan | None:
         """Each member once, one after the other, within ``calls``."""
         options = cast(CombinedOptions, self.options)
-        plans = [make(name, options).plan(scale) for name in self.members()]
+        plans = [member.plan(scale) for member in self._made()]
         known = [plan for plan in plans if plan is not None]
         if len(known) < len(plans):
             return None
@@ -289,7 +302,24 @@ class Combined(BaseOptimizer):
             optimizer_calls=_sum([plan.optimizer_calls for plan in known]),
             added_chars=max((plan.added_chars for plan in known), key=lambda one: one.likely or 0.0),
             optimizer_chars=max((plan.optimizer_chars for plan in known), key=lambda one: one.likely or 0.0),
+            reply_prompts=max(plan.reply_prompts for plan in known),
+            others=_others(known),
         )
+
+
+def _others(plans: Sequence[Plan]) -> dict[Role, Question]:
+    """What they ask of other models, all together; of requests the longest counts."""
+    found: dict[Role, list[Question]] = defaultdict(list)
+    for plan in plans:
+        for role, question in plan.others.items():
+            found[role].append(question)
+    return {
+        role: Question(
+            _sum([one.calls for one in asked]),
+            max((one.chars for one in asked), key=lambda chars: chars.likely or 0.0),
+        )
+        for role, asked in found.items()
+    }
 
 
 def _sum(spreads: Sequence[Spread]) -> Spread:
