@@ -9,35 +9,52 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from promptopt.domain.chat import LLMResponse
     from promptopt.domain.dataset import Dataset, Example
-    from promptopt.domain.prompt import OptimizedPrompt, Prompt
+    from promptopt.domain.prompt import Message, OptimizedPrompt, Prompt
+    from promptopt.domain.stopping import Redirected, StopRun
     from promptopt.domain.task import Constraint, TaskSpec
     from promptopt.models.prices import CostTracker
+    from promptopt.models.sending import CallFailed
+    from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
     from promptopt.runs.state import RunState
 
     __version__: str
 
 __all__ = [
+    "BaseOptimizer",
+    "CallFailed",
     "Constraint",
     "CostTracker",
     "Dataset",
     "Example",
     "LLMResponse",
+    "Message",
     "OptimizedPrompt",
+    "OptimizerOptions",
     "Prompt",
+    "Redirected",
+    "RunContext",
     "RunState",
+    "StopRun",
     "TaskSpec",
     "__version__",
 ]
 
 _HOMES = {
+    "BaseOptimizer": "promptopt.optimizers.base",
+    "CallFailed": "promptopt.models.sending",
     "Constraint": "promptopt.domain.task",
     "CostTracker": "promptopt.models.prices",
     "Dataset": "promptopt.domain.dataset",
     "Example": "promptopt.domain.dataset",
     "LLMResponse": "promptopt.domain.chat",
+    "Message": "promptopt.domain.prompt",
     "OptimizedPrompt": "promptopt.domain.prompt",
+    "OptimizerOptions": "promptopt.optimizers.base",
     "Prompt": "promptopt.domain.prompt",
+    "Redirected": "promptopt.domain.stopping",
+    "RunContext": "promptopt.optimizers.base",
     "RunState": "promptopt.runs.state",
+    "StopRun": "promptopt.domain.stopping",
     "TaskSpec": "promptopt.domain.task",
 }
 

@@ -109,7 +109,7 @@ def test_the_keys_of_a_run_are_those_of_the_terminal_ui() -> None:
 
 def test_the_set_up_commands() -> None:
     assert "```\npip install . && promptopt demo\n```" in README
-    assert '```\npip install -e ".[dev]" && pytest\n```' in README
+    assert '```\npip install -e ".[dev]" && pytest -n auto\n```' in README
 
 
 def test_the_example_project_is_one() -> None:
@@ -120,7 +120,7 @@ def test_the_example_project_is_one() -> None:
 
 def test_the_python_example_runs(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finished_run(Database.open(), tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", section("From Python"), re.DOTALL)
     exec(code, {})
     assert BEST.id in capsys.readouterr().out
 

@@ -137,6 +137,13 @@ COMMANDS = (
             "compare latest:seed latest:#1 latest:#2 --json | jq '.comparisons[].verdict'",
         ),
     ),
+    Command(
+        "optimizers",
+        "optimizers:optimizers",
+        LOOK,
+        "List the optimizers, or the settings of one.",
+        ("optimizers", "optimizers refine", "optimizers --json | jq '.[].name'"),
+    ),
     Command("projects", "listing:projects", LOOK, "List your projects.", ("projects", "projects --json")),
     Command(
         "runs", "listing:runs", LOOK, "List runs, newest first.", ("runs", "runs --project triage --json")
