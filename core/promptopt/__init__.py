@@ -12,9 +12,13 @@ if TYPE_CHECKING:
     from promptopt.domain.prompt import Message, OptimizedPrompt, Prompt
     from promptopt.domain.stopping import Redirected, StopRun
     from promptopt.domain.task import Constraint, TaskSpec
+    from promptopt.evaluation.analyzer import StatisticalAnalyzer
+    from promptopt.evaluation.client import LLMClient
+    from promptopt.evaluation.metrics import CheckMetric, EvaluationMetric
     from promptopt.models.prices import CostTracker
     from promptopt.models.sending import CallFailed
     from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
+    from promptopt.runs.library import evaluate, optimize
     from promptopt.runs.state import RunState
 
     __version__: str
@@ -22,10 +26,13 @@ if TYPE_CHECKING:
 __all__ = [
     "BaseOptimizer",
     "CallFailed",
+    "CheckMetric",
     "Constraint",
     "CostTracker",
     "Dataset",
+    "EvaluationMetric",
     "Example",
+    "LLMClient",
     "LLMResponse",
     "Message",
     "OptimizedPrompt",
@@ -34,18 +41,24 @@ __all__ = [
     "Redirected",
     "RunContext",
     "RunState",
+    "StatisticalAnalyzer",
     "StopRun",
     "TaskSpec",
     "__version__",
+    "evaluate",
+    "optimize",
 ]
 
 _HOMES = {
     "BaseOptimizer": "promptopt.optimizers.base",
     "CallFailed": "promptopt.models.sending",
+    "CheckMetric": "promptopt.evaluation.metrics",
     "Constraint": "promptopt.domain.task",
     "CostTracker": "promptopt.models.prices",
     "Dataset": "promptopt.domain.dataset",
+    "EvaluationMetric": "promptopt.evaluation.metrics",
     "Example": "promptopt.domain.dataset",
+    "LLMClient": "promptopt.evaluation.client",
     "LLMResponse": "promptopt.domain.chat",
     "Message": "promptopt.domain.prompt",
     "OptimizedPrompt": "promptopt.domain.prompt",
@@ -54,8 +67,11 @@ _HOMES = {
     "Redirected": "promptopt.domain.stopping",
     "RunContext": "promptopt.optimizers.base",
     "RunState": "promptopt.runs.state",
+    "StatisticalAnalyzer": "promptopt.evaluation.analyzer",
     "StopRun": "promptopt.domain.stopping",
     "TaskSpec": "promptopt.domain.task",
+    "evaluate": "promptopt.runs.library",
+    "optimize": "promptopt.runs.library",
 }
 
 

@@ -120,7 +120,7 @@ def test_the_example_project_is_one() -> None:
 
 def test_the_python_example_runs(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finished_run(Database.open(), tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", section("From Python"), re.DOTALL)
+    _, code = re.findall(r"```python\n(.*?)```", section("From Python"), re.DOTALL)
     exec(code, {})
     assert BEST.id in capsys.readouterr().out
 

@@ -4,7 +4,9 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from promptopt.domain.events import ROLES, Role
+from promptopt.domain.dataset import Example
+from promptopt.domain.events import ROLES, Demonstration, Role
+from promptopt.domain.prompt import Prompt
 
 BUDGETS = ("usd", "calls", "tokens", "minutes")
 
@@ -19,6 +21,7 @@ class ConstraintSettings(_Section):
 
     ``code`` is Python that asserts something of ``output``; ``regex`` must be found and ``not_regex`` must
     not be found in it; ``one_of`` lists the only outputs allowed (case and surrounding space ignored).
+    ``validator`` tells of a function of the program that started the run; no file can have one.
     """
 
     name: str
@@ -34,6 +37,7 @@ class ConstraintSettings(_Section):
     json_output: bool = False
     code: str | None = None
     sandbox: Literal["monty", "python"] = "monty"
+    validator: str | None = None
 
 
 class TaskSettings(_Section):
@@ -238,6 +242,7 @@ class ProjectSettings(_Section):
 
     name: str = Field(min_length=1, max_length=100)
     prompt: str = ""
+    demonstrations: list[Demonstration] = Field(default_factory=list[Demonstration])
     task: TaskSettings = Field(default_factory=TaskSettings)
     models: dict[Role, ModelSettings] = Field(default_factory=dict[Role, ModelSettings])
     optimizer: OptimizerSettings = Field(default_factory=OptimizerSettings)
@@ -268,6 +273,15 @@ class ProjectSettings(_Section):
         if not self.prompt:
             raise ValueError("give a prompt to start from, or at least task.description")
         return self
+
+    @property
+    def seed_prompt(self) -> Prompt:
+        """The prompt to start from, with its demonstrations."""
+        shown = [
+            Example(id=f"demonstration {number}", inputs=demo.inputs, expected=demo.output)
+            for number, demo in enumerate(self.demonstrations, 1)
+        ]
+        return Prompt(text=self.prompt, demonstrations=tuple(shown))
 
     @property
     def simulated(self) -> bool:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -11,7 +12,7 @@ from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.events import MatchFinished, Meter, Role, StageStarted, StandingsUpdated
 from promptopt.domain.forecast import Plan, Scale
-from promptopt.domain.prompt import Message, Prompt
+from promptopt.domain.prompt import Message, OptimizedPrompt, Prompt
 from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedback
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import StopRun
@@ -150,9 +151,15 @@ class BaseOptimizer(ABC):
 
     name: ClassVar[str]
     Options: ClassVar[type[OptimizerOptions]] = OptimizerOptions
+    _asked: Mapping[str, Any] = MappingProxyType({})
 
-    def __init__(self, options: OptimizerOptions) -> None:
-        self.options = options
+    def __init__(self, options: OptimizerOptions | None = None, **settings: Any) -> None:
+        """Make it with ``options``, or with settings one by one (``RefineOptimizer(max_iterations=5)``).
+
+        Raises:
+            SettingsError: a setting it does not know, or a bad value.
+        """
+        self.options = self._read(settings) if options is None else options
 
     @classmethod
     def from_settings(cls, settings: ProjectSettings) -> "BaseOptimizer":
@@ -161,9 +168,43 @@ class BaseOptimizer(ABC):
         Raises:
             SettingsError: a setting it does not know, or a bad value.
         """
-        given = settings.optimizer.model_dump()
+        return cls(cls._read(settings.optimizer.model_dump()))
+
+    def optimize(
+        self, task: TaskSpec | str | None = None, dataset: Any = None, **how: Any
+    ) -> OptimizedPrompt:
+        """Carry out a whole run with this optimizer; blocks until it is over.
+
+        Args:
+            task, dataset, how: as for :func:`promptopt.optimize`.
+
+        Raises:
+            PromptoptError: as :func:`promptopt.optimize`.
+        """
+        from promptopt.runs.library import optimize
+
+        once = ("prompt", "resume", "progress")
+        self._asked = {"task": task, **{key: value for key, value in how.items() if key not in once}}
+        return optimize(task, dataset, optimizer=self, **how)
+
+    def evaluate(self, prompt: Prompt | str, test_set: Any, **how: Any) -> Evaluation:
+        """Score a prompt; what is not given is as in the last :meth:`optimize`, or as in the prompt's run.
+
+        Args:
+            prompt, test_set, how: as for :func:`promptopt.evaluate`.
+
+        Raises:
+            PromptoptError: as :func:`promptopt.evaluate`.
+        """
+        from promptopt.runs.library import evaluate
+
+        given: dict[str, Any] = {**self._asked, **how}
+        return evaluate(prompt, test_set, **given)
+
+    @classmethod
+    def _read(cls, given: Mapping[str, Any]) -> OptimizerOptions:
         try:
-            options = cls.Options.model_validate(given)
+            return cls.Options.model_validate(given)
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
@@ -173,7 +214,6 @@ class BaseOptimizer(ABC):
             raise SettingsError(
                 f"{said}{found}", where=f"optimizer.{key}", fix=f"{cls.name} knows: {known}"
             ) from None
-        return cls(options)
 
     @property
     def max_iterations(self) -> int | None:

@@ -42,7 +42,7 @@ class Context:
         self.settings = settings
         self.task = task
         self.dataset = dataset.model_copy(update={"test": ()})
-        self.seed_prompt = Prompt(text=settings.prompt)
+        self.seed_prompt = settings.seed_prompt
         self._gateway = gateway
         self._runner = runner
         self._cells = cells

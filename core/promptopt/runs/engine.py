@@ -4,6 +4,7 @@ import asyncio
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from promptopt.domain.results import Comparison, Evaluation
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.checks import Judge, build_judge
 from promptopt.evaluation.constraints import build_task
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 from promptopt.evaluation.prospects import Prospect, data_faults, failing_references, headroom, outlook
 from promptopt.evaluation.runner import Runner
 from promptopt.evaluation.statistics import compare
@@ -57,10 +59,34 @@ PATIENCE = {True: 3.0, False: 30.0}
 """Seconds that calls in flight have when a run is stopped: at once, or in order."""
 
 
-class Engine:
-    """Carries one run out. Make it, then await :meth:`run`, once."""
+@dataclass(frozen=True)
+class Own:
+    """What the program that carries a run out brings beside its settings: it lives in that program only.
 
-    def __init__(self, database: Database, row: RunRow) -> None:
+    Attributes:
+        optimizer: in the place of the one that the settings name.
+        functions: that judge outputs.
+        examples: cases that illustrate the task.
+    """
+
+    optimizer: BaseOptimizer | None = None
+    functions: Functions = NO_FUNCTIONS
+    examples: Sequence[Example] = ()
+
+
+NOTHING = Own()
+
+
+class Engine:
+    """Carries one run out. Make it, then await :meth:`run`, once.
+
+    Attributes:
+        fault: what ended the run, if that was an error in an optimizer or a check.
+    """
+
+    def __init__(self, database: Database, row: RunRow, own: Own = NOTHING) -> None:
+        self.fault: Exception | None = None
+        self._own = own
         self._db = database
         self._row = row
         self._runs = Runs(database)
@@ -68,7 +94,7 @@ class Engine:
         self._cells = Cells(database, row.id)
         self._settings = self._runs.settings(row.id)
         self._dataset = self._runs.dataset(row.id)
-        self._seed = Prompt(text=self._settings.prompt)
+        self._seed = self._settings.seed_prompt
         self.state = RunState()
         self.watch = Stopwatch(row.active_seconds)
         self._ledger = Ledger(self._settings.budget.limits(), self.watch)
@@ -89,7 +115,11 @@ class Engine:
         self._ledger.restore(found.spending)
         try:
             judge = build_judge(
-                self._settings, Path(self._row.project_dir), self._dataset.cases(), self._notice
+                self._settings,
+                Path(self._row.project_dir),
+                self._dataset.cases(),
+                self._notice,
+                self._own.functions,
             )
             try:
                 await self._carry_out(judge, journal, found, edits, wire)
@@ -101,8 +131,10 @@ class Engine:
             self._fail(str(error))
         except Exception as error:
             # A fault in an optimizer or a check, ours or not: the run ends in order all the same.
+            self.fault = error
             print(self._redact(traceback.format_exc()), file=sys.stderr)
-            self._fail(f"{type(error).__name__}: {error}\n  → the worker's log has the details")
+            details = "" if self._own.optimizer else "\n  → the worker's log has the details"
+            self._fail(f"{type(error).__name__}: {error}{details}")
 
     async def _let_go(self, journal: Journal, wire: RunWire) -> None:
         """Leave the relay to itself; it ends when the last request has been answered or given up."""
@@ -114,7 +146,9 @@ class Engine:
         self, judge: Judge, journal: Journal, found: Found, edits: Sequence[Prompt], wire: RunWire
     ) -> None:
         judge.check_cases(self._dataset.cases())
-        optimizer = None if self._row.kind == "eval" else registry.make(self._settings)
+        optimizer = None
+        if self._row.kind != "eval":
+            optimizer = self._own.optimizer or registry.make(self._settings)
         roles = roles_in_use(self._row.kind, judge=judge.needs_model)
         endpoints = open_endpoints(self._settings, self._dataset, roles, wire)
         for role, endpoint in endpoints.items():
@@ -123,7 +157,7 @@ class Engine:
         self._telemetry = open_telemetry(self._settings.telemetry, self._notice, self._redact)
         gateway.telemetry = self._telemetry
         gateway.reuse(self._earlier(endpoints["target"]), found.reused)
-        task = build_task(self._settings)
+        task = build_task(self._settings, self._own.examples, self._own.functions)
         at_once = sum(endpoints[role].settings.max_concurrency for role in roles if role != "optimizer")
         runner = Runner(judge, CASES_PER_CALL * at_once, self._settings.evaluation.repeats)
         context = Context(

@@ -67,7 +67,7 @@ class _Forecaster:
         self._settings = settings
         self._dataset = dataset
         self._past = past
-        self._seed = Prompt(text=settings.prompt)
+        self._seed = settings.seed_prompt
         self._notes: list[str] = []
         self._split_tokens: dict[Split, Spread] = {}
 

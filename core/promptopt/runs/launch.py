@@ -5,9 +5,11 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import RunError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.runs.state import fold
@@ -47,12 +49,24 @@ def create_run(
         project = load_project(project)
     settings = simulated(project.settings) if simulate else project.settings
     data = load_dataset(settings, project.dir)
-    found = powers(settings, data.dataset.cases(), project.dir)
+    frozen = replace(project, settings=settings)
+    run_id = freeze_run(database, frozen, data.dataset, kind=kind, trusted=trusted)
+    return run_id, [*project.notices, *data.notices]
+
+
+def freeze_run(
+    database: Database, project: Project, dataset: Dataset, *, kind: str = "optimize", trusted: bool = False
+) -> str:
+    """The same for settings as they are, with cases that are loaded already; returns the run's id.
+
+    Raises:
+        TrustError: it has code or an endpoint of its own that its owner has not trusted.
+    """
+    found = powers(project.settings, dataset.cases(), project.dir)
     command = f"promptopt trust {shlex.quote(str(project.path))}"
     fix = f"look at it and trust it: {command}    (or give the option --trust)"
     _require_trust(found, trusted, str(project.path), fix)
-    run_id = Runs(database).create(settings, data.dataset, project.dir.resolve(), kind)
-    return run_id, [*project.notices, *data.notices]
+    return Runs(database).create(project.settings, dataset, project.dir.resolve(), kind)
 
 
 def simulated(settings: ProjectSettings) -> ProjectSettings:
@@ -85,6 +99,12 @@ def resume_run(database: Database, run_id: str, *, trusted: bool = False) -> "su
         RunError: it came to its end, or its sealed test was scored: a test that is looked at again, after
             more search, would be no test.
     """
+    may_resume(database, run_id, trusted=trusted)
+    return start_worker(run_id)
+
+
+def may_resume(database: Database, run_id: str, *, trusted: bool = False) -> None:
+    """Raise what :func:`resume_run` raises; nothing is started."""
     state = fold(RunLog(database, run_id))
     if not state.resumable:
         raise RunError(
@@ -95,7 +115,6 @@ def resume_run(database: Database, run_id: str, *, trusted: bool = False) -> "su
     found = powers(runs.settings(run_id), runs.dataset(run_id).cases(), Path(runs.find(run_id).project_dir))
     fix = f"look at it, then: promptopt resume {run_id} --trust"
     _require_trust(found, trusted, f"run {run_id}", fix)
-    return start_worker(run_id)
 
 
 def start_worker(run_id: str) -> "subprocess.Popen[bytes]":

@@ -12,6 +12,7 @@ from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Message
 from promptopt.evaluation.boxes import Boxes
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Tools:
         response: the answer that is judged, with its cost and latency; None if that is not known.
         ask: the judge model; None if there is none to ask.
         warn: tells the reader of the run something, once.
+        functions: those of the calling program.
     """
 
     project_dir: Path
@@ -54,6 +56,7 @@ class Tools:
     response: LLMResponse | None = None
     ask: Ask | None = None
     warn: Callable[[str], None] = _tell_nobody
+    functions: Functions = NO_FUNCTIONS
 
 
 class Check(BaseModel, ABC):

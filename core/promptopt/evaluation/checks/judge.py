@@ -12,10 +12,11 @@ from promptopt.domain.settings import CheckSettings, ProjectSettings
 from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.checks import reasons, schema
 from promptopt.evaluation.checks.base import Ask, Tools
-from promptopt.evaluation.checks.code import import_paths
+from promptopt.evaluation.checks.code import Own, import_paths
 from promptopt.evaluation.checks.named import Named
 from promptopt.evaluation.checks.options import build_checks, read_settings
 from promptopt.evaluation.checks.rules import Rule, build_rules
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 from promptopt.evaluation.sandbox import Outcome, Request
 
 
@@ -24,6 +25,7 @@ def build_judge(
     project_dir: Path,
     cases: Iterable[Example] = (),
     notice: Callable[[str], None] | None = None,
+    functions: Functions = NO_FUNCTIONS,
 ) -> "Judge":
     """Make the judge of a project. Without any check or constraint, outputs are compared with ``exact``.
 
@@ -32,13 +34,17 @@ def build_judge(
         project_dir: folder of the project file; functions of ``callable`` checks are looked up there.
         cases: their own checks, and whether each can be judged, are looked at beforehand.
         notice: told, in words, of code and patterns that fail themselves, once each.
+        functions: those of the calling program.
 
     Raises:
         SettingsError: a check, constraint or case that can't be used, with its place and the fix.
     """
-    rules = build_rules(settings.task.constraints)
+    rules = build_rules(settings.task.constraints, functions=functions)
     checks = build_checks([(table, f"checks[{i}]") for i, table in enumerate(settings.checks)], project_dir)
-    judge = Judge(checks, rules, project_dir, notice)
+    for named in checks:
+        if isinstance(named.check, Own):
+            functions.require_check(named.check.function, f"{named.where}.function")
+    judge = Judge(checks, rules, project_dir, notice, functions)
     known = tuple(cases)
     if (
         known
@@ -67,6 +73,7 @@ class Judge:
         rules: Sequence[Rule],
         project_dir: Path,
         notice: Callable[[str], None] | None = None,
+        functions: Functions = NO_FUNCTIONS,
     ) -> None:
         self._notice = notice
         self._told: set[str] = set()
@@ -78,7 +85,10 @@ class Judge:
             () if checks or rules else build_checks([(CheckSettings(type="exact"), "checks")], project_dir)
         )
         self._tools = Tools(
-            project_dir=project_dir, boxes=Boxes(import_paths(project_dir), self._tell), warn=self._warn
+            project_dir=project_dir,
+            boxes=Boxes(import_paths(project_dir), self._tell),
+            warn=self._warn,
+            functions=functions,
         )
 
     @property
@@ -131,6 +141,7 @@ class Judge:
 
     async def close(self) -> None:
         """End the sandbox's processes."""
+        self._tools.functions.close()
         await self._tools.boxes.close()
 
     def _warn(self, text: str) -> None:
