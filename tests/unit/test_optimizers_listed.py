@@ -62,7 +62,7 @@ def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 
 def test_each_of_ours_loads_and_says_what_it_does() -> None:
     for name in registry.OURS:
-        found = registry.find(name)
+        found = registry.one(name)
         assert found.optimizer and found.optimizer.name == name
         assert found.summary and not found.package
         assert all(setting.doc for setting in settings_of(found.optimizer.Options)), name

@@ -33,7 +33,8 @@ def optimizers(
     from promptopt.optimizers import registry
 
     if name is not None:
-        _one(registry.find(name), json=json)
+        registry.find(name)
+        _one(registry.one(name), json=json)
         return
     found = registry.listed()
     if json:

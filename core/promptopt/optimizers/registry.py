@@ -54,41 +54,51 @@ def listed() -> list[Listed]:
     return [_listed(name, entry) for name, entry in sorted(_entries().items())]
 
 
-def find(name: str) -> Listed:
-    """The optimizer of that name, loaded.
-
-    Raises:
-        SettingsError: there is none of that name, or it can't be loaded.
-    """
-    entries = _entries()
-    if name not in entries:
-        near = difflib.get_close_matches(name, entries, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise SettingsError(
-            f"there is no optimizer {name!r}",
-            where="optimizer.name",
-            fix=f"{hint}there are: {', '.join(sorted(entries))}",
-        )
-    found = _listed(name, entries[name])
-    if found.optimizer is None:
-        brought = f" ({found.package})" if found.package else ""
-        raise SettingsError(
-            f"the optimizer {name!r} can't be loaded: {found.fault}",
-            where="optimizer.name",
-            fix=f"check the package that brings it{brought}: {found.place}",
-        )
-    return found
-
-
 def make(settings: ProjectSettings) -> BaseOptimizer:
     """The optimizer that a project asks for.
 
     Raises:
         SettingsError: there is none of that name, it can't be loaded, or its settings are wrong.
     """
-    optimizer = find(settings.optimizer.name).optimizer
-    assert optimizer is not None
-    return optimizer.from_settings(settings)
+    return find(settings.optimizer.name).from_settings(settings)
+
+
+def find(wanted: str, where: str = "optimizer.name") -> type[BaseOptimizer]:
+    """The optimizer of a name.
+
+    Args:
+        where: the setting that names it, for messages.
+
+    Raises:
+        SettingsError: there is none of that name, or it can't be loaded.
+    """
+    found = one(wanted, where)
+    if found.optimizer is None:
+        brought = f" ({found.package})" if found.package else ""
+        raise SettingsError(
+            f"the optimizer {wanted!r} can't be loaded: {found.fault}",
+            where=where,
+            fix=f"check the package that brings it{brought}: {found.place}",
+        )
+    return found.optimizer
+
+
+def one(wanted: str, where: str = "optimizer.name") -> Listed:
+    """The optimizer of a name as lists tell it, loaded if it can be.
+
+    Raises:
+        SettingsError: there is none of that name.
+    """
+    entries = _entries()
+    if wanted not in entries:
+        near = difflib.get_close_matches(wanted, entries, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise SettingsError(
+            f"there is no optimizer {wanted!r}",
+            where=where,
+            fix=f"{hint}there are: {', '.join(sorted(entries))}",
+        )
+    return _listed(wanted, entries[wanted])
 
 
 def _entries() -> dict[str, EntryPoint]:
