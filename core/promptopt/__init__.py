@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from promptopt.models.prices import CostTracker
     from promptopt.models.sending import CallFailed
     from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
+    from promptopt.reporting.dashboard import ResultsDashboard
     from promptopt.runs.library import evaluate, optimize
     from promptopt.runs.state import RunState
 
@@ -39,6 +40,7 @@ __all__ = [
     "OptimizerOptions",
     "Prompt",
     "Redirected",
+    "ResultsDashboard",
     "RunContext",
     "RunState",
     "StatisticalAnalyzer",
@@ -65,6 +67,7 @@ _HOMES = {
     "OptimizerOptions": "promptopt.optimizers.base",
     "Prompt": "promptopt.domain.prompt",
     "Redirected": "promptopt.domain.stopping",
+    "ResultsDashboard": "promptopt.reporting.dashboard",
     "RunContext": "promptopt.optimizers.base",
     "RunState": "promptopt.runs.state",
     "StatisticalAnalyzer": "promptopt.evaluation.analyzer",

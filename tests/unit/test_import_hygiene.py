@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = ("litellm", "dspy", "textual", "scipy", "sqlalchemy", "pydantic", "numpy", "pyarrow")
-ENGINE_ONLY = ("litellm", "dspy", "scipy", "numpy", "pyarrow", "opentelemetry")
+ENGINE_ONLY = ("litellm", "dspy", "scipy", "numpy", "pyarrow", "opentelemetry", "matplotlib")
 
 
 def loaded_after(code: str, names: tuple[str, ...], home: Path) -> set[str]:

@@ -139,6 +139,13 @@ COMMANDS = (
         ),
     ),
     Command(
+        "plot",
+        "plotting:plot",
+        LOOK,
+        "Draw runs or an experiment: scores, learning curves, cost, tournaments.",
+        ("plot latest", "plot 261125-3b78ec 261125-9c5a41 --format svg --output pictures"),
+    ),
+    Command(
         "experiment",
         "",
         LOOK,

@@ -236,18 +236,33 @@ def _report(database: "Database", row: "ExperimentRow", plan: "Plan", *, json: b
 
     board, entries = results_of(database, row)
     folder = Path(row.output_dir)
-    pictures = _draw(database, board, entries, folder)
-    written = write_report(folder, row, board, entries, plan.notices, [path.name for path in pictures])
+    pictures = _draw(database, row, board, entries, folder)
+    shown = [path.name for path in pictures if path.suffix == ".png"]
+    written = write_report(folder, row, board, entries, plan.notices, shown)
     if json:
         emit(whole(row, board, entries, plan.notices))
     else:
         say_board(board)
-        say(f"\nwritten: {', '.join(str(path) for path in (*written, *pictures))}")
+        drawn = f", and {len(pictures)} pictures" if pictures else ""
+        say(f"\nwritten: {', '.join(map(str, written))}{drawn}")
     return all(entry.outcome and entry.outcome.results for entry in entries)
 
 
 def _draw(
-    database: "Database", board: "Scoreboard", entries: "Sequence[Entry]", folder: Path
+    database: "Database",
+    row: "ExperimentRow",
+    board: "Scoreboard",
+    entries: "Sequence[Entry]",
+    folder: Path,
 ) -> "list[Path]":
-    """Plots, if they can be drawn."""
-    return []
+    """Draw the plots; without matplotlib say what to do about it."""
+    from promptopt.domain.errors import RunError
+    from promptopt.reporting.drawing import draw_board, draw_tournaments
+
+    ids = [entry.outcome.run_id for entry in entries if entry.outcome]
+    try:
+        drawn = draw_board(board, entries, folder, row.name)
+        return [*drawn, *draw_tournaments(database, ids, folder)]
+    except RunError as error:
+        note(f"no plots: {error.what}. {error.fix}; then: promptopt plot {row.id}")
+        return []

@@ -1,7 +1,9 @@
 """What came out of a run, as figures that runs are compared by."""
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import Split
@@ -9,6 +11,7 @@ from promptopt.domain.results import CaseResult, Interval
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
+from promptopt.store.journal import answers_in_time
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
 
@@ -19,7 +22,7 @@ class Step:
 
     Attributes:
         iteration: that the prompt was proposed in; 0 for the one to start from.
-        calls, usd: spent by then, as far as the run had told.
+        calls, usd: answered and paid by then.
         score: of that prompt.
         best: highest score by then of what may win: the prompt to start from, and those accepted.
     """
@@ -82,7 +85,7 @@ class Outcome:
 
 def outcome_of(database: Database, row: RunRow, split: Split = "test") -> Outcome:
     """What came out of a run, finished or not, by its scores on ``split``."""
-    state, course = _followed(RunLog(database, row.id))
+    state, course = _followed(RunLog(database, row.id), answers_in_time(database, row.id))
     cells = Cells(database, row.id)
     order = [case.id for case in Runs(database).cases(row.id, split)]
     results = _in_order(cells, state, state.best_id, split, order)
@@ -127,32 +130,40 @@ def _in_order(
     return tuple(found[case_id] for case_id in order if case_id in found)
 
 
-def _followed(log: RunLog) -> tuple[RunState, tuple[Step, ...]]:
-    """The fold over a run's events, and the course that they show."""
+def _followed(log: RunLog, answers: Sequence[tuple[float, float]]) -> tuple[RunState, tuple[Step, ...]]:
+    """The fold over a run's events, and the course that they show.
+
+    Args:
+        answers: when each answer came, and what all up to it cost.
+    """
     state, n = RunState(), 0
     steps: dict[str, Step] = {}
     while batch := log.after(n):
         for stored in batch:
             state.apply(stored.event, stored.at)
             if isinstance(stored.event, ev.CandidateScored | ev.CandidateJudged):
-                _take(state, stored.event, steps)
+                _take(state, stored.event, steps, answers[: bisect_right(answers, (stored.at, inf))])
         n = batch[-1].n
     return state, tuple(steps.values())
 
 
-def _take(state: RunState, event: ev.CandidateScored | ev.CandidateJudged, steps: dict[str, Step]) -> None:
+def _take(
+    state: RunState,
+    event: ev.CandidateScored | ev.CandidateJudged,
+    steps: dict[str, Step],
+    answers: Sequence[tuple[float, float]],
+) -> None:
     candidate = state.candidates.get(event.candidate_id)
     if candidate is None or candidate.validation is None:
         return
     if isinstance(event, ev.CandidateScored) and event.split != "validation":
         return
     best = state.candidates.get(state.best_id)
-    calls, usd = state.meters.get("calls"), state.meters.get("usd")
-    before = steps.get(candidate.id)
+    before = steps.get(candidate.id)  # a resumed run says again what it said, later
     steps[candidate.id] = Step(
         iteration=candidate.iteration,
-        calls=before.calls if before else int(calls.spent) if calls else 0,
-        usd=before.usd if before else usd.spent if usd else 0.0,
+        calls=before.calls if before else len(answers),
+        usd=before.usd if before else answers[-1][1] if answers else 0.0,
         score=candidate.validation.mean,
         best=best.validation.mean if best and best.validation else candidate.validation.mean,
     )
