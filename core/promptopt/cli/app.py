@@ -33,10 +33,11 @@ COMMANDS = (
         "new",
         "creating:new",
         START,
-        "Make a project, from a template or from a file of your cases.",
+        "Make a project, from a template, an example or a file of your cases.",
         (
             "new triage",
             "new triage --from cases.csv --input message --expected queue",
+            "new --example sentiment",
             "new triage --from promptfooconfig.yaml",
         ),
     ),

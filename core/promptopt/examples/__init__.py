@@ -1,11 +1,21 @@
 """Projects that come with the package, ready to copy and run, and an experiment over them."""
 
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from promptopt.domain.errors import SettingsError
 
 DEMO = "demo"
+
+
+@dataclass(frozen=True)
+class ExampleTask:
+    """An example: its name, how many cases it has, and what it is, in a line."""
+
+    name: str
+    cases: int
+    about: str
 
 
 def demo_dir() -> Path:
@@ -16,6 +26,16 @@ def demo_dir() -> Path:
 def example_names() -> list[str]:
     """Names of the example tasks, sorted; the demo is none of them."""
     return sorted(path.parent.name for path in _folder().glob("*/project.toml") if path.parent.name != DEMO)
+
+
+def examples() -> list[ExampleTask]:
+    """The example tasks, as their files tell."""
+    found: list[ExampleTask] = []
+    for name in example_names():
+        first = (_folder() / name / "project.toml").read_text(encoding="utf-8").partition("\n")[0]
+        cases = (_folder() / name / "cases.jsonl").read_text(encoding="utf-8").splitlines()
+        found.append(ExampleTask(name, len(cases), first.removeprefix("# Example: ")))
+    return found
 
 
 def example_dir(name: str) -> Path:

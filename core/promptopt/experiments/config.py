@@ -107,10 +107,7 @@ class Loaded:
 
     said: ExperimentFile
     path: Path
-
-    @property
-    def dir(self) -> Path:
-        return self.path.parent
+    dir: Path
 
 
 def load_experiment(reference: str) -> Loaded:
@@ -120,6 +117,7 @@ def load_experiment(reference: str) -> Loaded:
         SettingsError: it can't be read, or a key is unknown or can't be used; all of them are named.
     """
     path = _path(reference)
+    shipped = reference == SHIPPED and not is_file(Path(reference))
     text = read_text(path, MOST_BYTES)
     raw: Any = parse_toml(text, path) if path.suffix.lower() == ".toml" else parse_yaml(text, path)
     if not isinstance(raw, Mapping):
@@ -129,7 +127,7 @@ def load_experiment(reference: str) -> Loaded:
     table = _with_models(dict(cast("Mapping[str, Any]", raw)))
     _refuse_unknown(table, path)
     said, _ = validate(ExperimentFile, table, path)
-    return Loaded(said, path)
+    return Loaded(said, path, Path.cwd() if shipped else path.parent)
 
 
 def _path(reference: str) -> Path:
