@@ -17,7 +17,7 @@ DSPYS = tuple(
 )
 """DSPy's own side of the bridge, which is DSPy's classes: imported when one of its optimizers searches."""
 
-ENGINE_ONLY = ("litellm", "dspy", "scipy", "numpy", "pyarrow", "opentelemetry")
+ENGINE_ONLY = ("litellm", "dspy", "scipy", "numpy", "pyarrow", "opentelemetry", "matplotlib")
 
 
 def loaded_after(code: str, names: tuple[str, ...], home: Path) -> set[str]:

@@ -162,8 +162,8 @@ def launch(project: "Project", face: Face, *, simulate: bool = False, trust: boo
     Raises:
         PromptoptError: the project can't be run as it is; nothing was started.
     """
-    from promptopt.cli.checking import check_runnable
     from promptopt.cli.trusting import with_trust
+    from promptopt.runs.checking import check_runnable
     from promptopt.runs.launch import create_run, simulated, start_worker
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.forecast import CapReached, Need, Spread
 from promptopt.domain.results import Comparison, Interval
 from promptopt.domain.words import Role, Split
@@ -120,15 +121,6 @@ class StageStarted(_Event):
     optimizer: str
     start_id: str
     reason: str = ""
-
-
-class Demonstration(BaseModel):
-    """A worked case that is sent with a prompt: what goes in, column by column, and what came out."""
-
-    model_config = ConfigDict(frozen=True)
-
-    inputs: dict[str, str]
-    output: str
 
 
 class CandidateProposed(_Event):

@@ -1,11 +1,15 @@
 """What a project file says. Every key has a documented default; ``store/projects.py`` reads and writes it."""
 
 from collections.abc import Iterator
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.words import Role
+
+if TYPE_CHECKING:
+    from promptopt.domain.prompt import Prompt
 
 BUDGETS = ("usd", "calls", "tokens", "minutes")
 
@@ -20,6 +24,7 @@ class ConstraintSettings(_Section):
 
     ``code`` is Python that asserts something of ``output``; ``regex`` must be found and ``not_regex`` must
     not be found in it; ``one_of`` lists the only outputs allowed (case and surrounding space ignored).
+    ``validator`` tells of a function of the program that started the run; no file can have one.
     """
 
     name: str
@@ -35,6 +40,7 @@ class ConstraintSettings(_Section):
     json_output: bool = False
     code: str | None = None
     sandbox: Literal["monty", "python"] = "monty"
+    validator: str | None = None
 
 
 class TaskSettings(_Section):
@@ -262,6 +268,7 @@ class ProjectSettings(_Section):
 
     name: str = Field(min_length=1, max_length=100)
     prompt: str = ""
+    demonstrations: list[Demonstration] = Field(default_factory=list[Demonstration])
     task: TaskSettings = Field(default_factory=TaskSettings)
     models: dict[Role, ModelSettings] = Field(default_factory=dict[Role, ModelSettings])
     judges: list[JudgeSettings] = Field(default_factory=list[JudgeSettings])
@@ -316,6 +323,18 @@ class ProjectSettings(_Section):
         if self.judges:
             return {judge.name: judge.weight for judge in self.judges}
         return {"": None} if "judge" in self.models else {}
+
+    @property
+    def seed_prompt(self) -> "Prompt":
+        """The prompt to start from, with its demonstrations."""
+        from promptopt.domain.dataset import Example
+        from promptopt.domain.prompt import Prompt
+
+        shown = [
+            Example(id=f"demonstration {number}", inputs=demo.inputs, expected=demo.output)
+            for number, demo in enumerate(self.demonstrations, 1)
+        ]
+        return Prompt(text=self.prompt, demonstrations=tuple(shown))
 
     @property
     def simulated(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from promptopt.domain import events as ev
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
+from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.errors import RunError
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Cluster, Comparison, Evaluation, Feedback
@@ -54,7 +55,7 @@ class Context:
         self.settings = settings
         self.task = task
         self.dataset = dataset.model_copy(update={"test": ()})
-        self.seed_prompt = Prompt(text=settings.prompt)
+        self.seed_prompt = settings.seed_prompt
         self._gateway = gateway
         self._runner = runner
         self._cells = cells
@@ -216,7 +217,7 @@ class Context:
         self._prompts[prompt.id] = prompt
         self._cells.keep_prompt(prompt)
         shown = [
-            ev.Demonstration(inputs=demo.inputs, output=demo.expected or "") for demo in prompt.demonstrations
+            Demonstration(inputs=demo.inputs, output=demo.expected or "") for demo in prompt.demonstrations
         ]
         self._emit(
             ev.CandidateProposed(

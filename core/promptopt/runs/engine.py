@@ -4,6 +4,7 @@ import asyncio
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -13,9 +14,11 @@ from promptopt.domain.dataset import SPLITS, Example, Split
 from promptopt.domain.errors import PromptoptError, RunError
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Comparison, Evaluation
+from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.checks import Judge, build_judge
 from promptopt.evaluation.constraints import build_task
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 from promptopt.evaluation.prospects import Prospect, data_faults, failing_references, headroom, outlook
 from promptopt.evaluation.runner import Runner
 from promptopt.evaluation.statistics import compare
@@ -60,10 +63,45 @@ PATIENCE = {True: 3.0, False: 30.0}
 """Seconds that calls in flight have when a run is stopped: at once, or in order."""
 
 
-class Engine:
-    """Carries one run out. Make it, then await :meth:`run`, once."""
+@dataclass(frozen=True)
+class Own:
+    """What the program that carries a run out brings beside its settings: it lives in that program only.
 
-    def __init__(self, database: Database, row: RunRow) -> None:
+    Attributes:
+        optimizer: in the place of the one that the settings name.
+        functions: that judge outputs.
+        examples: cases that illustrate the task.
+    """
+
+    optimizer: BaseOptimizer | None = None
+    functions: Functions = NO_FUNCTIONS
+    examples: Sequence[Example] = ()
+
+    def optimizer_for(self, settings: ProjectSettings) -> BaseOptimizer:
+        """The optimizer of a run with these settings.
+
+        Raises:
+            SettingsError: as :func:`registry.make`, or the project lacks something that it needs.
+        """
+        if self.optimizer is None:
+            return registry.make(settings)
+        self.optimizer.fit_to(settings)
+        return self.optimizer
+
+
+NOTHING = Own()
+
+
+class Engine:
+    """Carries one run out. Make it, then await :meth:`run`, once.
+
+    Attributes:
+        fault: what ended the run, if that was an error in an optimizer or a check.
+    """
+
+    def __init__(self, database: Database, row: RunRow, own: Own = NOTHING) -> None:
+        self.fault: Exception | None = None
+        self._own = own
         self._db = database
         self._row = row
         self._runs = Runs(database)
@@ -71,7 +109,7 @@ class Engine:
         self._cells = Cells(database, row.id)
         self._settings = self._runs.settings(row.id)
         self._dataset = self._runs.dataset(row.id)
-        self._seed = Prompt(text=self._settings.prompt)
+        self._seed = self._settings.seed_prompt
         self.state = RunState()
         self.watch = Stopwatch(row.active_seconds)
         self._ledger = Ledger(self._settings.budget.limits(), self.watch)
@@ -94,14 +132,22 @@ class Engine:
         found = journal.take_over(RELAY_PATIENCE)
         self._ledger.restore(found.spending, seconds_by_role(self.state))
         try:
-            optimizer = registry.make(self._settings) if self._row.kind == "optimize" else None
+            optimizer = self._own.optimizer_for(self._settings) if self._row.kind == "optimize" else None
             self._judged = bool(
                 (self._plan and self._plan.config.needs_judges) or (optimizer and optimizer.needs_judges)
             )
             folder, cases = Path(self._row.project_dir), tuple(self._dataset.cases())
             fix = f"look at it, then: promptopt resume {self._row.id} --trust"
             code = trusted_code(self._settings, cases, folder, fix)
-            judge = build_judge(self._settings, folder, cases, self._say_once, code, optional=self._judged)
+            judge = build_judge(
+                self._settings,
+                folder,
+                cases,
+                self._say_once,
+                code,
+                functions=self._own.functions,
+                optional=self._judged,
+            )
             try:
                 await self._carry_out(judge, optimizer, journal, found, edits, wire)
             finally:
@@ -112,8 +158,10 @@ class Engine:
             self._fail(str(error))
         except Exception as error:
             # A fault in an optimizer or a check, ours or not: the run ends in order all the same.
+            self.fault = error
             print(self._redact(traceback.format_exc()), file=sys.stderr)
-            self._fail(f"{type(error).__name__}: {error}\n  → the worker's log has the details")
+            details = "" if self._own.optimizer else "\n  → the worker's log has the details"
+            self._fail(f"{type(error).__name__}: {error}{details}")
 
     async def _let_go(self, journal: Journal, wire: RunWire) -> None:
         """Leave the relay to itself; it ends when the last request has been answered or given up."""
@@ -139,7 +187,7 @@ class Engine:
         self._telemetry = open_telemetry(self._settings.telemetry, self._say_once, self._redact)
         gateway.telemetry = self._telemetry
         gateway.reuse(self._earlier(endpoints["target"]), found.reused)
-        task = build_task(self._settings)
+        task = build_task(self._settings, self._own.examples, self._own.functions)
         answering = [seat for seat in endpoints if seat != "optimizer" and "/" not in seat]
         at_once = sum(endpoints[seat].settings.max_concurrency for seat in answering)
         runner = Runner(judge, CASES_PER_CALL * at_once, self._settings.evaluation.repeats)

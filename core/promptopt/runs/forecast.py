@@ -13,7 +13,6 @@ from math import ceil
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import SPLITS, Dataset, Example, Split
 from promptopt.domain.forecast import NONE, Need, Plan, Question, Scale, Spread
-from promptopt.domain.prompt import Prompt
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
 from promptopt.evaluation.checks import Judge
 from promptopt.models.prices import lookup_price
@@ -62,7 +61,7 @@ class _Forecaster:
         self._settings = settings
         self._dataset = dataset
         self._past = past
-        self._seed = Prompt(text=settings.prompt)
+        self._seed = settings.seed_prompt
         self._notes: list[str] = []
         self._split_tokens: dict[Split, Spread] = {}
 

@@ -111,6 +111,12 @@ def resume_run(database: Database, run_id: str, *, trusted: bool = False) -> "su
         RunError: it came to its end, or its sealed test was scored: a test that is looked at again, after
             more search, would be no test.
     """
+    may_resume(database, run_id, trusted=trusted)
+    return start_worker(run_id)
+
+
+def may_resume(database: Database, run_id: str, *, trusted: bool = False) -> None:
+    """Raise what :func:`resume_run` raises; nothing is started."""
     state = fold(RunLog(database, run_id))
     if not state.resumable:
         raise RunError(
@@ -121,7 +127,6 @@ def resume_run(database: Database, run_id: str, *, trusted: bool = False) -> "su
     found = powers(runs.settings(run_id), runs.dataset(run_id).cases(), Path(runs.find(run_id).project_dir))
     fix = f"look at it, then: promptopt resume {run_id} --trust"
     _require_trust(found, trusted, f"run {run_id}", fix)
-    return start_worker(run_id)
 
 
 def start_worker(run_id: str) -> "subprocess.Popen[bytes]":

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from promptopt.domain import events as ev
+from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.results import Comparison, Interval
 from promptopt.domain.words import Split
 
@@ -33,7 +34,7 @@ class Candidate:
     """The optimizer, where the run has several."""
     label: str = ""
     """What a person calls it who brought it."""
-    demonstrations: list[ev.Demonstration] = field(default_factory=list[ev.Demonstration])
+    demonstrations: list[Demonstration] = field(default_factory=list[Demonstration])
     scores: dict[Split, Score] = field(default_factory=dict[Split, Score])
     accepted: bool | None = None
     beaten_by: str = ""

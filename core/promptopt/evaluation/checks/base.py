@@ -15,6 +15,7 @@ from promptopt.domain.forecast import Asking
 from promptopt.domain.prompt import Message
 from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.embedding import Embed
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Tools:
         ask: the judge model; None if there is none to ask.
         embed: the embedding model; None if there is none to ask.
         warn: tells the reader of the run something, once.
+        functions: those of the calling program.
     """
 
     project_dir: Path
@@ -61,6 +63,7 @@ class Tools:
     ask: Ask | None = None
     embed: Embed | None = None
     warn: Callable[[str], None] = _tell_nobody
+    functions: Functions = NO_FUNCTIONS
 
 
 class Check(BaseModel, ABC):

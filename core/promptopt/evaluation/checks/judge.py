@@ -14,11 +14,12 @@ from promptopt.domain.settings import CheckSettings, ProjectSettings
 from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.checks import reasons, schema
 from promptopt.evaluation.checks.base import NO_ROLES, Ask, Tools
-from promptopt.evaluation.checks.code import import_paths
+from promptopt.evaluation.checks.code import Own, import_paths
 from promptopt.evaluation.checks.named import Named
 from promptopt.evaluation.checks.options import build_checks, read_settings
 from promptopt.evaluation.checks.rules import Rule, build_rules
 from promptopt.evaluation.embedding import Embed
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 from promptopt.evaluation.sandbox import Outcome, Request
 from promptopt.store.projectcode import ProjectCode
 
@@ -30,6 +31,7 @@ def build_judge(
     notice: Callable[[str], None] | None = None,
     code: ProjectCode | None = None,
     *,
+    functions: Functions = NO_FUNCTIONS,
     optional: bool = False,
 ) -> "Judge":
     """Make the judge of a project. Without any check or constraint, outputs are compared with ``exact``.
@@ -41,14 +43,18 @@ def build_judge(
         notice: told, in words, of code and patterns that fail themselves, once each.
         code: the project's modules as its owner trusted them, from which ``callable`` checks import; None: as
             they are on the disk.
+        functions: those of the calling program.
         optional: cases that no check applies to are no fault: others judge their outputs.
 
     Raises:
         SettingsError: a check, constraint or case that can't be used, with its place and the fix.
     """
-    rules = build_rules(settings.task.constraints)
+    rules = build_rules(settings.task.constraints, functions=functions)
     checks = build_checks([(table, f"checks[{i}]") for i, table in enumerate(settings.checks)], project_dir)
-    judge = Judge(checks, rules, project_dir, notice, code, optional=optional)
+    for named in checks:
+        if isinstance(named.check, Own):
+            functions.require_check(named.check.function, f"{named.where}.function")
+    judge = Judge(checks, rules, project_dir, notice, code, functions=functions, optional=optional)
     known = tuple(cases)
     if (
         known
@@ -80,6 +86,7 @@ class Judge:
         notice: Callable[[str], None] | None = None,
         code: ProjectCode | None = None,
         *,
+        functions: Functions = NO_FUNCTIONS,
         optional: bool = False,
     ) -> None:
         self._optional = optional
@@ -93,7 +100,7 @@ class Judge:
             () if checks or rules else build_checks([(CheckSettings(type="exact"), "checks")], project_dir)
         )
         boxes = Boxes(import_paths(project_dir), self._tell, code)
-        self._tools = Tools(project_dir=project_dir, boxes=boxes, warn=self._warn)
+        self._tools = Tools(project_dir=project_dir, boxes=boxes, warn=self._warn, functions=functions)
 
     @property
     def asks(self) -> frozenset[Role]:
@@ -159,6 +166,7 @@ class Judge:
 
     async def close(self) -> None:
         """End the sandbox's processes."""
+        self._tools.functions.close()
         await self._tools.boxes.close()
 
     def _warn(self, text: str) -> None:

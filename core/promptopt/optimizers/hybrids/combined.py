@@ -18,6 +18,7 @@ from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.events import StageStarted
 from promptopt.domain.forecast import NONE, Plan, Question, Scale, Spread
 from promptopt.domain.prompt import Prompt
+from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.domain.words import Role
 from promptopt.optimizers import registry
@@ -165,6 +166,7 @@ class Play:
 
     async def _run(self, part: Part) -> Outcome:
         optimizer = make(part.optimizer, self._options, part.seed, part.settings)
+        optimizer.fit_to(self._context.settings)
         self._context.show(
             StageStarted(
                 number=self._played, optimizer=part.optimizer, start_id=part.start.id, reason=part.reason
@@ -246,13 +248,13 @@ class Combined(BaseOptimizer):
 
     Options: ClassVar[type[OptimizerOptions]] = CombinedOptions
 
-    @classmethod
-    def from_options(cls, given: Mapping[str, Any], where: str = "optimizer") -> BaseOptimizer:
-        made = super().from_options(given, where)
-        assert isinstance(made, Combined)
-        for name in made.members():  # refused before anything is spent
-            make(name, cast(CombinedOptions, made.options))
-        return made
+    def __init__(self, options: OptimizerOptions | None = None, **settings: Any) -> None:
+        super().__init__(options, **settings)
+        self._members = self._made()  # what can't be made is refused before anything is spent
+
+    def fit_to(self, settings: ProjectSettings) -> None:
+        for member in self._members:
+            member.fit_to(settings)
 
     @abstractmethod
     def members(self) -> Sequence[str]:
@@ -274,11 +276,11 @@ class Combined(BaseOptimizer):
 
     @property
     def asks(self) -> frozenset[Role]:
-        return frozenset[Role]().union(*(member.asks for member in self._made()))
+        return frozenset[Role]().union(*(member.asks for member in self._members))
 
     @property
     def needs_judges(self) -> bool:
-        return any(member.needs_judges for member in self._made())
+        return any(member.needs_judges for member in self._members)
 
     def _made(self) -> list[BaseOptimizer]:
         return [make(name, cast(CombinedOptions, self.options)) for name in self.members()]
@@ -286,7 +288,7 @@ class Combined(BaseOptimizer):
     def plan(self, scale: Scale) -> Plan | None:
         """Each member once, one after the other, within ``calls``."""
         options = cast(CombinedOptions, self.options)
-        plans = [member.plan(scale) for member in self._made()]
+        plans = [member.plan(scale) for member in self._members]
         known = [plan for plan in plans if plan is not None]
         if len(known) < len(plans):
             return None
