@@ -11,6 +11,7 @@ from promptopt.optimizers import registry
 from promptopt.optimizers.base import OptimizerOptions
 from promptopt.optimizers.describing import attribute_docs, settings_of
 from promptopt.optimizers.refine import RefineOptions
+from tests.loopback import write_project
 from tests.packages import install
 from tests.unit.command_line import CommandLine
 
@@ -110,6 +111,14 @@ def test_the_settings_of_one(cli: CommandLine) -> None:
         "default": 20,
         "doc": "most proposals.",
     }
+
+
+def test_which_one_to_try_first_for_a_project(cli: CommandLine, tmp_path: Path) -> None:
+    path = write_project(tmp_path / "p", "http://127.0.0.1:9", (4, 4, 2))
+    told = cli("optimizers", "--for", str(path), "--json")
+    (found,) = told.objects
+    assert told.status == 0 and found["optimizer"] == "refine" and "8 cases are few" in found["why"]
+    assert "try refine first: 8 cases are few" in cli("optimizers", "--for", str(path)).out
 
 
 def test_a_wrong_name_gets_a_hint(cli: CommandLine) -> None:
