@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from promptopt.domain.prompt import OptimizedPrompt, Prompt
     from promptopt.domain.task import Constraint, TaskSpec
     from promptopt.models.prices import CostTracker
+    from promptopt.optimizers.grpo.adapter import GRPOAdapter
+    from promptopt.optimizers.grpo.reward import RewardCalculator
     from promptopt.runs.state import RunState
 
     __version__: str
@@ -21,9 +23,11 @@ __all__ = [
     "CostTracker",
     "Dataset",
     "Example",
+    "GRPOAdapter",
     "LLMResponse",
     "OptimizedPrompt",
     "Prompt",
+    "RewardCalculator",
     "RunState",
     "TaskSpec",
     "__version__",
@@ -34,9 +38,11 @@ _HOMES = {
     "CostTracker": "promptopt.models.prices",
     "Dataset": "promptopt.domain.dataset",
     "Example": "promptopt.domain.dataset",
+    "GRPOAdapter": "promptopt.optimizers.grpo.adapter",
     "LLMResponse": "promptopt.domain.chat",
     "OptimizedPrompt": "promptopt.domain.prompt",
     "Prompt": "promptopt.domain.prompt",
+    "RewardCalculator": "promptopt.optimizers.grpo.reward",
     "RunState": "promptopt.runs.state",
     "TaskSpec": "promptopt.domain.task",
 }

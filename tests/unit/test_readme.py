@@ -13,6 +13,7 @@ from promptopt.cli.app import COMMANDS
 from promptopt.domain import settings as s
 from promptopt.evaluation.checks import CHECKS
 from promptopt.evaluation.checks.options import option_names
+from promptopt.optimizers.grpo.options import GrpoOptions
 from promptopt.optimizers.refine import RefineOptions
 from promptopt.store.database import Database
 from promptopt.store.export import Format
@@ -29,6 +30,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[[task.constraints]]": s.ConstraintSettings,
     "[models.target], [models.optimizer]": s.ModelSettings,
     "[optimizer]": RefineOptions,
+    "[optimizer], grpo": GrpoOptions,
     "[data]": s.DataSettings,
     "[evaluation]": s.EvaluationSettings,
     "[[checks]]": s.CheckSettings,
@@ -76,6 +78,8 @@ def test_the_reference_has_every_key_with_its_default(title: str) -> None:
         expected["models"] = "table"  # a table per role; the file must have one of them
     if title == "[optimizer]":
         expected["name"] = '`"refine"`'
+    if title == "[optimizer], grpo":
+        expected["name"] = '`"grpo"`'
     assert rows(title) == expected
 
 
