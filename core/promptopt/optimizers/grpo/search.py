@@ -1,18 +1,17 @@
 """One search of ``grpo``: where it stands, and one group."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
-from promptopt.domain.results import CaseResult, Comparison, Evaluation
+from promptopt.domain.results import Evaluation
 from promptopt.domain.stopping import StopRun
 from promptopt.evaluation.feedback import analyze
-from promptopt.evaluation.gates import breaks
 from promptopt.evaluation.statistics import compare
 from promptopt.evaluation.together import both
 from promptopt.optimizers.base import RunContext
 from promptopt.optimizers.grpo import judging
+from promptopt.optimizers.grpo.deciding import Decider, Verdict
 from promptopt.optimizers.grpo.deck import Deck
 from promptopt.optimizers.grpo.learning import Teacher, change, hopeful
 from promptopt.optimizers.grpo.measuring import Measurements
@@ -21,24 +20,8 @@ from promptopt.optimizers.grpo.proposing import Variant
 from promptopt.optimizers.grpo.reward import RewardCalculator, RewardConfig
 from promptopt.optimizers.grpo.scoring import ByJudges, ByMetric, Scored, Scorer
 from promptopt.optimizers.grpo.state import State, Tried
+from promptopt.optimizers.grpo.trimming import trimmed
 from promptopt.optimizers.grpo.writing import Writer, Written
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a variant takes the best prompt's place.
-
-    Attributes:
-        said: why, in words; for people.
-        told: the same without figures of validation cases; for proposers.
-        on_validation: if it was scored there.
-    """
-
-    accepted: bool
-    said: str
-    told: str
-    comparison: Comparison | None
-    on_validation: Evaluation | None = None
 
 
 class Search:
@@ -62,8 +45,6 @@ class Search:
         self._judges = judges
         self._state = State.fresh(context.seed_prompt, options)
         self._deck = Deck(context.dataset.train, options.seed)
-        self._must_pass = [case for case in context.dataset.train if case.must_pass]
-        self._marked = {case.id for case in context.dataset.cases() if case.must_pass}
         cases = {case.id: case for case in context.dataset.train}
         calculator = RewardCalculator(RewardConfig(performance=options.performance, format=options.format))
         self._known = Measurements(context, calculator)
@@ -72,6 +53,7 @@ class Search:
             if judges
             else ByMetric(self._known, context, options)
         )
+        self._decider = Decider(context, self._scorer, self._state, self._known, self._deck.cases)
         self._writer = Writer(context, options, self._state, cases)
         self._teacher = Teacher(context, self._state, self._known, cases)
         self._cases = cases
@@ -90,9 +72,9 @@ class Search:
             self._save()
         best = self._state.pool.best.prompt
         if self._on_validation is None:
-            await self._measure(best, self._must_pass)
+            await self._measure(best, self._decider.must_pass)
             self._on_validation = await self._context.evaluate(best, "validation")
-            self._keep_passed(self._on_validation.results)
+            self._decider.keep_passed(self._on_validation.results)
         if self._checked_whole:
             await self._measure(best, self._first())
 
@@ -115,6 +97,39 @@ class Search:
         """Whether every validation case passes, and that says that it is right."""
         return not self._judges and self._on_validation is not None and self._on_validation.all_passed
 
+    async def tidy(self) -> bool:
+        """Before the end, once: leave out what the best prompt does as well without; whether anything was."""
+        state = self._state
+        if state.tidied or not self._options.trim or self._judges:
+            return False
+        best, anchor = state.pool.best.prompt, state.anchor
+        marks = [f"{{{name}}}" for name in best.placeholders(self._context.dataset.train[0].inputs)]
+        fixed = [*marks, *self._options.protected]
+        shorter = await trimmed(best, self._first(), anchor.text, fixed, self._known)
+        known = {prompt.id for prompt in state.tried}
+        state.tidied = True
+        if shorter is None or shorter.id in known:
+            self._save()
+            return False
+        state.tried.append(shorter)
+        self._context.candidate(
+            shorter,
+            iteration=state.iteration,
+            parent=best,
+            reasoning=f"trim: without what made no difference on {len(self._first())} training cases",
+        )
+        await self._measure(shorter, self._first())
+        before = self._on_validation
+        assert before
+        verdict = await self._decider.decide(best, before, shorter, trimmed=True)
+        self._context.judged(
+            shorter, best, verdict.accepted, verdict.said, verdict.comparison, outright=verdict.accepted
+        )
+        if verdict.accepted:
+            self._crown(shorter, verdict)
+        self._save()
+        return verdict.accepted
+
     async def iterate(self) -> None:
         """Write a group, score it, learn from it, and see whether its best takes the best prompt's place."""
         number = self._state.iteration + 1
@@ -132,7 +147,7 @@ class Search:
         best = self._state.pool.best.prompt
         anchors = [parent] if parent.id == best.id else [parent, best]
         scored = await self._scorer.score(
-            [variant.prompt for variant in written.variants], anchors, batch, self._veto
+            [variant.prompt for variant in written.variants], anchors, batch, self._decider.veto
         )
         chosen = hopeful(scored, self._ranked(written, scored), best)
         verdict, taught = await both(self._decide(best, chosen), self._teacher.ask(number, written, scored))
@@ -153,7 +168,7 @@ class Search:
             self._context.measuring(prompt, "train", len(cases))
         await self._known.measure(prompt, cases)
         self._context.measured(self._known.evaluation(prompt, self._deck.cases))
-        self._keep_passed(self._known.results(prompt).values())
+        self._decider.keep_passed(self._known.results(prompt).values())
 
     def _first(self) -> list[Example]:
         """The cases on which a prompt that passes validation is looked at before the search ends."""
@@ -180,10 +195,6 @@ class Search:
             confidence=variant.confidence,
         )
 
-    def _veto(self, prompt: Prompt) -> str:
-        kept = self._state.kept
-        return breaks(kept, self._known.evaluation(prompt, self._deck.cases)) if kept else ""
-
     def _ranked(self, written: Written, scored: Scored) -> list[Prompt]:
         """Variants that are still in, by the lower bound of what they are worth.
 
@@ -205,24 +216,9 @@ class Search:
 
     async def _decide(self, best: Prompt, chosen: Prompt | None) -> Verdict | None:
         """Whether the chosen variant takes the best prompt's place; None if none was chosen."""
-        if chosen is None:
-            return None
         before = self._on_validation
         assert before
-        await self._measure_quietly(chosen, self._must_pass)
-        if broken := self._veto(chosen):
-            return Verdict(False, broken, "it broke a case that must pass", None)
-        after = await self._context.evaluate(chosen, "validation")
-        gain = compare(before, after)
-        if broken := breaks(self._state.kept, after):
-            return Verdict(False, broken, "it broke a case that must pass", gain)
-        accepted, said = await self._scorer.gate(best, chosen, before, after)
-        told = "accepted: it gained on cases that you do not see" if accepted else "no gain beyond noise"
-        return Verdict(accepted, said, told, gain, after)
-
-    async def _measure_quietly(self, prompt: Prompt, cases: Sequence[Example]) -> None:
-        if self._known.lacks(prompt, cases):
-            await self._known.measure(prompt, cases)
+        return await self._decider.decide(best, before, chosen) if chosen else None
 
     def _tell(
         self, number: int, written: Written, scored: Scored, chosen: Prompt | None, verdict: Verdict | None
@@ -287,14 +283,14 @@ class Search:
                 if variant.prompt.id not in scored.dropped:
                     pool.keep(variant.prompt, scored.table[variant.prompt.id])
         if chosen and verdict and verdict.accepted:
-            pool.crown(chosen)
-            self._on_validation = verdict.on_validation
-            self._keep_passed(self._known.results(chosen).values())
-            self._keep_passed(verdict.on_validation.results if verdict.on_validation else ())
+            self._crown(chosen, verdict)
 
-    def _keep_passed(self, results: Iterable[CaseResult]) -> None:
-        """From now on, the must-pass cases that pass in these may not be broken."""
-        self._state.kept |= {result.case_id for result in results if result.passed} & self._marked
+    def _crown(self, prompt: Prompt, verdict: Verdict) -> None:
+        """Go on from a prompt that was accepted."""
+        self._state.pool.crown(prompt)
+        self._on_validation = verdict.on_validation
+        self._decider.keep_passed(self._known.results(prompt).values())
+        self._decider.keep_passed(verdict.on_validation.results if verdict.on_validation else ())
 
     def _close(self, number: int, *, accepted: bool) -> None:
         self._state.iteration = number
