@@ -118,7 +118,8 @@ class Search:
             parent=best,
             reasoning=f"trim: without what made no difference on {len(self._first())} training cases",
         )
-        await self._measure(shorter, self._first())
+        await self._known.measure(shorter, self._first())
+        self._known.show(shorter, self._deck.cases)
         before = self._on_validation
         assert before
         verdict = await self._decider.decide(best, before, shorter, trimmed=True)
@@ -176,13 +177,7 @@ class Search:
 
     def _of_parent(self, parent: Prompt, batch: Sequence[Example]) -> list[Example]:
         """The batch, and what the parent was measured on before: the more feedback rests on, the better."""
-        known = {
-            name
-            for member in self._state.pool.members
-            if member.prompt.id == parent.id
-            for name in member.rewards
-        }
-        wanted = known | {case.id for case in batch}
+        wanted = self._state.pool.rewards(parent).keys() | {case.id for case in batch}
         return [case for case in self._deck.cases if case.id in wanted]
 
     def _enter(self, number: int, variant: Variant, parent: Prompt) -> None:

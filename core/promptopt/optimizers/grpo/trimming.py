@@ -57,7 +57,9 @@ async def trimmed(
     shorter = [prompt.model_copy(update={"text": without(prompt.text, [part])}) for part in parts]
     if len(prompt.text) - len(keep) < GROWN or not parts:
         return None
-    rewards = await together(known.measure(one, cases) for one in (prompt, *shorter))
+    rewards = await together(
+        known.measure(one, cases, quietly=one is not prompt) for one in (prompt, *shorter)
+    )
     table = {str(place): found for place, found in enumerate(rewards)}
     weights = {case.id: case.weight for case in cases}
     spare: list[tuple[int, int]] = []
