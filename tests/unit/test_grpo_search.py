@@ -269,7 +269,7 @@ async def test_judges_decide_where_no_check_says_what_is_right() -> None:
     assert end.reason == "max_iterations", "that all checks of form pass is no end"
     assert len(made.accepted) > 1
     assert all(LAND.quality(prompt.text) >= LAND.quality(SEED_PROMPT) for prompt in made.accepted.values())
-    assert {(cases, split) for _, cases, split, _ in judges.played} == {(8, "train"), (40, "validation")}
+    assert {(cases, split) for _, cases, split, _ in judges.played} == {(12, "train"), (40, "validation")}
     assert [played for *_, played in judges.played] == [3 * n for n in range(len(judges.played))]
     assert any("judges give it" in reason for _, _, reason in made.verdicts)
 

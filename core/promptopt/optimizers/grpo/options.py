@@ -78,7 +78,7 @@ class GrpoOptions(OptimizerOptions):
     reward: Literal["auto", "metric", "judges"] = "auto"
     performance: float = Field(default=0.7, ge=0)
     format: float = Field(default=0.3, ge=0)
-    judged_cases: int = Field(default=8, ge=2)
+    judged_cases: int = Field(default=12, ge=2)
     lessons: int = Field(default=12, ge=0)
     lesson_chars: int = Field(default=1600, ge=200)
     operators: OperatorMix = OperatorMix()

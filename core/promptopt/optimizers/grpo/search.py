@@ -136,8 +136,9 @@ class Search:
         number = self._state.iteration + 1
         self._context.iteration(number)
         parent = self._state.pool.parent(self._state.dice, 0.0 if self._judges else self._options.pareto)
-        batch = self._deck.deal(self._options.widest, self._state.pool.spread(), self._state.dice)
-        of_parent = self._of_parent(parent, batch[: self._options.batch])
+        least, most = self._sizes
+        batch = self._deck.deal(most, self._state.pool.spread(), self._state.dice)
+        of_parent = self._of_parent(parent, batch[:least])
         await self._measure(parent, of_parent)
         written = await self._writer.write(number, parent, self._known.evaluation(parent, of_parent))
         for variant in written.variants:
@@ -170,6 +171,14 @@ class Search:
         await self._known.measure(prompt, cases)
         self._context.measured(self._known.evaluation(prompt, self._deck.cases))
         self._decider.keep_passed(self._known.results(prompt).values())
+
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        """Cases of a group, and most of them."""
+        options = self._options
+        if self._judges:
+            return options.judged_cases, options.judged_cases
+        return options.batch, options.widest
 
     def _first(self) -> list[Example]:
         """The cases on which a prompt that passes validation is looked at before the search ends."""
