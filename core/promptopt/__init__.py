@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from promptopt.models.prices import CostTracker
     from promptopt.models.sending import CallFailed
     from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
+    from promptopt.optimizers.grpo.adapter import GRPOAdapter
+    from promptopt.optimizers.grpo.reward import RewardCalculator
     from promptopt.reporting.dashboard import ResultsDashboard
     from promptopt.runs.library import evaluate, optimize
     from promptopt.runs.state import RunState
@@ -37,6 +39,7 @@ __all__ = [
     "Dataset",
     "EvaluationMetric",
     "Example",
+    "GRPOAdapter",
     "JudgePanel",
     "LLMClient",
     "LLMResponse",
@@ -46,6 +49,7 @@ __all__ = [
     "Prompt",
     "Redirected",
     "ResultsDashboard",
+    "RewardCalculator",
     "RunContext",
     "RunState",
     "StatisticalAnalyzer",
@@ -68,6 +72,7 @@ _HOMES = {
     "Dataset": "promptopt.domain.dataset",
     "EvaluationMetric": "promptopt.evaluation.metrics",
     "Example": "promptopt.domain.dataset",
+    "GRPOAdapter": "promptopt.optimizers.grpo.adapter",
     "JudgePanel": "promptopt.tournament.panel",
     "LLMClient": "promptopt.evaluation.client",
     "LLMResponse": "promptopt.domain.chat",
@@ -78,6 +83,7 @@ _HOMES = {
     "Redirected": "promptopt.domain.stopping",
     "ResultsDashboard": "promptopt.reporting.dashboard",
     "RunContext": "promptopt.optimizers.base",
+    "RewardCalculator": "promptopt.optimizers.grpo.reward",
     "RunState": "promptopt.runs.state",
     "StatisticalAnalyzer": "promptopt.evaluation.analyzer",
     "StopRun": "promptopt.domain.stopping",

@@ -14,6 +14,7 @@ from promptopt.domain.task import TaskSpec
 from promptopt.evaluation.statistics import interval
 from promptopt.optimizers import registry
 from promptopt.optimizers.base import BaseOptimizer
+from promptopt.runs.mustpass import MustPass
 from tests.benchmarks.landscape import SEED_PROMPT, Landscape
 
 Ask = Callable[[str, str], str]
@@ -60,6 +61,7 @@ class Door:
         self.landscape = landscape
         self.journal: set[tuple[str, ...]] = set()
         self.asked: list[tuple[str, str]] = []
+        self.must_pass = MustPass(self.dataset.cases(), self.seed_prompt.id)
         self.kept = ""
         self.checkpoints: list[str] = []
         self.accepted = {self.seed_prompt.id: self.seed_prompt}
@@ -127,6 +129,7 @@ class Door:
             [await self.judge(case, LLMResponse(text=a)) for case, a in zip(chosen, answers, strict=True)]
         )
         score = interval([result.score for result in results])
+        self.must_pass.note(prompt.id, split, results)
         if split == "validation":
             self.on_validation[prompt.id] = score.mean
         return Evaluation(prompt_id=prompt.id, split=split, results=results, score=score)
@@ -136,10 +139,20 @@ class Door:
 
     def judged(
         self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, *_: Any, **__: Any
-    ) -> None:
+    ) -> bool:
+        accepted = accepted and not self.breaks(prompt)
         self.verdicts.append((prompt, accepted, reason))
         if accepted:
             self.accepted[prompt.id] = prompt
+            self.must_pass.accept(prompt.id)
+        return accepted
+
+    def breaks(self, prompt: Prompt) -> str:
+        broken = self.must_pass.broken(prompt.id)
+        return broken.said if broken else ""
+
+    def noted(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
+        self.must_pass.note(prompt.id, split, [result])
 
     def measured(self, evaluation: Evaluation) -> None:
         self.measured_scores[evaluation.prompt_id] = evaluation
@@ -159,9 +172,9 @@ class Door:
         self.kept = json.dumps(state)
         self.checkpoints.append(self.kept)
 
-    def noted(self, *_: Any) -> None: ...
+    def feedback(self, *_: Any) -> None: ...
 
-    feedback = measuring = iteration = show = noted
+    measuring = iteration = show = feedback
 
     def _turn(self) -> None:
         if self.edits and len(self.asked) >= self.edits[0][0]:

@@ -13,9 +13,10 @@ from promptopt.domain.errors import SettingsError
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import ProjectSettings
 from promptopt.evaluation.boxes import Boxes
-from promptopt.evaluation.checks import CHECKS, build_judge, form_score, score_checks
+from promptopt.evaluation.checks import CHECKS, build_judge
 from promptopt.evaluation.checks.base import Check, Opinion
 from promptopt.evaluation.checks.structured import same_json
+from promptopt.evaluation.scores import form_score, score_checks
 
 
 def project(*checks: dict[str, Any], **task: Any) -> ProjectSettings:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptopt.cli.outcome import lines
@@ -118,6 +118,48 @@ def test_low_is_at_most_likely_is_at_most_high(
     for level in ("low", "likely", "high"):
         parts = [getattr(need.calls, level) for need in made.roles.values()]
         assert getattr(made.total.calls, level) == sum(parts)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(
+    prompt=st.text(min_size=1, max_size=60),
+    number=st.integers(1, 40),
+    tokens=figures,
+    options=st.fixed_dictionaries(
+        {
+            "max_iterations": st.integers(1, 40),
+            "plateau": st.integers(1, 40),
+            "group": st.integers(2, 16),
+            "batch": st.integers(4, 40),
+            "widest": st.integers(40, 60),
+            "tries": st.integers(1, 5),
+            "room": st.integers(0, 9000),
+        }
+    ),
+)
+def test_groups_of_variants_are_foretold_in_order(
+    prompt: str, number: int, tokens: int, options: dict[str, int]
+) -> None:
+    models = {"target": {"model": "openai/gpt-4o-mini"}, "optimizer": {"max_tokens": tokens}}
+    settings = project(prompt=prompt, models=models, optimizer={"name": "grpo", **options})
+    made = foretold(settings, cases(number, "text", None))
+    for spread in spreads(made):
+        assert ordered(spread), spread
+
+
+def test_a_reply_with_several_prompts_is_longer() -> None:
+    prompt = "Label {text}. " + "And mind the rest of it. " * 40
+    one, several = (
+        foretold(
+            project(prompt=prompt, optimizer={"name": name, "max_iterations": 4, "plateau": 2}), cases(40)
+        )
+        for name in ("refine", "grpo")
+    )
+    length = [
+        (made.roles["optimizer"].completion_tokens.likely or 0) / (made.roles["optimizer"].calls.likely or 1)
+        for made in (one, several)
+    ]
+    assert length[1] > 3 * length[0]
 
 
 def test_nothing_that_a_run_sends_is_above_the_bound() -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.results import CaseResult, CheckResult
-from promptopt.evaluation.checks import score_checks
 from promptopt.evaluation.reliability import merge
+from promptopt.evaluation.scores import score_checks
 from promptopt.optimizers.grpo.adapter import GRPOAdapter
 from promptopt.optimizers.grpo.reward import RewardCalculator
 

@@ -174,6 +174,11 @@ async def test_a_veto_drops_whatever_the_rewards() -> None:
     assert outcome.dropped["p1"].reason == "no" and outcome.dropped["p1"].after == 5
 
 
+async def test_enough_ends_a_race_early() -> None:
+    outcome = await run(made([[0.0, 1.0]] * 30), Everybody(), enough=lambda table, done: done >= 12)
+    assert len(outcome.cases) == 15 and outcome.running == ["p0", "p1"]
+
+
 async def test_what_is_missing_is_no_zero() -> None:
     async def measure(name: str, some: Sequence[Example]) -> dict[str, float]:
         return {case.id: 1.0 for case in some if name == "b" or int(case.id) % 2}

@@ -17,6 +17,7 @@ from promptopt.evaluation.checks.options import option_names
 from promptopt.experiments import config
 from promptopt.experiments.config import load_experiment
 from promptopt.experiments.planning import make_plan
+from promptopt.optimizers.grpo.options import GrpoOptions
 from promptopt.optimizers.refine import RefineOptions
 from promptopt.store.database import Database
 from promptopt.store.export import Format
@@ -34,6 +35,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[[task.constraints]]": s.ConstraintSettings,
     "[models.target], [models.optimizer]": s.ModelSettings,
     "[optimizer]": RefineOptions,
+    "[optimizer], grpo": GrpoOptions,
     "[data]": s.DataSettings,
     "[evaluation]": s.EvaluationSettings,
     "[[checks]]": s.CheckSettings,
@@ -81,6 +83,8 @@ def test_the_reference_has_every_key_with_its_default(title: str) -> None:
         expected["models"] = "table"  # a table per role; the file must have one of them
     if title == "[optimizer]":
         expected["name"] = '`"refine"`'
+    if title == "[optimizer], grpo":
+        expected["name"] = '`"grpo"`'
     assert rows(title) == expected
 
 

@@ -2,12 +2,15 @@
 
 from typing import get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptopt.domain import events as ev
+from promptopt.domain.errors import RunError
 from promptopt.domain.forecast import Need, Spread
 from promptopt.domain.results import Comparison, Interval
+from promptopt.runs.candidates import find_candidate
 from promptopt.runs.state import RunState
 
 HALF = Interval(mean=0.5, low=0.3, high=0.7, n=10)
@@ -178,6 +181,11 @@ def test_no_two_candidates_have_the_same_name() -> None:
     state = fold([*events, *events])  # a resumed worker proposes them again
     names = [state.name(candidate_id) for candidate_id in state.candidates]
     assert names == ["seed", "#2 aaaaaa", "#2b aaaaaa", "#3 aaaaaa", "edit bbbbbb", "edit cccccc"]
+    for wanted, found in (("#2", "aaaaaa1"), ("#2b", "aaaaaa2"), ("#3", "aaaaaa3"), ("seed", "s")):
+        assert find_candidate(state, "r", wanted) == found
+    for wanted in ("#2c", "#9", "aaaaaa", "edit"):
+        with pytest.raises(RunError):
+            find_candidate(state, "r", wanted)
 
 
 def test_marks_are_held_for_few_candidates() -> None:

@@ -6,8 +6,11 @@ paired difference, which keeps luck, and what a search learns of its validation 
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 from promptopt.domain.results import Evaluation
+
+_ONE_SIDED_80 = NormalDist().inv_cdf(0.8)
 
 _SLACK = 1e-9
 """One case won and none lost is exactly one standard error."""
@@ -44,6 +47,11 @@ def clearly_worse(first: Evaluation, second: Evaluation) -> bool:
 def gains(mean: float, error: float) -> bool:
     """Whether a paired difference is a gain of at least one standard error."""
     return mean > 0 and mean >= error - _SLACK
+
+
+def no_worse(mean: float, error: float, margin: float = 0.01) -> bool:
+    """Whether a paired difference is no loss of more than ``margin``: by its lower 80 % bound."""
+    return mean - _ONE_SIDED_80 * error > -margin
 
 
 def gate(first: Evaluation, second: Evaluation) -> tuple[bool, str]:

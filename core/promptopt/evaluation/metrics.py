@@ -15,8 +15,9 @@ from typing import Any
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
-from promptopt.evaluation.checks import CHECKS, Judge, score_checks
+from promptopt.evaluation.checks import CHECKS, Judge
 from promptopt.evaluation.checks.options import build_checks, did_you_mean, read_settings
+from promptopt.evaluation.scores import score_checks
 
 NAMED: dict[str, dict[str, Any]] = {
     "accuracy": {"type": "exact", "name": "accuracy"},

@@ -54,7 +54,10 @@ class Standing:
 
 
 class Rule(Protocol):
-    """Says who leaves a race."""
+    """Says who leaves a race, but not before ``fewest`` cases."""
+
+    @property
+    def fewest(self) -> int: ...
 
     def leaving(self, standing: Standing) -> dict[str, str]:
         """Running entrants that leave now, and why, in words."""
@@ -129,6 +132,8 @@ class Halving:
 class Everybody:
     """Nobody leaves."""
 
+    fewest: int = 0
+
     def leaving(self, standing: Standing) -> dict[str, str]:
         return {}
 
@@ -177,7 +182,7 @@ async def race(
         measure: is asked for a block of cases of all running entrants at once.
         rule: who leaves after a block.
         anchors: names that stay in to be compared with, whatever they reward.
-        block: cases between two looks.
+        block: cases between two looks; before the first one there are as many as the rule wants to see.
         veto: why an entrant must leave whatever its rewards, empty if it need not; asked after each block.
         enough: whether the race may end before all cases are used, from the rewards and the number of cases.
     """
@@ -185,7 +190,7 @@ async def race(
     weights = {case.id: case.weight for case in cases}
     while outcome.running and len(outcome.cases) < len(cases):
         done = len(outcome.cases)
-        some = cases[done : done + block]
+        some = cases[done : done + (block if done else max(block, rule.fewest))]
         names = [*anchors, *outcome.running]
         for name, found in zip(names, await together(measure(name, some) for name in names), strict=True):
             outcome.table[name].update(found)

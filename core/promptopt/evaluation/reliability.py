@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from promptopt.domain.results import CaseResult, Reliability, Sample
-from promptopt.evaluation.checks.groups import form_score
+from promptopt.evaluation.scores import form_score
 
 
 def merge(draws: Sequence[CaseResult]) -> CaseResult:

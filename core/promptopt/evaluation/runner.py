@@ -9,10 +9,11 @@ from promptopt.domain.dataset import Example, Split
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Evaluation, Judging
 from promptopt.evaluation.categories import categorize
-from promptopt.evaluation.checks import Judge, score_checks
+from promptopt.evaluation.checks import Judge
 from promptopt.evaluation.checks.base import Ask
 from promptopt.evaluation.embedding import Embed, Embedded
 from promptopt.evaluation.reliability import merge
+from promptopt.evaluation.scores import score_checks
 from promptopt.evaluation.statistics import interval
 from promptopt.models.sending import CallFailed
 

@@ -27,14 +27,28 @@ class Measurements:
         known = self._results.get(prompt.id, {})
         return any(case.id not in known for case in cases)
 
-    async def measure(self, prompt: Prompt, cases: Sequence[Example]) -> dict[str, float]:
-        """Case id to reward; a case without an answer is missing."""
+    async def measure(
+        self, prompt: Prompt, cases: Sequence[Example], *, quietly: bool = False
+    ) -> dict[str, float]:
+        """Case id to reward; a case without an answer is missing.
+
+        Args:
+            quietly: the prompt is not in the running, so nothing of it is shown.
+        """
         known = self._results.setdefault(prompt.id, {})
         unknown = [case for case in cases if case.id not in known]
-        results = await together(self._case(prompt, case) for case in unknown)
+        results = await together(self._case(prompt, case, quietly) for case in unknown)
         known.update({result.case_id: result for result in results})
         rewards = {case.id: self._calculator.reward(known[case.id]) for case in cases}
         return {case_id: reward.total for case_id, reward in rewards.items() if reward is not None}
+
+    def show(self, prompt: Prompt, cases: Sequence[Example]) -> None:
+        """Show all that is known of a prompt on some cases, and what it comes to."""
+        evaluation = self.evaluation(prompt, cases)
+        self._context.measuring(prompt, "train", len(evaluation.results))
+        for result in evaluation.results:
+            self._context.noted(prompt, "train", result)
+        self._context.measured(evaluation)
 
     def rewards(self, prompt: Prompt) -> dict[str, Reward]:
         """Case id to reward, for all cases that were answered so far."""
@@ -56,10 +70,11 @@ class Measurements:
         """Forget all prompts but those with these ids."""
         self._results = {name: results for name, results in self._results.items() if name in keep}
 
-    async def _case(self, prompt: Prompt, case: Example) -> CaseResult:
+    async def _case(self, prompt: Prompt, case: Example, quietly: bool) -> CaseResult:
         draws = range(self._context.settings.evaluation.repeats)
         result = merge(await together(self._draw(prompt, case, draw) for draw in draws))
-        self._context.noted(prompt, "train", result)
+        if not quietly:
+            self._context.noted(prompt, "train", result)
         return result
 
     async def _draw(self, prompt: Prompt, case: Example, draw: int) -> CaseResult:

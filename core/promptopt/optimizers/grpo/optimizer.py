@@ -8,7 +8,7 @@ from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.checks.options import is_about_form
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
-from promptopt.optimizers.grpo import judging, wording
+from promptopt.optimizers.grpo import judging, trimming, wording
 from promptopt.optimizers.grpo.options import GrpoOptions
 from promptopt.optimizers.grpo.proposing import replies
 from promptopt.optimizers.grpo.search import Search
@@ -93,12 +93,17 @@ class GrpoOptimizer(BaseOptimizer):
         return Plan(
             iterations=groups,
             first_target_calls=Spread.of(0, 0 if scale.shared else sample, 0 if scale.shared else widest),
-            target_calls=groups * (raced + Spread.of(0, _GATED * gated, gated)),
+            target_calls=groups * (raced + Spread.of(0, _GATED * gated, gated)) + self._tidying(scale),
             optimizer_calls=groups * (parts * Spread.of(1, 1, options.tries) + Spread.of(0, 1, 1)),
             added_chars=Spread.of(0, min(self._room(scale), _LIKELY_GROWTH), self._room(scale)),
             optimizer_chars=self._question(scale),
             reply_prompts=variants,
         )
+
+    def _tidying(self, scale: Scale) -> Spread:
+        """Calls of the target that trimming the last prompt takes."""
+        most = (trimming.MOST + 2) * min(scale.train, self._options.batch) + scale.validation
+        return Spread.of(0, 0, most if self._options.trim else 0)
 
     def _room(self, scale: Scale) -> int:
         """Characters by which a variant may be longer than the first prompt."""
@@ -130,9 +135,10 @@ class GrpoOptimizer(BaseOptimizer):
             try:
                 await search.settle_in()
                 end = search.ended()
-                if end is not None:
+                if end is None:
+                    await search.iterate()
+                elif not await search.tidy():
                     return end
-                await search.iterate()
             except Redirected:
                 continue
 

@@ -62,6 +62,7 @@ class GrpoOptions(OptimizerOptions):
         feedback_chars: length of the feedback text.
         max_growth: a prompt may grow to this multiple of the first one …
         room: … or by so many characters, whichever is more.
+        trim: at the end, leave out added sections without which the prompt does as well.
         protected: texts of the prompt that every variant must keep, byte for byte.
     """
 
@@ -77,7 +78,7 @@ class GrpoOptions(OptimizerOptions):
     reward: Literal["auto", "metric", "judges"] = "auto"
     performance: float = Field(default=0.7, ge=0)
     format: float = Field(default=0.3, ge=0)
-    judged_cases: int = Field(default=8, ge=2)
+    judged_cases: int = Field(default=12, ge=2)
     lessons: int = Field(default=12, ge=0)
     lesson_chars: int = Field(default=1600, ge=200)
     operators: OperatorMix = OperatorMix()
@@ -94,6 +95,7 @@ class GrpoOptions(OptimizerOptions):
     feedback_chars: int = Field(default=6000, ge=500)
     max_growth: float = Field(default=1.5, ge=1.0)
     room: int = Field(default=2000, ge=0)
+    trim: bool = True
     protected: tuple[str, ...] = ()
 
     @model_validator(mode="after")

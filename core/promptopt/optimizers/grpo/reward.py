@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.results import CaseResult, CheckResult, Sample
-from promptopt.evaluation.checks.groups import form_score
+from promptopt.evaluation.scores import form_score
 
 
 class RewardConfig(BaseModel):

@@ -1,17 +1,17 @@
 """One search of ``grpo``: where it stands, and one group."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
-from promptopt.domain.results import Comparison, Evaluation
+from promptopt.domain.results import Evaluation
 from promptopt.domain.stopping import StopRun
 from promptopt.evaluation.feedback import analyze
 from promptopt.evaluation.statistics import compare
 from promptopt.evaluation.together import both
 from promptopt.optimizers.base import RunContext
 from promptopt.optimizers.grpo import judging
+from promptopt.optimizers.grpo.deciding import BROKE, Decider, Verdict
 from promptopt.optimizers.grpo.deck import Deck
 from promptopt.optimizers.grpo.learning import Teacher, change, hopeful
 from promptopt.optimizers.grpo.measuring import Measurements
@@ -20,27 +20,8 @@ from promptopt.optimizers.grpo.proposing import Variant
 from promptopt.optimizers.grpo.reward import RewardCalculator, RewardConfig
 from promptopt.optimizers.grpo.scoring import ByJudges, ByMetric, Scored, Scorer
 from promptopt.optimizers.grpo.state import State, Tried
+from promptopt.optimizers.grpo.trimming import trimmed
 from promptopt.optimizers.grpo.writing import Writer, Written
-
-BROKE = "it broke a case that must pass"
-"""What proposers are told of a variant that did; people are told which one."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a variant takes the best prompt's place.
-
-    Attributes:
-        said: why, in words; for people.
-        told: the same without figures of validation cases; for proposers.
-        on_validation: if it was scored there.
-    """
-
-    accepted: bool
-    said: str
-    told: str
-    comparison: Comparison | None
-    on_validation: Evaluation | None = None
 
 
 class Search:
@@ -64,7 +45,6 @@ class Search:
         self._judges = judges
         self._state = State.fresh(context.seed_prompt, options)
         self._deck = Deck(context.dataset.train, options.seed)
-        self._must_pass = [case for case in context.dataset.train if case.must_pass]
         cases = {case.id: case for case in context.dataset.train}
         calculator = RewardCalculator(RewardConfig(performance=options.performance, format=options.format))
         self._known = Measurements(context, calculator)
@@ -73,6 +53,7 @@ class Search:
             if judges
             else ByMetric(self._known, context, options)
         )
+        self._decider = Decider(context, self._scorer, self._known, self._deck.cases)
         self._writer = Writer(context, options, self._state, cases)
         self._teacher = Teacher(context, self._state, self._known, cases)
         self._cases = cases
@@ -91,7 +72,7 @@ class Search:
             self._save()
         best = self._state.pool.best.prompt
         if self._on_validation is None:
-            await self._measure(best, self._must_pass)
+            await self._measure(best, self._decider.must_pass)
             self._on_validation = await self._context.evaluate(best, "validation")
         if self._checked_whole:
             await self._measure(best, self._first())
@@ -115,13 +96,48 @@ class Search:
         """Whether every validation case passes, and that says that it is right."""
         return not self._judges and self._on_validation is not None and self._on_validation.all_passed
 
+    async def tidy(self) -> bool:
+        """Before the end, once: leave out what the best prompt does as well without; whether anything was."""
+        state = self._state
+        if state.tidied or not self._options.trim or self._judges:
+            return False
+        best, anchor = state.pool.best.prompt, state.anchor
+        marks = [f"{{{name}}}" for name in best.placeholders(self._context.dataset.train[0].inputs)]
+        fixed = [*marks, *self._options.protected]
+        shorter = await trimmed(best, self._first(), anchor.text, fixed, self._known)
+        known = {prompt.id for prompt in state.tried}
+        state.tidied = True
+        if shorter is None or shorter.id in known:
+            self._save()
+            return False
+        state.tried.append(shorter)
+        self._context.candidate(
+            shorter,
+            iteration=state.iteration,
+            parent=best,
+            reasoning=f"trim: without what made no difference on {len(self._first())} training cases",
+        )
+        await self._known.measure(shorter, self._first())
+        self._known.show(shorter, self._deck.cases)
+        before = self._on_validation
+        assert before
+        verdict = await self._decider.decide(best, before, shorter, trimmed=True)
+        accepted = self._context.judged(
+            shorter, best, verdict.accepted, verdict.said, verdict.comparison, outright=verdict.accepted
+        )
+        if accepted:
+            self._crown(shorter, verdict)
+        self._save()
+        return accepted
+
     async def iterate(self) -> None:
         """Write a group, score it, learn from it, and see whether its best takes the best prompt's place."""
         number = self._state.iteration + 1
         self._context.iteration(number)
         parent = self._state.pool.parent(self._state.dice, 0.0 if self._judges else self._options.pareto)
-        batch = self._deck.deal(self._options.widest, self._state.pool.spread(), self._state.dice)
-        of_parent = self._of_parent(parent, batch[: self._options.batch])
+        least, most = self._sizes
+        batch = self._deck.deal(most, self._state.pool.spread(), self._state.dice)
+        of_parent = self._of_parent(parent, batch[:least])
         await self._measure(parent, of_parent)
         written = await self._writer.write(number, parent, self._known.evaluation(parent, of_parent))
         for variant in written.variants:
@@ -155,19 +171,21 @@ class Search:
         await self._known.measure(prompt, cases)
         self._context.measured(self._known.evaluation(prompt, self._deck.cases))
 
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        """Cases of a group, and most of them."""
+        options = self._options
+        if self._judges:
+            return options.judged_cases, options.judged_cases
+        return options.batch, options.widest
+
     def _first(self) -> list[Example]:
         """The cases on which a prompt that passes validation is looked at before the search ends."""
         return self._deck.cases[: self._options.batch]
 
     def _of_parent(self, parent: Prompt, batch: Sequence[Example]) -> list[Example]:
         """The batch, and what the parent was measured on before: the more feedback rests on, the better."""
-        known = {
-            name
-            for member in self._state.pool.members
-            if member.prompt.id == parent.id
-            for name in member.rewards
-        }
-        wanted = known | {case.id for case in batch}
+        wanted = self._state.pool.rewards(parent).keys() | {case.id for case in batch}
         return [case for case in self._deck.cases if case.id in wanted]
 
     def _enter(self, number: int, variant: Variant, parent: Prompt) -> None:
@@ -201,24 +219,9 @@ class Search:
 
     async def _decide(self, best: Prompt, chosen: Prompt | None) -> Verdict | None:
         """Whether the chosen variant takes the best prompt's place; None if none was chosen."""
-        if chosen is None:
-            return None
         before = self._on_validation
         assert before
-        await self._measure_quietly(chosen, self._must_pass)
-        if broken := self._context.breaks(chosen):
-            return Verdict(False, broken, BROKE, None)
-        after = await self._context.evaluate(chosen, "validation")
-        gain = compare(before, after)
-        if broken := self._context.breaks(chosen):
-            return Verdict(False, broken, BROKE, gain)
-        accepted, said = await self._scorer.gate(best, chosen, before, after)
-        told = "accepted: it gained on cases that you do not see" if accepted else "no gain beyond noise"
-        return Verdict(accepted, said, told, gain, after)
-
-    async def _measure_quietly(self, prompt: Prompt, cases: Sequence[Example]) -> None:
-        if self._known.lacks(prompt, cases):
-            await self._known.measure(prompt, cases)
+        return await self._decider.decide(best, before, chosen) if chosen else None
 
     def _tell(
         self, written: Written, scored: Scored, chosen: Prompt | None, verdict: Verdict | None
@@ -293,8 +296,12 @@ class Search:
                 if variant.prompt.id not in scored.dropped:
                     pool.keep(variant.prompt, scored.table[variant.prompt.id])
         if chosen and verdict and verdict.accepted:
-            pool.crown(chosen)
-            self._on_validation = verdict.on_validation
+            self._crown(chosen, verdict)
+
+    def _crown(self, prompt: Prompt, verdict: Verdict) -> None:
+        """Go on from a prompt that was accepted."""
+        self._state.pool.crown(prompt)
+        self._on_validation = verdict.on_validation
 
     def _close(self, number: int, *, accepted: bool) -> None:
         self._state.iteration = number

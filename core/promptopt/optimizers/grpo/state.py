@@ -51,6 +51,7 @@ class State:
         lost: groups in a row that could not be told apart.
         place: of the deck.
         matches: of tournaments so far.
+        tidied: the best prompt was looked at for what could be left out.
         tried: every prompt that was proposed or edited.
         history: the same, with what became of them.
         vain: how often a kind of failure was to be mended and no case of it was.
@@ -68,6 +69,7 @@ class State:
     lost: int = 0
     place: int = 0
     matches: int = 0
+    tidied: bool = False
     tried: list[Prompt] = field(default_factory=list[Prompt])
     history: list[Tried] = field(default_factory=list[Tried])
     vain: Counter[str] = field(default_factory=Counter[str])
@@ -96,6 +98,7 @@ class State:
         """Go on from a person's text: the pool starts anew, what was learned stays."""
         self.anchor, self.pool = edit, Pool(edit)
         self.barren = self.lost = 0
+        self.tidied = False
         self.tried.append(edit)
 
     def dump(self) -> dict[str, Any]:
@@ -113,6 +116,7 @@ class State:
             "lost": self.lost,
             "place": self.place,
             "matches": self.matches,
+            "tidied": self.tidied,
             "tried": [prompt.model_dump(mode="json") for prompt in self.tried],
             "history": [asdict(row) for row in self.history],
             "vain": dict(self.vain),
@@ -129,6 +133,7 @@ class State:
         self.dice.setstate((version, tuple(numbers), spare))
         self.iteration, self.barren = state["iteration"], state["barren"]
         self.lost, self.place, self.matches = state["lost"], state["place"], state["matches"]
+        self.tidied = state["tidied"]
         self.tried = [Prompt.model_validate(prompt) for prompt in state["tried"]]
         self.history = [Tried(**row) for row in state["history"]]
         self.vain = Counter(state["vain"])
