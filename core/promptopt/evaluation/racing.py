@@ -169,6 +169,7 @@ async def race(
     anchors: Sequence[str] = (),
     block: int = 5,
     veto: Callable[[str], str] | None = None,
+    enough: Callable[[Table, int], bool] | None = None,
 ) -> Outcome:
     """Run entrants over common cases until these are used up or nobody but the anchors is left.
 
@@ -180,6 +181,7 @@ async def race(
         anchors: names that stay in to be compared with, whatever they reward.
         block: cases between two looks.
         veto: why an entrant must leave whatever its rewards, empty if it need not; asked after each block.
+        enough: whether the race may end before all cases are used, from the rewards and the number of cases.
     """
     outcome = Outcome({name: {} for name in (*anchors, *entrants)}, list(entrants))
     weights = {case.id: case.weight for case in cases}
@@ -198,6 +200,8 @@ async def race(
             outcome.table, tuple(outcome.running), tuple(anchors), done, len(cases), weights, len(entrants)
         )
         _leave(outcome, rule.leaving(standing), done)
+        if enough and enough(outcome.table, done):
+            break
     return outcome
 
 

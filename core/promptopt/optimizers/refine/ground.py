@@ -1,0 +1,94 @@
+"""What all parts of a search stand on."""
+
+import random
+from collections.abc import Iterable, Sequence
+
+from promptopt.domain.dataset import Example
+from promptopt.domain.prompt import Prompt
+from promptopt.domain.results import CaseResult, Evaluation
+from promptopt.evaluation.gates import breaks
+from promptopt.optimizers.base import RunContext
+from promptopt.optimizers.measuring import Measurements
+from promptopt.optimizers.refine.options import RefineOptions
+from promptopt.optimizers.refine.state import State
+
+MOST_STRATA = 12
+"""Different tags or expected outputs up to which cases are dealt by them."""
+
+
+class Ground:
+    """The run, the state, what was measured, and the cases in the order of the run.
+
+    Attributes:
+        train: the training cases that are looked at, in the order of the run.
+        cases: the same by id.
+        validation: the validation cases, in the order of the run.
+        on_validation: the best prompt's validation; None until it is known.
+    """
+
+    def __init__(self, context: RunContext, options: RefineOptions) -> None:
+        self.context = context
+        self.options = options
+        self.state = State.fresh(context.seed_prompt, options)
+        self.known = Measurements(context)
+        sample = _sample(context.dataset.train, options.train_cases, options.seed)
+        self.train = _in_order(sample, f"{options.seed}/train")
+        self.validation = _in_order(context.dataset.validation, f"{options.seed}/validation")
+        self.cases = {case.id: case for case in self.train}
+        self.weights = {case.id: case.weight for case in self.train}
+        self.must_pass = {case.id for case in context.dataset.cases() if case.must_pass}
+        self.on_validation: Evaluation | None = None
+
+    @property
+    def best(self) -> Prompt:
+        """The prompt that the search goes on from."""
+        return self.state.best
+
+    @property
+    def validated(self) -> Evaluation:
+        """The best prompt on the validation cases."""
+        assert self.on_validation
+        return self.on_validation
+
+    def on_train(self, prompt: Prompt) -> Evaluation:
+        """What is known of a prompt on training cases."""
+        return self.known.evaluation(prompt, "train", self.train)
+
+    def broken(self, prompt: Prompt) -> str:
+        """Which must-pass training cases a prompt breaks, in words; empty if none, as far as is known."""
+        return breaks(self.state.kept, self.on_train(prompt)) if self.state.kept else ""
+
+    def keep_passed(self, results: Iterable[CaseResult]) -> None:
+        """From now on, the must-pass cases that pass in these may not be broken."""
+        self.state.kept |= {result.case_id for result in results if result.passed} & self.must_pass
+
+    def save(self) -> None:
+        """Keep the state."""
+        self.context.checkpoint(self.state.iteration, self.state.dump())
+
+
+def _sample(cases: Sequence[Example], most: int, seed: int) -> list[Example]:
+    """A fixed sample, with all that must pass, if these are not too many."""
+    if len(cases) <= most:
+        return list(cases)
+    dice = random.Random(seed)
+    order = sorted(dice.sample(range(len(cases)), len(cases)), key=lambda at: not cases[at].must_pass)
+    return [cases[at] for at in sorted(order[:most])]
+
+
+def _in_order(cases: Sequence[Example], name: str) -> list[Example]:
+    """A seeded order in which every beginning has tags, or expected outputs, in about their shares."""
+    dice = random.Random(f"refine/{name}")
+    shuffled = dice.sample(list(cases), len(cases))
+    groups: dict[str, list[Example]] = {}
+    for case in shuffled:
+        groups.setdefault(case.tags[0] if case.tags else case.expected or "", []).append(case)
+    if not 1 < len(groups) <= MOST_STRATA:
+        return shuffled
+    # Each group is spread evenly over the order: its k-th case of n stands at (k + 1/2) / n of the way.
+    placed = [
+        ((at + 0.5) / len(group), number, case)
+        for number, group in enumerate(groups.values())
+        for at, case in enumerate(group)
+    ]
+    return [case for _, _, case in sorted(placed, key=lambda one: one[:2])]

@@ -1,0 +1,108 @@
+"""``refine``: iterative meta-prompt refinement, as sample-efficient as it can be made.
+
+In each round a strong model reads what failed and proposes several prompts side by side, each in another way;
+demonstrations and mergers of earlier prompts are proposed beside them. All race on training cases against the
+best prompt so far, those that show no gain leave early, and what gained is put together. What is likely to
+pass is measured on the validation cases, until it is clear that it can't. It takes the best prompt's place
+only if it gains at least one standard error of the paired difference there: the ladder of Blum and Hardt
+(2015), which keeps luck, and what a search learns of its validation cases, from adding up. A case that must
+pass, and that the seed or a parent passed, is never given up for a gain elsewhere.
+"""
+
+from typing import ClassVar, cast
+
+from promptopt.domain.forecast import Plan, Scale, Spread
+from promptopt.domain.stopping import Redirected, StopRun
+from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
+from promptopt.optimizers.metaprompt import SYSTEM_EDITS
+from promptopt.optimizers.refine.options import RefineOptions
+from promptopt.optimizers.refine.search import FIRST_LOOK, MORE, Search
+
+_LIKELY_GROWTH = 500
+"""Characters by which a proposed prompt is usually longer than the first one."""
+
+_ROW_CHARS = 500
+"""Most characters that the request for a proposal spends on one earlier attempt, or on a correction."""
+
+_ASSIGNMENT_CHARS = 600
+
+_CHARS_PER_TOKEN = 4
+
+_LOOK = 24
+"""Training cases that a prompt is usually looked at on before anything is proposed from it."""
+
+_RACED = 10
+"""Cases that a proposal is usually raced on before it is clear what it is worth."""
+
+
+class RefineOptimizer(BaseOptimizer):
+    """Iterative meta-prompt refinement."""
+
+    name: ClassVar[str] = "refine"
+    Options: ClassVar[type[OptimizerOptions]] = RefineOptions
+
+    @property
+    def max_iterations(self) -> int | None:
+        return cast(RefineOptions, self.options).max_iterations
+
+    def plan(self, scale: Scale) -> Plan:
+        """At least no round (every case passes at once), at most all; the likely number is a guess.
+
+        In a round every proposal, and what is put together of them, is raced; usually one is validated, and
+        it is looked at on more training cases if it becomes the best one.
+        """
+        options = cast(RefineOptions, self.options)
+        sample = min(scale.train, options.train_cases)
+        race = min(sample, options.race_cases)
+        likely = min(options.max_iterations, 2 * options.plateau)
+        iterations = Spread.of(0, likely, options.max_iterations)
+        fresh = 0 if scale.shared else scale.validation
+        usual = options.proposals * min(race, _RACED) + min(race, _RACED) // 2 + fresh // 2 + 4
+        entrants = options.proposals + 1
+        most = entrants * race + scale.validation + min(sample, max(MORE, FIRST_LOOK)) + sample
+        last = (options.proposals + 1) * options.max_iterations + options.shorten
+        ends = Spread.of(0, min(options.shorten, 2) * fresh // 2, last * scale.validation + sample)
+        return Plan(
+            iterations=iterations,
+            first_target_calls=Spread.of(0, 0 if scale.shared else min(sample, _LOOK), sample),
+            target_calls=iterations * Spread.of(0, usual, most) + ends,
+            optimizer_calls=iterations
+            * Spread.of(1, options.proposals - 1, options.proposals * options.tries),
+            added_chars=self._growth(scale.prompt_chars),
+            optimizer_chars=self._question(scale),
+        )
+
+    def _growth(self, chars: int) -> Spread:
+        """Characters by which proposals are longer than the first prompt; each edit may build on others."""
+        options = cast(RefineOptions, self.options)
+        most = max(int(chars * options.max_growth), chars + options.room) - chars
+        return Spread.of(0, min(most, _LIKELY_GROWTH), most)
+
+    def _question(self, scale: Scale) -> Spread:
+        """Characters of a request for a proposal: instructions, task, earlier attempts, prompts, feedback."""
+        options = cast(RefineOptions, self.options)
+        growth = self._growth(scale.prompt_chars)
+        frame = len(SYSTEM_EDITS) + scale.task_chars
+        prompts = options.recent + 1
+        likely = frame + options.feedback_chars // 2 + prompts * (scale.prompt_chars + (growth.likely or 0))
+        most = frame + options.feedback_chars + (prompts + 1) * (scale.prompt_chars + (growth.high or 0))
+        attempts = options.max_iterations * (options.proposals + 1) + options.recent
+        corrections = (options.tries - 1) * (_ROW_CHARS + scale.reply_tokens * _CHARS_PER_TOKEN)
+        return Spread.of(frame, likely, most + _ROW_CHARS * attempts + corrections + _ASSIGNMENT_CHARS)
+
+    async def search(self, context: RunContext) -> StopRun:
+        """Refine until all cases pass, the rounds are used up, or nothing was accepted for long."""
+        search = Search(context, cast(RefineOptions, self.options))
+        while True:
+            try:
+                await search.settle_in()
+                end = search.ended()
+                if end is None:
+                    await search.iterate()
+                    continue
+                if end.reason != "all_pass" and await search.last_chance():
+                    continue
+                await search.shorten()
+                return end
+            except Redirected:
+                continue

@@ -1,0 +1,102 @@
+"""Validation: whether a prompt takes the best one's place, for as few calls as that takes."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from promptopt.domain.dataset import Example
+from promptopt.domain.prompt import Prompt
+from promptopt.domain.results import Comparison, Evaluation
+from promptopt.evaluation.futility import hopeless
+from promptopt.evaluation.gates import breaks, gate, paired
+from promptopt.evaluation.statistics import compare
+from promptopt.optimizers.refine.ground import Ground
+
+LOOKS = 6
+"""Times that a validation under way is looked at …"""
+
+FEWEST = 8
+"""… with at least so many cases between two of them."""
+
+MARGIN = 0.01
+"""Loss that a shorter prompt may have, as a share of the score."""
+
+CONFIDENT = 0.8416
+"""Standard normal quantile of 80 %: a loss is excluded with that confidence."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a validation came to.
+
+    Attributes:
+        reason: in words, for people.
+        broke: it broke a case that must pass.
+        evaluation: on all validation cases, if it went that far.
+    """
+
+    accepted: bool
+    reason: str
+    comparison: Comparison
+    broke: bool = False
+    evaluation: Evaluation | None = None
+
+
+class Validator:
+    """Validates prompts against the best one."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    async def validate(self, prompt: Prompt) -> Verdict:
+        """Measure a prompt on the validation cases, as long as it can pass the gate, and judge it there."""
+        ground, before = self._ground, self._ground.validated
+        must = [case for case in ground.train if case.id in ground.state.kept]
+        await ground.known.measure(prompt, "train", must)
+        if broken := ground.broken(prompt):
+            on_train = compare(ground.on_train(ground.best), ground.on_train(prompt))
+            return Verdict(False, broken, on_train, broke=True)
+        # Those that the best prompt fails come first: whether they are won is what decides.
+        failed = {result.case_id for result in before.results if not result.passed}
+        order = sorted(ground.validation, key=lambda case: case.id not in failed)
+        ended = await self._measured(prompt, order, lambda so_far: hopeless(before, so_far))
+        if isinstance(ended, Verdict):
+            return ended
+        accepted, said = gate(before, ended)
+        return Verdict(accepted, said, compare(before, ended), evaluation=ended)
+
+    async def as_good(self, prompt: Prompt) -> Verdict:
+        """Measure a shorter prompt, as long as it loses nothing."""
+        before = self._ground.validated
+        passed = {result.case_id for result in before.results if result.passed}
+        order = sorted(self._ground.validation, key=lambda case: case.id not in passed)
+        ended = await self._measured(prompt, order, lambda so_far: not not_worse(before, so_far))
+        if isinstance(ended, Verdict):
+            return ended
+        return Verdict(True, "as good, and shorter", compare(before, ended), evaluation=ended)
+
+    async def _measured(
+        self, prompt: Prompt, order: list[Example], lost: Callable[[Evaluation], bool]
+    ) -> Evaluation | Verdict:
+        """A prompt on all validation cases, in parts; or why it was given up on the way."""
+        ground, before = self._ground, self._ground.validated
+        block = max(FEWEST, math.ceil(len(order) / LOOKS))
+        cases = ground.context.dataset.validation
+        so_far = ground.known.evaluation(prompt, "validation", cases)
+        for at in range(0, len(order), block):
+            await ground.known.measure(prompt, "validation", order[at : at + block], len(order))
+            so_far = ground.known.evaluation(prompt, "validation", cases)
+            n, gain = len(so_far.results), compare(before, so_far)
+            if broken := breaks(ground.state.kept, so_far):
+                return Verdict(False, broken, gain, broke=True)
+            if lost(so_far):
+                points = f"{gain.difference.mean * 100:+.1f} points"
+                return Verdict(False, f"validation {points}, given up after {n} of {len(order)} cases", gain)
+        ground.context.measured(so_far)
+        return so_far
+
+
+def not_worse(before: Evaluation, so_far: Evaluation) -> bool:
+    """Whether no loss is seen: none on the whole, and none beyond ``MARGIN`` with some confidence."""
+    mean, error = paired(before, so_far)
+    return mean >= 0 and mean - CONFIDENT * error > -MARGIN
