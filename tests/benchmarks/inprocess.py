@@ -12,6 +12,7 @@ import tomli_w
 
 from promptopt.domain import events as ev
 from promptopt.domain.chat import ChatRequest
+from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.settings import ModelSettings
 from promptopt.models.transport import Reply
@@ -19,7 +20,6 @@ from promptopt.runs import setup
 from promptopt.runs.engine import Engine
 from promptopt.runs.launch import create_run
 from promptopt.runs.state import Candidate, RunState
-from promptopt.store.cells import Cells
 from promptopt.store.database import Database
 from promptopt.store.runs import Runs
 from tests.benchmarks.surfaces.base import Surface
@@ -126,11 +126,8 @@ class Watcher:
             the run says, for which only accepted candidates count.
     """
 
-    def __init__(
-        self, engine: Engine, cells: Cells, surface: Surface, tally: Tally, *, highest: bool = False
-    ) -> None:
+    def __init__(self, engine: Engine, surface: Surface, tally: Tally, *, highest: bool = False) -> None:
         self._engine = engine
-        self._cells = cells
         self._surface = surface
         self._tally = tally
         self._highest = highest
@@ -156,7 +153,10 @@ class Watcher:
         """The best prompt, its demonstrations too."""
         best = self._of(state)
         assert best
-        return self._cells.prompt(best.id) or Prompt(text=best.text)
+        demos = tuple(
+            Example(id="shown", inputs=demo.inputs, expected=demo.output) for demo in best.demonstrations
+        )
+        return Prompt(text=best.text, demonstrations=demos)
 
     def _of(self, state: RunState) -> Candidate | None:
         scored = [candidate for candidate in state.course() if candidate.validation]
@@ -199,7 +199,7 @@ def play(
     with models_of(surface, tally):
         engine = Engine(database, Runs(database).find(run_id))
         highest = str(optimizer["name"]).startswith("dspy-")
-        watcher = Watcher(engine, Cells(database, run_id), surface, tally, highest=highest)
+        watcher = Watcher(engine, surface, tally, highest=highest)
         asyncio.run(engine.run())
     finished = engine.state.finished
     assert finished and finished.status == "finished", _said(engine.state)

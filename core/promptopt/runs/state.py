@@ -327,6 +327,8 @@ class RunState:
             candidate.comparison = event.comparison
         if event.accepted:
             self.current_id = event.candidate_id
+        for place in [place for place in self.evaluations if place[0] == event.candidate_id]:
+            del self.evaluations[place]  # what was not measured to the end was given up
         word = "accepted" if event.accepted else "rejected"
         self._log(at, f"{word} {self.name(event.candidate_id)}: {event.reason}")
 
@@ -468,6 +470,8 @@ def fold(log: RunLog) -> RunState:
 def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
     """The highest validation score among the seed and the accepted candidates; None if none has one.
 
+    Of equals it is a person's, then the shorter one.
+
     A candidate that the gate rejected gained less than its noise; that it scored higher by chance is no
     reason to prefer it at the end.
     """
@@ -485,6 +489,10 @@ def _letter(place: int) -> str:
     return "" if place == 1 else chr(ord("a") + place - 1) if place <= 26 else f"-{place}"
 
 
-def _rank(candidate: Candidate) -> tuple[float, bool, int]:
+def _rank(candidate: Candidate) -> tuple[float, bool, int, int]:
+    """Of equal scores a person's counts more, then the shorter prompt, then the earlier one."""
     assert candidate.validation
-    return candidate.validation.mean, candidate.source == "human", -candidate.iteration
+    length = len(candidate.text) + sum(
+        len(demo.output) + sum(map(len, demo.inputs.values())) for demo in candidate.demonstrations
+    )
+    return candidate.validation.mean, candidate.source == "human", -length, -candidate.iteration

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from promptopt.domain.prompt import Prompt
 from promptopt.evaluation.feedback import analyze
-from promptopt.evaluation.statistics import compare
 from promptopt.optimizers.metaprompt import Attempt
 from promptopt.optimizers.refine.ground import Ground
 from promptopt.optimizers.refine.memory import Change
@@ -58,7 +57,7 @@ class Book:
             own = ground.on_train(one.prompt)
             context.feedback(analyze(own, ground.cases, of_best), best)
             if one is not round_.chosen:
-                context.judged(one.prompt, best, False, self._why(one, round_), compare(of_best, own))
+                context.judged(one.prompt, best, False, self._why(one, round_), None)
         # Last, so that what is accepted is what the run says it goes on from.
         if round_.chosen and round_.verdict:
             verdict = round_.verdict

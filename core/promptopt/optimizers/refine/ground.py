@@ -54,6 +54,19 @@ class Ground:
         """What is known of a prompt on training cases."""
         return self.known.evaluation(prompt, "train", self.train)
 
+    async def measure(self, prompt: Prompt, cases: Sequence[Example], total: int) -> dict[str, float]:
+        """Measure a prompt on training cases, but not on those that it shows with their answers.
+
+        Args:
+            total: cases that it will be measured on, for those who watch.
+
+        Returns:
+            Case id to score; cases without an answer, and those that it shows, are missing.
+        """
+        shown = {demo.id for demo in prompt.demonstrations}
+        fair = [case for case in cases if case.id not in shown]
+        return await self.known.measure(prompt, "train", fair, total)
+
     def broken(self, prompt: Prompt) -> str:
         """Which must-pass training cases a prompt breaks, in words; empty if none, as far as is known."""
         return breaks(self.state.kept, self.on_train(prompt)) if self.state.kept else ""

@@ -29,7 +29,7 @@ class RefineOptions(OptimizerOptions):
 
     max_iterations: int = Field(default=20, ge=1)
     plateau: int = Field(default=5, ge=1)
-    proposals: int = Field(default=4, ge=1, le=16)
+    proposals: int = Field(default=5, ge=1, le=16)
     train_cases: int = Field(default=60, ge=1)
     race_cases: int = Field(default=24, ge=1)
     pool: int = Field(default=8, ge=1)

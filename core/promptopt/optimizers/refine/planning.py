@@ -12,6 +12,10 @@ from promptopt.optimizers.refine.proposing import Operator, Slot
 from promptopt.optimizers.refine.state import State
 
 
+MOST = 3
+"""One slot in so many may have demonstrations: they cost nothing to write, but as much to race."""
+
+
 def plan_slots(
     number: int,
     state: State,
@@ -43,8 +47,8 @@ def plan_slots(
             open_.remove("merge")
             continue
         slots.append(Slot(place, operator, state.pool.parent(dice, trust), turn))
-        if operator == "demonstrate" and 2 * sum(slot.operator == operator for slot in slots) >= number:
-            open_.remove(operator)  # half of a round is enough
+        if operator == "demonstrate" and sum(slot.operator == operator for slot in slots) >= number / MOST:
+            open_.remove(operator)
         turn += operator == "rewrite"
     return slots
 

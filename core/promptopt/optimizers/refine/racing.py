@@ -49,11 +49,13 @@ class Racecourse:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
 
-    def cases(self, dice: random.Random) -> list[Example]:
-        """The cases of a round's race, in their order."""
+    def cases(self, drafts: Sequence[Draft], dice: random.Random) -> list[Example]:
+        """The cases of a round's race, in their order: those that nobody shows with their answers first."""
         ground = self._ground
+        shown = {demo.id for draft in drafts for demo in draft.prompt.demonstrations}
         # Another order in each round: proposals are not to fit the same few cases again and again.
         order = dice.sample(ground.train, len(ground.train))
+        order.sort(key=lambda case: case.id in shown)
         return deal(order, self._strata(), ground.options.race_cases, ground.state.kept)
 
     async def screened(self, drafts: Sequence[Draft], cases: Sequence[Example]) -> list[Raced]:
@@ -74,16 +76,10 @@ class Racecourse:
         strata = self._strata()
         screen = Screen(best.id, strata, ground.weights, lambda name: ground.broken(prompts[name]), least)
 
-        async def measure(name: str, some: Sequence[Example]) -> dict[str, float]:
-            # A case that is shown with its answer tells nothing.
-            shown = {demo.id for demo in prompts[name].demonstrations}
-            told = [case for case in some if case.id not in shown]
-            return await ground.known.measure(prompts[name], "train", told, len(cases))
-
         outcome = await race(
             [draft.prompt.id for draft in drafts],
             cases,
-            measure,
+            lambda name, some: ground.measure(prompts[name], some, len(cases)),
             screen,
             anchors=[best.id],
             block=BLOCK,

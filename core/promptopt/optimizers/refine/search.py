@@ -95,7 +95,7 @@ class Search:
         drafts = [one for one in made if isinstance(one, Draft)]
         for draft in drafts:
             self._enter(number, draft)
-        cases = self._course.cases(dice)
+        cases = self._course.cases(drafts, dice)
         screened = await self._course.screened(drafts, cases)
         joint = self._course.joined(screened)
         if joint is not None:
@@ -164,7 +164,8 @@ class Search:
         await self._measure_best([case for case in ground.train if case.id in ground.must_pass])
         whole = ground.validated.all_passed
         most = len(known) + MORE
-        fresh = [case for case in ground.train if case.id not in ground.known.results(best)]
+        met = {*ground.known.results(best), *(demo.id for demo in best.demonstrations)}
+        fresh = [case for case in ground.train if case.id not in met]
         fresh.sort(key=lambda case: -round(self._state.hard(case.id), 9))
         while fresh:
             known = ground.known.results(best)
@@ -179,7 +180,7 @@ class Search:
     async def _measure_best(self, cases: Sequence[Example]) -> None:
         ground, best = self._ground, self._ground.best
         before = set(ground.known.results(best))
-        await ground.known.measure(best, "train", cases, FIRST_LOOK)
+        await ground.measure(best, cases, FIRST_LOOK)
         new = {name: result for name, result in ground.known.results(best).items() if name not in before}
         self._state.note(new)
         self._state.pool.note(best, ground.known.scores(best))

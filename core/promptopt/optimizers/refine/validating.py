@@ -52,7 +52,7 @@ class Validator:
         """Measure a prompt on the validation cases, as long as it can pass the gate, and judge it there."""
         ground, before = self._ground, self._ground.validated
         must = [case for case in ground.train if case.id in ground.state.kept]
-        await ground.known.measure(prompt, "train", must)
+        await ground.measure(prompt, must, len(must))
         if broken := ground.broken(prompt):
             on_train = compare(ground.on_train(ground.best), ground.on_train(prompt))
             return Verdict(False, broken, on_train, broke=True)
@@ -86,12 +86,13 @@ class Validator:
         for at in range(0, len(order), block):
             await ground.known.measure(prompt, "validation", order[at : at + block], len(order))
             so_far = ground.known.evaluation(prompt, "validation", cases)
-            n, gain = len(so_far.results), compare(before, so_far)
             if broken := breaks(ground.state.kept, so_far):
-                return Verdict(False, broken, gain, broke=True)
+                return Verdict(False, broken, compare(before, so_far), broke=True)
             if lost(so_far):
+                gain = compare(before, so_far)
                 points = f"{gain.difference.mean * 100:+.1f} points"
-                return Verdict(False, f"validation {points}, given up after {n} of {len(order)} cases", gain)
+                done = f"{len(so_far.results)} of {len(order)} cases"
+                return Verdict(False, f"validation {points}, given up after {done}", gain)
         ground.context.measured(so_far)
         return so_far
 
