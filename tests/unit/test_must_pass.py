@@ -23,7 +23,7 @@ SETTINGS = ProjectSettings.model_validate(
         "name": "p",
         "prompt": "seed",
         "models": {"target": {"model": "sim/target"}},
-        "optimizer": {"max_iterations": 1},
+        "optimizer": {"max_iterations": 1, "proposals": 1, "demonstrations": 0, "shorten": 0},
     }
 )
 
@@ -42,8 +42,18 @@ class Door:
         self.kept: dict[str, Any] | None = None
         self._passes = passes
 
-    async def complete(self, role: str, messages: Sequence[Message], *, path: str) -> LLMResponse:
-        return LLMResponse(text='{"prompt": "other", "reasoning": "r", "confidence": 0.5}')
+    async def complete(
+        self, role: str, messages: Sequence[Message], *, path: str = "", sample: int = 0, case_id: str = ""
+    ) -> LLMResponse:
+        if role == "optimizer":
+            return LLMResponse(text='{"prompt": "other", "reasoning": "r", "confidence": 0.5}')
+        prompt, split = messages[0].content, "train" if int(case_id) < 8 else "validation"
+        self.scored.append((prompt, split))
+        return LLMResponse(text="x" if case_id in self._passes[prompt] else "y")
+
+    async def judge(self, case: Example, response: LLMResponse) -> CaseResult:
+        good = response.text == "x"
+        return CaseResult(case_id=case.id, output=response.text, score=float(good), passed=good)
 
     async def evaluate(self, prompt: Prompt, split: Split, cases: Any = None) -> Evaluation:
         self.scored.append((prompt.text, split))
@@ -70,7 +80,7 @@ class Door:
 
     def candidate(self, *_: Any, **__: Any) -> None: ...
 
-    feedback = refused = iteration = candidate
+    feedback = refused = iteration = noted = measuring = measured = candidate
 
 
 async def searched(passes: dict[str, set[str]], must: set[str]) -> Door:

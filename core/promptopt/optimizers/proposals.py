@@ -129,7 +129,7 @@ class Rules:
         if len(prompt.text) > self.max_chars:
             return f"the prompt has {len(prompt.text)} characters; at most {self.max_chars} are allowed"
         words = prompt.text.split()
-        if any(_repeats(words, other.text.split(), self.near_duplicate) for other in tried):
+        if any(repeats(prompt.text, other.text, self.near_duplicate) for other in tried):
             return "the prompt is (nearly) one that was tried before; propose a different change"
         values = (value for case in self.guarded for value in case.inputs.values())
         if _quotes(words, values) or _has_any(words, self.answers):
@@ -179,10 +179,11 @@ def _has_any(words: Sequence[str], texts: Iterable[str]) -> bool:
     return False
 
 
-def _repeats(words: list[str], other: list[str], threshold: float) -> bool:
+def repeats(text: str, other: str, threshold: float = NEAR_DUPLICATE) -> bool:
     """Whether texts are (nearly) the same; in a long one, a new rule of a few words is no repetition."""
-    distance = Indel.distance(words, other)
-    similar = 1 - distance / max(1, len(words) + len(other))
+    first, second = text.split(), other.split()
+    distance = Indel.distance(first, second)
+    similar = 1 - distance / max(1, len(first) + len(second))
     return distance < NEW_WORDS and similar >= threshold
 
 

@@ -77,7 +77,7 @@ class Book:
                 came.setdefault(draft.operator, []).append(round_.taken(one))
             state.note(ground.known.results(draft.prompt))
             self._note_vain(one)
-            self._note_rejected(one, round_)
+            self._note_dropped(one, round_)
             state.attempts += self._attempts(one, round_)
         number = round_.number
         state.attempts += [Attempt(number, "", "", False, None, 0, 0, one.reason) for one in round_.failures]
@@ -91,7 +91,7 @@ class Book:
         state.barren += 1
         if round_.chosen and round_.verdict and round_.accepted:
             self.crown(round_.chosen.prompt, round_.verdict)
-        ground.known.forget({member.prompt.id for member in state.pool.members})
+        ground.known.forget({*state.open, *(member.prompt.id for member in state.pool.members)})
         ground.save()
 
     def crown(self, prompt: Prompt, verdict: Verdict) -> None:
@@ -100,6 +100,7 @@ class Book:
         ground = self._ground
         ground.state.pool.crown(prompt, ground.known.scores(prompt))
         ground.state.barren = 0
+        ground.state.open = {}  # they were compared with another prompt
         ground.on_validation = verdict.evaluation
         ground.keep_passed([*ground.known.results(prompt).values(), *verdict.evaluation.results])
 
@@ -120,13 +121,16 @@ class Book:
             if met and not any(result.passed for result in met):
                 self._ground.state.vain[cluster.key] += 1
 
-    def _note_rejected(self, one: Raced, round_: Round) -> None:
-        """A change that showed no gain is not to be tried again soon."""
+    def _note_dropped(self, one: Raced, round_: Round) -> None:
+        """A change that showed no gain is not to be tried again soon, unless it was hardly looked at."""
+        state = self._ground.state
+        state.open.pop(one.prompt.id, None)
         verdict = round_.verdict if one is round_.chosen else None
         lost = verdict is not None and not verdict.accepted and verdict.comparison.difference.mean <= 0
-        if lost or (one.dropped and one.found.gain <= 0):
-            change = Change.between(one.draft.parent, one.prompt)
-            self._ground.state.memory.keep(round_.number, change)
+        if one.open and one.found.n < self._ground.options.race_cases:
+            state.open[one.prompt.id] = list(self._ground.known.results(one.prompt))
+        elif lost or (one.dropped and one.found.gain <= 0):
+            state.memory.keep(round_.number, Change.between(one.draft.parent, one.prompt))
 
     def _attempts(self, one: Raced, round_: Round) -> list[Attempt]:
         """What proposers are told of a proposal; nothing of figures of validation cases."""

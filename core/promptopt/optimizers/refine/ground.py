@@ -65,7 +65,7 @@ class Ground:
         """
         shown = {demo.id for demo in prompt.demonstrations}
         fair = [case for case in cases if case.id not in shown]
-        return await self.known.measure(prompt, "train", fair, total)
+        return await self.known.measure(prompt, "train", fair, min(total, len(self.train)))
 
     def broken(self, prompt: Prompt) -> str:
         """Which must-pass training cases a prompt breaks, in words; empty if none, as far as is known."""

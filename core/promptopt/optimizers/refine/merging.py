@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
 
-_SENTENCE_END = re.compile(r"((?<=[.!?:;])[ \t]+)")
+_SENTENCE_END = re.compile(r"((?<=[.!?])[ \t]+)")
 
 
 @dataclass(frozen=True)
@@ -119,17 +119,7 @@ def _touches(one: _Hunk, other: _Hunk) -> bool:
 
 
 def _both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
-    """What both add, one after the other; a sentence that both add stands there once."""
-    if one == other:
-        return one
-    said = {token for token in one if token.strip()}
-    if all(token in said for token in other if token.strip()):
-        return one
-    kept: list[str] = []
-    for token in other:
-        if token in said:
-            while kept and not kept[-1].strip():
-                kept.pop()
-            continue
-        kept.append(token)
-    return (*one, *kept)
+    """What both add, one after the other; a line that both add stands there once."""
+    said = {line.strip() for line in "".join(one).split("\n") if line.strip()}
+    kept = [line for line in "".join(other).split("\n") if line.strip() not in said]
+    return one if not any(line.strip() for line in kept) else (*one, "\n".join(kept))

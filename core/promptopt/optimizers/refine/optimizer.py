@@ -9,6 +9,7 @@ only if it gains at least one standard error of the paired difference there: the
 pass, and that the seed or a parent passed, is never given up for a gain elsewhere.
 """
 
+import math
 from typing import ClassVar, cast
 
 from promptopt.domain.forecast import Plan, Scale, Spread
@@ -16,7 +17,8 @@ from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
 from promptopt.optimizers.metaprompt import SYSTEM_EDITS
 from promptopt.optimizers.refine.options import RefineOptions
-from promptopt.optimizers.refine.search import FIRST_LOOK, MORE, Search
+from promptopt.optimizers.refine.screen import BLOCK
+from promptopt.optimizers.refine.search import FIRST_LOOK, Search
 
 _LIKELY_GROWTH = 500
 """Characters by which a proposed prompt is usually longer than the first one."""
@@ -28,11 +30,8 @@ _ASSIGNMENT_CHARS = 600
 
 _CHARS_PER_TOKEN = 4
 
-_LOOK = 24
-"""Training cases that a prompt is usually looked at on before anything is proposed from it."""
-
-_RACED = 10
-"""Cases that a proposal is usually raced on before it is clear what it is worth."""
+_VALIDATED = 0.7
+"""Share of a validation that a round usually pays for: some rounds need none, some end it early."""
 
 
 class RefineOptimizer(BaseOptimizer):
@@ -48,29 +47,39 @@ class RefineOptimizer(BaseOptimizer):
     def plan(self, scale: Scale) -> Plan:
         """At least no round (every case passes at once), at most all; the likely number is a guess.
 
-        In a round every proposal, and what is put together of them, is raced; usually one is validated, and
-        it is looked at on more training cases if it becomes the best one.
+        In a round every proposal is screened on a block of cases, what is put together of them is raced, and
+        usually validated, if not always to the end; what becomes the best is looked at on more cases.
         """
         options = cast(RefineOptions, self.options)
         sample = min(scale.train, options.train_cases)
         race = min(sample, options.race_cases)
         likely = min(options.max_iterations, 2 * options.plateau)
         iterations = Spread.of(0, likely, options.max_iterations)
+        first_look = min(sample, math.ceil(FIRST_LOOK / BLOCK) * BLOCK)
         fresh = 0 if scale.shared else scale.validation
-        usual = options.proposals * min(race, _RACED) + min(race, _RACED) // 2 + fresh // 2 + 4
-        entrants = options.proposals + 1
-        most = entrants * race + scale.validation + min(sample, max(MORE, FIRST_LOOK)) + sample
-        last = (options.proposals + 1) * options.max_iterations + options.shorten
-        ends = Spread.of(0, min(options.shorten, 2) * fresh // 2, last * scale.validation + sample)
+        usual = options.proposals * min(race, BLOCK) + min(race, 2 * BLOCK) + fresh * _VALIDATED + BLOCK
+        # However it goes, a prompt is raced once, validated once, and looked at once if it is the best.
+        each = scale.validation if scale.shared else race + scale.validation
+        most = (options.proposals + 1) * each + (0 if scale.shared else sample)
+        ends = Spread.of(
+            0, min(options.shorten, 2) * scale.validation // 2, options.shorten * scale.validation
+        )
         return Plan(
             iterations=iterations,
-            first_target_calls=Spread.of(0, 0 if scale.shared else min(sample, _LOOK), sample),
-            target_calls=iterations * Spread.of(0, usual, most) + ends,
-            optimizer_calls=iterations
-            * Spread.of(1, options.proposals - 1, options.proposals * options.tries),
+            first_target_calls=Spread.of(0, 0, 0)
+            if scale.shared
+            else Spread.of(first_look, first_look, sample),
+            target_calls=iterations * Spread.of(0, min(usual, most), most) + ends,
+            optimizer_calls=iterations * self._asked(),
             added_chars=self._growth(scale.prompt_chars),
             optimizer_chars=self._question(scale),
         )
+
+    def _asked(self) -> Spread:
+        """Calls of the optimizer model in a round: demonstrations and most mergers need none."""
+        options = cast(RefineOptions, self.options)
+        number = options.proposals
+        return Spread.of(int(number > 1), max(1, number - 1), number * options.tries)
 
     def _growth(self, chars: int) -> Spread:
         """Characters by which proposals are longer than the first prompt; each edit may build on others."""
@@ -100,9 +109,9 @@ class RefineOptimizer(BaseOptimizer):
                 if end is None:
                     await search.iterate()
                     continue
-                if end.reason != "all_pass" and await search.last_chance():
+                if await search.last_chance(end):
                     continue
-                await search.shorten()
+                await search.shorten(end)
                 return end
             except Redirected:
                 continue

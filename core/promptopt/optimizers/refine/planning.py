@@ -11,7 +11,6 @@ from promptopt.domain.prompt import Prompt
 from promptopt.optimizers.refine.proposing import Operator, Slot
 from promptopt.optimizers.refine.state import State
 
-
 MOST = 3
 """One slot in so many may have demonstrations: they cost nothing to write, but as much to race."""
 

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from promptopt.domain.chat import LLMResponse
@@ -14,7 +14,14 @@ from promptopt.evaluation.feedback import analyze, render_feedback
 from promptopt.evaluation.racing import together
 from promptopt.models.sending import CallFailed
 from promptopt.optimizers.metaprompt import SYSTEM, SYSTEM_EDITS, Assignment, conversation, correction
-from promptopt.optimizers.proposals import Malformed, Proposal, Rules, guarded_answers, parse_proposal
+from promptopt.optimizers.proposals import (
+    Malformed,
+    Proposal,
+    Rules,
+    guarded_answers,
+    parse_proposal,
+    repeats,
+)
 from promptopt.optimizers.refine.demonstrating import Demonstrator
 from promptopt.optimizers.refine.ground import Ground
 from promptopt.optimizers.refine.memory import Change
@@ -113,7 +120,7 @@ class Writer:
     async def write(self, number: int, slots: Sequence[Slot]) -> list[Draft | Failure]:
         """Fill the slots, all at once; in their order. Of equal prompts the first one counts."""
         made = await together(self._fill(number, slot) for slot in slots)
-        tried = set(self._state.tried)
+        tried = self._state.tried.keys() - self._state.open.keys()
         kept: list[Draft | Failure] = []
         for slot, one in zip(slots, made, strict=True):
             if isinstance(one, Draft) and one.prompt.id in tried:
@@ -232,6 +239,10 @@ class Writer:
             proposal = parse_proposal(reply, parent.text)
         except Malformed as fault:
             return str(fault)
+        for name in self._state.open:
+            known = self._state.tried[name]
+            if known.demonstrations == parent.demonstrations and repeats(proposal.prompt, known.text):
+                return replace(proposal, prompt=known.text)  # it is measured on more cases
         objection = self._rules(parent).objection(proposal, self._state.tried.values())
         if objection:
             return objection

@@ -21,6 +21,9 @@ from promptopt.optimizers.refine.screen import BLOCK, FIRST, LEAST, Estimate, Sc
 LIKELY = 0.4
 """Chance to pass the gate from which a validation is paid for; less where it costs less than a race."""
 
+OPEN = -0.5
+"""Gain in standard errors down to which a proposal that was dropped is not held against its writer."""
+
 LENGTH_FLOOR = 1200
 """Characters that are added to both lengths before they are compared: short prompts may double."""
 
@@ -32,15 +35,22 @@ class Raced:
     Attributes:
         found: what it gains over the best prompt.
         dropped: why it left, in words; empty if it was in until the end.
+        vetoed: it left because it broke a case that must pass.
     """
 
     draft: Draft
     found: Estimate
     dropped: str = ""
+    vetoed: bool = False
 
     @property
     def prompt(self) -> Prompt:
         return self.draft.prompt
+
+    @property
+    def open(self) -> bool:
+        """Whether it left without having shown that it does harm, or nothing."""
+        return bool(self.dropped) and not self.vetoed and self.found.z > OPEN
 
 
 class Racecourse:
@@ -50,17 +60,23 @@ class Racecourse:
         self._ground = ground
 
     def cases(self, drafts: Sequence[Draft], dice: random.Random) -> list[Example]:
-        """The cases of a round's race, in their order: those that nobody shows with their answers first."""
+        """The cases of a round's race, in their order: those that nobody shows or was measured on first."""
         ground = self._ground
         shown = {demo.id for draft in drafts for demo in draft.prompt.demonstrations}
         # Another order in each round: proposals are not to fit the same few cases again and again.
         order = dice.sample(ground.train, len(ground.train))
-        order.sort(key=lambda case: case.id in shown)
+        met = {name for draft in drafts for name in ground.known.results(draft.prompt)}
+        order.sort(key=lambda case: (case.id in shown, case.id in met))
         return deal(order, self._strata(), ground.options.race_cases, ground.state.kept)
 
     async def screened(self, drafts: Sequence[Draft], cases: Sequence[Example]) -> list[Raced]:
-        """All drafts on one block of cases."""
-        return await self._race(drafts, cases[:BLOCK], FIRST)
+        """All drafts on one block of cases; if nobody is left, those that it leaves open on another."""
+        raced = await self._race(drafts, cases[:BLOCK], FIRST)
+        if any(not one.dropped for one in raced):
+            return raced
+        again = [one.draft for one in raced if one.open]
+        second = {one.prompt.id: one for one in await self._race(again, cases[BLOCK : 2 * BLOCK], FIRST)}
+        return [second.get(one.prompt.id, one) for one in raced]
 
     async def raced(self, drafts: Sequence[Draft], cases: Sequence[Example]) -> list[Raced]:
         """What was put together, or is left, on all cases, as far as that is needed."""
@@ -143,7 +159,8 @@ class Racecourse:
     def _raced(self, draft: Draft, dropped: str) -> Raced:
         """Show how far a draft came."""
         self._ground.context.measured(self._ground.on_train(draft.prompt))
-        return Raced(draft, self.estimate(draft.prompt), dropped)
+        vetoed = bool(dropped) and bool(self._ground.broken(draft.prompt))
+        return Raced(draft, self.estimate(draft.prompt), dropped, vetoed)
 
     def _base(self, one: Draft, other: Draft) -> Prompt:
         """The nearest prompt that two drafts come from."""

@@ -156,6 +156,10 @@ def estimate(
     return Estimate(gain, math.sqrt(variance), math.sqrt(max(0.0, within + squares - gain**2)), n)
 
 
+def _nothing(_: str) -> str:
+    return ""
+
+
 class Screen:
     """The rule of one race: who shows no gain over the best prompt leaves.
 
@@ -170,7 +174,7 @@ class Screen:
         best: str,
         strata: Strata,
         weights: Mapping[str, float],
-        veto: Callable[[str], str] = str,
+        veto: Callable[[str], str] = _nothing,
         least: Sequence[float] = LEAST,
     ) -> None:
         self.best = best

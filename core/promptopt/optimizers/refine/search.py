@@ -1,7 +1,7 @@
 """One search of ``refine``: where it stands, and one round."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.stopping import StopRun
@@ -51,10 +51,11 @@ class Search:
             self._ground.on_validation = None
             self._ground.save()
         if self._resumes:
-            # What an earlier worker has measured of the pool; the journal answers it.
-            for member in self._state.pool.members:
-                met = [case for case in self._ground.train if case.id in member.scores]
-                await self._ground.known.measure(member.prompt, "train", met)
+            # What an earlier worker has measured, and knew; the journal answers it.
+            met: dict[str, Collection[str]] = {one.prompt.id: one.scores for one in self._state.pool.members}
+            for name, names in (met | self._state.open).items():
+                cases = [case for case in self._ground.train if case.id in names]
+                await self._ground.known.measure(self._state.tried[name], "train", cases)
             self._resumes = False
         if self._ground.on_validation is None:
             evaluation = await self._context.evaluate(self._ground.best, "validation")
@@ -65,6 +66,8 @@ class Search:
     def ended(self) -> StopRun | None:
         """Why the search is over, if it is."""
         state = self._state
+        if state.end:
+            return StopRun(*state.end)
         if self._ground.validated.all_passed:
             on_train = self._ground.on_train(self._ground.best)
             failing = len(on_train.results) - on_train.passed
@@ -112,13 +115,16 @@ class Search:
         self._book.tell(round_)
         self._book.settle(round_)
 
-    async def last_chance(self) -> bool:
+    async def last_chance(self, end: StopRun) -> bool:
         """Validate the prompt of the pool that promises most and never was; whether it was accepted."""
+        if self._state.end or self._state.chance == self._state.iteration or end.reason == "all_pass":
+            return False
         waiting = [member.prompt for member in self._state.pool.members if not member.validated]
         found = {prompt.id: self._course.estimate(prompt) for prompt in waiting}
         hopeful = [prompt for prompt in waiting if found[prompt.id].gain > 0 and prompt != self._ground.best]
         if not hopeful:
             return False
+        self._state.chance = self._state.iteration
         prompt = max(hopeful, key=lambda one: self._course.worth(one, found[one.id]))
         verdict = await self._validator.validate(prompt)
         self._context.judged(prompt, self._ground.best, verdict.accepted, verdict.reason, verdict.comparison)
@@ -129,9 +135,10 @@ class Search:
         self._ground.save()
         return verdict.accepted
 
-    async def shorten(self) -> None:
+    async def shorten(self, end: StopRun) -> None:
         """Leave out, one by one, passages that the search has added and that turn out to be of no use."""
-        marks = tuple(f"{{{name}}}" for name in self._writer.placeholders())
+        self._state.end = (end.reason, end.detail)
+        marks = [f"{{{name}}}" for name in self._writer.placeholders()]
         while len(self._state.left_out) < self._options.shorten:
             added = passages(self._state.anchor, self._ground.best, marks)
             left = [passage for passage in added if passage.key not in self._state.left_out]
@@ -159,6 +166,8 @@ class Search:
     async def _look(self) -> None:
         """Measure the best prompt on training cases, the hard ones first, until enough of them fail."""
         ground, best = self._ground, self._ground.best
+        if self._state.end or self._state.looked == (best.id, self._state.iteration):
+            return  # as an earlier worker did
         known = ground.known.results(best)
         before = len(known)
         await self._measure_best([case for case in ground.train if case.id in ground.must_pass])
@@ -174,6 +183,7 @@ class Search:
                 break
             await self._measure_best(fresh[:BLOCK])
             del fresh[:BLOCK]
+        self._state.looked = (best.id, self._state.iteration)
         if len(ground.known.results(best)) > before:
             self._context.measured(ground.on_train(best))
 

@@ -1,5 +1,6 @@
 """What a search has added to a prompt, passage by passage, to see at the end what it is good for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from promptopt.domain.prompt import Prompt
@@ -11,31 +12,35 @@ SHORTEST = 12
 
 @dataclass(frozen=True)
 class Passage:
-    """A sentence or a demonstration of a prompt.
+    """A sentence of a prompt, or some of its demonstrations.
 
     Attributes:
-        key: the sentence, or the demonstration's id.
+        key: names it: the sentence, or the demonstrations' ids.
         length: characters.
+        shown: ids of the demonstrations, if these are what it is.
     """
 
     key: str
     length: int
-    shown: bool = False
+    shown: frozenset[str] = frozenset()
 
     def without(self, prompt: Prompt) -> Prompt:
         """The prompt without it."""
         if self.shown:
-            kept = tuple(demo for demo in prompt.demonstrations if demo.id != self.key)
+            kept = tuple(demo for demo in prompt.demonstrations if demo.id not in self.shown)
             return Prompt(text=prompt.text, demonstrations=kept)
         return Prompt(text=_without(prompt.text, self.key), demonstrations=prompt.demonstrations)
 
     def __str__(self) -> str:
-        what = "the demonstration" if self.shown else "the passage"
-        return f"{what} “{self.key if len(self.key) <= 60 else self.key[:59] + '…'}”"
+        if self.shown:
+            return "a demonstration" if len(self.shown) == 1 else f"{len(self.shown)} demonstrations"
+        return f"“{self.key if len(self.key) <= 80 else self.key[:79] + '…'}”"
 
 
-def passages(first: Prompt, prompt: Prompt, marks: tuple[str, ...] = ()) -> list[Passage]:
-    """What ``prompt`` has that ``first`` has not, the longest first.
+def passages(first: Prompt, prompt: Prompt, marks: Collection[str] = ()) -> list[Passage]:
+    """What ``prompt`` has that ``first`` has not, in the order in which it is worth leaving out.
+
+    All demonstrations together come first, then sentences and single demonstrations, the longest first.
 
     Args:
         marks: a sentence with one of these is left alone: the case is put there.
@@ -48,23 +53,27 @@ def passages(first: Prompt, prompt: Prompt, marks: tuple[str, ...] = ()) -> list
         if len(sentence) >= SHORTEST and not any(mark in sentence for mark in marks)
     ]
     had = {demo.id for demo in first.demonstrations}
-    found += [
-        Passage(demo.id, len(demo.input_text) + len(demo.expected or ""), shown=True)
+    lengths = {
+        demo.id: len(demo.input_text) + len(demo.expected or "")
         for demo in prompt.demonstrations
         if demo.id not in had
-    ]
-    return sorted(found, key=lambda passage: -passage.length)
+    }
+    found += [Passage(name, length, frozenset({name})) for name, length in lengths.items()]
+    found.sort(key=lambda passage: -passage.length)
+    if len(lengths) > 1:
+        found.insert(0, Passage("+".join(sorted(lengths)), sum(lengths.values()), frozenset(lengths)))
+    return found
 
 
 def _without(text: str, sentence: str) -> str:
     """The text without a sentence, and without the white space or the empty line that it leaves behind."""
     kept: list[str] = []
     for token in tokens(text):
-        if token.strip() == sentence:
-            while kept and kept[-1].strip(" \t") == "" and kept[-1] != "\n":
-                kept.pop()
-            if kept and kept[-1] == "\n":
-                kept.pop()
+        if token.strip() != sentence:
+            kept.append(token)
             continue
-        kept.append(token)
+        while kept and kept[-1] != "\n" and not kept[-1].strip():
+            kept.pop()
+        if kept and kept[-1] == "\n":
+            kept.pop()
     return "".join(kept).strip("\n")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from promptopt.domain.events import StopReason
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult
 from promptopt.optimizers.metaprompt import Attempt
@@ -35,11 +36,16 @@ class State:
         parents: prompt id to the ids of what it was made from.
         merged: pairs of ids that were merged.
         memory: rejected changes.
+        open: prompts that a few cases showed neither gain nor loss of, with the cases that they met: if they
+            are proposed again, they are measured on more.
         outcomes: training case id to how many prompts were measured on it, and the sum of their scores.
         tally: operator to its faded successes and failures.
         vain: how often a kind of failure was shown to a proposer that then mended none of its cases.
         kept: must-pass cases that the first prompt or a parent passed.
-        left_out: passages that were tried to be left out, as text.
+        left_out: passages that were tried to be left out, by their keys.
+        looked: the best prompt's id and the round before which it was looked at last.
+        chance: the round after which a prompt of the pool had its last chance.
+        end: why the search is over, and that in words, once it is; what is left is to shorten the prompt.
     """
 
     anchor: Prompt
@@ -51,11 +57,15 @@ class State:
     tried: dict[str, Prompt] = field(default_factory=dict[str, Prompt])
     parents: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     merged: list[list[str]] = field(default_factory=list[list[str]])
+    open: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     outcomes: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     tally: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     vain: Counter[str] = field(default_factory=Counter[str])
     kept: set[str] = field(default_factory=set[str])
     left_out: list[str] = field(default_factory=list[str])
+    looked: tuple[str, int] = ("", -1)
+    chance: int = -1
+    end: tuple[StopReason, str] | None = None
 
     @classmethod
     def fresh(cls, seed_prompt: Prompt, options: RefineOptions) -> "State":
@@ -77,7 +87,8 @@ class State:
         """Go on from a person's text: the pool starts anew, what was learned stays."""
         self.anchor, self.pool = edit, Pool(edit, options.pool)
         self.barren = 0
-        self.left_out = []
+        self.left_out, self.open = [], {}
+        self.end = None
         self.tried[edit.id] = edit
 
     def note(self, results: Mapping[str, CaseResult]) -> None:
@@ -140,11 +151,15 @@ class State:
             "tried": [prompt.model_dump(mode="json") for prompt in self.tried.values()],
             "parents": self.parents,
             "merged": self.merged,
+            "open": self.open,
             "outcomes": self.outcomes,
             "tally": self.tally,
             "vain": dict(self.vain),
             "kept": sorted(self.kept),
             "left_out": self.left_out,
+            "looked": list(self.looked),
+            "chance": self.chance,
+            "end": list(self.end) if self.end else None,
         }
 
     def load(self, kept: Mapping[str, Any]) -> None:
@@ -157,8 +172,12 @@ class State:
         self.tried = {prompt.id: prompt for prompt in map(Prompt.model_validate, kept["tried"])}
         self.parents = {name: list(made) for name, made in kept["parents"].items()}
         self.merged = [list(pair) for pair in kept["merged"]]
+        self.open = {name: list(cases) for name, cases in kept["open"].items()}
         self.outcomes = {name: list(count) for name, count in kept["outcomes"].items()}
         self.tally = {name: list(counts) for name, counts in kept["tally"].items()}
         self.vain = Counter(kept["vain"])
         self.kept = set(kept["kept"])
         self.left_out = list(kept["left_out"])
+        self.looked = (kept["looked"][0], kept["looked"][1])
+        self.chance = kept["chance"]
+        self.end = (kept["end"][0], kept["end"][1]) if kept["end"] else None
