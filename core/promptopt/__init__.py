@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from promptopt.domain.task import Constraint, TaskSpec
     from promptopt.models.prices import CostTracker
     from promptopt.runs.state import RunState
+    from promptopt.tournament.config import TournamentConfig
+    from promptopt.tournament.manager import TournamentManager
+    from promptopt.tournament.panel import JudgePanel
+    from promptopt.tournament.results import TournamentResults
 
     __version__: str
 
@@ -21,11 +25,15 @@ __all__ = [
     "CostTracker",
     "Dataset",
     "Example",
+    "JudgePanel",
     "LLMResponse",
     "OptimizedPrompt",
     "Prompt",
     "RunState",
     "TaskSpec",
+    "TournamentConfig",
+    "TournamentManager",
+    "TournamentResults",
     "__version__",
 ]
 
@@ -34,11 +42,15 @@ _HOMES = {
     "CostTracker": "promptopt.models.prices",
     "Dataset": "promptopt.domain.dataset",
     "Example": "promptopt.domain.dataset",
+    "JudgePanel": "promptopt.tournament.panel",
     "LLMResponse": "promptopt.domain.chat",
     "OptimizedPrompt": "promptopt.domain.prompt",
     "Prompt": "promptopt.domain.prompt",
     "RunState": "promptopt.runs.state",
     "TaskSpec": "promptopt.domain.task",
+    "TournamentConfig": "promptopt.tournament.config",
+    "TournamentManager": "promptopt.tournament.manager",
+    "TournamentResults": "promptopt.tournament.results",
 }
 
 

@@ -2,6 +2,7 @@
 
 from promptopt.domain.events import Meter
 from promptopt.domain.text import one_line
+from promptopt.runs import standings
 from promptopt.runs.state import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, width_of, wrap
@@ -9,7 +10,13 @@ from promptopt_tui.views.chart import course
 from promptopt_tui.views.header import waiting
 from promptopt_tui.views.view import View
 
-PHASES = {"baseline": "baseline", "search": "search", "test": "sealed test", "": "–"}
+PHASES = {
+    "baseline": "baseline",
+    "search": "search",
+    "test": "sealed test",
+    "tournament": "tournament",
+    "": "–",
+}
 
 
 def progress(view: View, width: int, height: int) -> list[Line]:
@@ -27,6 +34,8 @@ def progress(view: View, width: int, height: int) -> list[Line]:
         _evaluation(view, width),
         _evaluation_note(view, width),
     ]
+    if state.tournament and not state.tournament.final:
+        lines.append(columns([("playing ", "muted"), (standings.progress(state), "")], [], width))
     seed, best = state.candidates.get(state.seed_id), state.candidates.get(state.best_id)
     if seed and seed.validation:
         lines.append(_score_line("seed", seed, width))

@@ -118,7 +118,9 @@ def choose_shown(state: RunState, pinned_id: str) -> str:
     progress = going_on(state)
     if progress and progress.candidate_id in state.candidates:
         return progress.candidate_id
-    return state.latest_id if state.edit and state.edit.waiting else state.current_id
+    if state.edit and state.edit.waiting:
+        return state.latest_id
+    return state.current_id if state.has_search else state.best_id or state.latest_id
 
 
 def choose_split(state: RunState, shown_id: str, wanted: Split | None) -> Split:

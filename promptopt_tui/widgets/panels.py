@@ -13,7 +13,7 @@ from promptopt.domain.events import CaseMark
 from promptopt.runs.state import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
-from promptopt_tui.actions import PANELS, bindings
+from promptopt_tui.actions import PANELS, TOURNAMENT, bindings
 from promptopt_tui.views import diff
 from promptopt_tui.views.header import TITLES
 from promptopt_tui.views.view import View
@@ -34,8 +34,8 @@ def is_visible(widget: Widget) -> bool:
 
 def set_title(widget: Widget, note: str = "") -> None:
     """Number, title and a note in the frame of a panel."""
-    number = PANELS.index(widget.id or "") + 1
-    text = f"{number} {TITLES[widget.id or '']}"
+    key = "m" if widget.id == TOURNAMENT else PANELS.index(widget.id or "") + 1
+    text = f"{key} {TITLES[widget.id or '']}"
     if note:
         text += f" · {paint.one_line(note, 100)}"
     if str(widget.border_title or "") != text:

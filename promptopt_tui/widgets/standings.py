@@ -119,7 +119,7 @@ class StandingsPanel(SortableTable):
             return "✓ scored", "good"
         if candidate.id == state.best_id and candidate.validation:
             return "★ best", "good"
-        if candidate.id == state.current_id and not state.over:
+        if candidate.id == state.current_id and state.has_search and not state.over:
             return "▸ current", "accent"
         words = {True: ("✓ accepted", ""), False: ("✗ rejected", "muted"), None: ("", "")}
         return words[candidate.accepted]

@@ -7,12 +7,8 @@ from typing import Any
 
 import pytest
 
-from promptopt.models.budget import Ledger
-from promptopt.runs.engine import Engine
-from promptopt.runs.state import RunState
 from promptopt.store.commands import Edit, Pause, Resume, Stop
-from promptopt.store.runs import Runs
-from tests.engine.bench import Bench
+from tests.engine.bench import Bench, Desk
 from tests.engine.test_resume import story
 from tests.loopback import LoopbackServer, write_project
 
@@ -56,36 +52,6 @@ def test_killed_and_resumed_it_repeats_no_call_and_ends_the_same(
     state = bench.end(run_id)
     assert loopback.count(answered=True) == needed
     assert story(state) == story(undisturbed), bench.said(run_id)
-
-
-class Desk:
-    """A simulated run in this process, and a person who steers it."""
-
-    def __init__(self, bench: Bench, run_id: str) -> None:
-        self.bench = bench
-        self.run_id = run_id
-        self.engine = Engine(bench.database, Runs(bench.database).find(run_id))
-
-    @property
-    def state(self) -> RunState:
-        return self.engine.state
-
-    @property
-    def ledger(self) -> Ledger:
-        return self.engine._ledger
-
-    @property
-    def calls(self) -> int:
-        return self.ledger.spent("target").calls + self.ledger.spent("optimizer").calls
-
-    async def until(self, condition: Any) -> None:
-        async with asyncio.timeout(60):
-            while not condition():
-                assert not self.state.over, [line.text for line in self.state.activity]
-                await asyncio.sleep(0.01)
-
-    async def tried(self, prompts: int) -> None:
-        await self.until(lambda: len(self.state.candidates) > prompts)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptopt.domain.dataset import Example
@@ -20,8 +20,10 @@ from promptopt.evaluation.racing import (
     leader,
     levels,
     race,
-    together,
 )
+from promptopt.evaluation.together import both, together
+
+CALM = settings(derandomize=True, deadline=None, max_examples=60)
 
 RULES = [PairedT(), Halving(), Everybody()]
 
@@ -58,6 +60,7 @@ async def run(
     return await race(entrants, cases(size), measure, rule, anchors=anchors, **more)  # type: ignore[arg-type]
 
 
+@CALM
 @given(tables)
 def test_levels_of_a_whole_table_are_mean_differences_from_the_cases(rows: list[list[float]]) -> None:
     centred = [[reward - sum(row) / len(row) for reward in row] for row in rows]
@@ -66,6 +69,7 @@ def test_levels_of_a_whole_table_are_mean_differences_from_the_cases(rows: list[
         assert found[name] == pytest.approx(sum(row[column] for row in centred) / len(rows))
 
 
+@CALM
 @given(tables, st.lists(st.floats(-5, 5), min_size=25, max_size=25), st.randoms(use_true_random=False))
 def test_levels_do_not_move_with_the_difficulty_of_cases_also_where_some_are_missing(
     rows: list[list[float]], difficulty: list[float], dice: random.Random
@@ -101,6 +105,7 @@ def test_a_gap_is_paired_and_weighted() -> None:
     assert gap(table, "a", "b")[2] == 2
 
 
+@CALM
 @given(tables, st.sampled_from(RULES), st.integers(1, 7))
 async def test_every_race_is_fair(rows: list[list[float]], rule: Rule, block: int) -> None:
     table = made(rows)
@@ -116,6 +121,7 @@ async def test_every_race_is_fair(rows: list[list[float]], rule: Rule, block: in
     assert outcome == await run(table, rule, [anchor], block=block)
 
 
+@CALM
 @given(st.integers(2, 6), st.integers(1, 40), st.lists(st.sampled_from([0.0, 1.0]), min_size=40, max_size=40))
 async def test_equals_are_left_alone_by_the_t_test(entrants: int, size: int, rewards: list[float]) -> None:
     table = made([[rewards[at]] * entrants for at in range(size)])
@@ -202,3 +208,4 @@ async def test_together_keeps_the_order() -> None:
 
     assert await together(after(turns) for turns in (3, 0, 2)) == [3, 0, 2]
     assert await together([]) == []
+    assert await both(after(2), after(1)) == (2, 1)

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from promptopt.cli.app import COMMANDS
+from promptopt.cli.tournaments import Means, Rules
 from promptopt.domain import settings as s
 from promptopt.evaluation.checks import CHECKS
 from promptopt.evaluation.checks.options import option_names
@@ -17,6 +18,7 @@ from promptopt.optimizers.refine import RefineOptions
 from promptopt.store.database import Database
 from promptopt.store.export import Format
 from promptopt.store.projects import settings_from
+from promptopt.tournament.config import TournamentConfig
 from promptopt_tui.actions import help_table
 from tests.unit.finished_run import BEST, finished_run
 
@@ -77,6 +79,23 @@ def test_the_reference_has_every_key_with_its_default(title: str) -> None:
     if title == "[optimizer]":
         expected["name"] = '`"refine"`'
     assert rows(title) == expected
+
+
+def test_the_keys_of_a_judge_are_told_beside_those_of_a_model() -> None:
+    own = s.JudgeSettings.model_fields.keys() - s.ModelSettings.model_fields.keys()
+    expected = {
+        name: shown(field, name) for name, field in s.JudgeSettings.model_fields.items() if name in own
+    }
+    assert rows("[[judges]]") == expected
+
+
+def test_every_option_of_a_tournament_is_told() -> None:
+    told = section("Commands") + section("Tournaments")
+    for option in (*Rules.__dataclass_fields__, *Means.__dataclass_fields__):
+        assert f"`--{option}" in told, option
+    for field in ("format", "judging", "voting"):
+        for choice in TournamentConfig.model_fields[field].annotation.__args__:  # type: ignore[union-attr]
+            assert re.search(rf"[` ]{choice}`", section("Tournaments")), choice
 
 
 def test_every_cap_is_told() -> None:

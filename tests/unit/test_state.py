@@ -143,6 +143,15 @@ def test_a_rejected_candidate_is_never_the_best() -> None:
     assert fold([*events, judged]).best_id == "s"
 
 
+def test_whom_judges_beat_can_not_win_with_a_higher_score() -> None:
+    events = story()[:16]
+    low = ev.CandidateScored(candidate_id="a", split="validation", score=HALF, passed=5)
+    high = ev.CandidateScored(candidate_id="s", split="validation", score=MORE, passed=8)
+    judged = ev.CandidateJudged(candidate_id="a", against_id="s", accepted=True, reason="judges")
+    assert fold([*events, low, high, judged]).best_id == "s"
+    assert fold([*events, low, high, judged.model_copy(update={"outright": True})]).best_id == "a"
+
+
 def test_no_two_candidates_have_the_same_name() -> None:
     proposed = [("s", "seed", 0), ("aaaaaa1", "optimizer", 2), ("aaaaaa2", "optimizer", 2)]
     proposed += [("aaaaaa3", "optimizer", 3), ("bbbbbb", "human", 2), ("cccccc", "human", 2)]

@@ -66,6 +66,17 @@ COMMANDS = (
         ("estimate triage", "estimate triage --max-iterations 5 --json | jq .cost_usd.high"),
     ),
     Command(
+        "tournament",
+        "tournaments:tournament",
+        START,
+        "Let prompts play each other, judged by the metric, by judge models, or both.",
+        (
+            "tournament latest",
+            "tournament latest seed best new.txt --judging judges --judge openai/gpt-4o-mini",
+            "tournament triage a.txt b.txt c.txt --format duels",
+        ),
+    ),
+    Command(
         "trust",
         "trusting:trust",
         START,

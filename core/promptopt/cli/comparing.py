@@ -71,7 +71,7 @@ def sides(database: "Database", references: Sequence[str]) -> "list[Side]":
     from promptopt.domain.prompt import Prompt
     from promptopt.runs.compared import side_of_prompt, side_of_run
 
-    files = {reference for reference in references if _is_file(reference)}
+    files = {reference for reference in references if is_file(reference)}
     named = {each: side_of_run(database, each) for each in references if each not in files}
     prefer = [side.row.id for side in named.values()]
     for each in files:
@@ -106,7 +106,8 @@ def comparison_report(found: dict[str, Any]) -> list[str]:
     return shown
 
 
-def _is_file(reference: str) -> bool:
+def is_file(reference: str) -> bool:
+    """Whether a prompt is named by a file."""
     try:
         return Path(reference).expanduser().is_file()
     except (OSError, RuntimeError, ValueError):

@@ -155,5 +155,5 @@ def _tell_of_trust(path: Path) -> None:
 
 def _tell(settings: "ProjectSettings") -> None:
     """Say which models a project made of somebody's file would call."""
-    for role, model in settings.models.items():
+    for _, role, model in settings.every_model():
         note(f"{role} model: {model.model}")

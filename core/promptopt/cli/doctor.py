@@ -12,6 +12,7 @@ from promptopt.cli.output import emit, say
 from promptopt.domain.errors import PromptoptError, SettingsError
 
 if TYPE_CHECKING:
+    from promptopt.domain.events import Role
     from promptopt.domain.settings import ModelSettings, ProjectSettings
     from promptopt.store.projects import Project
 
@@ -178,9 +179,9 @@ def _project(reference: str) -> Iterator[Finding]:
     yield from _data(project)
     yield _trust(project)
     yield _tried("optimizer", lambda: _optimizer(project.settings))
-    for role in ("target", "optimizer", "judge"):
-        if role in project.settings.models:
-            yield from _model(role, project.settings)
+    for where, role, model in project.settings.every_model():
+        if role != "generator":
+            yield from _model(where, role, model, project.settings)
 
 
 def _data(project: "Project") -> Iterator[Finding]:
@@ -213,11 +214,15 @@ def _optimizer(settings: "ProjectSettings") -> str:
     return registry.make(settings).name
 
 
-def _model(role: Literal["target", "optimizer", "judge"], settings: "ProjectSettings") -> Iterator[Finding]:
+def _model(
+    where: str, role: "Role", model: "ModelSettings", settings: "ProjectSettings"
+) -> Iterator[Finding]:
     from promptopt.models.keys import missing_key
 
-    model = settings.models[role]
-    name = f"{role} model {model.model}"
+    called = where.partition(".")[2]
+    name = (
+        f"{role} model {model.model}" if called in (role, model.model) else f"judge {called}, {model.model}"
+    )
     if model.simulated:
         yield Finding(name, "note", "simulated: its scores say nothing about a real model")
         return
@@ -228,7 +233,7 @@ def _model(role: Literal["target", "optimizer", "judge"], settings: "ProjectSett
     else:
         yield Finding(f"{name}, key", "ok", "there, or none is needed")
     yield _endpoint(f"{name}, endpoint", model)
-    yield _price(f"{name}, price", role, settings)
+    yield _price(f"{name}, price", where, role, model, settings)
 
 
 def _endpoint(check: str, model: "ModelSettings") -> Finding:
@@ -285,14 +290,15 @@ def _address(model: "ModelSettings") -> tuple[str | None, str]:
     return ENDPOINTS.get(provider), ""
 
 
-def _price(check: str, role: Literal["target", "optimizer", "judge"], settings: "ProjectSettings") -> Finding:
+def _price(
+    check: str, where: str, role: "Role", model: "ModelSettings", settings: "ProjectSettings"
+) -> Finding:
     from promptopt.models.prices import lookup_price
 
-    model = settings.models[role]
     price = lookup_price(model)
     if price is not None:
         return Finding(check, "ok", f"${price.input:g} in, ${price.output:g} out per million tokens")
-    fix = f"give models.{role}.price = {{ input = …, output = … }} in USD per million tokens"
+    fix = f"give {where}.price = {{ input = …, output = … }} in USD per million tokens"
     limits = settings.budget.limits()
     capped = "usd" in limits or f"{role}_usd" in limits
     said = "unknown, so the cap on USD can't be kept" if capped else "unknown, so cost is not counted"

@@ -6,6 +6,7 @@ from typing import Any
 from promptopt.cli.follow import Followed
 from promptopt.cli.output import counted, emit, note, number, points, say
 from promptopt.cli.spreads import in_short
+from promptopt.cli.standings import standings
 from promptopt.domain.text import one_line
 from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
@@ -78,7 +79,11 @@ def lines(summary: dict[str, Any]) -> list[str]:
     shown = [
         f"run {summary['run_id']} of {one_line(summary['project'], 60)}: {summary['status']}{why}{detail}"
     ]
+    if summary["tournament"]:
+        shown += [f"  {line}" if line else "" for line in standings(summary["tournament"], simulated)]
     seed, best = summary["seed"], summary["best"]
+    if summary["optimizer"] == "tournament":
+        return shown + _money(summary, simulated)
     if seed:
         shown.append(f"  seed {_scores(seed)}{simulated}")
     if best and seed and best["candidate_id"] != seed["candidate_id"]:

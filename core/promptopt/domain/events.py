@@ -18,8 +18,8 @@ ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator")
 Status = Literal["created", "running", "paused", "finished", "stopped", "failed"]
 """What a run says of itself. ``interrupted`` (its worker died) is derived from the heartbeat."""
 
-StopReason = Literal["all_pass", "max_iterations", "plateau", "budget", "user", "error", "scored"]
-"""``scored``: a run that was only to score a prompt has done so."""
+StopReason = Literal["all_pass", "max_iterations", "plateau", "budget", "user", "error", "scored", "played"]
+"""``scored``: a run that was only to score a prompt has done so; ``played``: its tournament is over."""
 
 Source = Literal["seed", "optimizer", "human"]
 
@@ -29,11 +29,15 @@ class _Event(BaseModel):
 
 
 class ModelInfo(BaseModel):
-    """A model in a role. Prices in USD per million tokens; None is unknown, never free."""
+    """A model in a role. Prices in USD per million tokens; None is unknown, never free.
+
+    ``name``: of a judge of a panel.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     model: str
+    name: str = ""
     endpoint: str = ""
     input_price: float | None = None
     output_price: float | None = None
@@ -42,13 +46,14 @@ class ModelInfo(BaseModel):
 
 
 class RunStarted(_Event):
-    """The run's frozen frame."""
+    """The run's frozen frame. ``judges``: the panel that judges matches, where the project names one."""
 
     kind: Literal["run_started"] = "run_started"
     run_id: str
     project: str
     optimizer: str
     models: dict[Role, ModelInfo]
+    judges: list[ModelInfo] = []
     limits: dict[str, float] = {}
     sizes: dict[Split, int]
     held_back: bool = True
@@ -84,13 +89,14 @@ class RunResumed(_Event):
 
 
 class PhaseStarted(_Event):
-    """``baseline``: the seed prompt is scored; ``search``: iterations; ``test``: the sealed test.
+    """``baseline``: the seed prompt is scored; ``search``: iterations; ``test``: the sealed test;
+    ``tournament``: prompts play each other, in a run that does nothing else.
 
     ``test`` says why the search ended: once the seal is broken, no worker searches on.
     """
 
     kind: Literal["phase_started"] = "phase_started"
-    phase: Literal["baseline", "search", "test"]
+    phase: Literal["baseline", "search", "test", "tournament"]
     stop_reason: StopReason | None = None
     detail: str = ""
 
@@ -131,7 +137,8 @@ class Demonstration(BaseModel):
 class CandidateProposed(_Event):
     """A prompt entered the running. ``iteration`` 0: the seed; ``confidence`` (0 to 1): its proposer's.
 
-    ``made_by``: the optimizer, where a run has several; ``demonstrations`` are sent with the text.
+    ``made_by``: the optimizer, where a run has several; ``demonstrations`` are sent with the text;
+    ``label``: what a person calls it who brought it.
     """
 
     kind: Literal["candidate_proposed"] = "candidate_proposed"
@@ -143,6 +150,7 @@ class CandidateProposed(_Event):
     reasoning: str = ""
     confidence: float | None = None
     made_by: str = ""
+    label: str = ""
     demonstrations: list[Demonstration] = []
 
 
@@ -183,7 +191,12 @@ class CasesFinished(_Event):
 
 
 class CandidateScored(_Event):
-    """An evaluation is complete. ``at_once``: calls of the target at once, on average; it can move scores."""
+    """An evaluation is complete.
+
+    Attributes:
+        at_once: calls of the target at once, on average; it can move scores.
+        counts: it is the candidate's score on the split from now on; false for cases chosen for a purpose.
+    """
 
     kind: Literal["candidate_scored"] = "candidate_scored"
     candidate_id: str
@@ -192,6 +205,7 @@ class CandidateScored(_Event):
     passed: int
     errors: int = 0
     at_once: float | None = None
+    counts: bool = True
 
 
 class FeedbackReady(_Event):
@@ -208,7 +222,10 @@ class FeedbackReady(_Event):
 
 
 class CandidateJudged(_Event):
-    """Whether a candidate took its parent's place as the prompt that the search goes on from."""
+    """Whether a candidate took its parent's place as the prompt that the search goes on from.
+
+    ``outright``: whatever the checks' scores say, since judges decided; then its predecessor can't win.
+    """
 
     kind: Literal["candidate_judged"] = "candidate_judged"
     candidate_id: str
@@ -216,6 +233,7 @@ class CandidateJudged(_Event):
     accepted: bool
     reason: str
     comparison: Comparison | None = None
+    outright: bool = False
 
 
 class Meter(BaseModel):
@@ -241,6 +259,7 @@ class MatchFinished(_Event):
         number: of the match in its run, from 1.
         stage: what it was played in, in words: ``round 2``, ``final``.
         wins, losses, ties: cases that went to the first one, to the second, to neither.
+        missing: cases without an answer or a verdict.
         winner_id: None for a tie.
         by: who judged: the metric, or judge models.
         reason: why it ended when it did.
@@ -255,6 +274,7 @@ class MatchFinished(_Event):
     wins: int
     losses: int
     ties: int
+    missing: int = 0
     by: str = ""
     reason: str = ""
 
@@ -267,6 +287,7 @@ class Rating(BaseModel):
         low, high: bounds of the 95 % interval.
         wins, losses, ties: cases.
         win_rate: share of the cases won, a tie as half, in [0, 1].
+        p_best: chance that it is the strongest.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -279,6 +300,7 @@ class Rating(BaseModel):
     losses: int
     ties: int
     win_rate: float
+    p_best: float = 0.0
 
 
 class StandingsUpdated(_Event):
@@ -286,7 +308,10 @@ class StandingsUpdated(_Event):
 
     Attributes:
         format: ``round_robin``, ``swiss``, ``single_elimination`` or ``duels``.
-        played, planned: matches; None if nobody can say how many there will be.
+        played, planned: matches; None if nobody can say how many there will be. None played: it begins.
+        champion_id: of a tournament that is over.
+        decided: the champion won a final by evidence; if not, it leads, and no more.
+        notes: what there is to know of judges and verdicts, in words.
     """
 
     kind: Literal["standings_updated"] = "standings_updated"
@@ -295,6 +320,9 @@ class StandingsUpdated(_Event):
     played: int
     planned: int | None = None
     final: bool = False
+    champion_id: str = ""
+    decided: bool = False
+    notes: list[str] = []
 
 
 class BudgetMoved(_Event):
@@ -315,6 +343,7 @@ class EndpointMoved(_Event):
     """How much the model of a role takes.
 
     Attributes:
+        judge: which judge of a panel it is.
         at_once: calls at once that are allowed now; ``most`` is what the project allows.
         refused: calls that were refused so far (rate limit, overload, no answer in time).
         held: seconds for which nothing is sent, because the server asked for it.
@@ -322,6 +351,7 @@ class EndpointMoved(_Event):
 
     kind: Literal["endpoint_moved"] = "endpoint_moved"
     role: Role
+    judge: str = ""
     at_once: int
     most: int
     refused: int = 0

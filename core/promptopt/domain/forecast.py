@@ -106,6 +106,7 @@ class Scale:
         prompt_chars: length of the prompt to start from.
         task_chars: length of what the task says of itself.
         reply_tokens: most tokens of one reply of the optimizer model.
+        must_pass: training cases that must pass.
     """
 
     train: int
@@ -114,6 +115,7 @@ class Scale:
     prompt_chars: int
     task_chars: int = 0
     reply_tokens: int = 4096
+    must_pass: int = 0
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class Plan:
         optimizer_calls: of the optimizer model.
         added_chars: by which a proposed prompt is longer than the first one.
         optimizer_chars: length of one request to the optimizer model.
+        reply_prompts: whole prompts that a reply of the optimizer model has, usually.
     """
 
     iterations: Spread
@@ -135,6 +138,7 @@ class Plan:
     optimizer_calls: Spread
     added_chars: Spread = NONE
     optimizer_chars: Spread = NONE
+    reply_prompts: float = 1.0
 
 
 def _sum(first: float | None, second: float | None) -> float | None:

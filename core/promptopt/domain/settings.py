@@ -1,10 +1,11 @@
 """What a project file says. Every key has a documented default; ``store/projects.py`` reads and writes it."""
 
+from collections.abc import Iterator
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from promptopt.domain.events import ROLES, Role
+from promptopt.domain.events import Role
 
 BUDGETS = ("usd", "calls", "tokens", "minutes")
 
@@ -90,6 +91,18 @@ class ModelSettings(_Section):
     @property
     def simulated(self) -> bool:
         return self.model.startswith("sim/")
+
+
+class JudgeSettings(ModelSettings):
+    """One judge of a panel: a model, and how it counts.
+
+    Attributes:
+        name: how reports call it; default is the model's.
+        weight: its share in a weighted vote; None: by how far it agrees with itself when the order turns.
+    """
+
+    name: str = Field(default="", max_length=60)
+    weight: float | None = Field(default=None, ge=0)
 
 
 OPTIMIZER_MODEL: dict[str, Any] = {
@@ -242,6 +255,7 @@ class ProjectSettings(_Section):
     prompt: str = ""
     task: TaskSettings = Field(default_factory=TaskSettings)
     models: dict[Role, ModelSettings] = Field(default_factory=dict[Role, ModelSettings])
+    judges: list[JudgeSettings] = Field(default_factory=list[JudgeSettings])
     optimizer: OptimizerSettings = Field(default_factory=OptimizerSettings)
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
     data: DataSettings = Field(default_factory=DataSettings)
@@ -269,9 +283,29 @@ class ProjectSettings(_Section):
             self.prompt = self.task.description
         if not self.prompt:
             raise ValueError("give a prompt to start from, or at least task.description")
+        for judge in self.judges:
+            judge.name = judge.name.strip() or judge.model
+        names = [judge.name for judge in self.judges]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"judges: two are called {twice!r}: give each a name of its own")
         return self
+
+    def every_model(self) -> Iterator[tuple[str, Role, ModelSettings]]:
+        """Each model with its place in the file and the role that it counts to."""
+        for role, model in self.models.items():
+            yield f"models.{role}", role, model
+        for judge in self.judges:
+            yield f"judges.{judge.name}", "judge", judge
+
+    @property
+    def panel(self) -> dict[str, float | None]:
+        """Names and weights of those who judge matches: ``judges``, else ``models.judge``, named ``""``."""
+        if self.judges:
+            return {judge.name: judge.weight for judge in self.judges}
+        return {"": None} if "judge" in self.models else {}
 
     @property
     def simulated(self) -> bool:
         """Whether any model in use is a simulation."""
-        return any(self.models[role].simulated for role in ROLES if role in self.models)
+        return any(model.simulated for _, _, model in self.every_model())

@@ -8,17 +8,15 @@ of Hoeffding's and Bernstein's kind drop nobody at the sizes that prompts are me
 A race is deterministic: it depends on rewards alone, never on the order in which answers come.
 """
 
-import asyncio
 import math
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from promptopt.domain.dataset import Example
 from promptopt.evaluation.gates import weighted
-
-T = TypeVar("T")
+from promptopt.evaluation.together import together
 
 Table = Mapping[str, Mapping[str, float]]
 """Entrant to case id to reward in [0, 1]. A case without an answer is not there: it is missing, not 0."""
@@ -251,26 +249,6 @@ def gap(
     values = [table[better][case_id] - table[worse][case_id] for case_id in common]
     mean, error = weighted(values, [(weights or {}).get(case_id, 1.0) for case_id in common])
     return mean, error, len(common)
-
-
-async def together(work: Iterable[Awaitable[T]]) -> list[T]:
-    """Results of all, in their order. If one raises, the others are given up before it is raised here.
-
-    Unlike a TaskGroup's, what is raised is what was raised: signals that end a run stay what they are.
-    """
-    tasks = [asyncio.ensure_future(one) for one in work]
-    if not tasks:
-        return []
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in tasks:
-            if task.done():
-                task.result()
-        return [task.result() for task in tasks]
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _leave(outcome: Outcome, gone: Mapping[str, str], done: int) -> None:

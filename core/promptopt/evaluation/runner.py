@@ -93,10 +93,7 @@ class Runner:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
             flush()
-        done = tuple(_complete(results))
-        scores = [result.score for result in done]
-        weights = [result.weight for result in done]
-        return Evaluation(prompt_id=prompt.id, split=split, results=done, score=interval(scores, weights))
+        return gathered(prompt.id, split, list(_complete(results)))
 
     async def _run_case(
         self, prompt: Prompt, case: Example, send: Send, draw: int, ask: Ask | None
@@ -130,6 +127,12 @@ class Runner:
             latency=response.latency,
             judging=asking.took,
         )
+
+
+def gathered(prompt_id: str, split: Split, results: Sequence[CaseResult]) -> Evaluation:
+    """The evaluation that results make."""
+    score = interval([result.score for result in results], [result.weight for result in results])
+    return Evaluation(prompt_id=prompt_id, split=split, results=tuple(results), score=score)
 
 
 def failed(case: Example, failure: CallFailed) -> CaseResult:

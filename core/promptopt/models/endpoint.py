@@ -3,8 +3,10 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
+from typing import cast
 
 from promptopt.domain.chat import ChatRequest, LLMResponse
+from promptopt.domain.events import Role
 from promptopt.domain.settings import ModelSettings, Price
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import storable
@@ -13,8 +15,33 @@ from promptopt.models.transport import Reply, Transport
 from promptopt.store.receipts import Place
 from promptopt.store.reuse import REDIRECTED
 
+Seat = str
+"""Where a model sits: its role, or ``judge/NAME``, a judge of a panel, which counts to the role ``judge``."""
 
-@dataclass
+
+def seat_of(role: Role, judge: str = "") -> Seat:
+    """The seat of a role, or of the judge of that name."""
+    return f"judge/{judge}" if judge else role
+
+
+def role_of(seat: Seat) -> Role:
+    """The role whose budget and record a seat counts to."""
+    return cast(Role, seat.partition("/")[0])
+
+
+def named(seat: Seat) -> str:
+    """A seat in words: ``the target model``, ``the judge haiku``."""
+    role, _, judge = seat.partition("/")
+    return f"the {role} {judge}" if judge else f"the {role} model"
+
+
+def setting_of(seat: Seat) -> str:
+    """Where the project file has it: ``models.target``, ``judges.haiku``."""
+    role, _, judge = seat.partition("/")
+    return f"judges.{judge}" if judge else f"models.{role}"
+
+
+@dataclass(eq=False)
 class Endpoint:
     """A model in a role: how to reach it, what it costs (``price`` None: unknown), how much it takes."""
 

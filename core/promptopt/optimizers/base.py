@@ -47,6 +47,7 @@ class RunContext(Protocol):
         sample: int = 0,
         case_id: str = "",
         temperature: float | None = None,
+        judge: str = "",
     ) -> LLMResponse:
         """Ask a model.
 
@@ -56,6 +57,7 @@ class RunContext(Protocol):
             sample: number of the draw, to have equal content answered afresh.
             case_id: the case that is asked about, for the record.
             temperature: in place of the role's own.
+            judge: with the role ``judge``, the name of one of the project's ``judges``.
 
         Raises:
             CallFailed: no answer after all retries.
@@ -79,9 +81,13 @@ class RunContext(Protocol):
         ...
 
     async def evaluate(
-        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
+        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None, *, counts: bool = True
     ) -> Evaluation:
-        """Score a prompt on a split, or on some of its cases."""
+        """Score a prompt on a split, or on some of its cases.
+
+        Args:
+            counts: it becomes the candidate's score on the split, by which the best one is known.
+        """
         ...
 
     def candidate(
@@ -102,9 +108,20 @@ class RunContext(Protocol):
         ...
 
     def judged(
-        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+        self,
+        prompt: Prompt,
+        against: Prompt,
+        accepted: bool,
+        reason: str,
+        comparison: Comparison | None,
+        *,
+        outright: bool = False,
     ) -> None:
-        """Show whether a candidate took its parent's place. Only accepted ones can win."""
+        """Show whether a candidate took its parent's place. Only accepted ones can win.
+
+        Args:
+            outright: judges decided: the one it was judged against can no longer win, whatever it scores.
+        """
         ...
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
@@ -201,6 +218,11 @@ class BaseOptimizer(ABC):
     def max_iterations(self) -> int | None:
         """The most iterations it will do, if it has such a limit."""
         return None
+
+    @property
+    def needs_judges(self) -> bool:
+        """Whether it asks judge models, as tournaments do: then they are opened, or the run is refused."""
+        return False
 
     def plan(self, scale: Scale) -> Plan | None:
         """State how many calls the search makes at least, likely and at most; None if it can't say.

@@ -113,7 +113,7 @@ def conversation(
         assignment: what this proposal is to do, where several are asked for side by side.
     """
     shown = [attempt for attempt in attempts if attempt.prompt][-recent:] if recent else []
-    turns = [f"{_task_card(task, placeholders)}\n\n{_trajectory(attempts)}"]
+    turns = [f"{task_card(task, placeholders)}\n\n{_trajectory(attempts)}"]
     messages = [Message(role="system", content=SYSTEM_EDITS if assignment.edits else SYSTEM)]
     for attempt in shown:
         asked = turns[-1] if attempt is not shown[0] else f"{turns[-1]}\n\nPropose the next version."
@@ -134,7 +134,8 @@ def correction(objection: str, edits: bool = False) -> str:
     )
 
 
-def _task_card(task: TaskSpec, placeholders: Sequence[str]) -> str:
+def task_card(task: TaskSpec, placeholders: Sequence[str]) -> str:
+    """What a proposer is told of the task: its description, fields, rules, and where the case goes."""
     lines = [f"Task: {task.description or 'as the prompt and the cases show'}"]
     if task.output_format:
         fields = "; ".join(f"{name}: {meaning}" for name, meaning in task.output_format.items())

@@ -18,6 +18,7 @@ _DSPY = "promptopt.optimizers.dspy_adapter.families"
 
 OURS = {
     "refine": "promptopt.optimizers.refine:RefineOptimizer",
+    "grpo": "promptopt.optimizers.grpo.optimizer:GrpoOptimizer",
     "dspy-bootstrap": f"{_DSPY}:Bootstrap",
     "dspy-bootstrap-random-search": f"{_DSPY}:RandomSearch",
     "dspy-mipro": f"{_DSPY}:MIPRO",

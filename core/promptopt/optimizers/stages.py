@@ -99,12 +99,19 @@ class Stage:
         sample: int = 0,
         case_id: str = "",
         temperature: float | None = None,
+        judge: str = "",
     ) -> LLMResponse:
         if role == "target":
             self._count({_call(messages, sample, temperature)})
         place = f"{self._name}/{path}" if path else ""
         return await self._context.complete(
-            role, messages, path=place, sample=sample, case_id=case_id, temperature=temperature
+            role,
+            messages,
+            path=place,
+            sample=sample,
+            case_id=case_id,
+            temperature=temperature,
+            judge=judge,
         )
 
     async def judge(self, case: Example, response: LLMResponse) -> CaseResult:
@@ -120,12 +127,12 @@ class Stage:
         self._context.measured(evaluation)
 
     async def evaluate(
-        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
+        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None, *, counts: bool = True
     ) -> Evaluation:
         chosen = self.dataset[split] if cases is None else cases
         draws = range(self.settings.evaluation.repeats)
         self._count({_call(prompt.render(case), draw) for case in chosen for draw in draws})
-        return await self._context.evaluate(prompt, split, chosen)
+        return await self._context.evaluate(prompt, split, chosen, counts=counts)
 
     def candidate(
         self,
@@ -150,11 +157,18 @@ class Stage:
         self._context.feedback(feedback, against)
 
     def judged(
-        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+        self,
+        prompt: Prompt,
+        against: Prompt,
+        accepted: bool,
+        reason: str,
+        comparison: Comparison | None,
+        *,
+        outright: bool = False,
     ) -> None:
         if accepted:
             self.best = prompt
-        self._context.judged(prompt, against, accepted, reason, comparison)
+        self._context.judged(prompt, against, accepted, reason, comparison, outright=outright)
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
         self._context.refused(self._before + iteration, attempt, reason)
@@ -200,9 +214,10 @@ class Rehearsal(Stage):
     """
 
     async def evaluate(
-        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
+        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None, *, counts: bool = True
     ) -> Evaluation:
-        return await super().evaluate(prompt, "train", self.dataset[split] if cases is None else cases)
+        chosen = self.dataset[split] if cases is None else cases
+        return await super().evaluate(prompt, "train", chosen, counts=False)
 
     def noted(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
         super().noted(prompt, "train", result)
@@ -214,7 +229,14 @@ class Rehearsal(Stage):
         super().measured(evaluation.model_copy(update={"split": "train"}))
 
     def judged(
-        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+        self,
+        prompt: Prompt,
+        against: Prompt,
+        accepted: bool,
+        reason: str,
+        comparison: Comparison | None,
+        *,
+        outright: bool = False,
     ) -> None:
         if accepted:
             self.best = prompt

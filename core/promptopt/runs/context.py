@@ -15,7 +15,8 @@ from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedbac
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected
 from promptopt.domain.task import TaskSpec
-from promptopt.evaluation.runner import FLUSH_SECONDS, Runner
+from promptopt.evaluation.runner import FLUSH_SECONDS, Runner, gathered
+from promptopt.models.endpoint import seat_of
 from promptopt.models.gateway import Gateway
 from promptopt.optimizers.base import Shown
 from promptopt.store.cells import Cells
@@ -24,6 +25,9 @@ T = TypeVar("T")
 
 EVALUATIONS_KEPT = 6
 """Whole evaluations at hand (the current prompt's, on two splits, are asked for again and again)."""
+
+RESULTS_KEPT = 20_000
+"""Results at hand, of the prompts scored last: who asks for some more cases pays and waits for those only."""
 
 
 class Context:
@@ -51,6 +55,7 @@ class Context:
         self._meters = meters
         self._fresh: dict[tuple[str, Split], list[CaseResult]] = {}
         self._known: dict[tuple[str, Split, tuple[str, ...]], Evaluation] = {}
+        self._results: dict[tuple[str, Split], dict[str, CaseResult]] = {}
         self._prompts: dict[str, Prompt] = {}
         self._checkpoint: dict[str, Any] | None = None
         self._edits: list[Prompt] = []
@@ -66,11 +71,14 @@ class Context:
         sample: int = 0,
         case_id: str = "",
         temperature: float | None = None,
+        judge: str = "",
     ) -> LLMResponse:
+        seat = seat_of(role, judge)
         call = self._gateway.call(
-            role, messages, path=path, sample=sample, case_id=case_id, temperature=temperature
+            seat, messages, path=path, sample=sample, case_id=case_id, temperature=temperature
         )
-        with self._gateway.telemetry.span("propose", {"promptopt.role": role, "promptopt.path": path}):
+        doing = "judge" if role == "judge" else "propose"
+        with self._gateway.telemetry.span(doing, {"promptopt.role": role, "promptopt.path": path}):
             return await self._unless_redirected(call)
 
     async def judge(self, case: Example, response: LLMResponse) -> CaseResult:
@@ -104,10 +112,10 @@ class Context:
         self._emit(event)
 
     async def evaluate(
-        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
+        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None, *, counts: bool = True
     ) -> Evaluation:
         chosen = self.dataset[split] if cases is None else cases
-        return await self._unless_redirected(self.score(prompt, split, chosen))
+        return await self._unless_redirected(self.score(prompt, split, chosen, counts=counts))
 
     async def score(
         self,
@@ -117,10 +125,12 @@ class Context:
         *,
         urgent: bool = False,
         finishing: bool = False,
+        counts: bool = True,
     ) -> Evaluation:
         """Score a prompt on any cases, told to everyone who watches.
 
         Args:
+            counts: it becomes the candidate's score on the split.
             urgent: also while the run is paused.
             finishing: the sealed test, with the budget that was held back for it.
         """
@@ -128,6 +138,8 @@ class Context:
         if place in self._known:
             return self._known[place]
         self._emit(ev.EvaluationStarted(candidate_id=prompt.id, split=split, total=len(cases)))
+        known = self._results.get((prompt.id, split), {})
+        self._say_results(prompt.id, split, [known[case.id] for case in cases if case.id in known])
         concurrency = self._gateway.concurrency("target")
         call = partial(self._gateway.call, urgent=urgent, finishing=finishing)
 
@@ -139,19 +151,20 @@ class Context:
             evaluation = await self._runner.evaluate(
                 prompt,
                 split,
-                cases,
+                [case for case in cases if case.id not in known],
                 send,
                 partial(self._sink, prompt.id, split),
                 lambda messages, path, draw: call("judge", messages, path=path, sample=draw),
             )
+            evaluation = self._with_known(evaluation, known, cases)
             note({"promptopt.score": evaluation.score.mean, "promptopt.passed": evaluation.passed})
-        self._tell_score(evaluation, concurrency())
+        self._tell_score(evaluation, concurrency(), counts)
         self._known[place] = evaluation
         while len(self._known) > EVALUATIONS_KEPT:
             del self._known[next(iter(self._known))]
         return evaluation
 
-    def _tell_score(self, evaluation: Evaluation, at_once: float | None) -> None:
+    def _tell_score(self, evaluation: Evaluation, at_once: float | None, counts: bool = True) -> None:
         self._emit(
             ev.CandidateScored(
                 candidate_id=evaluation.prompt_id,
@@ -160,8 +173,22 @@ class Context:
                 passed=evaluation.passed,
                 errors=evaluation.errors,
                 at_once=at_once,
+                counts=counts,
             )
         )
+
+    def _with_known(
+        self, evaluation: Evaluation, known: Mapping[str, CaseResult], cases: Sequence[Example]
+    ) -> Evaluation:
+        """The evaluation with the results that were at hand before; all of them are at hand from now on."""
+        place = evaluation.prompt_id, evaluation.split
+        results = {**self._results.pop(place, {}), **known, **evaluation.by_case()}
+        self._results[place] = results  # the newest last
+        while len(self._results) > 1 and sum(map(len, self._results.values())) > RESULTS_KEPT:
+            del self._results[next(iter(self._results))]
+        if len(evaluation.results) == len(cases):
+            return evaluation
+        return gathered(*place, [results[case.id] for case in cases])
 
     def propose(self, prompt: Prompt, source: ev.Source, **details: Any) -> None:
         """Enter a prompt in the running."""
@@ -210,7 +237,14 @@ class Context:
         )
 
     def judged(
-        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+        self,
+        prompt: Prompt,
+        against: Prompt,
+        accepted: bool,
+        reason: str,
+        comparison: Comparison | None,
+        *,
+        outright: bool = False,
     ) -> None:
         self._emit(
             ev.CandidateJudged(
@@ -219,6 +253,7 @@ class Context:
                 accepted=accepted,
                 reason=reason,
                 comparison=comparison,
+                outright=outright,
             )
         )
 
@@ -278,11 +313,15 @@ class Context:
 
     def _sink(self, prompt_id: str, split: Split, results: Sequence[CaseResult]) -> None:
         self._cells.keep(prompt_id, split, results)
+        self._say_results(prompt_id, split, results)
+
+    def _say_results(self, prompt_id: str, split: Split, results: Sequence[CaseResult]) -> None:
         marks = [
             ev.CaseMark(case_id=r.case_id, score=r.score, passed=r.passed, category=r.category)
             for r in results
         ]
-        self._emit(ev.CasesFinished(candidate_id=prompt_id, split=split, cases=marks))
+        if marks:
+            self._emit(ev.CasesFinished(candidate_id=prompt_id, split=split, cases=marks))
 
     async def _unless_redirected(self, work: Coroutine[Any, Any, T]) -> T:
         """Give ``work`` up as soon as an edit is adopted. Requests that were sent are answered and kept."""

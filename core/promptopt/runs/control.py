@@ -164,8 +164,9 @@ class Control:
     def _edit(self, sent: Sent, command: Edit) -> str | None:
         state = self._engine.state
         prompt = self._rewritten(command.text)
-        if state.optimizer == "none":
-            return "an evaluation has no search that could go on from it"
+        if not state.has_search:
+            kind = "an evaluation" if state.optimizer == "none" else "a tournament"
+            return f"{kind} has no search that could go on from it"
         if self._too_early():
             return None
         if self._too_late():

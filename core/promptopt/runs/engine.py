@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from promptopt.evaluation.prospects import Prospect, data_faults, failing_refere
 from promptopt.evaluation.runner import Runner
 from promptopt.evaluation.statistics import compare
 from promptopt.models.budget import Ledger, Stopwatch
-from promptopt.models.endpoint import Endpoint
+from promptopt.models.endpoint import Endpoint, Seat, role_of
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import WINDOW
 from promptopt.models.redaction import Redactor
@@ -32,7 +32,8 @@ from promptopt.runs.control import Control
 from promptopt.runs.forecast import forecast
 from promptopt.runs.holding import for_the_test
 from promptopt.runs.meters import Meters
-from promptopt.runs.setup import describe, open_endpoints, roles_in_use, why_no_reuse
+from promptopt.runs.playing import NAME, outlook_of, plan_of, play
+from promptopt.runs.setup import describe, open_endpoints, seats_in_use, why_no_reuse
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
 from promptopt.store.commands import Commands
@@ -76,7 +77,10 @@ class Engine:
         self._noticed: set[str] = set()
         self._foretold: set[str] = set()
         self._telemetry = OFF
-        self._redact = Redactor(self._settings.models.values()).redact
+        self._plan = plan_of(self._settings) if row.kind == NAME else None
+        self._judged = False
+        """Judge models decide matches."""
+        self._redact = Redactor(model for _, _, model in self._settings.every_model()).redact
 
     async def run(self) -> None:
         """Run to the end; whatever ends it is in the last event."""
@@ -88,11 +92,14 @@ class Engine:
         found = journal.take_over(RELAY_PATIENCE)
         self._ledger.restore(found.spending)
         try:
-            judge = build_judge(
-                self._settings, Path(self._row.project_dir), self._dataset.cases(), self._notice
+            optimizer = registry.make(self._settings) if self._row.kind == "optimize" else None
+            self._judged = bool(
+                (self._plan and self._plan.config.needs_judges) or (optimizer and optimizer.needs_judges)
             )
+            folder, cases = Path(self._row.project_dir), self._dataset.cases()
+            judge = build_judge(self._settings, folder, cases, self._notice, optional=self._judged)
             try:
-                await self._carry_out(judge, journal, found, edits, wire)
+                await self._carry_out(judge, optimizer, journal, found, edits, wire)
             finally:
                 await asyncio.to_thread(self._telemetry.close)
                 await judge.close()
@@ -111,20 +118,25 @@ class Engine:
         journal.tidy()
 
     async def _carry_out(
-        self, judge: Judge, journal: Journal, found: Found, edits: Sequence[Prompt], wire: RunWire
+        self,
+        judge: Judge,
+        optimizer: BaseOptimizer | None,
+        journal: Journal,
+        found: Found,
+        edits: Sequence[Prompt],
+        wire: RunWire,
     ) -> None:
-        judge.check_cases(self._dataset.cases())
-        optimizer = None if self._row.kind == "eval" else registry.make(self._settings)
-        roles = roles_in_use(self._row.kind, judge=judge.needs_model)
-        endpoints = open_endpoints(self._settings, self._dataset, roles, wire)
-        for role, endpoint in endpoints.items():
-            endpoint.limiter.remember(journal.recent(role, WINDOW))
+        seats = seats_in_use(self._settings, self._row.kind, judge=judge.needs_model, panel=self._judged)
+        endpoints = open_endpoints(self._settings, self._dataset, seats, wire)
+        for endpoint, seat in {endpoint: seat for seat, endpoint in endpoints.items()}.items():
+            endpoint.limiter.remember(journal.recent(role_of(seat), WINDOW))
         gateway = Gateway(endpoints, journal, self._ledger, self._notice, self._redact)
         self._telemetry = open_telemetry(self._settings.telemetry, self._notice, self._redact)
         gateway.telemetry = self._telemetry
         gateway.reuse(self._earlier(endpoints["target"]), found.reused)
         task = build_task(self._settings)
-        at_once = sum(endpoints[role].settings.max_concurrency for role in roles if role != "optimizer")
+        asked = [seat for seat in endpoints if seat in ("target", "judge", "generator")]
+        at_once = sum(endpoints[seat].settings.max_concurrency for seat in asked)
         runner = Runner(judge, CASES_PER_CALL * at_once, self._settings.evaluation.repeats)
         context = Context(
             self._settings, task, self._dataset, gateway, runner, self._cells, self.emit, self._ledger.meters
@@ -137,8 +149,9 @@ class Engine:
             control.drop_stale()
             self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
         if not self.state.models:  # never announced, or by a worker that could not open them
-            self._announce({role: describe(endpoint) for role, endpoint in endpoints.items()}, optimizer)
-            self._say_forecast(optimizer)
+            self._announce(endpoints, optimizer)
+            if self._plan is None:
+                self._say_forecast(optimizer)
             if self._settings.cache.reuse and why_no_reuse(self._settings):
                 self._notice(why_no_reuse(self._settings))
         background = [
@@ -179,6 +192,10 @@ class Engine:
     async def _phases(
         self, optimizer: BaseOptimizer | None, context: Context, gateway: Gateway, control: Control
     ) -> tuple[StopRun, Comparison | None, str]:
+        if self._plan is not None:
+            game = play(self._plan, self._seed, self._dataset, context, self._cells)
+            self.emit(ev.PhaseStarted(phase="tournament"))
+            return await control.stoppable(game), None, ""
         if optimizer is None:
             return await self._only_evaluate(context, control), None, ""
         begun = self.state.search_end
@@ -236,7 +253,9 @@ class Engine:
 
     async def _look_ahead(self, judge: Judge) -> None:
         """Say what the cases can show, and which can't be passed, before anything is spent on them."""
-        if self._row.kind == "eval":
+        if self._plan is not None:
+            self._foretell(outlook_of(self._plan, self._settings, self._dataset, judge))
+        elif self._row.kind == "eval":
             scored = self._asked_for()
             self._foretell([outlook(sum(len(cases) for _, cases in scored), "all")])
         else:
@@ -276,19 +295,25 @@ class Engine:
         """Say it to everyone: the stream, and the fold that this engine itself reads."""
         self.state.apply(event, self._log.append(event))
 
-    def _announce(self, models: dict[ev.Role, ev.ModelInfo], optimizer: BaseOptimizer | None = None) -> None:
+    def _announce(self, endpoints: Mapping[Seat, Endpoint], optimizer: BaseOptimizer | None = None) -> None:
         sizes: dict[Split, int] = {split: len(self._dataset[split]) for split in SPLITS}
+        models: dict[ev.Role, ev.ModelInfo] = {
+            role_of(seat): describe(each) for seat, each in endpoints.items() if "/" not in seat
+        }
+        panel = [(seat.partition("/")[2], each) for seat, each in endpoints.items() if "/" in seat]
+        judges = [describe(each, name) for name, each in panel]
         self.emit(
             ev.RunStarted(
                 run_id=self._row.id,
                 project=self._row.project,
                 optimizer=self._row.optimizer,
                 models=models,
+                judges=judges,
                 limits=self._settings.budget.limits(),
                 sizes=sizes,
                 held_back=self._dataset.held_back,
                 max_iterations=optimizer.max_iterations if optimizer else None,
-                simulated=any(model.simulated for model in models.values()),
+                simulated=any(each.settings.simulated for each in endpoints.values()),
             )
         )
 

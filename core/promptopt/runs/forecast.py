@@ -76,7 +76,7 @@ class _Forecaster:
         target = self._target(plan) if optimizer else self._eval(splits)
         roles: dict[ev.Role, Need] = {"target": self._need("target", target, self._answer())}
         if optimizer is not None:
-            roles["optimizer"] = self._need("optimizer", self._optimizer(plan), self._reply())
+            roles["optimizer"] = self._need("optimizer", self._optimizer(plan), self._reply(plan))
         total = _together(list(roles.values()))
         seconds = self._seconds(roles)
         self._notes.append("retries and people's edits are not counted")
@@ -100,6 +100,7 @@ class _Forecaster:
             prompt_chars=len(settings.prompt),
             task_chars=len(settings.task.description) + len(str(settings.task.output_format)),
             reply_tokens=settings.models["optimizer"].max_tokens,
+            must_pass=sum(case.must_pass for case in data.train),
         )
         try:
             plan = optimizer.plan(scale)
@@ -181,13 +182,14 @@ class _Forecaster:
         size = sum(len(text.encode("utf-8", "surrogatepass")) for text in expected) / len(expected)
         return _between(1, ceil(size / BYTES_PER_TOKEN), model.max_tokens)
 
-    def _reply(self) -> Spread:
-        """Tokens of one reply of the optimizer model: a whole prompt, and why."""
+    def _reply(self, plan: Plan | None) -> Spread:
+        """Tokens of one reply of the optimizer model: whole prompts, and why."""
         model = self._settings.models["optimizer"]
         seen = self._known("optimizer")
         if seen:
             return _between(seen.fewest, seen.completion_tokens, model.max_tokens)
-        whole = len(self._settings.prompt) // BYTES_PER_TOKEN + GUESSED_OUTPUT
+        prompts = plan.reply_prompts if plan else 1.0
+        whole = prompts * (len(self._settings.prompt) // BYTES_PER_TOKEN + GUESSED_OUTPUT)
         return _between(1, whole, model.max_tokens)
 
     def _need(self, role: ev.Role, asked: _Asked, answer: Spread) -> Need:
@@ -319,6 +321,7 @@ def _with_iterations(plan: Plan, usual: float | None) -> Plan:
         optimizer_calls=as_usual(plan.optimizer_calls),
         added_chars=plan.added_chars,
         optimizer_chars=plan.optimizer_chars,
+        reply_prompts=plan.reply_prompts,
     )
 
 

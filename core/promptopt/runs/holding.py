@@ -8,6 +8,7 @@ from statistics import fmean
 from promptopt.domain.results import CaseResult, Evaluation
 from promptopt.domain.settings import ProjectSettings
 from promptopt.models.budget import Amount
+from promptopt.runs.setup import model_of
 
 MARGIN = 1.5
 """The sealed test may cost this multiple of what the baseline's calls did on average."""
@@ -52,5 +53,5 @@ def _judging(settings: ProjectSettings, answered: Sequence[CaseResult], number: 
         return Amount()
     tokens, usd = fmean(one.tokens for one in took), fmean(one.usd for one in took)
     share = number * MARGIN
-    last = settings.models["judge"].max_tokens + round(4 * tokens)
+    last = model_of(settings, "judge").max_tokens + round(4 * tokens)
     return Amount(ceil(calls * share), round(tokens * share) + last, usd * (share + 4))

@@ -5,9 +5,11 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import RunError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.runs.state import fold
@@ -47,12 +49,36 @@ def create_run(
         project = load_project(project)
     settings = simulated(project.settings) if simulate else project.settings
     data = load_dataset(settings, project.dir)
-    found = powers(settings, data.dataset.cases(), project.dir)
-    command = f"promptopt trust {shlex.quote(str(project.path))}"
-    fix = f"look at it and trust it: {command}    (or give the option --trust)"
-    _require_trust(found, trusted, str(project.path), fix)
-    run_id = Runs(database).create(settings, data.dataset, project.dir.resolve(), kind)
+    frozen = Frozen(settings, data.dataset, project.dir, project.path)
+    run_id = create_frozen(database, frozen, kind=kind, trusted=trusted)
     return run_id, [*project.notices, *data.notices]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What a run is made of: settings, cases, the project's folder, and its file, for messages."""
+
+    settings: ProjectSettings
+    dataset: Dataset
+    folder: Path
+    path: Path
+
+
+def create_frozen(database: Database, source: Frozen, *, kind: str, trusted: bool = False) -> str:
+    """Make a run of settings and cases; nothing is sent yet. Returns its id.
+
+    Args:
+        kind: ``optimize``, ``eval`` or ``tournament``.
+        trusted: the owner has looked at the project and trusts it from now on.
+
+    Raises:
+        TrustError: it has code or an endpoint of its own that its owner has not trusted.
+    """
+    found = powers(source.settings, source.dataset.cases(), source.folder)
+    command = f"promptopt trust {shlex.quote(str(source.path))}"
+    fix = f"look at it and trust it: {command}    (or give the option --trust)"
+    _require_trust(found, trusted, str(source.path), fix)
+    return Runs(database).create(source.settings, source.dataset, source.folder.resolve(), kind)
 
 
 def simulated(settings: ProjectSettings) -> ProjectSettings:
@@ -63,7 +89,8 @@ def simulated(settings: ProjectSettings) -> ProjectSettings:
         )
         for role, model in settings.models.items()
     }
-    return settings.model_copy(update={"models": models})
+    judges = [judge.model_copy(update={"model": "sim/judge", "base_url": None}) for judge in settings.judges]
+    return settings.model_copy(update={"models": models, "judges": judges})
 
 
 def _require_trust(found: Sequence[Power], trusted: bool, where: str, fix: str) -> None:

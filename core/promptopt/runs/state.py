@@ -37,9 +37,13 @@ class Candidate:
     confidence: float | None = None
     made_by: str = ""
     """The optimizer, where the run has several."""
+    label: str = ""
+    """What a person calls it who brought it."""
     demonstrations: list[ev.Demonstration] = field(default_factory=list[ev.Demonstration])
     scores: dict[Split, Score] = field(default_factory=dict[Split, Score])
     accepted: bool | None = None
+    beaten: bool = False
+    """Judges put another in its place, whatever the scores."""
     judgement: str = ""
     comparison: Comparison | None = None
     categories: dict[str, int] = field(default_factory=dict[str, int])
@@ -101,6 +105,8 @@ class RunState:
         self.simulated = False
         self.held_back = True
         self.models: dict[ev.Role, ev.ModelInfo] = {}
+        self.judges: list[ev.ModelInfo] = []
+        """The panel that judges matches, where the project names one."""
         self.limits: dict[str, float] = {}
         self.sizes: dict[Split, int] = {}
         self.forecast: ev.Forecast | None = None
@@ -131,8 +137,8 @@ class RunState:
         self.paused_by = ""
         self.pause_reason = ""
         """Why the run paused itself, if it did."""
-        self.endpoints: dict[ev.Role, ev.EndpointMoved] = {}
-        """How much the models take, those that have refused something."""
+        self.endpoints: dict[str, ev.EndpointMoved] = {}
+        """How much the models take that have refused something, by role (``judge NAME`` of a panel)."""
         self.stop_requested: ev.StopRequested | None = None
         self.finished: ev.RunFinished | None = None
         self.search_end: ev.PhaseStarted | None = None
@@ -143,9 +149,14 @@ class RunState:
 
     @property
     def best_id(self) -> str:
-        """Id of the highest validation score among the seed and the accepted candidates."""
+        """Id of the highest validation score among the seed and the accepted candidates; of a run that only
+        plays a tournament, of its leader.
+        """
         if self.finished:
             return self.finished.best_id
+        if self.optimizer == "tournament" and self.tournament:
+            table = self.tournament
+            return table.champion_id or (table.ratings[0].candidate_id if table.played else "")
         best = best_of(self.candidates.values())
         return best.id if best else self.seed_id
 
@@ -159,10 +170,17 @@ class RunState:
         return self.finished is not None
 
     @property
+    def has_search(self) -> bool:
+        """Whether it looks for a better prompt: not if it only scores one, or plays a tournament."""
+        return self.optimizer not in ("none", "tournament")
+
+    @property
     def resumable(self) -> bool:
         """Whether a worker may still take the run up: it did not come to its end, and no test was scored."""
         if self.finished is None:
             return True
+        if self.optimizer == "tournament":
+            return self.finished.status != "finished"
         seed = self.candidates.get(self.seed_id)
         return self.finished.status != "finished" and not (seed and "test" in seed.scores)
 
@@ -173,6 +191,8 @@ class RunState:
             return candidate_id[:6]
         if candidate.source == "seed":
             return "seed"
+        if candidate.label:
+            return f"{candidate.label} {candidate_id[:6]}"
         if candidate.source == "human":
             return f"edit {candidate_id[:6]}"
         return f"#{candidate.iteration}{_letter(candidate.place)} {candidate_id[:6]}"
@@ -207,6 +227,7 @@ class RunState:
         self.project = event.project
         self.optimizer = event.optimizer
         self.models = event.models
+        self.judges = event.judges
         self.limits = event.limits
         self.sizes = event.sizes
         self.held_back = event.held_back
@@ -214,7 +235,8 @@ class RunState:
         self.simulated = event.simulated
         self.status = "running"
         note = " (simulated models)" if event.simulated else ""
-        what = "evaluation" if event.optimizer == "none" else f"run started: {event.optimizer}"
+        kinds = {"none": "evaluation", "tournament": "tournament"}
+        what = kinds.get(event.optimizer, f"run started: {event.optimizer}")
         self._log(at, f"{what} on {event.project}{note}")
 
     @_apply.register
@@ -240,6 +262,7 @@ class RunState:
             "baseline": "scoring the prompt to start from",
             "search": "searching for a better prompt",
             "test": "scoring the sealed test split, once",
+            "tournament": "the prompts play each other",
         }
         self._log(at, said[event.phase])
 
@@ -260,10 +283,11 @@ class RunState:
                 reasoning=event.reasoning,
                 confidence=event.confidence,
                 made_by=event.made_by,
+                label=event.label,
                 demonstrations=event.demonstrations,
                 place=1 + sum(_alike(event, other) for other in self.candidates.values()),
             )
-            if event.source != "seed":
+            if event.source != "seed" and self.phase != "tournament":
                 self._log(at, f"proposed {self.name(event.candidate_id)}: {event.reasoning}")
         self.latest_id = event.candidate_id
         if event.source == "seed":
@@ -299,7 +323,9 @@ class RunState:
     @_apply.register
     def _(self, event: ev.CandidateScored, at: float) -> None:
         candidate = self.candidates.get(event.candidate_id)
-        if candidate:
+        known = candidate.scores.get(event.split) if candidate else None
+        # A part of the cases, scored after more of them, takes nothing back.
+        if candidate and event.counts and not (known and known.interval.n > event.score.n):
             candidate.scores[event.split] = Score(event.score, event.passed, event.errors, event.at_once)
         self.evaluations.pop((event.candidate_id, event.split), None)
         interval = event.score
@@ -327,6 +353,9 @@ class RunState:
             candidate.comparison = event.comparison
         if event.accepted:
             self.current_id = event.candidate_id
+            against = self.candidates.get(event.against_id)
+            if event.outright and against:
+                against.beaten = True
         for place in [place for place in self.evaluations if place[0] == event.candidate_id]:
             del self.evaluations[place]  # what was not measured to the end was given up
         word = "accepted" if event.accepted else "rejected"
@@ -343,21 +372,29 @@ class RunState:
     def _(self, event: ev.MatchFinished, at: float) -> None:
         if self.tournament and self.tournament.final:
             self.tournament, self.matches = None, {}
+        known = event.number in self.matches
         self.matches[event.number] = event
+        if known:  # a pair that plays on, case by case, or what an earlier worker said
+            return
         outcome = f"goes to {self.name(event.winner_id)}" if event.winner_id else "ends in a tie"
         first, second = self.name(event.first_id), self.name(event.second_id)
-        tally = f"{event.wins}:{event.losses}, {event.ties} ties"
-        self._log(at, f"match {event.number}: {first} against {second} {outcome} ({tally})")
+        tally = f"{event.wins}:{event.losses}, {event.ties} tied"
+        said = f"{event.stage}, match {event.number}: {first} against {second} {outcome} ({tally})"
+        self._log(at, f"{said}: {event.reason}" if event.reason else said)
 
     @_apply.register
     def _(self, event: ev.StandingsUpdated, at: float) -> None:
-        self.tournament = event
-        if event.final and event.ratings:
-            first = event.ratings[0]
+        before, self.tournament = self.tournament, event
+        if not event.played and not event.final:
+            self.matches = {}
+        if event.final and event.ratings and not (before and before.final):
+            champion = event.champion_id or event.ratings[0].candidate_id
+            rating = next(each for each in event.ratings if each.candidate_id == champion)
+            won = "won the final" if event.decided else "leads, and is not proven the best"
             self._log(
                 at,
-                f"the tournament is over: {self.name(first.candidate_id)} leads with {first.rating:+.0f} "
-                f"[{first.low:+.0f}, {first.high:+.0f}] after {event.played} matches",
+                f"the tournament is over after {event.played} matches: {self.name(champion)} {won}, "
+                f"rated {round(rating.rating):+d} [{round(rating.low):+d}, {round(rating.high):+d}]",
             )
 
     @_apply.register
@@ -372,10 +409,12 @@ class RunState:
 
     @_apply.register
     def _(self, event: ev.EndpointMoved, at: float) -> None:
-        before = self.endpoints.get(event.role)
-        self.endpoints[event.role] = event
+        who = f"{event.role} {event.judge}".strip()
+        before = self.endpoints.get(who)
+        self.endpoints[who] = event
         if event.at_once < event.most and not (before and before.at_once < before.most):
-            self._log(at, f"the {event.role} model refuses calls: fewer are made at once", "warning")
+            which = who if event.judge else f"{who} model"
+            self._log(at, f"the {which} refuses calls: fewer are made at once", "warning")
 
     @_apply.register
     def _(self, event: ev.Paused, at: float) -> None:
@@ -473,9 +512,9 @@ def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
     Of equals it is a person's, then the shorter one.
 
     A candidate that the gate rejected gained less than its noise; that it scored higher by chance is no
-    reason to prefer it at the end.
+    reason to prefer it at the end. One that judges beat can't win.
     """
-    eligible = (c for c in candidates if c.validation and (c.accepted or c.source == "seed"))
+    eligible = (c for c in candidates if c.validation and not c.beaten and (c.accepted or c.source == "seed"))
     return max(eligible, key=_rank, default=None)
 
 

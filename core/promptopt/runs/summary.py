@@ -6,6 +6,7 @@ from promptopt.domain import events as ev
 from promptopt.domain.dataset import Split
 from promptopt.domain.forecast import Need
 from promptopt.domain.results import Comparison
+from promptopt.runs.standings import tournament_figures
 from promptopt.runs.state import Candidate, RunState
 
 DIGITS = 6
@@ -18,13 +19,15 @@ def summarize(state: RunState) -> dict[str, Any]:
     use has no known price. ``test`` and ``comparison`` are None until the sealed test was scored.
     ``uncertain`` is what calls without a known outcome may have cost at most. ``forecast`` is what the run
     was expected to need; None if nothing was foretold. ``reused`` counts answers that earlier runs of the
-    project paid for, by run; they are among those ``replayed``, and cost nothing.
+    project paid for, by run; they are among those ``replayed``, and cost nothing. ``tournament`` is None if
+    none was played.
     """
     finished = state.finished
     comparison = finished.comparison if finished else None
     return {
         "run_id": state.run_id,
         "project": state.project,
+        "optimizer": state.optimizer,
         "status": state.status,
         "stop_reason": finished.stop_reason if finished else None,
         "detail": finished.detail if finished else "",
@@ -38,6 +41,7 @@ def summarize(state: RunState) -> dict[str, Any]:
         "replayed": state.replayed,
         "reused": state.reused,
         "forecast": forecast_figures(state.forecast) if state.forecast else None,
+        "tournament": tournament_figures(state),
     }
 
 

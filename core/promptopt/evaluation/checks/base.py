@@ -61,10 +61,12 @@ class Check(BaseModel, ABC):
 
     Attributes:
         passes_from: lowest score that passes if the project gives no threshold.
+        about_form: it looks at the output's form (or what it took), not at whether the output is right.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     passes_from: ClassVar[float] = 1.0
+    about_form: ClassVar[bool] = False
 
     @property
     def needs_expected(self) -> bool:
@@ -78,8 +80,8 @@ class Check(BaseModel, ABC):
 
     @property
     def of_form(self) -> bool:
-        """Whether it looks at the output's form (or what it took), and not at whether the output is right."""
-        return False
+        """``about_form``, or what a group's members make of it."""
+        return self.about_form
 
     def applies(self, case: Example) -> bool:
         """Whether it has something to say of ``case``."""

@@ -24,6 +24,8 @@ def build_judge(
     project_dir: Path,
     cases: Iterable[Example] = (),
     notice: Callable[[str], None] | None = None,
+    *,
+    optional: bool = False,
 ) -> "Judge":
     """Make the judge of a project. Without any check or constraint, outputs are compared with ``exact``.
 
@@ -32,16 +34,18 @@ def build_judge(
         project_dir: folder of the project file; functions of ``callable`` checks are looked up there.
         cases: their own checks, and whether each can be judged, are looked at beforehand.
         notice: told, in words, of code and patterns that fail themselves, once each.
+        optional: cases that no check applies to are no fault: others judge their outputs.
 
     Raises:
         SettingsError: a check, constraint or case that can't be used, with its place and the fix.
     """
     rules = build_rules(settings.task.constraints)
     checks = build_checks([(table, f"checks[{i}]") for i, table in enumerate(settings.checks)], project_dir)
-    judge = Judge(checks, rules, project_dir, notice)
+    judge = Judge(checks, rules, project_dir, notice, optional=optional)
     known = tuple(cases)
     if (
         known
+        and not optional
         and not checks
         and not rules
         and not any(case.checks or case.expected is not None for case in known)
@@ -67,7 +71,10 @@ class Judge:
         rules: Sequence[Rule],
         project_dir: Path,
         notice: Callable[[str], None] | None = None,
+        *,
+        optional: bool = False,
     ) -> None:
+        self._optional = optional
         self._notice = notice
         self._told: set[str] = set()
         self._checks = tuple(checks)
@@ -97,7 +104,7 @@ class Judge:
         for case in cases:
             where = f"case {case.id!r}"
             applying = self._for(case)
-            if not applying and not self._rules:
+            if not applying and not self._rules and not self._optional:
                 raise SettingsError(
                     "no check applies to it: each needs an expected output or a tag that it does not have",
                     where=where,
@@ -108,6 +115,10 @@ class Judge:
                 if flaw:
                     fix = f"mend its expected output, or the check {named.name!r} ({named.where})"
                     raise SettingsError(flaw, where=where, fix=fix)
+
+    def applies(self, case: Example) -> bool:
+        """Whether a check or a constraint has something to say of a case."""
+        return bool(self._rules or self._for(case))
 
     async def judge(
         self, case: Example, output: str, response: LLMResponse | None = None, ask: Ask | None = None

@@ -1,5 +1,7 @@
 """Checks of what an answer took: ``latency``, ``cost``."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from promptopt.domain.dataset import Example
@@ -14,11 +16,8 @@ class Latency(Check):
         max: most seconds from sending to the whole answer, without waiting for a turn.
     """
 
+    about_form: ClassVar[bool] = True
     max: float = Field(gt=0)
-
-    @property
-    def of_form(self) -> bool:
-        return True
 
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
         if tools.response is None:
@@ -37,11 +36,8 @@ class Cost(Check):
         max: most USD for the call that gave the answer.
     """
 
+    about_form: ClassVar[bool] = True
     max: float = Field(ge=0)
-
-    @property
-    def of_form(self) -> bool:
-        return True
 
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
         cost = tools.response.cost if tools.response else None

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from pydantic import Field, PrivateAttr
 
@@ -29,15 +29,12 @@ class JsonSchema(Check):
         timeout: seconds. Default: 2.
     """
 
+    about_form: ClassVar[bool] = True
     schema_: dict[str, Any] | bool | str | None = Field(default=None, alias="schema")
     file: str | None = None
     allow_fence: bool = False
     timeout: float = Field(default=2.0, gt=0)
     _text: str = PrivateAttr(default="true")
-
-    @property
-    def of_form(self) -> bool:
-        return True
 
     def check_options(self, where: str, project_dir: Path) -> None:
         self._text = json.dumps(self._load(where, project_dir), default=str)

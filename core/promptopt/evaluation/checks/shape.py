@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,13 +28,10 @@ class Length(Check):
         max: most. Default: no limit.
     """
 
+    about_form: ClassVar[bool] = True
     unit: Unit = "words"
     min: int | None = Field(default=None, ge=0)
     max: int | None = Field(default=None, ge=0)
-
-    @property
-    def of_form(self) -> bool:
-        return True
 
     def check_options(self, where: str, project_dir: Path) -> None:
         if self.min is None and self.max is None:
@@ -66,6 +63,7 @@ class Format(Check):
         ignore_case: for starts_with, ends_with and one_of, upper and lower case are the same. Default: false.
     """
 
+    about_form: ClassVar[bool] = True
     json_only: bool = Field(default=False, alias="json")
     one_line: bool = False
     no_fence: bool = False
@@ -73,10 +71,6 @@ class Format(Check):
     ends_with: str = ""
     one_of: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=(), strict=False)
     ignore_case: bool = False
-
-    @property
-    def of_form(self) -> bool:
-        return True
 
     def check_options(self, where: str, project_dir: Path) -> None:
         if not self._demands():

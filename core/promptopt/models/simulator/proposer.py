@@ -9,6 +9,7 @@ from promptopt.models.simulator.chance import Dice
 from promptopt.models.simulator.clues import Clues, read_request
 from promptopt.models.simulator.edits import GOOD, MISSTEPS, Edit, insert, read_prompt
 from promptopt.models.simulator.forms import form_of
+from promptopt.models.simulator.groups import lessons, variants, wants_lessons, wants_several
 
 MALFORMED = 0.05
 """Share of replies that can't be read as JSON."""
@@ -29,14 +30,22 @@ class Proposer:
         self._seed = seed
 
     def answer(self, request: ChatRequest, sample: int) -> str:
-        """The reply: the JSON object with ``prompt``, ``reasoning`` and ``confidence``, mostly."""
+        """The reply: mostly JSON, with ``prompt``, ``reasoning`` and ``confidence``, or what is asked for."""
         dice = Dice(self._seed, request.content_key(), sample)
         text = "\n".join(message.content for message in request.messages)
+        if wants_lessons(text):
+            return _dressed(lessons(text), dice)
         clues, form = read_request(text), form_of(text)
         if form is not None:
             draft = _draft(replace(clues, prompt=form.prompt), dice)
             return form.write(draft.prompt, draft.because, draft.rules)
+        if wants_several(text):
+            return _dressed(variants(clues, dice, _proposal), dice)
         return _dressed(_as_fields(_draft(clues, dice)), dice)
+
+
+def _proposal(clues: Clues, dice: Dice) -> dict[str, object]:
+    return _as_fields(_draft(clues, dice))
 
 
 @dataclass(frozen=True)
@@ -92,11 +101,12 @@ def _dressed(fields: dict[str, object], dice: Dice) -> str:
     text = json.dumps(fields, ensure_ascii=False, indent=2)
     luck = dice.roll("dress")
     if luck < MALFORMED / 2:
-        return f"I would suggest this: {fields['reasoning']} Shall I write the new prompt out?"
+        idea = fields.get("reasoning", "I have some ideas.")
+        return f"I would suggest this: {idea} Shall I write the new prompt out?"
     if luck < MALFORMED:
         return text[: len(text) * 2 // 3]
     if luck < 0.30:
         return f"```json\n{text}\n```"
     if luck < 0.42:
-        return f"Here is the improved prompt.\n\n{text}"
+        return f"Here is what you asked for.\n\n{text}"
     return text

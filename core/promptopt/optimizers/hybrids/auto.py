@@ -111,7 +111,7 @@ class Auto(Combined):
         racing = trials
         for number, fold in enumerate(folds):
             rest = [case for other in folds if other is not fold for case in other]
-            before = (await context.evaluate(start, "train", fold)).by_case()
+            before = (await context.evaluate(start, "train", fold, counts=False)).by_case()
             for trial in racing:
                 part = Part(
                     trial.name,

@@ -187,7 +187,9 @@ class Play:
         stage.best = self._kept.best or part.start
         stage.asked = _digests(self._kept.asked)
         ended = await _end_of(optimizer, stage)
-        evaluation = await self._context.evaluate(stage.best, part.split, part.scored)
+        evaluation = await self._context.evaluate(
+            stage.best, part.split, part.scored, counts=part.scored is None
+        )
         return Outcome(
             optimizer=part.optimizer,
             best=stage.best,

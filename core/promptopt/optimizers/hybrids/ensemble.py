@@ -13,6 +13,8 @@ from promptopt.domain.prompt import Prompt
 from promptopt.domain.stopping import StopRun
 from promptopt.optimizers.base import OptimizerOptions
 from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Outcome, Part, Play
+from promptopt.tournament.config import TournamentConfig
+from promptopt.tournament.manager import TournamentManager
 
 
 class EnsembleOptions(CombinedOptions):
@@ -81,8 +83,6 @@ async def crown(play: Play, prompts: Sequence[Prompt], options: EnsembleOptions)
     """Let prompts play for the run's result; those that lose count no longer as accepted."""
     if len(prompts) < 2:
         return prompts[0]
-    from promptopt.tournament import TournamentConfig, TournamentManager
-
     config = TournamentConfig(format="round_robin", judging=options.judging, seed=options.seed)
     context = play.context
     results = await TournamentManager(config).run(context, prompts, context.dataset.validation)

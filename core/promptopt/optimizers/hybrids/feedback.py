@@ -18,6 +18,8 @@ from promptopt.evaluation.gates import gate
 from promptopt.evaluation.statistics import compare
 from promptopt.optimizers.base import OptimizerOptions
 from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play
+from promptopt.tournament.config import TournamentConfig
+from promptopt.tournament.manager import TournamentManager
 
 TOP = 3
 """Prompts of a round from which the next one learns."""
@@ -126,8 +128,6 @@ async def _top(
     prompts: Sequence[Prompt], play: Play, train: Sequence[Example]
 ) -> list[tuple[Prompt, Evaluation]]:
     """The best prompts of a round by a tournament on training cases, the best first."""
-    from promptopt.tournament import TournamentConfig, TournamentManager
-
     config = TournamentConfig(format="round_robin", judging="metric")
     ranked = list(prompts)
     if len(prompts) > 1:

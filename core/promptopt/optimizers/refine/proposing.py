@@ -11,7 +11,7 @@ from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import Cluster, Evaluation, Feedback
 from promptopt.evaluation.clusters import Evidence
 from promptopt.evaluation.feedback import analyze, render_feedback
-from promptopt.evaluation.racing import together
+from promptopt.evaluation.together import together
 from promptopt.models.sending import CallFailed
 from promptopt.optimizers.metaprompt import SYSTEM, SYSTEM_EDITS, Assignment, conversation, correction
 from promptopt.optimizers.proposals import (
