@@ -48,6 +48,8 @@ _HINTS = re.compile(
     r"|Lessons from earlier groups:\n(.*?)(?=\n\n|\Z)",
     re.DOTALL,
 )
+_ADDED = re.compile(r"\{\+(.*?)\+\}", re.DOTALL)
+_AGAIN = re.compile(r"with exactly \d+ variants, for the slots ([\d, ]+)\.")
 _SLOT = re.compile(r"^slot (\d+): (.*)$", re.MULTILINE)
 
 
@@ -90,11 +92,14 @@ class Proposer:
         if dice.random() < MALFORMED:
             return "I would make it clearer. Shall I go on?"
         asked = self._read(text, _last(_CURRENT, text))
+        if '"operations"' in text:
+            return self._lessons(asked, dice)
         slots = _SLOT.findall(text)
         if '"variants"' in text and slots:
-            return json.dumps({"variants": [self._variant(asked, *slot, dice) for slot in slots]})
-        if '"lessons"' in text and not asked.base:
-            return self._lessons(asked, dice)
+            wanted = _AGAIN.search(request.messages[-1].content)
+            numbers = wanted.group(1).split(", ") if wanted else [number for number, _ in slots]
+            variants = [self._variant(asked, *slot, dice) for slot in slots if slot[0] in numbers]
+            return json.dumps({"variants": variants})
         prompt, because = self._improved(asked, dice)
         if '"edits"' in text:
             return self._as_edits(asked.base, prompt, because)
@@ -112,24 +117,34 @@ class Proposer:
         return form.write(prompt, [because], [because])
 
     def _variant(self, asked: _Asked, number: str, strategy: str, dice: random.Random) -> dict[str, object]:
-        wanted = asked if strategy.startswith("take over") else replace(asked, other="")
-        prompt, because = self._improved(wanted, dice)
+        lines = asked.base.split("\n")
+        if strategy.startswith("make it clearly shorter") and len(lines) > 1:
+            lines.pop(dice.randrange(1, len(lines)))
+            prompt, because = "\n".join(lines), "Left something out."
+        else:
+            merges = strategy.startswith("take over")
+            prompt, because = self._improved(asked if merges else replace(asked, other=""), dice)
         return {"slot": int(number), "prompt": prompt, "reasoning": because, "lessons": [], "confidence": 0.5}
 
     def _lessons(self, asked: _Asked, dice: random.Random) -> str:
-        """What to do when the failures shown are seen again, with the same skill as everything else."""
-        numbers = list(dict.fromkeys(_CASE.findall(asked.text)))
-        lessons = [
+        """What the better one of two prompts says more, or what the failures shown call for."""
+        added = " ".join(_ADDED.findall(asked.text)).lower()
+        said = [
+            rule
+            for rule in self._rules.values()
+            if any(wording.mark in added for wording in rule.wordings) and dice.random() < SKILL[0]
+        ]
+        operations = [
             {
-                "op": "add",
+                "op": "ADD",
+                "target": "",
                 "when": "such an input comes",
                 "do": rule.wordings[0].sentence,
-                "evidence_cases": [f"c{int(number) - 10_000}" for number in numbers[:2]],
-                "confidence": 0.6,
+                "evidence_cases": ["C1"],
             }
-            for rule in self._guesses(asked, dice)
+            for rule in (said or self._guesses(asked, dice))[:2]
         ]
-        return json.dumps({"lessons": lessons})
+        return json.dumps({"operations": operations})
 
     def _as_edits(self, base: str, prompt: str, because: str) -> str:
         """The change as one replacement of a line, where it only adds lines behind it."""
