@@ -99,6 +99,8 @@ def lines(summary: dict[str, Any]) -> list[str]:
 
 def _scores(candidate: dict[str, Any]) -> str:
     parts = [str(candidate["candidate_id"])]
+    if candidate["demonstrations"]:
+        parts.append(f"with {counted(len(candidate['demonstrations']), 'demonstration')}")
     for split in ("validation", "test"):
         score = candidate[split]
         if score:

@@ -36,23 +36,25 @@ OPERATORS: tuple[Operator, ...] = ("rewrite", "demonstrate", "merge")
 Strategy = Literal["mend", "focus", "rethink"]
 
 _ASSIGNMENTS: dict[Strategy, str] = {
-    "mend": (
-        "Your part: mend the kinds of failure that cost the most, as many of them as you understand. Others "
-        "propose side by side with you; whatever gains is put together."
-    ),
-    "focus": (
-        "Your part: mend only this kind of failure: {aim}. Others take care of the other kinds, side by side "
-        "with you; whatever gains is put together."
-    ),
-    "rethink": (
-        "Your part: try another approach than the current prompt and than what was tried: a procedure to "
-        "follow, definitions, another order, how to treat doubtful inputs. Keep what is known to work."
-    ),
+    "mend": "mend the kinds of failure that cost the most, as many of them as you understand.",
+    "focus": "mend only this kind of failure, others take care of the rest: {aim}.",
+    "rethink": "try another approach than the current prompt and than what was tried, by {approach}.",
 }
 
+_APPROACHES = (
+    "a procedure that the target follows without writing it down",
+    "definitions: what each answer or field means, and what tells it from its neighbours",
+    "saying how to treat inputs that are unclear, odd, or about several things at once",
+    "saying exactly what the answer must look like, and what it must not have",
+    "another order and plainer words: what decides most comes first, and nothing is left vague",
+)
+
+IN_VAIN = 2
+"""Rounds without an accepted proposal after which one of the next round takes another approach."""
+
 _MERGE = (
-    "Your part: put the two prompts together. The other prompt does better on some cases, and worse on "
-    "others: keep of each what its gains come from, and add nothing else."
+    "put the two prompts together. The other prompt does better on some cases, and worse on others: keep of "
+    "each what its gains come from, and add nothing else."
 )
 
 
@@ -251,18 +253,26 @@ class Writer:
 
     def _assignment(self, slot: Slot, evaluation: Evaluation, feedback: Feedback) -> tuple[str, Feedback]:
         """What a slot's writer is asked to do, and the failures that it is shown for that."""
+        if self._options.proposals == 1 and slot.other is None:
+            return "", feedback
+        told, shown = self._part(slot, evaluation, feedback)
+        # The number keeps requests apart: equal ones would mostly get equal replies.
+        number = f"{slot.number} of {self._options.proposals}"
+        together = "all are measured side by side, and what gains is put together"
+        return f"You write proposal {number} of this round; {together}. Your part: {told}", shown
+
+    def _part(self, slot: Slot, evaluation: Evaluation, feedback: Feedback) -> tuple[str, Feedback]:
+        """The first one mends what it can, the others one kind each; after rounds in vain one rethinks."""
         if slot.other is not None:
             return _MERGE, feedback
-        if self._options.proposals == 1:
-            return "", feedback
-        # The first one mends what it can; the others one kind each; when rounds bring nothing, one rethinks.
-        kinds = [cluster for cluster in feedback.clusters if cluster.case_ids]
-        rethinks = slot.turn == 1 and self._state.barren >= 2
         if slot.turn == 0:
             return _ASSIGNMENTS["mend"], feedback
-        place = slot.turn - 1 - (self._state.barren >= 2)
-        if rethinks or place >= len(kinds):
-            return _ASSIGNMENTS["rethink"], feedback
+        in_vain = int(self._state.barren >= IN_VAIN)
+        kinds = [cluster for cluster in feedback.clusters if cluster.case_ids]
+        place = slot.turn - 1 - in_vain
+        if not 0 <= place < len(kinds):
+            approach = _APPROACHES[(slot.turn + self._state.iteration) % len(_APPROACHES)]
+            return _ASSIGNMENTS["rethink"].format(approach=approach), feedback
         kind = kinds[place]
         aim = f"“{kind.key}”, like case {kind.case_ids[0]} ({len(kind.case_ids)} of {feedback.total} cases)"
         return _ASSIGNMENTS["focus"].format(aim=aim), self._first(kind, evaluation, feedback)
