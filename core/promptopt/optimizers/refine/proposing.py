@@ -9,6 +9,7 @@ from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import Cluster, Evaluation, Feedback
+from promptopt.domain.text import one_line
 from promptopt.evaluation.clusters import Evidence
 from promptopt.evaluation.feedback import analyze, render_feedback
 from promptopt.evaluation.together import together
@@ -274,7 +275,9 @@ class Writer:
             approach = _APPROACHES[(slot.turn + self._state.iteration) % len(_APPROACHES)]
             return _ASSIGNMENTS["rethink"].format(approach=approach), feedback
         kind = kinds[place]
-        aim = f"“{kind.key}”, like case {kind.case_ids[0]} ({len(kind.case_ids)} of {feedback.total} cases)"
+        # Named by a case: what else tells the kind is text of cases and outputs, which stays in the feedback.
+        like = one_line(kind.case_ids[0], 40)
+        aim = f"{kind.category}, as in case {like} ({len(kind.case_ids)} of {feedback.total} cases)"
         return _ASSIGNMENTS["focus"].format(aim=aim), self._first(kind, evaluation, feedback)
 
     def _first(self, kind: Cluster, evaluation: Evaluation, feedback: Feedback) -> Feedback:
