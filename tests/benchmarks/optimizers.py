@@ -39,13 +39,24 @@ NO_END = 10_000
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "refine": {"max_iterations": NO_END, "plateau": NO_END},
+    "refine, one at a time": {
+        "name": "refine",
+        "max_iterations": NO_END,
+        "plateau": NO_END,
+        "proposals": 1,
+        "demonstrations": 0,
+        "pool": 1,
+    },
     "grpo": {"max_iterations": NO_END, "plateau": NO_END},
     "dspy-gepa": {"max_metric_calls": NO_END},
     "dspy-mipro": {"auto": "medium"},
     "dspy-bootstrap-random-search": {"num_candidates": 16},
     "dspy-copro": {"breadth": 3, "depth": 2},
 }
-"""What is compared: each with settings that let it use all the calls, as far as it can; else its defaults."""
+"""What is compared: each with settings that let it use all the calls, as far as it can; else its defaults.
+
+The key is the optimizer's name, unless the settings have one.
+"""
 
 THREADS = 4
 
@@ -85,14 +96,20 @@ def run(surface_name: str, optimizer: str, seed: int, calls: int, more: Mapping[
 
     surface = SURFACES[surface_name](seed)
     settings = {"name": optimizer, "seed": seed, **OPTIMIZERS.get(optimizer, {}), **more}
-    if optimizer.startswith("dspy-"):
+    if settings["name"].startswith("dspy-"):
         settings["threads"] = THREADS
     home = Path(os.environ["PROMPTOPT_HOME"])
     database = Database.open()
     try:
         # DSPy draws progress bars on either stream.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            played = play(database, home / f"{surface_name}-{optimizer}-{seed}", surface, settings, calls)
+            played = play(
+                database,
+                home / f"{surface_name}-{settings['name']}-{seed}-{len(optimizer)}",
+                surface,
+                settings,
+                calls,
+            )
     finally:
         database.close()
     assert "litellm" not in sys.modules, "nothing here goes over a network"
@@ -202,10 +219,12 @@ def _all(options: argparse.Namespace, home: str) -> Iterator[Result]:
     from tests.benchmarks.surfaces import SURFACES
 
     known = names()
+    wanted: list[str] = []
     for name in options.optimizers or OPTIMIZERS:
-        if name not in known:
+        if OPTIMIZERS.get(name, {}).get("name", name) in known:
+            wanted.append(name)
+        else:
             print(f"{name} is left out: there is no such optimizer", flush=True)
-    wanted = [name for name in options.optimizers or OPTIMIZERS if name in known]
     jobs = [
         (surface, optimizer, seed)
         for surface in options.surfaces or SURFACES
