@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptopt.cli.outcome import lines
@@ -74,6 +74,7 @@ pasts = st.builds(
 )
 
 
+@settings(deadline=None)  # it reads price lists the first time
 @given(
     prompt=st.text(min_size=1, max_size=60),
     text=st.text(max_size=60),

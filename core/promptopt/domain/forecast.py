@@ -130,6 +130,7 @@ class Plan:
         added_chars: by which a proposed prompt is longer than the first one.
         optimizer_chars: length of one request to the optimizer model.
         reply_prompts: whole prompts that a reply of the optimizer model has, usually.
+        optimizer_at_once: calls of the optimizer model that are made at once, usually.
     """
 
     iterations: Spread
@@ -139,6 +140,7 @@ class Plan:
     added_chars: Spread = NONE
     optimizer_chars: Spread = NONE
     reply_prompts: float = 1.0
+    optimizer_at_once: int = 1
 
 
 def _sum(first: float | None, second: float | None) -> float | None:

@@ -78,7 +78,7 @@ class _Forecaster:
         if optimizer is not None:
             roles["optimizer"] = self._need("optimizer", self._optimizer(plan), self._reply(plan))
         total = _together(list(roles.values()))
-        seconds = self._seconds(roles)
+        seconds = self._seconds(roles, plan)
         self._notes.append("retries and people's edits are not counted")
         if self._settings.cache.reuse:
             self._notes.append("answers that are reused from earlier runs are free, and not taken off here")
@@ -207,13 +207,14 @@ class _Forecaster:
             usd=usd.rounded(6) if usd else None,
         )
 
-    def _seconds(self, roles: dict[ev.Role, Need]) -> Spread:
-        """Running time: targets many at once, the optimizer's calls one after the other."""
+    def _seconds(self, roles: dict[ev.Role, Need], plan: Plan | None) -> Spread:
+        """Running time: targets many at once, the optimizer's calls as its plan says."""
         seconds = NONE
         for role, need in roles.items():
             model = self._settings.models[role]
             sizes = [len(self._dataset[split]) for split in SPLITS if self._dataset[split]]
-            at_once = 1 if role == "optimizer" else max(1, min(model.max_concurrency, *sizes, 10**6))
+            asked = [plan.optimizer_at_once if plan else 1] if role == "optimizer" else sizes
+            at_once = max(1, min(model.max_concurrency, *asked, 10**6))
             spent = need.calls * self._latency(role, need) * Spread.exactly(1 / at_once)
             seconds += _not_faster(spent, need, model)
         return seconds.rounded(1)
@@ -322,6 +323,7 @@ def _with_iterations(plan: Plan, usual: float | None) -> Plan:
         added_chars=plan.added_chars,
         optimizer_chars=plan.optimizer_chars,
         reply_prompts=plan.reply_prompts,
+        optimizer_at_once=plan.optimizer_at_once,
     )
 
 

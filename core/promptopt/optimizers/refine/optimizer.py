@@ -73,6 +73,7 @@ class RefineOptimizer(BaseOptimizer):
             optimizer_calls=iterations * self._asked(),
             added_chars=self._growth(scale.prompt_chars),
             optimizer_chars=self._question(scale),
+            optimizer_at_once=max(1, options.proposals - 1),
         )
 
     def _asked(self) -> Spread:
