@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptopt.domain.results import CaseResult, Evaluation
@@ -24,6 +24,7 @@ binary = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(binary, st.data())
 def test_what_is_given_up_early_would_not_pass_with_every_case_to_come_won(
     pairs: list[tuple[float, float]], data: st.DataObject
@@ -38,6 +39,7 @@ def test_what_is_given_up_early_would_not_pass_with_every_case_to_come_won(
         assert gate(before, won)[0]
 
 
+@settings(deadline=None)
 @given(binary)
 def test_a_whole_validation_is_never_given_up(pairs: list[tuple[float, float]]) -> None:
     before, after = (evaluation([pair[side] for pair in pairs]) for side in (0, 1))

@@ -1,7 +1,7 @@
 """Prompts that come from one are put together: nothing is lost, what contradicts is not guessed at."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptopt.domain.dataset import Example
@@ -16,11 +16,13 @@ words = st.sampled_from(
 texts = st.lists(st.lists(words, max_size=4).map(" ".join), max_size=6).map("\n".join)
 
 
+@settings(deadline=None)
 @given(texts)
 def test_tokens_joined_are_the_text(text: str) -> None:
     assert "".join(tokens(text)) == text
 
 
+@settings(deadline=None)
 @given(texts, texts)
 def test_a_side_that_changes_nothing_leaves_the_other_as_it_is(base: str, other: str) -> None:
     assert merge_texts(base, base, other) == other
@@ -28,6 +30,7 @@ def test_a_side_that_changes_nothing_leaves_the_other_as_it_is(base: str, other:
     assert merge_texts(base, other, other) == other
 
 
+@settings(deadline=None)
 @given(texts, st.lists(words, min_size=1, max_size=3), st.lists(words, min_size=1, max_size=3))
 def test_what_both_add_at_the_end_stands_there(base: str, first: list[str], second: list[str]) -> None:
     one, other = f"{base}\nOurs: {' '.join(first)}", f"{base}\nTheirs: {' '.join(second)}"
@@ -73,6 +76,7 @@ def test_a_text_and_demonstrations_are_one_prompt() -> None:
     assert merged == Prompt(text="Sort.\nBe brief.", demonstrations=(demo("a"),))
 
 
+@settings(deadline=None)
 @given(texts, texts)
 def test_a_change_is_known_again_whatever_stands_around_it(base: str, other: str) -> None:
     rule = "Whoever is locked out goes to account."

@@ -5,7 +5,7 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptopt.domain.dataset import Example
@@ -97,6 +97,7 @@ def answered(passed: set[int]) -> dict[str, CaseResult]:
     }
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 6), st.sets(st.integers(0, 11)), st.integers(0, 200))
 async def test_a_set_fits_has_each_case_once_and_only_what_passes(
     seed: int, most: int, passed: set[int], room: int
@@ -143,6 +144,7 @@ def test_without_room_for_any_nothing_can_be_shown() -> None:
 # --- what a round has ---
 
 
+@settings(deadline=None)
 @given(st.integers(1, 8), st.booleans(), st.integers(0, 1000))
 def test_a_round_has_so_many_slots_and_several_always_begin_with_a_rewriting(
     number: int, demonstrate: bool, seed: int
@@ -205,3 +207,17 @@ def test_a_whole_prompt_is_taken_where_edits_were_asked_for_and_not_the_other_wa
     assert parse_proposal('{"prompt": "new"}', "old").prompt == "new"
     with pytest.raises(Malformed, match='no JSON object with a "prompt"'):
         parse_proposal('{"edits": [{"find": "a", "replace": "b"}]}')
+
+
+async def test_where_the_case_is_put_into_the_text_a_demonstration_costs_all_of_it() -> None:
+    async def passes(case: Example, text: str) -> bool:
+        return True
+
+    demonstrator = Demonstrator(CASES, 4, passes)
+    filled = Prompt(text="Label this ticket, please: {input}" + " and mind the rules" * 20)
+    made = await demonstrator.draw(filled, {}, 2 * len(filled.text), random.Random(1))
+    assert len(made) <= 1
+    sent = Prompt(text=filled.text, demonstrations=made).render(CASES[0])
+    alone = filled.render(CASES[0])
+    extra = sum(len(m.content) for m in sent) - sum(len(m.content) for m in alone)
+    assert extra <= 2 * len(filled.text)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from statistics import fmean
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptopt.domain.dataset import Example
@@ -51,6 +51,7 @@ outcomes = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(outcomes)
 def test_with_all_cases_dealt_the_gain_is_the_plain_mean_difference(pairs: list[tuple[float, float]]) -> None:
     best = {str(n): before for n, (before, _) in enumerate(pairs)}
@@ -83,6 +84,7 @@ def test_dealing_by_what_is_known_does_not_bias_the_gain() -> None:
     assert abs(fmean(gains)) < 0.02
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, 29)), st.sets(st.integers(0, 29)), st.integers(1, 40))
 def test_each_case_is_dealt_once_those_that_tell_least_last(
     failed: set[int], same: set[int], most: int

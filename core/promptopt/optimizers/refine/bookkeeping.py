@@ -79,6 +79,8 @@ class Book:
             self._note_vain(one)
             self._note_dropped(one, round_)
             state.attempts += self._attempts(one, round_)
+        in_vain = [one.slot for one in round_.failures]
+        state.merged += [[slot.parent.id, slot.other.id] for slot in in_vain if slot.other]
         number = round_.number
         state.attempts += [Attempt(number, "", "", False, None, 0, 0, one.reason) for one in round_.failures]
         state.score_operators(came)

@@ -63,13 +63,14 @@ class Demonstrator:
         else:
             size = dice.randint(min(2, self._most), self._most)
         chosen = list(shown)
-        room -= sum(_length(demo) for demo in shown)
+        room -= sum(shown_size(parent.text, demo) for demo in shown)
         for row in _spread(rows, chosen):
             if len(chosen) >= size:
                 break
-            if _length(row) <= room and await self._is_sound(row, results):
+            taken = shown_size(parent.text, row)
+            if taken <= room and await self._is_sound(row, results):
                 chosen.append(row)
-                room -= _length(row)
+                room -= taken
         return tuple(chosen)
 
     def _rows(self, results: Mapping[str, CaseResult], kind: Kind, dice: random.Random) -> list[Example]:
@@ -119,8 +120,10 @@ def _shown(case: Example, output: str) -> Example:
     return Example(id=case.id, inputs=case.inputs, expected=output)
 
 
-def _length(demo: Example) -> int:
-    return len(demo.input_text) + len(demo.expected or "")
+def shown_size(text: str, demo: Example) -> int:
+    """Characters that a demonstration adds to what ``text`` sends; where the case is put into it, all of it."""
+    repeated = len(text) if Prompt(text=text).placeholders(demo.inputs) else 0
+    return repeated + len(demo.input_text) + len(demo.expected or "")
 
 
 def _spread(rows: Sequence[Example], shown: Sequence[Example]) -> list[Example]:

@@ -23,7 +23,7 @@ from promptopt.optimizers.proposals import (
     parse_proposal,
     repeats,
 )
-from promptopt.optimizers.refine.demonstrating import Demonstrator
+from promptopt.optimizers.refine.demonstrating import Demonstrator, shown_size
 from promptopt.optimizers.refine.ground import Ground
 from promptopt.optimizers.refine.memory import Change
 from promptopt.optimizers.refine.merging import merge_prompts
@@ -320,5 +320,4 @@ def room(parent: Prompt, state: State, options: RefineOptions) -> int:
 
 def size(prompt: Prompt) -> int:
     """Characters of a prompt, its demonstrations included."""
-    shown = sum(len(demo.input_text) + len(demo.expected or "") for demo in prompt.demonstrations)
-    return len(prompt.text) + shown
+    return len(prompt.text) + sum(shown_size(prompt.text, demo) for demo in prompt.demonstrations)
