@@ -121,7 +121,7 @@ def _shown(case: Example, output: str) -> Example:
 
 
 def shown_size(text: str, demo: Example) -> int:
-    """Characters that a demonstration adds to what ``text`` sends; where the case is put into it, all of it."""
+    """Characters that a demonstration adds to what ``text`` sends: all of it, if the case is put into it."""
     repeated = len(text) if Prompt(text=text).placeholders(demo.inputs) else 0
     return repeated + len(demo.input_text) + len(demo.expected or "")
 
