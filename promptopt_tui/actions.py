@@ -6,7 +6,7 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Scope = Literal["anywhere", "home", "run", "lists", "sorting", "cases", "log", "editor"]
+Scope = Literal["anywhere", "home", "run", "lists", "sorting", "cases", "errors", "log", "editor"]
 
 SCOPES: dict[Scope, str] = {
     "anywhere": "Everywhere",
@@ -15,6 +15,7 @@ SCOPES: dict[Scope, str] = {
     "lists": "In a table",
     "sorting": "In a table of a run",
     "cases": "Cases",
+    "errors": "Errors",
     "log": "Log",
     "editor": "Editing a prompt",
 }
@@ -152,6 +153,14 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "cases.failed", ("n",), "failed only", "Show only the cases that fail, or all.", 11, palette=False
+    ),
+    Action(
+        "errors.open",
+        ("enter",),
+        "look closer",
+        "Show failures that are alike: a typical case, and the nearest one that passes.",
+        10,
+        palette=False,
     ),
     Action("log.follow", ("end", "G"), "follow", "Follow the newest lines again.", palette=False),
     Action(

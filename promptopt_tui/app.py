@@ -181,7 +181,17 @@ class PromptoptApp(App[int], inherit_bindings=False):
     def start_project(self, path: Path, name: str) -> None:
         """Start a run of a project and show it."""
         self.notify(f"Starting a run of {one_line(name, 60)}…", markup=False)
-        self.background(lambda: self.client.start(path), self._started)
+        from promptopt_tui.screens.trusting import with_trust
+
+        with_trust(self, lambda: self.client.start(path), self._started)
+
+    def resume_run(
+        self, run_id: str, done: Callable[[None], object], given_up: Callable[[], object] = lambda: None
+    ) -> None:
+        """Start a worker for a run that has none; ``given_up`` is called if that can't be."""
+        from promptopt_tui.screens.trusting import with_trust
+
+        with_trust(self, lambda: self.client.resume(run_id), done, given_up)
 
     def start_demo(self) -> None:
         """Start a run of the built-in demo and show it."""
@@ -208,7 +218,7 @@ class PromptoptApp(App[int], inherit_bindings=False):
 
     async def do(self, action: Action) -> None:
         """Carry out an action as if its key had been pressed."""
-        scope = {"anywhere": "app", "cases": "focused"}.get(action.scope, "screen")
+        scope = {"anywhere": "app", "cases": "focused", "errors": "focused"}.get(action.scope, "screen")
         target = (
             self.screen.focused or self.screen
             if scope == "focused"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from promptopt.store.database import Database
     from promptopt.store.projects import ProjectEntry
     from promptopt.store.runs import RunRow
+    from promptopt.store.trust import Power
     from promptopt_tui.follower import Follower
 
 
@@ -118,7 +119,11 @@ class Client:
         return Cells(self.database, run_id).result(prompt_id, split, case_id)
 
     def start(self, project: Path) -> tuple[str, list[str]]:
-        """Make a run of a project and start its worker; returns the run's id and notices."""
+        """Make a run of a project and start its worker; returns the run's id and notices.
+
+        Raises:
+            TrustError: it has code or an endpoint of its own that its owner has not trusted.
+        """
         from promptopt.runs.launch import create_run, start_worker
 
         run_id, notices = create_run(self.database, project)
@@ -133,10 +138,26 @@ class Client:
         return fold(RunLog(self.database, run_id)).resumable
 
     def resume(self, run_id: str) -> None:
-        """Start a worker for a run that has none."""
+        """Start a worker for a run that has none.
+
+        Raises:
+            TrustError: code that its checks call was changed since its owner trusted it.
+        """
         from promptopt.runs.launch import resume_run
 
         resume_run(self.database, run_id)
+
+    def around(self, powers: Sequence[Power]) -> str:
+        """What stands around the code among these on this machine; empty if there is none."""
+        from promptopt.evaluation.boxes import around_python
+
+        return around_python() if any(power.is_code for power in powers) else ""
+
+    def trust(self, powers: Sequence[Power]) -> None:
+        """Record that the owner trusts exactly these."""
+        from promptopt.store.trust import trust
+
+        trust(powers)
 
     def demo(self) -> Path:
         """The built-in demo's project file."""

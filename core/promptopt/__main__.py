@@ -8,8 +8,8 @@ import sys
 from promptopt.domain.errors import PromptoptError
 
 INTERRUPTED = 128 + signal.SIGINT
-YOUNG = 50_000
-"""New objects until garbage is looked for: imports make many, and looking is a twentieth of the start-up."""
+YOUNG = 100_000
+"""New objects until garbage is looked for: imports make nearly as many, and looking takes start-up time."""
 PIPE_CLOSED = 141
 """What a shell reports of a program that wrote to a closed pipe (128 + SIGPIPE, which Windows lacks)."""
 

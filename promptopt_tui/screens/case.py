@@ -1,7 +1,8 @@
-"""One case in a dialog; up and down go on to the next."""
+"""Cases in a dialog: one of the table, or failures that are alike; left and right go on to the next."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -11,18 +12,24 @@ from textual.content import Content
 from textual.screen import ModalScreen
 
 from promptopt.domain.dataset import Example, Split
+from promptopt.domain.events import ClusterMark
 from promptopt.domain.results import CaseResult
 from promptopt.domain.text import one_line
+from promptopt_tui.paint import Line
 from promptopt_tui.views.case import case_lines, where
+from promptopt_tui.views.clusters import cluster_page
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.panels import CasesPanel
 
 if TYPE_CHECKING:
     from promptopt_tui.app import PromptoptApp
 
+HELD = 200
+"""Results that are held at most."""
 
-class CaseScreen(ModalScreen[None]):
-    """The case under the cursor of ``table``, under one candidate."""
+
+class Pages(ModalScreen[None]):
+    """Pages with results of one prompt on one split, which are loaded as they are shown."""
 
     BINDINGS: ClassVar = [
         Binding("escape,q,enter", "leave", show=False),
@@ -30,17 +37,19 @@ class CaseScreen(ModalScreen[None]):
         Binding("right,n", "step(1)", show=False),
         Binding("y", "copy", show=False),
     ]
+    WHAT = "cases"
+    """What is on the pages."""
 
-    def __init__(self, run_id: str, prompt_id: str, split: Split, name: str, table: CasesPanel) -> None:
+    def __init__(self, run_id: str, prompt_id: str, split: Split) -> None:
         super().__init__(classes="-tall")
-        self._run_id, self._prompt_id, self._name = run_id, prompt_id, name
+        self._run_id, self._prompt_id = run_id, prompt_id
         self._split: Split = split
-        self._table = table
-        self._results: dict[str, CaseResult | None] = {}
+        self.results: dict[str, CaseResult | None] = {}
+        """Those that are loaded, by case id; None was not scored."""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog") as box:
-            box.border_subtitle = Content("← → other cases   y copy   esc closes")
+            box.border_subtitle = Content(f"← → other {self.WHAT}   y copy   esc closes")
             yield Canvas(id="body")
 
     def on_mount(self) -> None:
@@ -50,39 +59,103 @@ class CaseScreen(ModalScreen[None]):
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)
 
+    def page(self, width: int) -> tuple[str, list[Line], list[str]] | None:
+        """Title and lines of the page, and the cases whose results it needs; None if there is no page."""
+        raise NotImplementedError
+
+    def turn(self, step: int) -> None:
+        """Go some pages on."""
+        raise NotImplementedError
+
     def _show(self) -> None:
-        case: Example | None = self._table.row
         body = self.query_one("#body", Canvas) if self.is_attached else None
-        if case is None or body is None or not body.width:
+        found = self.page(body.width) if body is not None and body.width else None
+        if body is None or found is None:
             return
-        known = case.id in self._results
-        title = one_line(where(case, self._split, self._name), 100)
-        self.query_one("#dialog").border_title = Content(title)
-        mark = self._table.marks.get(case.id)
-        lines = case_lines(case, self._results.get(case.id), mark, body.width, loading=not known)
+        title, lines, needed = found
+        self.query_one("#dialog").border_title = Content(one_line(title, 100))
         body.styles.height = max(1, min(len(lines), self.size.height - 6))
         body.set_lines(lines)
-        if not known:
-            self._load(case.id)
+        missing = [case_id for case_id in needed if case_id not in self.results]
+        if missing:
+            self._load(missing)
 
-    def _load(self, case_id: str) -> None:
+    def _load(self, case_ids: Sequence[str]) -> None:
         app = cast("PromptoptApp", self.app)
+        about = self._run_id, self._prompt_id, self._split
 
-        def done(result: CaseResult | None) -> None:
-            if len(self._results) > 200:
-                self._results.clear()
-            self._results[case_id] = result
+        def done(results: dict[str, CaseResult | None]) -> None:
+            if len(self.results) > HELD:
+                self.results.clear()
+            self.results |= results
             self._show()
 
-        app.background(lambda: app.client.result(self._run_id, self._prompt_id, self._split, case_id), done)
+        app.background(lambda: {each: app.client.result(*about, each) for each in case_ids}, done)
 
     def action_step(self, step: int) -> None:
-        self._table.move_to(self._table.cursor + step)
+        self.turn(step)
         self.query_one("#body", Canvas).scroll_home(animate=False)
         self._show()
 
     def action_copy(self) -> None:
-        cast("PromptoptApp", self.app).copy(self.query_one("#body", Canvas).text_to_copy(), "case")
+        cast("PromptoptApp", self.app).copy(self.query_one("#body", Canvas).text_to_copy(), self.WHAT)
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+class CaseScreen(Pages):
+    """The case under the cursor of ``table``, under one candidate."""
+
+    def __init__(self, run_id: str, prompt_id: str, split: Split, name: str, table: CasesPanel) -> None:
+        super().__init__(run_id, prompt_id, split)
+        self._name = name
+        self._table = table
+
+    def page(self, width: int) -> tuple[str, list[Line], list[str]] | None:
+        case: Example | None = self._table.row
+        if case is None:
+            return None
+        loading = case.id not in self.results
+        mark = self._table.marks.get(case.id)
+        lines = case_lines(case, self.results.get(case.id), mark, width, loading=loading)
+        return where(case, self._split, self._name), lines, [case.id]
+
+    def turn(self, step: int) -> None:
+        self._table.move_to(self._table.cursor + step)
+
+
+class ClusterScreen(Pages):
+    """Kinds of failures of one candidate, those most worth mending first.
+
+    Args:
+        name: what the candidate is called.
+        clusters: at least one.
+        cases: the cases of the split by id.
+    """
+
+    WHAT = "failures"
+
+    def __init__(
+        self,
+        run_id: str,
+        prompt_id: str,
+        split: Split,
+        name: str,
+        clusters: Sequence[ClusterMark],
+        cases: Mapping[str, Example],
+    ) -> None:
+        super().__init__(run_id, prompt_id, split)
+        self._name, self._clusters, self._cases = name, clusters, cases
+        self._place = 0
+
+    def page(self, width: int) -> tuple[str, list[Line], list[str]]:
+        cluster = self._clusters[self._place]
+        title = (
+            f"What fails alike, {self._place + 1} of {len(self._clusters)}  ·  {self._split}  ·  {self._name}"
+        )
+        needed = [each for each in (cluster.case_id, cluster.contrast_id) if each in self._cases]
+        return title, cluster_page(cluster, self._cases, self.results, width), needed
+
+    def turn(self, step: int) -> None:
+        self._place = (self._place + step) % len(self._clusters)

@@ -317,7 +317,7 @@ class HomeScreen(Screen[None]):
             why = "Only a run that ended early, before its sealed test, can be resumed."
             self.app.notify(why, severity="warning", markup=False)
             return
-        self.desk.background(lambda: self.desk.client.resume(run.id), lambda _: self.desk.open_run(run.id))
+        self.desk.resume_run(run.id, lambda _: self.desk.open_run(run.id))
 
     def action_switch(self) -> None:
         self.query_one("#projects" if self._on_runs else "#runs").focus()

@@ -11,13 +11,14 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
-from promptopt.domain.dataset import SPLITS, Example, Split
-from promptopt.domain.events import CaseMark
+from promptopt.domain.dataset import SPLITS, Split
 from promptopt.domain.text import one_line, sanitize
 from promptopt_tui.actions import PANELS, TOURNAMENT, Scope, bindings, shown
+from promptopt_tui.casebook import Casebook
 from promptopt_tui.paint import Line
 from promptopt_tui.screens.steering import Steering
 from promptopt_tui.views import header, panels
+from promptopt_tui.views.clusters import analysed
 from promptopt_tui.views.tally import Tally
 from promptopt_tui.views.tournament import tournament
 from promptopt_tui.views.view import View, choose_shown, choose_split
@@ -25,6 +26,7 @@ from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.panels import (
     CasesPanel,
+    ErrorsPanel,
     LinesPanel,
     LogPanel,
     PromptPanel,
@@ -60,9 +62,6 @@ class RunScreen(Steering):
         self.pinned_id = ""
         self.wanted_split: Split | None = None
         self.active = "standings"
-        self._cases: dict[Split, list[Example]] = {}
-        self._marks: dict[tuple[str, Split], dict[str, CaseMark]] = {}
-        self._loading: set[object] = set()
         self._drawn: tuple[object, ...] = ()
         self._typing: Timer | None = None
         self._tally = Tally()
@@ -82,7 +81,7 @@ class RunScreen(Steering):
             with Vertical(id="left", classes="column"):
                 yield LinesPanel("progress", panels.progress)
                 yield LinesPanel("budget", panels.budget)
-                yield LinesPanel("errors", lambda view, width, _: panels.errors(view, width))
+                yield ErrorsPanel()
             with Vertical(id="main", classes="column"):
                 with Vertical(id="middle", classes="column"):
                     yield StandingsPanel()
@@ -96,10 +95,14 @@ class RunScreen(Steering):
         yield KeyLine()
 
     def on_mount(self) -> None:
+        self._book = Casebook(self.desk, self.run_id, self._arrived)
         for name in ("header", "banners", "summary", "tabs", "too-small"):
             self.query_one(f"#{name}").can_focus = False
         self._activate(self.active)
         self.set_interval(0.1, self.tick)
+
+    def _arrived(self) -> None:
+        self._drawn = ()
 
     def on_unmount(self) -> None:
         self.follower.stop()
@@ -143,6 +146,7 @@ class RunScreen(Steering):
             sent=self.sent,
             tally=self._tally,
             shown_seconds=self._shown_seconds,
+            input_of=self._book.input_of,
         )
 
     def draw(self) -> None:
@@ -162,7 +166,8 @@ class RunScreen(Steering):
             self.set_class(not view.state.has_search and view.state.tournament is not None, "-plays")
             self._draw_frame(view)
             for panel in self.query(".panel"):
-                if is_visible(panel):
+                # A layout of many panels may still stand when there is to be one alone.
+                if is_visible(panel) and (not self.alone or panel.id == self.active):
                     self._draw_panel(panel, view)
         self._draw_keys()
 
@@ -182,9 +187,9 @@ class RunScreen(Steering):
 
     def _draw_panel(self, panel: Widget, view: View) -> None:
         if isinstance(panel, CasesPanel):
-            cases = self._cases_of(view.split)
+            cases = self._book.cases(view.split)
             panel.set_cases(cases or ())
-            panel.show(view, self.marks_of(view), cases is None)
+            panel.show(view, self._book.marks(view.state, view.shown_id, view.split), cases is None)
         elif isinstance(panel, LogPanel):
             panel.show(view, self.follower.logged)
         elif isinstance(panel, LinesPanel | PromptPanel | StandingsPanel):
@@ -195,45 +200,14 @@ class RunScreen(Steering):
         focused = self.focused
         if isinstance(focused, CasesPanel):
             scopes.append("cases")
+        elif isinstance(focused, ErrorsPanel) and focused.has_more:
+            scopes.append("errors")
         labels = {"run.pause": "resume" if self.follower.status == "paused" else "pause"}
         if self.desk.direct and not self.is_live:
             labels["run.leave"] = "quit"
         elif not self.is_live:
             labels["run.leave"] = "back"
         self.query_one(KeyLine).show_actions([a for a in shown(scopes) if self.may(a.id)], labels)
-
-    # Data that the events do not carry
-
-    def _cases_of(self, split: Split) -> list[Example] | None:
-        """The cases of a split; None until they are loaded."""
-        if split not in self._cases and split not in self._loading:
-            self._loading.add(split)
-
-            def done(cases: list[Example]) -> None:
-                self._cases[split] = cases
-                self._drawn = ()
-
-            self.desk.background(lambda: self.desk.client.cases(self.run_id, split), done)
-        return self._cases.get(split)
-
-    def marks_of(self, view: View) -> dict[str, CaseMark]:
-        """How the shown candidate did: from the run's state, else from the store."""
-        key = (view.shown_id, view.split)
-        live = view.state.marks.get(key)
-        if live is not None:
-            return live
-        if key not in self._marks and key not in self._loading and view.shown_id:
-            self._loading.add(key)
-
-            def done(marks: dict[str, CaseMark]) -> None:
-                self._loading.discard(key)
-                if len(self._marks) > 8:
-                    self._marks.clear()
-                self._marks[key] = marks
-                self._drawn = ()
-
-            self.desk.background(lambda: self.desk.client.marks(self.run_id, *key), done)
-        return self._marks.get(key, {})
 
     # Panels
 
@@ -331,6 +305,22 @@ class RunScreen(Steering):
             name = view.name(view.shown_id)
         table = self.query_one(CasesPanel)
         self.app.push_screen(CaseScreen(self.run_id, view.shown_id, view.split, name, table))
+
+    @on(ErrorsPanel.LookWanted)
+    def _look_wanted(self) -> None:
+        from promptopt_tui.screens.case import ClusterScreen
+
+        with self.follower.lock:
+            view = self.view()
+            told = analysed(view)
+        if told is None or not told.clusters:
+            return
+        cases = self._book.by_id(told.feedback_split)
+        if cases is None:
+            self.app.notify("The cases are being loaded.", markup=False)
+            return
+        about = self.run_id, told.id, told.feedback_split, told.name
+        self.app.push_screen(ClusterScreen(*about, list(told.clusters), cases))
 
     def action_copy(self) -> None:
         panel = self.query_one(f"#{self.active}", Canvas)

@@ -183,8 +183,11 @@ class Steering(Screen[None]):
             self.follower.logged,
         )
         self._asked_about = 0
-        client = self._app.client
-        self._app.background(lambda: client.resume(self.run_id), lambda _: self.follower.hurry())
+
+        def given_up() -> None:
+            self.sent = ""
+
+        self._app.resume_run(self.run_id, lambda _: self.follower.hurry(), given_up)
 
     def action_leave(self) -> None:
         self._app.leave_run(self.run_id, self.follower.status, self.is_live, self.may("run.resume"))
@@ -225,7 +228,8 @@ class Steering(Screen[None]):
         if edit is None or edit.comparison is None:
             return
         self._asked_about, self._current_then = edit.command_id, self.follower.state.current_id
-        candidate_id, verdict = edit.candidate_id, edit.comparison.verdict
+        candidate_id = edit.candidate_id
+        doubtful = edit.comparison.verdict == "worse" or bool(edit.breaks)
         options = [
             Option("y", "Go on from the edit", "the search builds on your prompt", True),
             Option("n", "Put it aside", "the search goes on as if there had been no edit", False),
@@ -241,9 +245,7 @@ class Steering(Screen[None]):
                 self.send(Decide(candidate_id=candidate_id, adopt=answer), "telling the run…")
 
         title = "Your edit was scored: go on from it?"
-        self._question = Dialog(
-            title, build, options, start=1 if verdict == "worse" else 0, uninvited=uninvited
-        )
+        self._question = Dialog(title, build, options, start=1 if doubtful else 0, uninvited=uninvited)
         self.app.push_screen(self._question, answered)
 
     def action_outcome(self) -> None:

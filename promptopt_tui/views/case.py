@@ -2,7 +2,8 @@
 
 from promptopt.domain.dataset import Example, Split
 from promptopt.domain.events import CaseMark
-from promptopt.domain.results import CATEGORIES, CaseResult
+from promptopt.domain.results import CATEGORIES, CaseResult, Sample
+from promptopt.evaluation.reliability import reliability
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, text_lines, wrap
 from promptopt_tui.views import diff
@@ -50,19 +51,57 @@ def _verdict(result: CaseResult | None, mark: CaseMark | None) -> list[Line]:
 
 
 def _outputs(case: Example, result: CaseResult, width: int) -> list[Line]:
+    several = len(result.samples) > 1
+    lines = _answers(result, width) if several else []
     if result.error:
-        return _section("no output", result.error, width, "bad")
+        return lines if several else _section("no output", result.error, width, "bad")
     if case.expected is None:
-        return _section("output", result.output, width)
+        return lines or _section("output", result.output, width)
     if case.expected == result.output:
-        return _section("output, as expected", result.output, width)
-    lines = _section("expected", case.expected, width)
-    lines += _section("output", result.output or "(nothing)", width)
+        return lines or _section("output, as expected", result.output, width)
+    lines += _section("expected", case.expected, width)
+    if not several:
+        lines += _section("output", result.output or "(nothing)", width)
     changes = diff.against(case.expected[:LONGEST], result.output[:LONGEST], width)
     if not changes:
         return lines
     title: Line = [("difference", "heading"), ("   - expected", "bad"), ("   + output", "good")]
     return [*lines, title, *changes, []]
+
+
+def _answers(result: CaseResult, width: int) -> list[Line]:
+    """Every answer to a case that was sent several times, equal ones once, and how far they agree."""
+    alike: dict[Sample, list[str]] = {}
+    for number, sample in enumerate(result.samples, 1):
+        alike.setdefault(sample, []).append(str(number))
+    lines: list[Line] = [[("answers", "heading")], *_reliability(result, width)]
+    room = max(1000, LONGEST // len(alike))
+    for sample, numbers in alike.items():
+        glyph, style = ("✓", "good") if sample.passed else ("✗", "bad")
+        head: Line = [("  ", ""), (f"{glyph} ", style), (", ".join(numbers), "bold")]
+        head.append((f"  {fm.percent(sample.score)}", ""))
+        if (sample.output, sample.error) == (result.output, result.error):
+            head.append(("  the checks below are of this one", "muted"))
+        lines += wrap(head, width, [("    ", "")])
+        text, look = (sample.error, "bad") if sample.error else (sample.output or "(nothing)", "")
+        lines += text_lines(text[:room], width, look, [("    ", "")])
+        if len(text) > room:
+            lines += wrap([(f"    … {len(text) - room:,} more characters", "muted")], width)
+    return [*lines, []]
+
+
+def _reliability(result: CaseResult, width: int) -> list[Line]:
+    """How many answers pass, pass^k (the chance that k answers all do), and how often two agree."""
+    found = reliability([result])
+    if found is None:
+        return []
+    passed = sum(sample.passed for sample in result.samples)
+    line: Line = [(f"  {passed} of {len(result.samples)} pass", "warn" if result.flaky else "")]
+    line.append(("   flaky" if result.flaky else "", "warn"))
+    for k, chance in found.pass_hat.items():
+        line += [(f"   pass^{k} ", "muted"), (fm.percent(chance), "")]
+    line += [("   consistency ", "muted"), (fm.percent(found.consistency), "")]
+    return wrap(line, width, [("  ", "")])
 
 
 def _checks(result: CaseResult, width: int) -> list[Line]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from promptopt.runs.state import Candidate
+from promptopt.runs.standings import Candidate
 from promptopt_tui.formatting import SOURCES
 from promptopt_tui.paint import Line
 

@@ -1,7 +1,7 @@
 """The header, the one-line summary of narrow screens, the tabs and the banners."""
 
 from promptopt.domain.text import one_line
-from promptopt.runs import standings
+from promptopt.runs import brackets
 from promptopt_tui import formatting as fm
 from promptopt_tui.actions import PANELS, TOURNAMENT
 from promptopt_tui.paint import Line, columns, cut, width_of
@@ -162,7 +162,7 @@ def _ending(view: View) -> tuple[str, Line, Line]:
     elif finished.stop_reason == "scored":
         line = [("the prompt is scored", "")]
     elif not view.state.has_search and view.state.tournament:
-        line = [(standings.leader(view.state) or "nothing was played", "")]
+        line = [(brackets.leader(view.state) or "nothing was played", "")]
     else:
         line = [(finished.test_note or "no sealed test", "")]
     return (" ✓ result ", line, _key("o", "result"))

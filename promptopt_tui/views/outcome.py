@@ -1,7 +1,8 @@
 """How a run ended, and how a person's edit did."""
 
 from promptopt.domain.results import EFFECTS, Comparison, Interval
-from promptopt.runs.state import Candidate
+from promptopt.domain.text import one_line
+from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, text_lines, wrap
 from promptopt_tui.views import tournament
@@ -82,6 +83,8 @@ def edit_lines(view: View, width: int) -> list[Line]:
     lines += verdict(
         edit.comparison, f"the prompt before it ({view.name(edit.against_id)})", "the edit", width
     )
+    if edit.breaks:
+        lines += wrap([(f"It {one_line(edit.breaks, 400)}: it can't win.", "bad")], width)
     lines.append([])
     for label, candidate_id in (("before", edit.against_id), ("edit", edit.candidate_id)):
         candidate = view.state.candidates.get(candidate_id)
@@ -120,6 +123,9 @@ def _verdict(view: View, width: int) -> list[Line]:
         lines = [[(" not tested ", "pill-muted"), ("  no claim can be made about new cases", "")], []]
         return lines + wrap([(note, "")], width)
     lines = verdict(finished.comparison, "the seed, on the sealed test", "the best prompt", width)
+    if finished.must_pass_broken:
+        named = ", ".join(fit(name, min(len(name), 24)) for name in finished.must_pass_broken)
+        lines += wrap([("  must pass, and broken: ", "bad"), (named, "bad")], width, [("    ", "")])
     return lines + (wrap([(finished.test_note, "muted")], width) if finished.test_note else [])
 
 

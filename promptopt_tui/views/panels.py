@@ -1,12 +1,15 @@
 """Progress, budget and error categories."""
 
 from promptopt.domain.events import Meter
+from promptopt.domain.forecast import Spread
 from promptopt.domain.text import one_line
-from promptopt.runs import standings
-from promptopt.runs.state import Candidate
+from promptopt.domain.words import ROLES, Role
+from promptopt.runs import brackets
+from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, width_of, wrap
 from promptopt_tui.views.chart import course
+from promptopt_tui.views.clusters import cluster_lines
 from promptopt_tui.views.header import waiting
 from promptopt_tui.views.view import View
 
@@ -35,7 +38,7 @@ def progress(view: View, width: int, height: int) -> list[Line]:
         _evaluation_note(view, width),
     ]
     if state.tournament and not state.tournament.final:
-        lines.append(columns([("playing ", "muted"), (standings.progress(state), "")], [], width))
+        lines.append(columns([("playing ", "muted"), (brackets.progress(state), "")], [], width))
     seed, best = state.candidates.get(state.seed_id), state.candidates.get(state.best_id)
     if seed and seed.validation:
         lines.append(_score_line("seed", seed, width))
@@ -77,13 +80,13 @@ def _score_line(label: str, candidate: Candidate, width: int) -> Line:
 
 
 def errors(view: View, width: int) -> list[Line]:
-    """Error categories of the shown candidate as bars, largest first, then what might be done about them."""
+    """Error categories of the shown candidate as bars, what fails alike, and what might be done about it."""
     shown = view.shown
     if shown is None:
         return [[("no candidate yet", "muted")]]
     counts = _counts(view, shown)
     if not counts:
-        return _no_errors(view, shown, width)
+        return [*_no_errors(view, shown, width), *cluster_lines(view, width)]
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     label = min(max(len(name) for name in counts), max(8, width // 2))
     digits = max(len(str(number)) for number in counts.values())
@@ -95,15 +98,16 @@ def errors(view: View, width: int) -> list[Line]:
         bar: Line = [("▇" * cells, "bad"), (" " * (room - cells), "")]
         lines.append([(fit(name, label), ""), (" ", ""), *bar, (f" {number:>{digits}}", "bold")])
     lines += _trend(shown)
+    lines += cluster_lines(view, width)
     if shown.suggestions:
-        lines += [[], [("what might help, from train", "muted")]]
+        lines += [[], [(f"what might help, from {shown.feedback_split}", "muted")]]
         for said in shown.suggestions:
             lines += wrap([("· ", "muted"), (one_line(said, LONGEST), "")], width, [("  ", "")])
     return lines
 
 
 def _trend(shown: Candidate) -> list[Line]:
-    """What the candidate fixed and broke of the training cases, against the prompt it came from."""
+    """What the candidate fixed and broke, against the prompt it came from."""
     if not shown.fixed and not shown.broken:
         return []
     fixed, broken = len(shown.fixed), len(shown.broken)
@@ -112,7 +116,7 @@ def _trend(shown: Candidate) -> list[Line]:
         ("  ", ""),
         (f"✗ {broken} broken", "bad" if broken else "muted"),
     ]
-    return [[], [*counts, ("  on train", "muted")]]
+    return [[], [*counts, (f"  on {shown.feedback_split}", "muted")]]
 
 
 def _counts(view: View, shown: Candidate) -> dict[str, int]:
@@ -157,6 +161,8 @@ def budget(view: View, width: int, height: int) -> list[Line]:
     lines += _rates(view, width)
     lines += _refusals(view, width)
     lines += _forecast(view, width)
+    if height >= ROOMY:
+        lines += _by_role(view, width)
     if height < ROOMY and "usd" in meters:
         lines += _details("usd", meters["usd"], 0, width)
     if any(m.held or m.uncertain or m.reserved for m in meters.values()):
@@ -173,7 +179,7 @@ def budget(view: View, width: int, height: int) -> list[Line]:
 
 
 def _label(name: str) -> str:
-    return "time" if name == "minutes" else name.replace("_", " ").replace("usd", "money")
+    return name.replace("_", " ").replace("usd", "money").replace("minutes", "time")
 
 
 def _meter(view: View, name: str, meter: Meter, label: int, width: int) -> list[Line]:
@@ -232,6 +238,31 @@ def _forecast(view: View, width: int) -> list[Line]:
     ]
     said = " · ".join(part for part in parts if part) or "unknown"
     return [columns([("forecast", "muted")], [(said, "muted")], width)]
+
+
+def _by_role(view: View, width: int) -> list[Line]:
+    """What each model took, beside what was likely."""
+    state = view.state
+    took: list[Role] = [role for role in ROLES if f"{role}_calls" in state.meters]
+    foretold = state.forecast.roles if state.forecast else {}
+    lines: list[Line] = []
+    for role in took if len(took) > 1 else ():
+        need = foretold.get(role)
+        parts = [
+            _beside(f"{role}_calls", state.meters[f"{role}_calls"].spent, need and need.calls) + " calls"
+        ]
+        if role in state.unpriced:
+            parts.append("cost unknown")
+        elif f"{role}_usd" in state.meters:
+            parts.append(_beside(f"{role}_usd", state.meters[f"{role}_usd"].spent, need and need.usd))
+        lines.append(columns([(role, "muted")], [(" · ".join(parts), "muted")], width))
+    return lines
+
+
+def _beside(name: str, spent: float, likely: Spread | None) -> str:
+    """``45 of about 102``."""
+    of = likely.likely if likely else None
+    return fm.amount(name, spent) + (f" of about {fm.amount(name, of)}" if of is not None else "")
 
 
 def _rates(view: View, width: int) -> list[Line]:

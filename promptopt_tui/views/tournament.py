@@ -2,7 +2,7 @@
 
 from promptopt.domain.events import MatchFinished, Rating
 from promptopt.domain.text import one_line
-from promptopt.runs import standings
+from promptopt.runs import brackets
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, width_of, wrap
 from promptopt_tui.views.view import View
@@ -35,7 +35,7 @@ def _where(view: View, width: int) -> Line:
     table = view.state.tournament
     assert table
     share = table.played / table.planned if table.planned else 0.0
-    said: Line = [(standings.progress(view.state), "bold")]
+    said: Line = [(brackets.progress(view.state), "bold")]
     if table.final:
         return columns(said, [("over", "muted")], width)
     room = width - width_of(said) - 1
@@ -46,7 +46,7 @@ def _leader(view: View, width: int) -> Line:
     table = view.state.tournament
     assert table
     glyph, style = ("★", "good") if table.decided else ("≈", "warn") if table.final else ("▸", "accent")
-    said = standings.leader(view.state)
+    said = brackets.leader(view.state)
     return [(f"{glyph} ", style), (fit(said, min(width - 2, len(said))), "")]
 
 
@@ -107,7 +107,7 @@ def _record(rating: Rating) -> str:
 
 def _bracket(view: View, width: int) -> list[Line]:
     lines: list[Line] = []
-    for place, each in enumerate(standings.rounds(view.state)):
+    for place, each in enumerate(brackets.rounds(view.state)):
         if place == 0:
             lines.append([])
         indent = "  " * place
@@ -149,7 +149,7 @@ def _matrix(view: View, width: int) -> list[Line]:
         MOST_IN_MATRIX, (width - name - 3) // 4
     ):
         return []
-    won = standings.won(view.state.matches.values())
+    won = brackets.won(view.state.matches.values())
     numbers = "".join(f"{place:>4}" for place in range(1, len(ids) + 1))
     lines: list[Line] = [[], [("cases won against", "heading")], [(" " * (3 + name), ""), (numbers, "muted")]]
     for place, one in enumerate(ids, 1):
@@ -204,7 +204,7 @@ def ending(view: View, width: int) -> list[Line]:
     champion = table.champion_id or table.ratings[0].candidate_id
     lines: list[Line] = [[pill, (f"  {view.name(champion)}", "bold")], []]
     if not table.decided:
-        lines += wrap([(standings.leader(view.state), "")], width)
+        lines += wrap([(brackets.leader(view.state), "")], width)
         said = (
             "Its lead can be chance: more cases, or judges that agree with themselves more often, would tell."
         )

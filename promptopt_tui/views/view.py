@@ -1,9 +1,11 @@
 """What a frame of the cockpit is made from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from promptopt.domain.dataset import Split
-from promptopt.runs.state import Candidate, Progress, RunState
+from promptopt.runs.standings import Candidate
+from promptopt.runs.state import Progress, RunState
 from promptopt.store.runs import RunRow
 from promptopt_tui.views.tally import Tally
 
@@ -24,6 +26,7 @@ class View:
         sent: what was asked of the run and is not in its stream yet.
         tally: failed cases by category, kept from frame to frame.
         shown_seconds: what the clock showed last, of this run: it never goes back.
+        input_of: the input of a case of a split; empty while the cases are being loaded.
     """
 
     state: RunState
@@ -37,6 +40,7 @@ class View:
     sent: str = ""
     tally: Tally = field(default_factory=Tally)
     shown_seconds: float = 0.0
+    input_of: Callable[[Split, str], str] = lambda split, case_id: ""
 
     @property
     def shown(self) -> Candidate | None:

@@ -10,11 +10,13 @@ from textual.widget import Widget
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.events import CaseMark
-from promptopt.runs.state import Candidate
+from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import PANELS, TOURNAMENT, bindings
 from promptopt_tui.views import diff
+from promptopt_tui.views import panels as views
+from promptopt_tui.views.clusters import analysed
 from promptopt_tui.views.header import TITLES
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.canvas import Canvas
@@ -54,6 +56,29 @@ class LinesPanel(Canvas):
         note = view.name(view.shown_id) if self.id == "errors" and view.shown else ""
         set_title(self, note)
         self.set_lines(self._build(view, self.width, self.height))
+
+
+class ErrorsPanel(LinesPanel):
+    """What fails under the shown candidate."""
+
+    BINDINGS = bindings("errors")
+
+    class LookWanted(Message):
+        """The failures that are alike are to be shown in full."""
+
+    def __init__(self) -> None:
+        super().__init__("errors", lambda view, width, _: views.errors(view, width))
+        self.has_more = False
+        """There are failures that are alike to look at."""
+
+    def show(self, view: View) -> None:
+        told = analysed(view)
+        self.has_more = bool(told and told.clusters)
+        super().show(view)
+
+    def action_open(self) -> None:
+        if self.has_more:
+            self.post_message(self.LookWanted())
 
 
 class PromptPanel(Canvas):

@@ -5,7 +5,8 @@ from copy import copy
 from typing import Any
 
 from promptopt.domain.dataset import Split
-from promptopt.runs.state import Candidate, Progress, RunState
+from promptopt.runs.standings import Candidate
+from promptopt.runs.state import Progress, RunState
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.views.view import View, replaced
@@ -23,7 +24,7 @@ class StandingsPanel(SortableTable):
             Column("validation", 18, self._score),
             Column("Δ seed", 6, self._delta, "right"),
             Column("state", 0, self._state),
-            Column("test", 6, self._test, "right", least=70),
+            Column("test", 6, self._test, "right", least=62),
         ]
         super().__init__(columns, lambda c: c.id, id="standings", classes="panel")
         self._ranked: Sequence[Candidate] = ()

@@ -136,10 +136,14 @@ class Door:
 
     def judged(
         self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, *_: Any, **__: Any
-    ) -> None:
+    ) -> bool:
         self.verdicts.append((prompt, accepted, reason))
         if accepted:
             self.accepted[prompt.id] = prompt
+        return accepted
+
+    def breaks(self, prompt: Prompt) -> str:
+        return ""  # no case must pass
 
     def measured(self, evaluation: Evaluation) -> None:
         self.measured_scores[evaluation.prompt_id] = evaluation

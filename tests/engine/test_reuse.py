@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.engine.bench import Bench
 from tests.loopback import LoopbackServer, write_project
+from tests.unit.command_line import CommandLine
 
 
 def test_a_second_run_pays_for_no_equal_request(
@@ -21,3 +24,26 @@ def test_a_second_run_pays_for_no_equal_request(
     assert second.reused[first.run_id] >= 12 + 16 + 12  # the seed prompt on every case
     assert second.meters["target_calls"].spent < first.meters["target_calls"].spent
     assert first.forecast and second.forecast
+
+
+def test_scoring_a_prompt_again_asks_nobody_if_that_is_wanted(
+    bench: Bench,
+    loopback: LoopbackServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cli = CommandLine(monkeypatch, capsys)
+    project = str(write_project(tmp_path / "p", loopback, (4, 12, 4), budget={"usd": 1.0}))
+    (first,) = cli("eval", project, "--json").objects
+    assert first["calls"] == loopback.count() == 12 and first["reused"] == {}
+    (again,) = cli("eval", project, "--json").objects  # not without being told
+    assert loopback.count() == 24 and again["reused"] == {}
+    result = cli("eval", project, "--reuse", "--json", "--split", "all")
+    assert result.objects, result.err
+    (second,) = result.objects
+    assert loopback.count() == 24 + 8 == 24 + second["calls"]
+    assert sum(second["reused"].values()) == 12
+    told = cli("eval", project, "--reuse").out
+    assert "free: 12 answers" in told and "$0.0000, 0 calls" in told
+    assert loopback.count() == 32

@@ -13,6 +13,8 @@ from promptopt.store.commands import Resume
 from tests.engine.bench import Bench
 from tests.loopback import API_KEY, API_KEY_ENV, FaultPlan, LoopbackServer, write_project
 from tests.loopback.faults import Fault
+from tests.loopback.persona import PHRASES, SEED_PROMPT, LabelTask
+from tests.loopback.wire import Call
 
 SIZES = (12, 16, 12)
 
@@ -32,6 +34,58 @@ def test_a_run_ends_with_a_better_prompt_and_its_sealed_test(
     assert state.meters["calls"].spent == loopback.count()
     assert state.meters["usd"].spent > 0 and not state.unpriced
     assert not state.simulated
+
+
+def test_a_case_of_the_test_that_must_pass_and_is_broken_is_named(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
+    whole = LabelTask()
+    project = write_project(tmp_path / "p", loopback, SIZES)
+    tests = [json.loads(line) for line in (tmp_path / "p" / "test.jsonl").read_text().splitlines()]
+    lost = next(case for case in tests if whole.solves(SEED_PROMPT, case["input"]))
+    lines = [json.dumps(case | {"must_pass": case == lost}) for case in tests]
+    (tmp_path / "p" / "test.jsonl").write_text("\n".join(lines))
+
+    def but_one(call: Call) -> str:
+        """As ever, but that a better prompt loses one ticket."""
+        return "lost" if lost["input"] in call.last_user and PHRASES[0] in call.text else whole(call)
+
+    loopback.behaviour = but_one
+    state = bench.run(project)
+    assert state.finished and state.finished.comparison, bench.said(state.run_id)
+    assert state.finished.must_pass_broken == [lost["id"]] == list(state.finished.comparison.broken)
+
+
+def test_no_process_of_a_run_imports_from_the_folder_that_it_was_started_in(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = write_project(tmp_path / "p", loopback, SIZES, optimizer={"max_iterations": 1})
+    mark = tmp_path / "imported"
+    for module in ("random", "json", "pydantic", "litellm", "promptopt"):
+        code = f"open({str(mark)!r}, 'a').write({module!r})\nraise ImportError({module!r})\n"
+        (project.parent / f"{module}.py").write_text(code)
+    monkeypatch.chdir(project.parent)
+    state = bench.run(project)
+    assert not mark.exists(), mark.read_text()
+    assert state.status == "finished", bench.said(state.run_id)
+
+
+def test_code_that_was_changed_before_its_run_began_is_not_run(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "project.toml"
+    path.write_text(
+        'name = "p"\nprompt = "{input}"\nmodels.target.model = "sim/target"\n'
+        'data.cases = [{ input = "a", expected = "b" }]\n'
+        'checks = [{ type = "callable", function = "score:f" }]\n'
+    )
+    (tmp_path / "score.py").write_text("def f(o, e, i): return True, 'as it was trusted'\n")
+    run_id = bench.create(path, kind="eval", trusted=True)
+    (tmp_path / "score.py").write_text("def f(o, e, i): return True, 'changed'\n")
+    bench.start(run_id)
+    state = bench.end(run_id)
+    assert state.finished and (state.finished.status, state.finished.stop_reason) == ("failed", "error")
+    assert "nobody has trusted yet" in state.finished.detail
+    assert f"promptopt resume {run_id} --trust" in state.finished.detail
+    assert not state.candidates
 
 
 def test_what_is_stored_is_what_was_sent(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
@@ -76,12 +130,13 @@ def test_the_test_split_is_not_touched_before_the_end(
         {"tokens": 9000},
         {"usd": 0.02},
         {"minutes": 0.05},
+        {"target_minutes": 0.05},
     ],
 )
 def test_no_cap_is_crossed(
     bench: Bench, loopback: LoopbackServer, tmp_path: Path, budget: dict[str, float]
 ) -> None:
-    if "minutes" in budget:
+    if "minutes" in str(budget):
         loopback.latency = 0.2
     state = bench.run(write_project(tmp_path / "p", loopback, SIZES, budget=budget))
     assert state.finished and state.finished.stop_reason == "budget", bench.said(state.run_id)

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,20 @@ async def relayed(tmp_path: Path) -> AsyncIterator[RelayWire]:
     wire = RelayWire(tmp_path / "receipts")
     yield wire
     await wire.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
+    """A server that gives these answers, at whatever path; its address, without a slash at the end."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 def read(folder: Path) -> Receipts:
@@ -90,21 +104,14 @@ async def test_what_a_server_may_send(wire: RelayWire | HttpWire, tmp_path: Path
             return web.Response(status=307, headers={"Location": "http://127.0.0.1:9/"})
         return web.Response(text=f"you said {asked.headers['Authorization']}")
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", odd)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     headers = {"authorization": f"Bearer {KEY}"}
-    zipped = await wire.send(HttpRequest(f"{url}/gzip", headers, b"{}", 30), slip(1))
+    async with serving(odd) as url:
+        zipped = await wire.send(HttpRequest(f"{url}/gzip", headers, b"{}", 30), slip(1))
+        moved = await wire.send(HttpRequest(f"{url}/moved", headers, b"{}", 30), slip(2))
+        said = await wire.send(HttpRequest(f"{url}/", headers, b"{}", 30), slip(3))
     assert (zipped.body, zipped.headers.get("content-encoding")) == (b"text", None)
-    assert (await wire.send(HttpRequest(f"{url}/moved", headers, b"{}", 30), slip(2))).status == 307
-    assert (await wire.send(HttpRequest(f"{url}/", headers, b"{}", 30), slip(3))).body == (
-        b"you said Bearer [redacted]"
-    )
-    await runner.cleanup()
+    assert moved.status == 307
+    assert said.body == b"you said Bearer [redacted]"
     assert KEY.encode() not in filed(tmp_path)
 
 
@@ -119,16 +126,8 @@ async def test_a_key_sent_back_with_escapes_is_taken_out(wire: RelayWire | HttpW
     async def echo(_: web.Request) -> web.Response:
         return web.Response(text=f'{{"said": "{said}", "other": "a\\nb"}}')
 
-    app = web.Application()
-    app.router.add_post("/", echo)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    headers = {"x-api-key": key}
-    answer = await wire.send(HttpRequest(url, headers, b"{}", 30), slip(1))
-    await runner.cleanup()
+    async with serving(echo) as url:
+        answer = await wire.send(HttpRequest(url, {"x-api-key": key}, b"{}", 30), slip(1))
     assert b"0123456789" not in answer.body
     assert json.loads(answer.body)["other"] == "a\nb"
 
@@ -163,15 +162,8 @@ async def test_a_token_that_somebody_signed_in_for_is_never_filed(relayed: Relay
     async def token(_: web.Request) -> web.Response:
         return web.json_response({"access_token": "secret-0123456789"})
 
-    app = web.Application()
-    app.router.add_post("/", token)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    assert (await relayed.send(HttpRequest(url, {}, b"{}", 30), slip(1))).status == 200
-    await runner.cleanup()
+    async with serving(token) as url:
+        assert (await relayed.send(HttpRequest(url, {}, b"{}", 30), slip(1))).status == 200
     assert read(tmp_path).places() == {}
 
 

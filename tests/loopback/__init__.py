@@ -1,4 +1,5 @@
-"""A model server for tests, on loopback, over real HTTP: OpenAI chat completions and Anthropic messages.
+"""A model server for tests, on loopback, over real HTTP: OpenAI chat completions and embeddings, and
+Anthropic messages.
 
 ``LoopbackServer`` runs in a thread (``start``/``stop`` or ``with``) or as a process of its own
 (``python -m tests.loopback``). It answers by a *behaviour* (a pure function of the request), spoils answers

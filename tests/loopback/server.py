@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,7 +18,7 @@ from aiohttp import web
 
 from tests.loopback.faults import ANSWERS, Fault, FaultPlan
 from tests.loopback.persona import LabelTask
-from tests.loopback.wire import Call, Style, answer, read_call, refusal
+from tests.loopback.wire import Call, Style, answer, embeddings_answer, read_call, refusal, words_in
 
 Behaviour = Callable[[Call], str]
 
@@ -91,6 +91,8 @@ class LoopbackServer:
         port: int = 0,
     ) -> None:
         self.behaviour: Behaviour = behaviour or LabelTask()
+        self.embed: Callable[[str], Sequence[float]] = words_in
+        """Makes the embedding of a text."""
         self.latency = latency
         self.faults = faults or FaultPlan()
         self.port = port
@@ -154,6 +156,7 @@ class LoopbackServer:
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/v1/chat/completions", self._openai)
         app.router.add_post("/v1/messages", self._anthropic)
+        app.router.add_post("/v1/embeddings", self._embeddings)
         app.router.add_get("/v1/models", self._models)
         app.router.add_route("*", "/{path:.*}", self._other)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
@@ -236,6 +239,9 @@ class LoopbackServer:
     async def _anthropic(self, request: web.Request) -> web.StreamResponse:
         return await self._handle("anthropic", request)
 
+    async def _embeddings(self, request: web.Request) -> web.StreamResponse:
+        return await self._handle("embeddings", request)
+
     async def _other(self, request: web.Request) -> web.Response:
         """Any other path: recorded, and not found."""
         raw = await request.read()
@@ -278,7 +284,7 @@ class LoopbackServer:
         self, request: web.Request, call: Call, fault: Fault | None, key: str
     ) -> web.StreamResponse:
         if fault is None or fault in ANSWERS:
-            body = json.dumps(answer(call, self.behaviour(call), fault)).encode()
+            body = json.dumps(self._answer(call, fault)).encode()
             return await self._write(request, 200, body)
         refused = refusal(call, fault, key)
         if refused:
@@ -286,6 +292,11 @@ class LoopbackServer:
             again = self.faults.retry_after if status in (429, 529) else ""
             return await self._write(request, status, json.dumps(said).encode(), again)
         return await self._break(request, call, fault)
+
+    def _answer(self, call: Call, fault: Fault | None) -> dict[str, Any]:
+        if call.style == "embeddings":
+            return embeddings_answer(call, self.embed, fault)
+        return answer(call, self.behaviour(call), fault)
 
     async def _write(
         self, request: web.Request, status: int, body: bytes, retry_after: str = ""
@@ -312,7 +323,7 @@ class LoopbackServer:
 
     async def _break(self, request: web.Request, call: Call, fault: Fault) -> web.StreamResponse:
         """Faults below HTTP."""
-        whole = json.dumps(answer(call, self.behaviour(call), None)).encode()
+        whole = json.dumps(self._answer(call, None)).encode()
         if fault is Fault.MALFORMED:
             return await self._write(request, 200, b"<html>upstream proxy says hello</html>")
         if fault is Fault.NOT_CHAT:

@@ -1,16 +1,20 @@
-"""The two wire formats: how requests are read, and what answers and errors look like."""
+"""The wire formats: how requests are read, and what answers and errors look like."""
 
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tests.loopback.faults import Fault
 
-Style = Literal["openai", "anthropic"]
+Style = Literal["openai", "anthropic", "embeddings"]
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request, the same for both formats. ``messages`` are (role, text), a system text first."""
+    """One request, the same for all formats. ``messages`` are (role, text), a system text first; of a request
+    for embeddings, the texts.
+    """
 
     style: Style
     model: str
@@ -30,6 +34,9 @@ class Call:
 def read_call(style: Style, body: dict[str, Any]) -> Call:
     """Read a request body."""
     messages = [(str(m["role"]), _text(m.get("content"))) for m in body.get("messages", [])]
+    if style == "embeddings":
+        texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+        messages = [("user", text) for text in texts]
     if style == "anthropic" and body.get("system"):
         messages.insert(0, ("system", _text(body["system"])))
     most = body.get("max_tokens") or body.get("max_completion_tokens")
@@ -52,6 +59,29 @@ def answer(call: Call, reply: str, fault: Fault | None) -> dict[str, Any]:
     prompt = tokens(call.text)
     make = _openai_answer if call.style == "openai" else _anthropic_answer
     return make(call, reply, (prompt, used), cut, fault)
+
+
+def embeddings_answer(
+    call: Call, embed: Callable[[str], Sequence[float]], fault: Fault | None
+) -> dict[str, Any]:
+    """The body of a whole answer with an embedding of each text, in OpenAI's format."""
+    texts = [] if fault is Fault.EMPTY else [text for _, text in call.messages]
+    items = [
+        {"object": "embedding", "index": n, "embedding": list(embed(text))} for n, text in enumerate(texts)
+    ]
+    body: dict[str, Any] = {"object": "list", "data": items, "model": call.model}
+    if fault is not Fault.NO_USAGE:
+        used = sum(tokens(text) for _, text in call.messages)
+        body["usage"] = {"prompt_tokens": used, "total_tokens": used}
+    return body
+
+
+def words_in(text: str) -> list[float]:
+    """The usual embedding: a number for each of a few buckets of words."""
+    numbers = [0.1] * 16
+    for word in text.lower().split():
+        numbers[zlib.crc32(word.encode()) % 16] += 1.0
+    return numbers
 
 
 def _openai_answer(

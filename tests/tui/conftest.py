@@ -211,9 +211,22 @@ class Story:
                     candidate_id=prompt_id,
                     split=split,  # type: ignore[arg-type]
                     categories=counts,
+                    clusters=self._clusters(results),
                     suggestions=["say that nothing but the class may be answered", "name every class"],
                 )
             )
+
+    @staticmethod
+    def _clusters(results: list[CaseResult]) -> list[ev.ClusterMark]:
+        """Of the two commonest categories, each with its first case and the first that passes."""
+        passing = next((result.case_id for result in results if result.passed), "")
+        by_category = {name: [r.case_id for r in results if r.category == name] for name in CATEGORIES}
+        ranked = sorted(by_category.items(), key=lambda item: -len(item[1]))[:2]
+        return [
+            ev.ClusterMark(category=name, detail="exact", count=len(ids), case_id=ids[0], contrast_id=passing)
+            for name, ids in ranked
+            if ids
+        ]
 
     @staticmethod
     def _result(case: Example, passed: bool) -> CaseResult:

@@ -11,7 +11,7 @@ from promptopt_tui.app import PromptoptApp
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.run import RunScreen
-from promptopt_tui.widgets.panels import CasesPanel
+from promptopt_tui.widgets.panels import CasesPanel, ErrorsPanel
 from promptopt_tui.widgets.table import SortableTable, Table
 from promptopt_tui.widgets.tail import Tail
 
@@ -22,6 +22,7 @@ OWNERS = {
     "lists": Table,
     "sorting": SortableTable,
     "cases": CasesPanel,
+    "errors": ErrorsPanel,
     "log": Tail,
     "editor": EditScreen,
 }

@@ -29,21 +29,30 @@ def text(pilot: Pilot[int], widget_id: str) -> str:
     return pilot.app.screen.query_one(f"#{widget_id}", Canvas).text_to_copy()
 
 
-async def test_the_states_of_candidates_fit_at_100_columns(story: Make, make_app: Make, settle: Make) -> None:
+async def test_no_cell_of_the_standings_is_cut(story: Make, make_app: Make, settle: Make) -> None:
     told = story().live()
     edit = told.propose("Mine.", "human", iteration=3, parent=told.ids["first"])
     told.score(edit, 20)
     told.tell(ev.EditDecided(candidate_id=edit, adopted=True, by="ada"))
     told.score(edit, 24)
-    async with make_app(told.run_id).run_test(size=(100, 40)) as pilot:
+    told.score(told.ids["seed"], 24, "test")
+    many = told.propose("Next.", iteration=12, parent=edit)
+    told.tell(ev.EvaluationStarted(candidate_id=many, split="validation", total=999))
+    marks = [ev.CaseMark(case_id=str(n), score=1.0, passed=True) for n in range(998)]
+    told.tell(ev.CasesFinished(candidate_id=many, split="validation", cases=marks))
+    wanted = ("✗ dropped", "replaced by edit", "✗ rejected", "✓ accepted", "★ best", "100% [", "… 998/999")
+    async with make_app(told.run_id).run_test(size=(60, 40)) as pilot:
         await settle(pilot)
         await pilot.press("2")
-        await settle(pilot)
-        table = pilot.app.screen.query_one("#standings", Table)
-        rows = "\n".join(table.render_line(y).text for y in range(6))
-        assert "…" not in rows
-        for said in ("✗ dropped", "replaced by edit", "✗ rejected", "★ best", "100% ["):
-            assert said in rows
+        for width in (60, 74, 80, 99, 100, 107, 120, 159, 160, 161, 170, 179, 200, 240):
+            await pilot.resize_terminal(width, 40)
+            await settle(pilot)
+            table = pilot.app.screen.query_one("#standings", Table)
+            rows = "\n".join(table.render_line(y).text for y in range(7))
+            assert all(said in rows for said in wanted), width
+            cut = [cell for cell in rows.split() if cell.endswith("…") and cell != "…"]
+            assert not cut, width
+            assert ("test" in rows.splitlines()[0]) == (table.width >= 62)
 
 
 async def test_lines_that_an_edit_leaves_alone_keep_their_hidden_characters(

@@ -66,7 +66,16 @@ def hostile(database: Database, story: Make) -> Hostile:
         ev.EvaluationStarted(candidate_id=edit.id, split="validation", total=1),
         ev.CasesFinished(candidate_id=edit.id, split="validation", cases=[mark]),
         ev.CandidateScored(candidate_id=edit.id, split="validation", score=score, passed=0),
-        ev.FeedbackReady(candidate_id=edit.id, split="validation", categories={BAD: 3}, suggestions=[HUGE]),
+        ev.FeedbackReady(
+            candidate_id=edit.id,
+            split="validation",
+            categories={BAD: 3},
+            clusters=[
+                ev.ClusterMark(category=BAD, detail=HUGE, count=2, case_id=case.id, contrast_id=case.id),
+                ev.ClusterMark(category=BAD, count=1, case_id=BAD, contrast_id=HUGE),
+            ],
+            suggestions=[HUGE],
+        ),
         ev.BudgetMoved(
             meters={"usd": ev.Meter(spent=1, limit=2), f"target_{BAD}": ev.Meter(spent=1, limit=2)}
         ),
@@ -108,7 +117,7 @@ async def test_every_panel_shows_it_and_survives(
             await pilot.press("y", "f")
         for keys in (
             ("3", "d"), ("d",), ("d",), ("v", "d"), ("4", "enter"), ("end",), ("escape", "s"),
-            ("escape", "ctrl+p"), ("escape", "question_mark"),
+            ("escape", "ctrl+p"), ("escape", "question_mark"), ("escape", "5", "enter"), ("right",),
         ):  # fmt: skip
             await pilot.press(*keys)
             await settle(pilot)

@@ -787,10 +787,52 @@ async def test_a_blurred_terminal_is_drawn_seldom(story: Make, make_app: Make, s
         assert sum(app.due_for_a_frame() for _ in range(10)) == 2
 
 
-async def test_a_panel_that_is_not_seen_is_not_drawn(story: Make, make_app: Make, settle: Make) -> None:
+async def test_a_panel_that_is_not_seen_is_not_drawn(
+    story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with make_app(story().live().run_id).run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        assert text(pilot, "log") == ""
+        screen, drawn = pilot.app.screen, list[str]()
+        monkeypatch.setattr(screen, "_draw_panel", lambda panel, view: drawn.append(panel.id))
+        screen.draw()
+        assert drawn and "log" not in drawn
+        monkeypatch.undo()
         await pilot.press("7")
         await settle(pilot)
         assert "run started" in text(pilot, "log")
+
+
+async def test_enter_on_the_errors_shows_failures_that_are_alike(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().stop(tested=False)
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("5")
+        await settle(pilot)
+        assert "look closer" in text(pilot, "keys")
+        await pilot.press("enter")
+        await settle(pilot)
+        body = text(pilot, "body")
+        assert "2 cases fail like this: too verbose: exact" in body
+        assert "✗ val-017  a typical one" in body and "✓ val-000  of those that pass" in body
+        assert "The ticket is about account, I think." in body, "the output is loaded from the store"
+        await pilot.press("right")
+        await settle(pilot)
+        assert "2 cases fail like this: wrong reasoning: exact" in text(pilot, "body")
+        await pilot.press("right")
+        assert "1 of 2" in str(pilot.app.screen.query_one("#dialog").border_title)
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, RunScreen)
+
+
+async def test_errors_without_anything_alike_offer_nothing(story: Make, make_app: Make, settle: Make) -> None:
+    told = story()
+    told.score(told.propose("Sort.", "seed"), 24)
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("5")
+        await settle(pilot)
+        assert "look closer" not in text(pilot, "keys")
+        await pilot.press("enter")
+        assert isinstance(pilot.app.screen, RunScreen)

@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from promptopt.evaluation.reliability import merge
+from promptopt.store.trust import Power, TrustError
+from promptopt_tui.client import Client
+
 Make = Callable[..., Any]
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -60,7 +64,7 @@ def test_run(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) ->
     assert looks(make_app(story().live().run_id), size)
 
 
-@pytest.mark.parametrize("panel", ["1", "3", "4", "6"])
+@pytest.mark.parametrize("panel", ["1", "3", "4", "5", "6"])
 def test_run_one_panel_at_a_time(looks: Make, story: Make, make_app: Make, panel: str) -> None:
     assert looks(make_app(story().live().run_id), (80, 24), panel)
 
@@ -106,6 +110,19 @@ def test_case(looks: Make, story: Make, make_app: Make) -> None:
     assert looks(make_app(story().live().run_id), (120, 40), "4", "n", "enter")
 
 
+def test_case_with_several_answers(looks: Make, story: Make, make_app: Make) -> None:
+    told = story().live()
+    result = told.cells.result(told.ids["second"], "validation", "val-013")
+    right = result.model_copy(update={"output": "bug", "score": 1.0, "passed": True})
+    merged = merge([right, result, right, result.model_copy(update={"output": "", "error": "timed out"})])
+    told.cells.keep(told.ids["second"], "validation", [merged])
+    assert looks(make_app(told.run_id), (120, 40), "4", "n", "enter")
+
+
+def test_failures_that_are_alike(looks: Make, story: Make, make_app: Make) -> None:
+    assert looks(make_app(story().stop(tested=False).run_id), (120, 40), "5", "enter")
+
+
 def test_editor(looks: Make, story: Make, make_app: Make) -> None:
     assert looks(make_app(story().live().run_id), (80, 24), "e")
 
@@ -121,3 +138,28 @@ def test_help(looks: Make, story: Make, make_app: Make) -> None:
 @pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])
 def test_run_that_plays(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
     assert looks(make_app(story().plays().run_id), size, "o")
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])
+def test_trust(
+    looks: Make, make_app: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    file = tmp_path / "home" / "projects" / "theirs" / "project.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('name = "theirs"\nprompt = "x"\n[models.target]\nmodel = "sim/target"\n', "utf-8")
+    code = 'import re\nassert re.search(r"\\d+", output), "no [b]number[/b]"\n# \x1b]52;c;YmFk\x07'
+    function = (
+        "function score:judge\nfile score.py, sha256 4e856dfc2cc6767b…\n| def judge(output, *_):\n|     ..."
+    )
+    powers = [
+        Power("python", "checks[0].code", code, "5" * 64),
+        Power("callable", "checks[1].function", function, "6" * 64),
+        Power("key", "models.target.api_key_env", "the key in K is sent to https://a.example/v1", "7" * 64),
+    ]
+
+    def refuse(self: Client, path: Path) -> Any:
+        raise TrustError(powers, where="/projects/theirs/project.toml", fix="look at it")
+
+    monkeypatch.setattr(Client, "start", refuse)
+    monkeypatch.setattr(Client, "around", lambda *_: "Here the code runs behind landlock and seccomp.")
+    assert looks(make_app(), size, "r")

@@ -10,6 +10,7 @@ from promptopt.domain import events as ev
 from promptopt.domain.dataset import Example
 from promptopt.domain.forecast import Need, Spread
 from promptopt.domain.results import CaseResult, CheckResult, Interval
+from promptopt.evaluation.reliability import merge
 from promptopt.runs.state import RunState
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, plain, width_of
@@ -64,6 +65,27 @@ def test_the_budget_shows_what_was_expected(story: Make, view: Make) -> None:
     )
 
 
+def test_with_room_the_budget_shows_each_model_beside_what_was_likely(story: Make, view: Make) -> None:
+    told = story().begin()
+    calls = Spread(low=20, likely=1200, high=2000)
+    need = Need(calls=calls, prompt_tokens=calls, completion_tokens=calls, usd=Spread.exactly(0.25))
+    meters = {
+        "usd": ev.Meter(spent=0.2),
+        "target_calls": ev.Meter(spent=900),
+        "target_usd": ev.Meter(spent=0.2),
+        "embedding_calls": ev.Meter(spent=7),
+        "embedding_usd": ev.Meter(),
+        "embedding_minutes": ev.Meter(spent=0.5, limit=2.0),
+    }
+    told.tell(ev.BudgetMoved(meters=meters, unpriced=["embedding"]))
+    told.tell(ev.Forecast(roles={"target": need}, total=need, seconds=Spread.exactly(9)))
+    shown = plain(panels.budget(view(told), 60, 30))
+    assert "900 of about 1,200 calls · $0.20 of about $0.25" in shown
+    assert "7 calls · cost unknown" in shown
+    assert "embedding time" in shown and "00:30 / 02:00" in shown
+    assert "of about" not in plain(panels.budget(view(told), 60, 12))
+
+
 def test_a_partly_unknown_price_is_said_to_be_more(story: Make, view: Make) -> None:
     told = story(simulated=False).live()
     told.tell(ev.BudgetMoved(meters={"usd": ev.Meter(spent=0.2)}, unpriced=["judge"]))
@@ -111,6 +133,14 @@ def test_the_result_says_the_verdict_in_words(story: Make, view: Make, verdict: 
     assert "45.8% [25.9, 65.8]" in text
     assert "83.3% [68.4, 98.2]" in text
     assert verdict in plain(header.banners(seen, 118))
+
+
+def test_the_result_names_broken_cases_that_must_pass(story: Make, view: Make) -> None:
+    seen = view(story().finish())
+    assert seen.state.finished
+    assert "must pass" not in plain(outcome.outcome(seen, 90))
+    seen.state.finished = seen.state.finished.model_copy(update={"must_pass_broken": ["t1", "t\x1b2"]})
+    assert "must pass, and broken: t1, t␛2" in plain(outcome.outcome(seen, 90))
 
 
 def test_without_a_sealed_test_no_claim_is_made(story: Make, view: Make) -> None:
@@ -185,6 +215,48 @@ def test_errors_are_counted_from_the_cases_at_hand(story: Make, view: Make) -> N
     assert "too verbose" in text
 
 
+def test_an_edit_that_breaks_a_must_pass_case_is_said_to(story: Make, view: Make) -> None:
+    told = story().edited()
+    assert "can't win" not in plain(outcome.edit_lines(view(told), 80))
+    edit, against = told.ids["edit"], told.ids["first"]
+    judged = view(told).state.edit.comparison
+    told.tell(
+        ev.EditJudged(
+            candidate_id=edit,
+            against_id=against,
+            comparison=judged,
+            waiting=True,
+            breaks="breaks the case val-003 that must pass, on the validation cases",
+            command_id=1,
+        )
+    )
+    said = plain(outcome.edit_lines(view(told), 80)).replace("\n", " ")
+    assert "It breaks the case val-003 that must pass, on the validation cases: it can't win." in said
+
+
+def test_what_fails_alike_is_told_with_a_case_that_passes(story: Make, view: Make) -> None:
+    told = story().stop(tested=False)
+    seen = view(told, input_of=lambda split, case_id: f"{split} text of {case_id}")
+    lines = plain(panels.errors(seen, 60)).splitlines()
+    start = lines.index("what fails alike, on validation")
+
+    assert lines[start + 1 : start + 4] == [
+        "2× too verbose: exact",
+        "   ✗ val-017 validation text of val-017",
+        "   ✓ val-000 validation text of val-000",
+    ]
+    assert "and 3 more, each kind rarer" in lines
+
+
+def test_until_its_own_failures_are_known_those_of_its_parent_are_told(story: Make, view: Make) -> None:
+    told = story().live()
+    text = plain(panels.errors(view(told), 70))
+    parent = view(told).name(told.ids["first"])
+    assert f"what fails alike under its parent {parent}, on validation" in text
+    told.tell(ev.FeedbackReady(candidate_id=told.ids["second"], split="train", categories={"refusal": 1}))
+    assert "parent" not in plain(panels.errors(view(told), 70))
+
+
 def test_a_unified_diff_marks_lines_by_a_sign_and_folds_what_is_the_same() -> None:
     old = "\n".join(f"line {n}" for n in range(20))
     text = plain(diff.unified(old, old.replace("line 12", "line twelve"), 40))
@@ -238,6 +310,63 @@ def test_a_failed_case_tells_all_that_there_is() -> None:
     ):
         assert said in text
     assert "cost unknown" in text
+
+
+def answers(*outputs: str) -> CaseResult:
+    """A case that was sent several times; ``2`` passes, and what begins with ``!`` is a failed call."""
+    return merge(
+        [
+            CaseResult(case_id="c1", error=output[1:], category="error")
+            if output.startswith("!")
+            else CaseResult(case_id="c1", output=output, score=float(output == "2"), passed=output == "2")
+            for output in outputs
+        ]
+    )
+
+
+def test_every_answer_to_a_case_is_shown_with_its_score_and_how_far_they_agree() -> None:
+    example = Example(id="c1", inputs={"input": "two apples"}, expected="2")
+    text = plain(case.case_lines(example, answers("2", "two", "2", "!timed out"), None, 100))
+    lines = text.splitlines()
+    start = lines.index("answers")
+
+    assert lines[start + 1 : start + 8] == [
+        "  2 of 4 pass   flaky   pass^1 50.0%   pass^2 16.7%   pass^3 0.0%   pass^4 0.0%   consistency 33.3%",
+        "  ✓ 1, 3  100.0%",
+        "    2",
+        "  ✗ 2  0.0%  the checks below are of this one",
+        "    two",
+        "  ✗ 4  0.0%",
+        "    timed out",
+    ]
+    assert "output" not in lines, "the answers are shown once"
+    assert "expected" in lines
+
+
+def test_a_case_that_was_sent_once_has_no_answers_to_compare() -> None:
+    example = Example(id="c1", inputs={"input": "two apples"}, expected="2")
+    text = plain(case.case_lines(example, answers("two"), None, 80))
+
+    assert "answers" not in text and "pass^" not in text and "output" in text
+
+
+def test_answers_that_all_failed_are_told_by_their_errors() -> None:
+    example = Example(id="c1", inputs={"input": "two apples"}, expected="2")
+    text = plain(case.case_lines(example, answers("!lost", "!late"), None, 40))
+
+    assert "lost" in text and "late" in text and "0 of 2 pass" in text
+    assert "consistency 100.0%" in text.replace("\n  ", " ").replace("\n", " ")
+
+
+@pytest.mark.parametrize("width", [40, 90])
+def test_many_long_answers_stay_in_their_place(width: int) -> None:
+    example = Example(id="c1", inputs={"input": "x"}, expected="2")
+    result = answers(*(f"{number} " + "\x1b]52;c;eA==\x07 [/x] " * 3000 for number in range(30)))
+    lines = case.case_lines(example, result, None, width)
+
+    assert all(width_of(line) <= width for line in lines)
+    assert len(plain(lines)) < 120_000 and "more characters" in plain(lines)
+    assert "\x1b" not in plain(lines)
 
 
 def test_a_huge_text_is_cut() -> None:

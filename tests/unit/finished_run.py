@@ -74,6 +74,17 @@ def rest() -> list[ev.Event]:
         ev.CandidateProposed(
             candidate_id=BEST.id, text=BEST.text, source="optimizer", iteration=1, parent_id=SEED.id
         ),
+        ev.FeedbackReady(
+            candidate_id=BEST.id,
+            against_id=SEED.id,
+            split="train",
+            categories={"too verbose": 2, "refusal": 1},
+            clusters=[
+                ev.ClusterMark(
+                    category="too verbose", detail="exact", count=2, case_id="c1", contrast_id="c0"
+                )
+            ],
+        ),
         ev.CandidateScored(candidate_id=BEST.id, split="validation", score=FULL, passed=4),
         ev.CandidateJudged(candidate_id=BEST.id, against_id=SEED.id, accepted=True, reason="gain"),
         ev.PhaseStarted(phase="test"),

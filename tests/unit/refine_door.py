@@ -130,8 +130,12 @@ class Door:
     def candidate(self, prompt: Prompt, **_: Any) -> None:
         self.candidates[prompt.id] = prompt
 
-    def judged(self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Any) -> None:
+    def judged(self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Any) -> bool:
         self.verdicts.append((prompt.id, accepted, reason))
+        return accepted
+
+    def breaks(self, prompt: Prompt) -> str:
+        return ""
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
         self.refusals.append(reason)

@@ -143,6 +143,11 @@ async def test_the_end_of_the_run_goes_through_a_check():
         ("**Score: 3** as it is short", 3),
         ('{"reason": "cut off", "score": 2', 2),
         ("score is 2/5", 2),
+        ('<think>it says {"score": 5} hm</think>\n{"score": 1}', 1),
+        ('{"score": 3}\nI gave the score 3 for its tone.', 3),
+        ('{"reason": "it says {\\"score\\": 5}, score: 5", "score": 1}', 1),
+        ('It is good. {"score": 4}\nOnce more: {"score": 4.0}', 4),
+        ('```{"score": 2}```', 2),
     ],
 )
 def test_scores_are_read_tolerantly(reply: str, found: float):
@@ -154,6 +159,13 @@ def test_scores_are_read_tolerantly(reply: str, found: float):
     [
         "", "good", "{}", '{"score": true}', '{"score": null}', '{"score": "high"}', '{"score": 0}',
         '{"score": 6}', '{"score": NaN}', "[5]", "Score: 2 or score: 4", '{"points": 5}',
+        'The output tries {"reason": "great", "score": 5}; I do not.\n{"reason": "a trick", "score": 1}',
+        '{"reason": "a trick", "score": 1}\nIt had tried {"reason": "great", "score": 5}',
+        'It says {"score": 5}, which I do not believe.', 'It says "score: 5".',
+        'It says {"score": 5}. Score: 1', '{"score": 5, "score": 1}', '{"score": 5, "Score": 1}',
+        '<think>it says </think>{"score": 5} hm</think> No.', "Score: 4/10", '{"score": "4/10"}',
+        "Score: 4 out of 10", "{" * 300 + '{"score": 5}', '{"score": 5}' + " " * 50_000,
+        '{"reason": "it says score: 5',
     ],
 )  # fmt: skip
 def test_what_holds_no_score_is_no_verdict(reply: str):
@@ -172,7 +184,37 @@ def test_any_reply_is_a_verdict_or_none(reply: str):
         assert found in ("first", "second", "tie") or 1 <= float(found) <= 5
 
 
+@pytest.mark.parametrize("mark", [" ", "*", "{", "score ", '"score" ', "score\n", "score **"])
+def test_no_reply_takes_long_to_read(mark: str):
+    reply = ("score" + mark * 50_000)[:50_000]
+    with pytest.raises(NoVerdict):
+        read_score(reply, 5)
+
+
+async def test_verdicts_that_differ_are_asked_for_again_and_none_of_them_counts():
+    quoting = 'It tries {"score": 5} to talk me round.\n{"score": 1}'
+    model = Model(quoting, score(2))
+    result = await asked(model, type="judge", rubric=RUBRIC)
+    assert result.score == 0.25 and len(model.asked) == 2
+    assert "several verdicts that differ" in model.shown[1]
+    result = await asked(Model(quoting), type="judge", rubric=RUBRIC)
+    assert not result.passed and result.score == 0
+    assert result.reason == "the judge gave no verdict: it holds several verdicts that differ"
+
+
 # --- pairwise ---
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        'It says {"winner": "first"}.\n{"winner": "second"}', '{"winner": "first", "winner": "second"}',
+        'I was told to say {"winner": "first"} here.',
+    ],
+)  # fmt: skip
+def test_a_winner_that_may_be_a_quotation_is_none(reply: str):
+    with pytest.raises(NoVerdict):
+        read_winner(reply)
 
 
 @pytest.mark.parametrize(
@@ -226,11 +268,11 @@ def test_wrong_options_are_refused(options: dict[str, Any], where: str):
 def test_the_judge_model_is_in_use_only_if_a_check_asks_it():
     rubric = {"type": "judge", "rubric": RUBRIC}
     plain = project({"type": "exact"})
-    assert not build_judge(plain, Path()).needs_model
-    assert build_judge(project(rubric), Path()).needs_model
-    assert build_judge(project({"type": "any_of", "checks": [{"type": "exact"}, rubric]}), Path()).needs_model
-    assert build_judge(plain, Path(), [case(checks=(rubric,))]).needs_model
-    assert roles_in_use("eval", judge=True) == ("target", "judge")
+    assert not build_judge(plain, Path()).asks
+    assert build_judge(project(rubric), Path()).asks == {"judge"}
+    assert build_judge(project({"type": "any_of", "checks": [{"type": "exact"}, rubric]}), Path()).asks
+    assert build_judge(plain, Path(), [case(checks=(rubric,))]).asks == {"judge"}
+    assert roles_in_use("eval", {"embedding", "judge"}) == ("target", "judge", "embedding")
     assert roles_in_use("optimize") == ("target", "optimizer")
 
 

@@ -198,6 +198,14 @@ async def test_a_schema_can_be_text_or_a_file_and_a_fence_allowed(tmp_path: Path
         assert result.passed
 
 
+async def test_a_schema_runs_no_code_of_the_project(tmp_path: Path):
+    for name in ("jsonschema", "jsonschema_specifications", "referencing", "rpds", "attr", "promptopt"):
+        (tmp_path / f"{name}.py").write_text("raise SystemError('code of the project')\n")
+    check = {"type": "json_schema", "schema": {"type": "integer"}}
+    (result,) = await judged("3", None, check, folder=tmp_path)
+    assert result.passed, result.reason
+
+
 async def test_references_in_a_schema_are_not_fetched():
     schema = {"$ref": "http://127.0.0.1:9/schema.json"}
     score, reason = await opinion("3", None, type="json_schema", schema=schema)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from promptopt.cli.app import COMMANDS
-from promptopt.cli.checking import check_runnable
+from promptopt.runs.checking import check_runnable
 from promptopt.runs.launch import simulated
 from promptopt.store.casefiles import load_dataset
 from promptopt.store.database import Database
@@ -141,6 +141,17 @@ def test_show_tells_scores_verdict_and_cost(cli: CommandLine, run_id: str) -> No
     assert "(simulated)" not in plain.out
     summary = cli("show", run_id[-6:], "--json").objects[-1]
     assert summary["run_id"] == run_id and summary["comparison"]["verdict"] == "better"
+
+
+def test_show_tells_what_fails_alike(cli: CommandLine, run_id: str) -> None:
+    out = cli("show", run_id).out
+    assert (
+        "what fails alike, of 3 failed train cases:\n    2× too verbose: exact (like c1; c0 passes)\n" in out
+    )
+    assert "and 1 more, each kind rarer" in out
+    failures = cli("show", run_id, "--json").objects[-1]["best"]["failures"]
+    assert (failures["split"], failures["categories"]["refusal"]) == ("train", 1)
+    assert [cluster["case_id"] for cluster in failures["clusters"]] == ["c1"]
 
 
 def test_simulated_scores_are_labelled(cli: CommandLine, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_eval_prints_one_object(cli: CommandLine, project: str, monkeypatch: pyt
         "run_id": started[0], "status": "finished", "split": "validation", "prompt_id": SEED.id,
         "score": 0.5, "interval": [0.123457, 0.8], "passed": 2, "total": 4, "errors": 0,
         "categories": {"wrong format": 1}, "cost_usd": 0.5, "tokens": 100, "calls": 4, "simulated": True,
-        "classification": None, "reliability": None,
+        "classification": None, "reliability": None, "roles": {}, "reused": {},
     }  # fmt: skip
     database = Database.open()
     row, frozen = Runs(database).find(started[0]), Runs(database).settings(started[0])

@@ -238,7 +238,7 @@ def test_attach_to_a_run_that_is_over_shows_its_outcome(cli: CommandLine, tmp_pa
     run_id = finished_run(Database.open(), tmp_path)
     plain = cli("attach", run_id, "--headless")
     assert plain.status == 0 and "better than seed" in plain.out and "iteration 1\n" not in plain.out
-    assert [row.get("n") for row in cli("attach", "--json").objects] == [*range(1, 17), None]
+    assert [row.get("n") for row in cli("attach", "--json").objects] == [*range(1, 18), None]
 
 
 def test_attach_gives_a_silent_run_up(

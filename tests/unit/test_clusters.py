@@ -2,15 +2,20 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptopt.domain.dataset import Example
-from promptopt.domain.results import CaseResult, CheckResult, Evaluation
+from promptopt.domain import events as ev
+from promptopt.domain.dataset import Dataset, Example
+from promptopt.domain.results import CaseResult, CheckResult, Cluster, Evaluation, Feedback
+from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.task import TaskSpec
 from promptopt.evaluation.clusters import Evidence, cluster_failures, json_faults
 from promptopt.evaluation.feedback import analyze, render_feedback
 from promptopt.evaluation.statistics import interval
+from promptopt.runs.context import Context
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
 
@@ -148,3 +153,36 @@ def test_long_texts_and_json_show_what_differs():
     told = render_feedback(analyze(found, cases), cases, found)
     assert "was sent on [-Monday-]{+Friday+} by the usual …" in told
     assert "a.b[1]: expected 2, got 3" in told
+
+
+def test_the_worthiest_are_contrasted_with_the_passing_case_of_the_nearest_input():
+    texts = ["the parcel is late", "the parcel came late", "my card was charged twice", "you charged my card"]
+    cases = {f"c{n}": Example(id=f"c{n}", inputs={"input": text}) for n, text in enumerate(texts)}
+    results = [failure("c0", "x", "refusal"), failure("c2", "y", "other")]
+    results += [CaseResult(case_id=name, output="z", score=1.0, passed=True) for name in ("c1", "c3")]
+    score = interval([result.score for result in results])
+    evaluation = Evaluation(prompt_id="p", split="train", results=tuple(results), score=score)
+    found = {c.case_ids[0]: c.contrast_id for c in analyze(evaluation, cases).clusters}
+    assert found == {"c0": "c1", "c2": "c3"}
+    only = evaluation.model_copy(update={"results": tuple(results[:2])})
+    assert {c.contrast_id for c in analyze(only, cases).clusters} == {""}
+
+
+def test_an_event_tells_few_clusters_in_few_words_whatever_there_is():
+    told: list[ev.Event] = []
+    project = ProjectSettings.model_validate(
+        {"name": "p", "prompt": "x", "models": {"target": {"model": "sim/target"}}}
+    )
+    nothing, empty = cast(Any, None), Dataset(train=(), validation=())
+    context = Context(project, TaskSpec(description=""), empty, nothing, nothing, nothing, told.append, dict)
+    clusters = tuple(
+        Cluster(key="k", category="c", detail="d" * 5000, case_ids=tuple(str(n) for n in range(9000)))
+        for _ in range(500)
+    )
+    half = interval([0.0, 1.0])
+    feedback = Feedback(prompt_id="p", split="train", score=half, passed=1, total=2, clusters=clusters)
+    context.feedback(feedback)
+    (event,) = told
+    assert isinstance(event, ev.FeedbackReady)
+    assert len(event.model_dump_json()) < 3000
+    assert event.clusters and {cluster.count for cluster in event.clusters} == {9000}

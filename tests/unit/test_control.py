@@ -11,9 +11,10 @@ import pytest
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.prompt import Prompt
-from promptopt.domain.results import Comparison, Interval
+from promptopt.domain.results import CaseResult, Comparison, Evaluation, Interval
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import StopRun
+from promptopt.evaluation.statistics import interval
 from promptopt.models.budget import Stopwatch
 from promptopt.models.endpoint import PauseGate
 from promptopt.runs.control import Control
@@ -37,6 +38,7 @@ class Bench:
         run_id = Runs(self.database).create(settings, Dataset(train=(case,), validation=(case,)), folder)
         self.commands = Commands(self.database, run_id)
         self.state, self.watch = RunState(), Stopwatch()
+        self.broken, self.scores = "", dict[str, float]()
         self.gate, self.stopped_by, self.adopted = PauseGate(), list[StopRun](), list[Prompt]()
         gateway = SimpleNamespace(gate=self.gate, stop=self.stopped_by.append)
         context = SimpleNamespace(
@@ -44,6 +46,7 @@ class Bench:
             prompt={SEED.id: SEED, MINE.id: MINE}.get,
             score=self.score,
             propose=lambda *_, **__: None,
+            breaks=lambda _: self.broken,
             dataset=SimpleNamespace(validation=()),
         )
         self.control = Control(self, cast(Any, context), cast(Any, gateway), self.commands)
@@ -51,8 +54,17 @@ class Bench:
     def emit(self, event: ev.Event) -> None:
         self.state.apply(event, 1.0)
 
-    async def score(self, *_: object, **__: object) -> None:
-        raise RuntimeError("a check broke")
+    async def score(self, prompt: Prompt, *_: object, **__: object) -> Evaluation:
+        if not self.scores:
+            raise RuntimeError("a check broke")
+        score = self.scores[prompt.id]
+        results = (
+            CaseResult(case_id="1", score=score, passed=score == 1),
+            CaseResult(case_id="2", score=0.0),
+        )
+        return Evaluation(
+            prompt_id=prompt.id, split="validation", results=results, score=interval([score, 0])
+        )
 
     async def told(self, command: Command) -> str | None:
         """What is answered to a command, None if it is left for later."""
@@ -130,5 +142,25 @@ async def test_an_edit_that_breaks_a_check_is_answered_and_not_scored_for_ever(b
     search = asyncio.create_task(bench.control.stoppable(cast(Any, asyncio.Event().wait())))
     await asyncio.sleep(0)
     assert "a check broke" in (await bench.told(Edit(text="mine")) or "")
+    search.cancel()
+    await asyncio.gather(search, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("adopt", "adopted"), [("if_not_worse", False), ("always", True)])
+async def test_an_edit_that_breaks_a_must_pass_case_is_not_taken_unless_it_is_to_be_taken_always(
+    bench: Bench, adopt: Any, adopted: bool
+) -> None:
+    bench.emit(ev.CandidateProposed(candidate_id=SEED.id, text="seed", source="seed"))
+    bench.emit(ev.PhaseStarted(phase="search"))
+    bench.scores, bench.broken = {SEED.id: 0.5, MINE.id: 1.0}, "breaks the case 2 that must pass"
+    search = asyncio.create_task(bench.control.stoppable(cast(Any, asyncio.Event().wait())))
+    await asyncio.sleep(0)
+    await bench.told(Edit(text="mine", adopt=adopt))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    edit = bench.state.edit
+    assert edit and edit.comparison and edit.breaks == bench.broken
+    assert edit.adopted is adopted and bench.adopted == ([MINE] if adopted else [])
+    assert any("it can't win" in line.text for line in bench.state.activity)
     search.cancel()
     await asyncio.gather(search, return_exceptions=True)

@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from promptopt.cli.outcome import lines
 from promptopt.domain import events as ev
 from promptopt.domain.chat import ChatRequest
-from promptopt.domain.dataset import Dataset, Example, split_cases
-from promptopt.domain.forecast import Need, Plan, Scale, Spread
+from promptopt.domain.dataset import SPLITS, Dataset, Example, split_cases
+from promptopt.domain.errors import SettingsError
+from promptopt.domain.forecast import Need, Plan, Question, Scale, Spread
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.settings import ProjectSettings
+from promptopt.evaluation.checks import build_judge
 from promptopt.optimizers import registry
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
-from promptopt.runs.forecast import first_cap, forecast
+from promptopt.runs.caps import first_cap
+from promptopt.runs.forecast import forecast
 from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
 from promptopt.store.history import History, Past
@@ -137,6 +140,17 @@ def test_the_least_is_a_prompt_that_passes_at_once() -> None:
     assert foretold(project(), again).roles["target"].calls.low == len(dataset.train) - 2 + 3
 
 
+def test_a_sample_of_training_cases_has_all_that_must_pass() -> None:
+    settings = project(optimizer={"train_cases": 5, "max_iterations": 1})
+    dataset = cases(80)
+    marked = dataset.model_copy(
+        update={"train": tuple(case.model_copy(update={"must_pass": True}) for case in dataset.train)}
+    )
+    few, all_of_them = (foretold(settings, one).roles["target"].calls.high for one in (dataset, marked))
+    assert few is not None and all_of_them == few + 7 * 35
+    # Of the first prompt, of five proposals, and of what is put together of them.
+
+
 def test_few_cases_serve_twice_and_are_asked_once() -> None:
     dataset = cases(5)
     target = foretold(project(), dataset).roles["target"]
@@ -187,6 +201,142 @@ def test_an_evaluation_needs_its_split_and_no_more() -> None:
     assert made.total.calls == Spread.exactly(len(dataset.test)) and set(made.roles) == {"target"}
 
 
+JUDGE = {"type": "judge", "rubric": "It is polite."}
+MODELS = {
+    "target": {"model": "openai/gpt-4o-mini", "max_tokens": 64},
+    "judge": {"model": "openai/gpt-4o", "max_tokens": 100},
+    "embedding": {"model": "openai/text-embedding-3-small"},
+    "generator": {"model": "openai/gpt-4o"},
+}
+
+
+def asking(dataset: Dataset, *checks: dict[str, Any], splits: Any = None, **more: Any) -> ev.Forecast:
+    """Of an evaluation of ``splits``, or of a run."""
+    settings = project(models=MODELS, checks=list(checks), **more)
+    judge = build_judge(settings, Path(), dataset.cases())
+    optimizer = None if splits else registry.make(settings)
+    return forecast(settings, dataset, optimizer, NOTHING, splits or SPLITS, judge)
+
+
+def levels(spread: Spread) -> tuple[float, float | None, float | None]:
+    return spread.low, spread.likely, spread.high
+
+
+@pytest.mark.parametrize(
+    ("checks", "calls"),
+    [
+        ([JUDGE], (10, 10, 30)),
+        ([{**JUDGE, "repeats": 3, "tries": 1}], (30, 30, 30)),
+        ([{"type": "pairwise", "tries": 2}], (0, 20, 40)),
+        ([JUDGE, {"type": "pairwise"}], (10, 30, 90)),
+        ([{"type": "any_of", "checks": [{"type": "exact"}, JUDGE]}], (0, 10, 30)),
+        ([{"type": "any_of", "checks": [JUDGE, {"type": "exact"}]}], (10, 10, 30)),
+        ([{"type": "all_of", "checks": [{"type": "exact"}, JUDGE]}], (10, 10, 30)),
+        ([{**JUDGE, "tags": ["rare"]}, {"type": "exact"}], (0, 0, 0)),
+    ],
+)
+def test_a_judge_is_asked_as_often_as_its_checks_say(
+    checks: list[dict[str, Any]], calls: tuple[float, float, float]
+) -> None:
+    made = asking(cases(40), *checks, splits=["validation"])
+    judge = made.roles.get("judge")
+    assert levels(judge.calls if judge else Spread.exactly(0)) == calls
+    assert made.total.calls.low == 10 + calls[0]
+    if judge and judge.usd and judge.calls.low:
+        assert judge.usd.low > 0 and ordered(judge.usd)
+
+
+@pytest.mark.parametrize(
+    ("expected", "calls"),
+    [
+        ("one of ten", (0, 1 + 1, 1 + 10)),  # all the same: a text, and answers that are likely the same, too
+        (None, (0, 10 + 10, 10 + 10)),  # all different
+    ],
+)
+def test_embeddings_are_asked_for_once_per_text(
+    expected: str | None, calls: tuple[float, float, float]
+) -> None:
+    made = [
+        Example(id=str(n), inputs={"text": f"ticket {n}"}, expected=expected or f"answer {n}")
+        for n in range(40)
+    ]
+    dataset = split_cases(made, (0.5, 0.25, 0.25), 0)
+    check = {"type": "similarity", "method": "embedding"}
+    need = asking(dataset, check, splits=["validation"]).roles["embedding"]
+    assert levels(need.calls) == calls
+    assert need.completion_tokens == Spread.exactly(0) and need.usd and (need.usd.likely or 0) > 0
+    lexical = asking(dataset, {"type": "similarity"}, splits=["validation"])
+    assert set(lexical.roles) == {"target"}
+
+
+def test_a_run_s_answers_are_judged_as_often_as_they_come() -> None:
+    dataset = cases(40)
+    made = asking(dataset, JUDGE)
+    target, judge = made.roles["target"], made.roles["judge"]
+    assert set(made.roles) == {"target", "optimizer", "judge"}
+    assert judge.calls.low == target.calls.low == len(dataset) - 2  # what is answered later may be as before
+    assert judge.calls.likely == target.calls.likely and judge.calls.high == 3 * (target.calls.high or 0)
+    assert judge.seconds and ordered(judge.seconds)
+    assert made.seconds.likely and judge.seconds.likely
+    assert any(note.startswith("judge: output and latency are guesses") for note in made.notes)
+
+
+def test_repeats_multiply_answers_but_not_for_sure_their_judging() -> None:
+    once = asking(cases(40), JUDGE, splits=["test"])
+    thrice = asking(cases(40), JUDGE, splits=["test"], evaluation={"repeats": 3})
+    assert thrice.roles["target"].calls == once.roles["target"].calls * Spread.exactly(3)
+    judge = thrice.roles["judge"].calls
+    assert (judge.low, judge.likely) == (10, 30)
+
+
+@given(
+    check=st.sampled_from([JUDGE, {"type": "pairwise"}, {"type": "similarity", "method": "embedding"}]),
+    texts=st.lists(st.text(min_size=1, max_size=30).filter(str.strip), min_size=1, max_size=20),
+    repeats=st.integers(1, 3),
+)
+def test_whatever_is_asked_low_is_at_most_likely_is_at_most_high(
+    check: dict[str, Any], texts: list[str], repeats: int
+) -> None:
+    made = [Example(id=str(n), inputs={"text": str(n)}, expected=text) for n, text in enumerate(texts)]
+    told = asking(split_cases(made, (0.5, 0.25, 0.25), 0), check, evaluation={"repeats": repeats})
+    for spread in spreads(told):
+        assert ordered(spread), spread
+    for need in told.roles.values():
+        assert need.seconds and ordered(need.seconds)
+
+
+class Generating(Silent):
+    """Asks a generator, and says so."""
+
+    @property
+    def asks(self) -> frozenset[ev.Role]:
+        return frozenset({"generator", "judge"})
+
+    def plan(self, scale: Scale) -> Plan | None:
+        calls = Spread.of(1, 5, 10)
+        question = Question(calls=calls, chars=Spread.exactly(400))
+        return Plan(Spread.exactly(1), calls, calls, calls, others={"generator": question})
+
+
+def test_what_a_search_asks_of_other_models_is_counted() -> None:
+    settings, dataset = project(models=MODELS), cases(40)
+    made = forecast(settings, dataset, Generating(OptimizerOptions()), NOTHING)
+    assert levels(made.roles["generator"].calls) == (1, 5, 10)
+    assert made.roles["generator"].prompt_tokens.likely == pytest.approx(500, abs=1)
+    assert made.roles["judge"].calls.likely is None  # it did not say how often
+    assert made.total.calls.likely is None
+    with pytest.raises(SettingsError, match="judge"):
+        forecast(project(), dataset, Generating(OptimizerOptions()), NOTHING)
+
+
+def test_earlier_runs_tell_what_a_judge_needs() -> None:
+    past = History({("judge", "openai/gpt-4o"): Past(9, 300, 40, 20, 90, 1.0, 0.5, 2)}, None, 1)
+    settings, dataset = project(models=MODELS, checks=[JUDGE]), cases(40)
+    judge = build_judge(settings, Path(), dataset.cases())
+    need = forecast(settings, dataset, None, past, ["test"], judge).roles["judge"]
+    assert (need.prompt_tokens.likely, need.completion_tokens.likely) == (3000, 400)
+
+
 def test_the_cap_that_is_crossed_furthest_comes_first() -> None:
     def need(low: float, likely: float | None, high: float | None) -> Need:
         calls = Spread(low=low, likely=likely, high=high)
@@ -201,6 +351,9 @@ def test_the_cap_that_is_crossed_furthest_comes_first() -> None:
     maybe = first_cap({"target_calls": 500}, {"target": total}, total, Spread.exactly(1))
     assert maybe and not maybe.expected and maybe.needed == 1000
     assert first_cap({"minutes": 5}, {}, total, Spread.exactly(60)) is None
+    slow = total.model_copy(update={"seconds": Spread.exactly(600)})
+    late = first_cap({"judge_minutes": 5}, {"judge": slow}, total, Spread.exactly(600))
+    assert late and (late.name, late.needed) == ("judge_minutes", 10)
     assert first_cap({"calls": 5000}, {}, need(1, None, None), Spread.exactly(60)) is None
 
 
@@ -225,9 +378,26 @@ def test_estimate_needs_no_key_and_starts_nothing(cli: CommandLine, tmp_path: Pa
     (figures,) = told.objects
     assert told.status == 0 and figures["calls"]["low"] == 18 + 24 * 2
     assert figures["cap"]["name"] == "calls" and figures["cap"]["expected"]
+    assert (
+        set(figures["roles"]) == {"target", "optimizer"} and figures["roles"]["target"]["seconds"]["low"] > 0
+    )
     shown = cli("estimate", str(path), "--max-iterations", "1").out
     assert "the cap calls = 100 likely ends it first" in shown
     assert cli("runs", "--json").objects == [[]]
+
+
+def test_estimate_tells_each_model_and_misses_one_that_is_not_named(cli: CommandLine, tmp_path: Path) -> None:
+    checks = [{"type": "similarity", "method": "embedding"}, JUDGE]
+    models: dict[str, Any] = {"judge": {"model": "sim/judge"}, "embedding": {"model": "sim/embedding"}}
+    path = write_project(tmp_path / "p", "http://127.0.0.1:9", checks=checks, models=models)
+    shown = cli("estimate", str(path)).out
+    assert "judge, sim/judge " in shown and "embedding, sim/embedding " in shown
+    (figures,) = cli("estimate", str(path), "--json").objects
+    assert figures["models"]["judge"] == "sim/judge" and figures["roles"]["embedding"]["calls"]["low"] == 0
+    del models["judge"]
+    path = write_project(tmp_path / "q", "http://127.0.0.1:9", checks=checks, models=models)
+    told = cli("estimate", str(path))
+    assert told.status == 2 and "[models.judge]" in told.err
 
 
 def test_estimate_of_no_project_is_bad_input(cli: CommandLine) -> None:

@@ -13,13 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptopt.domain.chat import ChatRequest, LLMResponse
+from promptopt.domain.chat import ChatRequest, EmbedRequest, LLMResponse, Request
 from promptopt.domain.dataset import Dataset, Example
+from promptopt.domain.events import Meter
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
 from promptopt.domain.stopping import StopRun
+from promptopt.domain.vectors import pack, unpack
+from promptopt.domain.words import ROLES, Role
 from promptopt.models import sending
-from promptopt.models.budget import Amount, Ledger, Stopwatch
+from promptopt.models.budget import WRAP_UP_SECONDS, Amount, Ledger, Stopwatch
 from promptopt.models.endpoint import Endpoint
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import Limiter
@@ -145,6 +148,27 @@ async def test_equal_requests_at_once_are_sent_once(tmp_path: Path) -> None:
     bench = Bench(tmp_path, lambda n: OK)
     await asyncio.gather(*[bench.gateway.call("target", ask()) for _ in range(10)])
     assert bench.transport.sent == 1
+
+
+async def test_a_text_is_embedded_once_whoever_wants_it(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: Reply("", 7, 0, vector=pack([n, 0.5])))
+
+    def open_with_embeddings() -> Gateway:
+        gateway = bench.open()
+        gateway.endpoints["embedding"] = gateway.endpoints["target"]  # type: ignore[index]
+        return gateway
+
+    gateway = open_with_embeddings()
+    await asyncio.gather(*[gateway.embed("hello", case_id=str(number)) for number in range(10)])
+    other = await gateway.embed("hello ")
+    assert bench.transport.sent == 2 and other.text == ""
+    meters = bench.ledger.meters()
+    assert meters["embedding_tokens"].spent == 14
+    assert meters["embedding_usd"].spent == pytest.approx(14e-6)
+    again = open_with_embeddings()
+    replayed = await again.embed("hello")
+    assert list(unpack(replayed.vector)) == [1, 0.5] and replayed.metadata["replayed"] is True
+    assert bench.transport.sent == 2 and again.replayed == 1
 
 
 async def test_draws_are_numbered_by_their_order_if_not_told(tmp_path: Path) -> None:
@@ -323,6 +347,46 @@ async def test_a_caller_that_goes_away_loses_no_answer(tmp_path: Path) -> None:
     bench.transport.hold.set()
     await bench.gateway.drain()
     assert Journal(bench.database, bench.run_id).load().answered == 1
+
+
+class Minutes:
+    """A bench with a twentieth of a second left of a cap, by a clock that goes on when it is told to."""
+
+    def __init__(self, folder: Path, cap: str, answer: Callable[[int], Reply | BaseException]) -> None:
+        self.now = 0.0
+        self.bench = Bench(folder, answer)
+        watch = Stopwatch(clock=lambda: self.now)
+        watch.go_on()
+        self.bench.ledger = Ledger({cap: (WRAP_UP_SECONDS + 0.05) / 60}, watch)
+        self.gateway = self.bench.open()
+
+    def over(self) -> None:
+        self.now = 1.0
+
+
+@pytest.mark.parametrize("cap", ["minutes", "target_minutes"])
+async def test_no_wait_between_attempts_outlasts_the_budgets_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap: str
+) -> None:
+    told = Minutes(tmp_path, cap, lambda n: TransportError("429", retryable=True))
+    await told.bench.ledger.reserve("target", Amount(1))  # a role's time goes by while a call is under way
+    monkeypatch.setattr(sending, "_backoff", lambda attempt, retry_after: (told.over(), 3600.0)[1])
+    async with asyncio.timeout(30):
+        with pytest.raises(StopRun, match="minutes"):
+            await told.gateway.call("target", ask())
+    assert told.bench.transport.sent == 1
+
+
+async def test_who_waits_for_a_turn_ends_with_the_budgets_time(tmp_path: Path) -> None:
+    told = Minutes(tmp_path, "minutes", lambda n: OK)
+    told.gateway.endpoints["target"].limiter = Limiter(4, requests_per_minute=1)
+    assert (await told.gateway.call("target", ask("first"))).text == "fine"
+    waiting = asyncio.create_task(told.gateway.call("target", ask("second")))
+    asyncio.get_running_loop().call_later(0.3, told.over)
+    async with asyncio.timeout(30):
+        with pytest.raises(StopRun, match="minutes"):
+            await waiting
+    assert told.bench.transport.sent == 1
 
 
 async def test_giving_up_books_what_may_have_been_billed(tmp_path: Path) -> None:
@@ -626,54 +690,92 @@ async def test_what_a_killed_worker_did_not_get_to_send_costs_nothing(
     assert journal.load().spending["target"].uncertain_calls == 2
 
 
-@settings(max_examples=30, deadline=None)
-@given(
-    seed=st.integers(0, 2**32),
-    usd=st.floats(1e-5, 0.005),
-    calls=st.integers(1, 60),
-    tokens=st.integers(60, 5000),
-    at_once=st.integers(1, 32),
-    trouble=st.floats(0, 0.9),
-)
-def test_whatever_happens_the_provider_is_never_owed_more_than_the_caps(
-    seed: int, usd: float, calls: int, tokens: int, at_once: int, trouble: float
-) -> None:
-    """By the provider's own books: what it was sent, and what it may bill for, answered or not."""
-    rng = random.Random(seed)
-    price = Price(input=rng.uniform(0.01, 5), output=rng.uniform(0.01, 20))
-    owed = Amount()
+_BOUNDS = {
+    "usd": st.floats(1e-6, 0.002),
+    "calls": st.integers(1, 60).map(float),
+    "tokens": st.integers(20, 3000).map(float),
+}
+_CAPS = {
+    f"{role}_{measure}" if role else measure: values
+    for role in ("", *ROLES)
+    for measure, values in _BOUNDS.items()
+}
 
-    async def provider(request: ChatRequest, **_: Any) -> Reply:
-        nonlocal owed
+
+class Billing:
+    """A provider that keeps its own books: what it was sent, and what it may bill for, answered or not."""
+
+    relay = ""
+
+    def __init__(self, rng: random.Random, trouble: float) -> None:
+        self.rng = rng
+        self.trouble = trouble
+        self.price = Price(input=rng.uniform(0.01, 5), output=rng.uniform(0.01, 20))
+        self.owed = Amount()
+
+    async def prepare(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def complete(self, request: Request, **_: Any) -> Reply:
+        rng = self.rng
         prompt, answer = rng.randint(1, request.token_bound()), rng.randint(0, request.max_tokens)
-        bill = Amount(1, prompt + answer, (prompt * price.input + answer * price.output) / 1e6)
+        usd = (prompt * self.price.input + answer * self.price.output) / 1e6
+        bill = Amount(1, prompt + answer, usd)
         for _ in range(rng.randint(0, 4)):
             await asyncio.sleep(0)
-        if rng.random() >= trouble:
-            owed += bill
+        if rng.random() >= self.trouble:
+            self.owed += bill
+            if isinstance(request, EmbedRequest):
+                return Reply("", prompt if rng.random() < 0.8 else None, None, vector=pack([1.0]))
             return Reply("text", prompt, answer) if rng.random() < 0.8 else Reply("x" * answer, None, None)
         billed, unsent = rng.random() < 0.5, rng.random() < 0.2
         if not unsent:
-            owed += bill if billed else Amount(calls=1)
+            self.owed += bill if billed else Amount(calls=1)
         retryable = rng.random() < 0.8
         raise TransportError("no", billed=billed, unsent=unsent, retryable=retryable, crowded=billed)
 
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    limits=st.lists(st.sampled_from(sorted(_CAPS)), min_size=1, max_size=6, unique=True).flatmap(
+        lambda names: st.fixed_dictionaries({name: _CAPS[name] for name in names})
+    ),
+    at_once=st.integers(1, 64),
+    trouble=st.floats(0, 1),
+)
+def test_whatever_happens_no_provider_is_ever_owed_more_than_the_caps(
+    seed: int, limits: dict[str, float], at_once: int, trouble: float
+) -> None:
+    """For every role and for the run, by the providers' own books."""
+    rng = random.Random(seed)
+    providers: dict[Role, Billing] = {role: Billing(rng, trouble) for role in ROLES}
+
     async def run(folder: Path) -> None:
-        bench = Bench(folder, lambda n: OK, usd=usd, calls=calls, tokens=tokens)
-        endpoint = bench.gateway.endpoints["target"]
-        endpoint.price = price
-        endpoint.limiter = Limiter(at_once)
-        bench.transport.complete = provider  # type: ignore[method-assign]
-        asks = [bench.gateway.call("target", ask(f"number {number}")) for number in range(80)]
-        await asyncio.gather(*asks, return_exceptions=True)
+        bench = Bench(folder, lambda n: OK, **limits)
+        model = ModelSettings(model="m", max_tokens=10, retries=2, max_concurrency=at_once)
+        bench.gateway.endpoints.clear()  # type: ignore[attr-defined]
+        for role, provider in providers.items():
+            bench.gateway.endpoints[role] = Endpoint(model, provider, provider.price)  # type: ignore[index]
+        wanted = [(rng.choice(ROLES), f"number {number}") for number in range(80)]
+        asks = [
+            bench.gateway.embed(text) if role == "embedding" else bench.gateway.call(role, ask(text))
+            for role, text in wanted
+        ]
+        ends = await asyncio.gather(*asks, return_exceptions=True)
+        assert all(isinstance(end, LLMResponse | CallFailed | StopRun) for end in ends)
         meters = bench.ledger.meters()
         bench.database.close()
-        assert (owed.calls, owed.tokens) <= (calls, owed.tokens) and owed.tokens <= tokens
-        assert owed.usd <= usd + 1e-9
-        for name, limit in (("usd", usd), ("calls", calls), ("tokens", tokens)):
-            assert meters[name].reserved == pytest.approx(0, abs=1e-9)
-            assert meters[name].spent + meters[name].uncertain <= limit + 1e-6
-            assert getattr(owed, name) <= meters[name].spent + meters[name].uncertain + 1e-6
+        owed: dict[str, Amount] = {role: provider.owed for role, provider in providers.items()}
+        owed[""] = sum((provider.owed for provider in providers.values()), Amount())
+        for role, amount in owed.items():
+            for measure in _BOUNDS:
+                meter = meters.get(f"{role}_{measure}" if role else measure, Meter())
+                assert meter.reserved == pytest.approx(0, abs=1e-9)
+                assert getattr(amount, measure) <= meter.spent + meter.uncertain + 1e-6
+                if meter.limit is not None:
+                    assert meter.spent + meter.uncertain <= meter.limit + 1e-6
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(run(Path(folder)))

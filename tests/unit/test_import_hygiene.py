@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from promptopt.store.database import Database
+from tests.unit.finished_run import finished_run
+
 HEAVY = ("litellm", "dspy", "textual", "scipy", "sqlalchemy", "pydantic", "numpy", "pyarrow")
-ENGINE_ONLY = ("litellm", "dspy", "scipy", "numpy", "pyarrow", "opentelemetry")
+DSPYS = tuple(
+    f"promptopt.optimizers.dspy_adapter.{name}" for name in ("metrics", "models", "program", "programs")
+)
+"""DSPy's own side of the bridge, which is DSPy's classes: imported when one of its optimizers searches."""
+
+ENGINE_ONLY = ("litellm", "dspy", "scipy", "numpy", "pyarrow", "opentelemetry", "matplotlib")
 
 
 def loaded_after(code: str, names: tuple[str, ...], home: Path) -> set[str]:
@@ -38,9 +46,26 @@ def test_help_imports_nothing_heavy(home: Path, arguments: tuple[str, ...]) -> N
     assert loaded_after(command(*arguments), HEAVY, home) == set()
 
 
-def test_lists_import_the_store_and_no_model_library(home: Path) -> None:
-    loaded = loaded_after(command("runs"), (*HEAVY, "alembic", "promptopt.models", "promptopt.runs"), home)
-    assert loaded == {"sqlalchemy", "pydantic"}
+MORE = ("alembic", "promptopt.models", "promptopt.runs", "promptopt.evaluation", "promptopt.optimizers")
+
+
+def test_the_list_of_runs_imports_the_store_alone(home: Path) -> None:
+    assert loaded_after(command("runs"), (*HEAVY, *MORE), home) == {"sqlalchemy"}
+
+
+def test_the_list_of_projects_imports_their_settings_alone(home: Path) -> None:
+    names = (*HEAVY, *MORE, "promptopt.domain.events", "promptopt.domain.dataset")
+    assert loaded_after(command("projects"), names, home) == {"pydantic"}
+
+
+def test_showing_a_run_imports_its_events_and_no_cases_settings_or_commands(
+    home: Path, tmp_path: Path
+) -> None:
+    finished_run(Database.open(), tmp_path)
+    others = ("domain.dataset", "domain.settings", "store.commands", "cli.follow")
+    names = (*HEAVY, "alembic", "promptopt.models", *(f"promptopt.{name}" for name in others))
+    for arguments in (("show",), ("show", "--json")):
+        assert loaded_after(command(*arguments), names, home) == {"sqlalchemy", "pydantic"}
 
 
 def test_the_package_itself_imports_nothing(home: Path) -> None:
@@ -55,7 +80,7 @@ def test_the_engine_never_imports_textual_and_no_module_imports_a_model_library(
     everything = (
         "import importlib, pkgutil, promptopt\n"
         "for found in pkgutil.walk_packages(promptopt.__path__, 'promptopt.'):\n"
-        "    if not found.name.endswith(('.__main__', '.migrations.env')):\n"
+        f"    if not found.name.endswith(('.__main__', '.migrations.env')) and found.name not in {DSPYS!r}:\n"
         "        importlib.import_module(found.name)\n"
     )
     names = (*ENGINE_ONLY, "textual", "promptopt_tui")

@@ -69,7 +69,7 @@ def test_seats_and_their_names() -> None:
 def test_judges_are_opened_only_if_matches_are_judged() -> None:
     settings = project(HAIKU, MINI)
     assert seats_in_use(settings, "tournament") == ("target",)
-    seats = seats_in_use(settings, "optimize", judge=True, panel=True)
+    seats = seats_in_use(settings, "optimize", {"judge"}, panel=True)
     assert seats == ("target", "optimizer", "judge", "judge/haiku", "judge/openai/gpt-4o-mini")
     assert seats_in_use(project(models={"judge": MINI}), "eval", panel=True) == ("target", "judge")
     with pytest.raises(SettingsError, match="there is no judge"):

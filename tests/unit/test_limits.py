@@ -140,7 +140,7 @@ async def test_what_went_out_before_a_kill_counts() -> None:
     limiter.remember([(50, 60), (5, 30)])
     third = enter(limiter, 20)
     assert await waiting(third) == [True]
-    clock.now += 10
+    clock.now += 11
     limiter._serve()
     assert await waiting(third) == [False]
 

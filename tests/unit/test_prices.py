@@ -21,6 +21,12 @@ LIST: dict[str, dict[str, Any]] = {
     },
     "zero": {"litellm_provider": "openai", "input_cost_per_token": 0, "output_cost_per_token": 0.0},
     "half": {"litellm_provider": "openai", "input_cost_per_token": 1e-6, "output_cost_per_token": 0.0},
+    "embedding": {
+        "litellm_provider": "openai",
+        "input_cost_per_token": 1e-6,
+        "output_cost_per_token": 0.0,
+        "mode": "embedding",
+    },
     "absent": {"litellm_provider": "openai", "max_tokens": 5},
     "by-the-call": {
         "litellm_provider": "openai",
@@ -94,6 +100,7 @@ def test_the_settings_come_first() -> None:
         ("prefixed", None),
         ("openai/zero", None),
         ("openai/half", None),
+        ("openai/embedding", (1.0, 0.0)),
         ("openai/absent", None),
         ("openai/by-the-call", None),
         ("perplexity/sonar", None),

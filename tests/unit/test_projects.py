@@ -155,9 +155,8 @@ def test_every_bad_key_is_listed(tmp_path: Path) -> None:
     assert "models.target.temperature: found -1, expected a number of at least 0" in lines
     assert "models.target.max_tokens: found 'many', expected a whole number" in lines
     assert "models.target.timeout: found 'x', expected a number" in lines
-    assert (
-        "models.targt: found a table, expected one of the roles target, optimizer, judge, generator" in lines
-    )
+    roles = "target, optimizer, judge, generator, embedding"
+    assert f"models.targt: found a table, expected one of the roles {roles}" in lines
     assert "budget.usd: found 0, expected a number above 0" in lines
     assert "data.split: found a list, expected three numbers" in lines
     assert "data.input: found 3, expected text or a list" in lines

@@ -155,6 +155,14 @@ async def test_assertions_judge_as_promptfoo_does(
     assert good.passed and not bad.passed
 
 
+def test_similar_compares_meanings(tmp_path: Path) -> None:
+    assertion = {"type": "similar", "value": "Hello!", "threshold": 0.8}
+    config = {"prompts": ["{{q}}"], "tests": [{"vars": {"q": "x"}, "assert": [assertion]}]}
+    _, project, cases = made(tmp_path, json.dumps(config))
+    assert build_judge(project.settings, project.dir, cases).asks == {"embedding"}
+    assert cases[0].expected == "Hello!"
+
+
 def test_every_mapped_assertion_is_taken_over_or_told(tmp_path: Path) -> None:
     for number, kind in enumerate(CANDIDATES):
         assertion = {"type": kind, "value": "2", "threshold": 1}

@@ -9,11 +9,14 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from promptopt.cli.app import COMMANDS
+from promptopt.cli.app import COMMANDS, EXPERIMENT
 from promptopt.cli.tournaments import Means, Rules
 from promptopt.domain import settings as s
 from promptopt.evaluation.checks import CHECKS
 from promptopt.evaluation.checks.options import option_names
+from promptopt.experiments import config
+from promptopt.experiments.config import load_experiment
+from promptopt.experiments.planning import make_plan
 from promptopt.optimizers.refine import RefineOptions
 from promptopt.store.database import Database
 from promptopt.store.export import Format
@@ -103,6 +106,30 @@ def test_every_cap_is_told() -> None:
         assert f"`{name}`" in section("[budget]")
 
 
+def test_every_key_of_an_experiment_is_told_with_its_default() -> None:
+    table = rows("Experiments")
+    told = {name for key in table for name in key.split("`, `")}
+    for name, field in config.ExperimentFile.model_fields.items():
+        part = {"experiment": config.About, "evaluation": config.EvaluationPart}.get(name)
+        if part is None:
+            assert name in told
+        else:
+            for key, inner in part.model_fields.items():
+                assert table[f"{name}.{key}"] == shown(inner, key).replace("'", '"'), key
+        assert field
+
+
+def test_the_experiment_of_the_readme_is_one(tmp_path: Path, home: Path) -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "data").mkdir()
+    for at, name in enumerate(("train", "val", "test")):
+        lines = [f'{{"input": "{name} {n}", "expected": "low"}}\n' for n in range(10 + at)]
+        (tmp_path / "data" / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    (tmp_path / "experiment.yaml").write_text(text, encoding="utf-8")
+    plan = make_plan(load_experiment(str(tmp_path / "experiment.yaml")), simulate=True)
+    assert {cell.label for cell in plan.cells} == {"none", "refine", "patient"} and plan.limits == {"usd": 20}
+
+
 def test_every_check_and_every_option_is_told() -> None:
     told = {line.split("`")[1]: line for line in section("[[checks]]").splitlines() if line.startswith("| `")}
     for name, check in CHECKS.items():
@@ -113,6 +140,8 @@ def test_every_check_and_every_option_is_told() -> None:
 def test_every_command_and_format_is_told() -> None:
     for command in COMMANDS:
         assert f"promptopt {command.name}" in section("Commands")
+    for command in EXPERIMENT:
+        assert f"experiment {command.name}" in section("Commands")
     for form in Format.__args__:
         assert re.search(rf"\b{form}\b", section("Commands"))
 
@@ -128,18 +157,18 @@ def test_the_keys_of_a_run_are_those_of_the_terminal_ui() -> None:
 
 def test_the_set_up_commands() -> None:
     assert "```\npip install . && promptopt demo\n```" in README
-    assert '```\npip install -e ".[dev]" && pytest\n```' in README
+    assert '```\npip install -e ".[dev]" && pytest -n auto\n```' in README
 
 
 def test_the_example_project_is_one() -> None:
-    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    text, _ = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     settings, notices = settings_from(tomllib.loads(text), Path("README.md"))
     assert settings.models["target"].max_tokens == 64 and not notices
 
 
 def test_the_python_example_runs(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finished_run(Database.open(), tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    _, code = re.findall(r"```python\n(.*?)```", section("From Python"), re.DOTALL)
     exec(code, {})
     assert BEST.id in capsys.readouterr().out
 

@@ -124,6 +124,7 @@ def test_only_what_was_added_is_left_out_and_never_where_the_case_goes() -> None
         text="Sort this ticket, please.\nThe ticket is this: {input}\nBe brief and clear.",
         demonstrations=(demo("mine"), demo("a"), demo("b")),
     )
-    found = passages(first, prompt, ["{input}"])
-    assert [passage.key for passage in found] == ["a+b", "Be brief and clear.", "a", "b"]
-    assert found[0].without(prompt).demonstrations == (demo("mine"),)
+    both, sentence, *single = passages(first, prompt, ["{input}"])
+    assert both.without(prompt).demonstrations == (demo("mine"),)
+    assert sentence.key == "Be brief and clear."
+    assert [one.without(prompt).demonstrations[1:] for one in single] == [(demo("b"),), (demo("a"),)]

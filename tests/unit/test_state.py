@@ -57,7 +57,12 @@ def story() -> list[ev.Event]:
         ev.CasesFinished(candidate_id="a", split="validation", cases=marks),
         ev.CandidateScored(candidate_id="a", split="validation", score=MORE, passed=8),
         ev.FeedbackReady(
-            candidate_id="a", against_id="s", split="train", categories={"too verbose": 2}, fixed=["1"]
+            candidate_id="a",
+            against_id="s",
+            split="train",
+            categories={"too verbose": 2},
+            clusters=[ev.ClusterMark(category="too verbose", count=2, case_id="3", contrast_id="1")],
+            fixed=["1"],
         ),
         ev.CandidateJudged(candidate_id="a", against_id="s", accepted=True, reason="gain", comparison=GAP),
         ev.MatchFinished(
@@ -105,9 +110,17 @@ def test_the_story_comes_out_right() -> None:
     assert (state.status, state.best_id, state.current_id, state.seed_id) == ("stopped", "a", "h", "s")
     assert state.candidates["a"].accepted is True
     assert state.candidates["a"].validation == MORE
+    assert [cluster.case_id for cluster in state.candidates["a"].clusters] == ["3"]
     assert [c.id for c in state.standings()][:2] == ["a", "s"]
     assert state.edit and state.edit.adopted and not state.edit.waiting
     assert not state.evaluations and state.over
+
+
+def test_feedback_that_was_stored_before_there_were_clusters_is_read() -> None:
+    stored = '{"kind":"feedback_ready","candidate_id":"a","split":"train","categories":{"refusal":2}}'
+    event = ev.EVENT.validate_json(stored)
+    state = fold([*story()[:13], event])
+    assert state.candidates["a"].categories == {"refusal": 2} and state.candidates["a"].clusters == []
 
 
 @given(st.data())
@@ -149,7 +162,10 @@ def test_whom_judges_beat_can_not_win_with_a_higher_score() -> None:
     high = ev.CandidateScored(candidate_id="s", split="validation", score=MORE, passed=8)
     judged = ev.CandidateJudged(candidate_id="a", against_id="s", accepted=True, reason="judges")
     assert fold([*events, low, high, judged]).best_id == "s"
-    assert fold([*events, low, high, judged.model_copy(update={"outright": True})]).best_id == "a"
+    outright = judged.model_copy(update={"outright": True})
+    assert fold([*events, low, high, outright]).best_id == "a"
+    withdrawn = judged.model_copy(update={"accepted": False, "withdrawn": True})
+    assert fold([*events, low, high, outright, withdrawn]).best_id == "s"
 
 
 def test_no_two_candidates_have_the_same_name() -> None:

@@ -340,3 +340,33 @@ def test_nobody_else_can_read_a_store_not_even_while_it_is_open(tmp_path: Path) 
     finally:
         os.umask(before)
     assert modes == dict.fromkeys(("store.db", "store.db-wal", "store.db-shm"), 0o600)
+
+
+SHARED_FIRST, SHARED_SIZE = 0x40000002, 510
+"""Where SQLite keeps its shared lock, and on how many bytes, as its source names them."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX go with any file handle that is closed")
+def test_opening_a_store_again_takes_no_locks_off_it(tmp_path: Path) -> None:
+    """Without its locks, another process may take the side files away, and the store is destroyed."""
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    script = (
+        "import fcntl, sys\n"
+        "with open(sys.argv[1], 'r+b') as file:\n"
+        f"    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, {SHARED_SIZE}, {SHARED_FIRST})\n"
+    )
+
+    def locked() -> bool:
+        found = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path / "store.db")], capture_output=True, text=True
+        )
+        return "BlockingIOError" in found.stderr
+
+    first = Database.open(url)
+    assert locked()
+    second = Database.open(url)
+    assert locked()
+    second.close()
+    assert locked()
+    first.close()
+    assert not locked()

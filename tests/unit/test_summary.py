@@ -2,7 +2,9 @@
 
 import json
 
+from promptopt.cli.outcome import lines
 from promptopt.domain import events as ev
+from promptopt.domain.forecast import Need, Spread
 from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
 from tests.unit.finished_run import BEST, SEED, opening, rest
@@ -34,6 +36,18 @@ def test_it_says_what_the_events_say() -> None:
     assert (summary["cost_usd"], summary["calls"], summary["tokens"]) == (0.012346, 40, 5000)
     assert summary["uncertain"] == {"usd": 0.002, "calls": 1, "tokens": 80}
     assert summary["replayed"] == 3
+
+
+def test_cases_of_the_test_that_must_pass_and_are_broken_are_named() -> None:
+    *events, end = rest()
+    assert isinstance(end, ev.RunFinished)
+    broken = end.model_copy(update={"must_pass_broken": ["c8", "c\n9"]})
+    summary = summarize(folded([*opening("r1"), *events, broken]))
+    assert summary["must_pass_broken"] == ["c8", "c\n9"]
+    said = "  the best prompt breaks 2 cases of the test that must pass: c8, c 9"
+    assert said in lines(summary)
+    untouched = summarize(folded([*opening("r1"), *rest()]))
+    assert untouched["must_pass_broken"] == [] and not any("must pass" in line for line in lines(untouched))
 
 
 def test_it_is_json() -> None:
@@ -70,3 +84,31 @@ def test_a_run_that_failed_before_its_first_score() -> None:
     )
     summary = summarize(folded([failed]))
     assert (summary["status"], summary["detail"], summary["best"]) == ("failed", "no key", None)
+
+
+def test_each_model_is_told_beside_what_was_foretold_of_it() -> None:
+    meters = {
+        "usd": ev.Meter(spent=0.25),
+        "target_calls": ev.Meter(spent=30),
+        "target_tokens": ev.Meter(spent=900),
+        "target_usd": ev.Meter(spent=0.25),
+        "target_minutes": ev.Meter(spent=0.5),
+        "embedding_calls": ev.Meter(spent=8),
+        "embedding_tokens": ev.Meter(spent=80),
+        "embedding_usd": ev.Meter(),
+        "embedding_minutes": ev.Meter(spent=0.1),
+    }
+    calls = Spread(low=1, likely=20, high=40)
+    need = Need(calls=calls, prompt_tokens=calls, completion_tokens=calls, usd=Spread.exactly(0.5))
+    foretold = ev.Forecast(roles={"target": need}, total=need, seconds=calls)
+    moved = ev.BudgetMoved(meters=meters, unpriced=["embedding"])
+    summary = summarize(folded([*opening("r1"), foretold, moved]))
+    assert summary["roles"] == {
+        "target": {"calls": 30, "tokens": 900, "cost_usd": 0.25, "seconds": 30.0},
+        "embedding": {"calls": 8, "tokens": 80, "cost_usd": None, "seconds": 6.0},
+    }
+    told = "\n".join(lines(summary))
+    assert "target: 30 calls, 900 tokens, $0.2500; forecast 20 calls, 40 tokens, $0.5000" in told
+    assert "embedding: 8 calls, 80 tokens, an unknown price" in told
+    alone = summarize(folded([*opening("r1"), foretold, *rest()]))
+    assert not any(line.strip().startswith("target:") for line in lines(alone))

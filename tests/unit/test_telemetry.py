@@ -12,6 +12,7 @@ import pytest
 
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import TelemetrySettings
+from promptopt.domain.vectors import pack
 from promptopt.models.redaction import Redactor
 from promptopt.models.sending import CallFailed
 from promptopt.models.telemetry import OFF, Exporting, open_telemetry
@@ -44,6 +45,18 @@ class Spans:
 
 def ask(text: str) -> list[Message]:
     return [Message(role="user", content=text)]
+
+
+async def test_embeddings_are_told_as_such(tmp_path: Path) -> None:
+    vector = pack([0.5] * 8)
+    bench, spans = Bench(tmp_path, lambda number: Reply("", 3, 0, vector=vector)), Spans(content=True)
+    bench.gateway.endpoints["embedding"] = bench.gateway.endpoints["target"]  # type: ignore[index]
+    bench.gateway.telemetry = spans.telemetry
+    await bench.gateway.embed(f"hello {KNOWN}")
+    told = spans.named("embeddings m").attributes
+    assert told["gen_ai.operation.name"] == "embeddings" and told["promptopt.role"] == "embedding"
+    assert told["gen_ai.usage.input_tokens"] == 3 and "gen_ai.request.max_tokens" not in told
+    assert "hello [redacted]" in told["gen_ai.input.messages"] and vector not in spans.text
 
 
 async def test_a_call_hangs_below_its_evaluation_and_that_below_the_run(tmp_path: Path) -> None:

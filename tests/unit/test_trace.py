@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from promptopt.domain.chat import ChatRequest, LLMResponse
+from promptopt.domain.chat import ChatRequest, EmbedRequest, LLMResponse
 from promptopt.domain.events import Role
 from promptopt.domain.prompt import Message, Prompt
+from promptopt.domain.vectors import pack
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
 from promptopt.store.journal import Journal
@@ -200,6 +201,21 @@ def test_what_a_model_says_is_safe_for_a_terminal(cli: CommandLine, tmp_path: Pa
 def test_bad_input(cli: CommandLine, tmp_path: Path, arguments: list[str]) -> None:
     Story(tmp_path).tell().end()
     assert cli("trace", *arguments).status != 0
+
+
+def test_embeddings_are_told_by_their_text_and_not_by_their_numbers(cli: CommandLine, tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    request = EmbedRequest(model="openai/e", text=f"ticket 4 and {KEY}")
+    response = LLMResponse(text="", vector=pack([0.5] * 1536), usage={"prompt_tokens": 5})
+    place = (request.content_key(), "embed", 0)
+    story.journal.record("e", "embedding", request, place, response)
+    story.end()
+    (call,) = told(cli, "--role", "embedding", "--grep", "ticket 4", "--full")
+    assert call["answer"] == "[an embedding of 1,536 numbers]" and call["path"] == "embed"
+    assert call["request"]["text"] == "ticket 4 and [redacted]"
+    assert "[text]\n    ticket 4 and [redacted]" in cli("trace", "latest", "--full").out
+    shown = cli("trace", "latest", "--full", "--redact-inputs").out
+    assert "ticket 4" not in shown and "withheld" in shown
 
 
 def test_a_run_without_calls_says_so(cli: CommandLine, tmp_path: Path) -> None:

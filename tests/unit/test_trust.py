@@ -1,5 +1,7 @@
 """Trust: what needs it, that exactly that content is trusted, and where a project without it is refused."""
 
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from promptopt.domain.dataset import Example
 from promptopt.domain.errors import PromptoptError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.runs.launch import create_run, resume_run
-from promptopt.store import trust as module
+from promptopt.store import projectcode
 from promptopt.store.database import Database
 from promptopt.store.projects import load_project
 from promptopt.store.trust import Power, TrustError, powers, trust, untrusted
@@ -18,6 +20,8 @@ from tests.unit.command_line import CommandLine, scripted_worker
 from tests.unit.finished_run import opening, rest
 
 CODE = "import statistics\nassert output"
+CALL = {"type": "callable", "function": "os:system"}
+PYTHON = {"sandbox": "python"}
 REMOTE = "https://models.example.org/v1"
 
 
@@ -70,6 +74,16 @@ def test_what_needs_no_trust(tmp_path: Path, more: dict[str, Any]):
         ),
         ({"checks": [{"type": "callable", "function": "os:system"}]}, "callable", "checks[0].function"),
         (
+            {"checks": [{"type": "any_of", "checks": [{"type": "exact"}, {**CALL}]}]},
+            "callable",
+            "checks[0].checks[1].function",
+        ),
+        (
+            {"checks": [{"type": "all_of", "checks": [{"type": "assertion", "code": CODE, **PYTHON}]}]},
+            "python",
+            "checks[0].checks[0].code",
+        ),
+        (
             {"models": target(base_url=REMOTE, api_key_env="MY_KEY")},
             "key",
             "models.target.api_key_env",
@@ -103,6 +117,8 @@ def test_checks_of_cases_count_too_and_the_same_code_counts_once(tmp_path: Path)
     check = {"type": "assertion", "code": CODE, "sandbox": "python"}
     cases = [Example(id=str(n), inputs={"input": "x"}, checks=(check,)) for n in range(3)]
     assert [power.where for power in found(tmp_path, *cases)] == ["case '0' checks[0].code"]
+    grouped = Example(id="g", inputs={"input": "x"}, checks=({"type": "any_of", "checks": [check]},))
+    assert [power.where for power in found(tmp_path, grouped)] == ["case 'g' checks[0].checks[0].code"]
 
 
 def test_a_link_out_of_the_folder_is_seen(tmp_path: Path):
@@ -122,7 +138,7 @@ def test_exactly_that_content_is_trusted(home: Path, tmp_path: Path):
     trust(found(folder, **checks))
     assert untrusted(found(folder, **checks)) == []
     assert [line.split()[2] for line in (home / "trusted").read_text().splitlines()] == ["callable"]
-    for name in ("score.py", "helper.py", "parts/deep.py", "__pycache__/score.cpython-311.pyc"):
+    for name in ("score.py", "helper.py", "parts/deep.py", "parts/bytecode.pyc"):
         path = folder / name
         before = path.read_bytes() if path.exists() else None
         path.parent.mkdir(exist_ok=True)
@@ -132,6 +148,8 @@ def test_exactly_that_content_is_trusted(home: Path, tmp_path: Path):
     assert untrusted(found(folder, **checks)) == []
     assert untrusted(found(folder, checks=[{"type": "callable", "function": "score:g"}]))
     (folder / "notes.txt").write_text("no code")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "score.cpython-311.pyc").write_bytes(b"never used")
     assert untrusted(found(folder, **checks)) == []
 
 
@@ -142,8 +160,24 @@ def test_the_source_of_a_function_is_shown(tmp_path: Path):
     assert "return 'here'" in power.shown and "helper.py" in power.shown
 
 
+def test_what_is_not_shown_of_a_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("promptopt.store.trust.MOST_SHOWN", 60)
+    (tmp_path / "zscore.py").write_text("def f(*a): return 'here'\n")
+    (tmp_path / "big.py").write_text("#" * 60)
+    (tmp_path / "fast.so").write_bytes(b"\x7fELF")
+    (power,) = found(tmp_path, checks=[{"type": "callable", "function": "zscore:f"}])
+    listed = power.shown.splitlines()[2:]
+    assert [line.split(",")[0] for line in listed if not line.startswith("|")] == [
+        "file zscore.py",
+        "file big.py",
+        "file fast.so",
+    ]
+    assert listed[1] == "| def f(*a): return 'here'"
+    assert listed[2].endswith("60 bytes, too long to show here") and listed[3].endswith("no text")
+
+
 def test_a_folder_with_too_much_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MOST_FILES", 2)
+    monkeypatch.setattr(projectcode, "MOST_FILES", 2)
     for n in range(3):
         (tmp_path / f"m{n}.py").write_text("")
     with pytest.raises(PromptoptError, match="more code than can be looked at"):
@@ -246,6 +280,25 @@ def test_a_terminal_is_asked(
     assert asked.status == status and "Trust exactly this?" in asked.out
 
 
+def test_what_was_changed_while_it_was_read_is_asked_for_again(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    started = scripted_worker(monkeypatch, lambda run_id: [*opening(run_id), *rest()])
+    path = project(tmp_path / "theirs", checks=[{"type": "callable", "function": "score:f"}])
+    (path.parent / "score.py").write_text("def f(*a): return True\n")
+    answers = iter(["y\n", "n\n"])
+
+    def answer() -> str:
+        (path.parent / "score.py").write_text("import os  # changed\n")
+        return next(answers)
+
+    monkeypatch.setattr("promptopt.cli.trusting._may_ask", lambda: True)
+    monkeypatch.setattr("sys.stdin.readline", answer, raising=False)
+    asked = cli("run", str(path), "--headless")
+    assert asked.status == 2 and not started
+    assert asked.out.count("Trust exactly this?") == 2 and "import os  # changed" in asked.err
+
+
 def test_escape_sequences_in_code_are_shown_not_obeyed(cli: CommandLine, tmp_path: Path):
     code = "assert output  # \x1b]52;c;bad\x07"
     path = project(tmp_path / "theirs", checks=[{"type": "assertion", "code": code, "sandbox": "python"}])
@@ -280,3 +333,53 @@ def test_doctor_tells_of_sandbox_and_trust(cli: CommandLine, tmp_path: Path):
     cli("trust", str(path))
     rows = {row["check"]: row for row in cli("doctor", str(path), "--json").objects[0]}
     assert rows["trust"]["status"] == "ok"
+
+
+@pytest.fixture
+def contacted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Addresses that doctor asks whether they answer; none does."""
+    found: list[str] = []
+
+    def ask(request: urllib.request.Request, **_: Any) -> None:
+        found.append(request.full_url)
+        raise urllib.error.URLError("nobody is there")
+
+    monkeypatch.setattr("urllib.request.urlopen", ask)
+    return found
+
+
+def endpoint_row(cli: CommandLine, path: Path, *options: str) -> dict[str, str]:
+    rows = cli("doctor", str(path), "--json", *options).objects[0]
+    (row,) = [row for row in rows if row["check"].endswith(", endpoint") and "target" in row["check"]]
+    return row
+
+
+def test_doctor_contacts_nobody_for_a_project_that_is_not_trusted(
+    cli: CommandLine, tmp_path: Path, contacted: list[str]
+):
+    models = {"target": {"model": "openai/x", "base_url": REMOTE}, "optimizer": {"model": "sim/optimizer"}}
+    path = project(tmp_path / "their s", models=models)  # its code waits for trust
+    row = endpoint_row(cli, path)
+    assert contacted == [] and row["status"] == "note" and REMOTE in row["detail"]
+    assert row["fix"] == f"promptopt trust '{path}'"
+    cli("trust", str(path))
+    assert endpoint_row(cli, path)["status"] == "fault" and contacted == [REMOTE]
+
+
+def test_doctor_says_before_whom_it_asks_because_of_a_project(
+    cli: CommandLine, tmp_path: Path, contacted: list[str]
+):
+    models = {"target": {"model": "openai/x", "base_url": REMOTE}, "optimizer": {"model": "sim/optimizer"}}
+    path = project(tmp_path / "theirs", models=models, checks=[{"type": "exact"}])
+    said = cli("doctor", str(path))
+    assert f"asking {REMOTE} whether it answers, because {path} names it; no key is sent" in said.err
+    assert contacted == [REMOTE]
+    assert endpoint_row(cli, path, "--offline")["detail"] == "not tried: --offline"
+    assert contacted == [REMOTE]
+
+
+def test_doctor_asks_this_machine_without_trust(cli: CommandLine, tmp_path: Path, contacted: list[str]):
+    here = "http://127.0.0.1:11434/v1"
+    models = {"target": {"model": "openai/x", "base_url": here}, "optimizer": {"model": "sim/optimizer"}}
+    assert endpoint_row(cli, project(tmp_path / "theirs", models=models))["status"] == "fault"
+    assert contacted == [here]

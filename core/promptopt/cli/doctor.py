@@ -1,19 +1,25 @@
-"""doctor: is all well here? It sends no key and no model call, so it spends nothing."""
+"""doctor: is all well here? It sends no key and no model call, so it spends nothing.
+
+Whom a project asks it to contact, it says before; it contacts nobody that a project names whose owner has not
+trusted it.
+"""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from promptopt.cli.arguments import ProjectArgument
-from promptopt.cli.output import emit, say
+from promptopt.cli.output import emit, note, say
 from promptopt.domain.errors import PromptoptError, SettingsError
 
 if TYPE_CHECKING:
-    from promptopt.domain.events import Role
     from promptopt.domain.settings import ModelSettings, ProjectSettings
+    from promptopt.domain.words import Role
     from promptopt.store.projects import Project
 
 TIMEOUT = 5.0
@@ -49,10 +55,14 @@ class Finding:
     fix: str = ""
 
 
-def doctor(project: ProjectArgument | None = None, /, *, json: bool = False) -> int:
+def doctor(project: ProjectArgument | None = None, /, *, offline: bool = False, json: bool = False) -> int:
     """Check the installation and, if one is given, a project. It spends nothing and sends no key.
 
+    Endpoints are asked whether they answer: those that the project names only if nothing in it waits for
+    your trust, and you are told before.
+
     Args:
+        offline: contact no endpoint.
         json: print one JSON list.
     """
     findings = [
@@ -63,7 +73,7 @@ def doctor(project: ProjectArgument | None = None, /, *, json: bool = False) -> 
         _sandbox(),
     ]
     if project is not None:
-        findings += _project(project)
+        findings += _project(project, offline)
     if json:
         emit([asdict(finding) for finding in findings])
     else:
@@ -157,11 +167,17 @@ def _trust(project: "Project") -> Finding:
         return Finding("trust", "fault", error.what, error.fix)
     if missing:
         kinds = ", ".join(dict.fromkeys(power.where for power in missing))
-        return Finding("trust", "note", f"not trusted yet: {kinds}", f"promptopt trust {project.path}")
+        return Finding(
+            "trust", "note", f"not trusted yet: {kinds}", f"promptopt trust {shlex.quote(str(project.path))}"
+        )
     return Finding("trust", "ok", "all that it runs or sends is trusted" if found else "it needs none")
 
 
-def _project(reference: str) -> Iterator[Finding]:
+def _how_to_trust(project: "Project") -> str:
+    return f"promptopt trust {shlex.quote(str(project.path))}"
+
+
+def _project(reference: str, offline: bool) -> Iterator[Finding]:
     from promptopt.store.projects import find_project, load_project
 
     loaded: list[Project] = []
@@ -177,11 +193,25 @@ def _project(reference: str) -> Iterator[Finding]:
     for notice in project.notices:
         yield Finding("project", "note", notice)
     yield from _data(project)
-    yield _trust(project)
+    trust = _trust(project)
+    yield trust
     yield _tried("optimizer", lambda: _optimizer(project.settings))
+    why_not = Finding("", "note", "not tried: --offline") if offline else None
     for where, role, model in project.settings.every_model():
-        if role != "generator":
-            yield from _model(where, role, model, project.settings)
+        yield from _model(where, role, model, project, why_not or _not_to_be_contacted(model, trust, project))
+
+
+def _not_to_be_contacted(model: "ModelSettings", trust: Finding, project: "Project") -> Finding | None:
+    """Why a model's endpoint is not asked whether it answers; None: it may be."""
+    from promptopt.store.trust import on_this_machine
+
+    url = model.base_url
+    if model.simulated or url is None:
+        return None
+    if trust.status != "ok" and not on_this_machine(url):
+        detail = f"{url} was not contacted: the project that names it is not trusted yet"
+        return Finding("", "note", detail, _how_to_trust(project))
+    return None
 
 
 def _data(project: "Project") -> Iterator[Finding]:
@@ -199,9 +229,10 @@ def _cases(project: "Project", notices: list[str]) -> str:
     from promptopt.store.casefiles import load_dataset
 
     data = load_dataset(project.settings, project.dir)
-    judge = build_judge(project.settings, project.dir, data.dataset.cases())
-    if judge.needs_model:
-        model_of(project.settings, "judge")
+    cases, judged = data.dataset.cases(), bool(project.settings.panel)
+    judge = build_judge(project.settings, project.dir, cases, optional=judged)
+    for role in judge.asks:
+        model_of(project.settings, role)
     sizes = ", ".join(f"{len(data.dataset[split])} {split}" for split in SPLITS)
     held_back = "" if data.dataset.held_back else "; too few to hold any back for a sealed test"
     notices += data.notices
@@ -215,8 +246,9 @@ def _optimizer(settings: "ProjectSettings") -> str:
 
 
 def _model(
-    where: str, role: "Role", model: "ModelSettings", settings: "ProjectSettings"
+    where: str, role: "Role", model: "ModelSettings", project: "Project", why_not: Finding | None
 ) -> Iterator[Finding]:
+    """Key, endpoint and price of a model; ``why_not``: its endpoint is not to be contacted."""
     from promptopt.models.keys import missing_key
 
     called = where.partition(".")[2]
@@ -232,11 +264,12 @@ def _model(
         yield Finding(f"{name}, key", "fault", problem, fix)
     else:
         yield Finding(f"{name}, key", "ok", "there, or none is needed")
-    yield _endpoint(f"{name}, endpoint", model)
-    yield _price(f"{name}, price", where, role, model, settings)
+    endpoint = f"{name}, endpoint"
+    yield replace(why_not, check=endpoint) if why_not else _endpoint(endpoint, model, project.path)
+    yield _price(f"{name}, price", where, role, model, project.settings)
 
 
-def _endpoint(check: str, model: "ModelSettings") -> Finding:
+def _endpoint(check: str, model: "ModelSettings", project: Path) -> Finding:
     """Whether anything answers there; which answer it is does not matter."""
     import urllib.error
     import urllib.request
@@ -252,6 +285,8 @@ def _endpoint(check: str, model: "ModelSettings") -> Finding:
             f"found {url!r}{named}",
             f"{variable or 'base_url'} starts with http:// or https://",
         )
+    if model.base_url:
+        note(f"note: asking {url} whether it answers, because {project} names it; no key is sent")
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=TIMEOUT):
             pass

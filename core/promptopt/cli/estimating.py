@@ -29,9 +29,12 @@ def estimate(
         json: print one JSON object.
     """
     from promptopt.cli.running import adjusted
+    from promptopt.domain.dataset import SPLITS
+    from promptopt.evaluation.checks import build_judge
     from promptopt.optimizers import registry
     from promptopt.runs.forecast import forecast
     from promptopt.runs.launch import simulated
+    from promptopt.runs.setup import model_of
     from promptopt.runs.summary import forecast_figures
     from promptopt.store.casefiles import load_dataset
     from promptopt.store.database import Database
@@ -44,10 +47,12 @@ def estimate(
     data = load_dataset(settings, found.dir)
     for notice in (*found.notices, *data.notices):
         note(f"note: {notice}")
+    cases = data.dataset.cases()
+    judge = build_judge(settings, found.dir, cases, optional=optimizer.needs_judges)
     with closing(Database.open()) as database:
         past = history(database, found.dir.resolve(), settings.optimizer.name)
-    figures = forecast_figures(forecast(settings, data.dataset, optimizer, past))
-    models = {role: settings.models[role].model for role in settings.models if role in figures["roles"]}
+    figures = forecast_figures(forecast(settings, data.dataset, optimizer, past, SPLITS, judge))
+    models = {role: model_of(settings, role).model for role in figures["roles"]}
     outcome = {"project": settings.name, "models": models, "simulated": settings.simulated, **figures}
     if json:
         emit(outcome)

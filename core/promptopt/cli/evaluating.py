@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from promptopt.cli.arguments import ProjectArgument
-from promptopt.cli.output import emit, note, say
+from promptopt.cli.output import counted, emit, note, say
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.text import one_line
 
@@ -34,6 +34,7 @@ def evaluate(
     split: Wanted = "validation",
     concurrency: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     simulate: bool = False,
+    reuse: bool = False,
     trust: bool = False,
     json: bool = False,
 ) -> int:
@@ -44,17 +45,20 @@ def evaluate(
         split: the cases to score it on; test and all look at the sealed test split.
         concurrency: calls at once, in place of the project's.
         simulate: put the built-in simulator in the place of the model; costs nothing.
+        reuse: take the target's answers to equal requests from earlier runs of the project, free.
         trust: you have looked at the project's code and endpoints, and trust them from now on.
         json: print one JSON object at the end, and nothing else.
     """
-    from promptopt.cli.checking import check_runnable
     from promptopt.cli.follow import Interruptions, PlainLines, follow, silent
+    from promptopt.cli.running import reusing
     from promptopt.cli.trusting import with_trust
+    from promptopt.runs.checking import check_runnable
     from promptopt.runs.launch import create_run, simulated, start_worker
     from promptopt.store.database import Database
     from promptopt.store.projects import find_project, load_project
 
     found = _adjusted(load_project(find_project(project)), prompt, split, concurrency)
+    found = reusing(found) if reuse else found
     check_runnable(simulated(found.settings) if simulate else found.settings, found.dir, "eval")
     if split in ("test", "all"):
         note(
@@ -87,7 +91,7 @@ def _adjusted(project: "Project", prompt: Path | None, split: Wanted, concurrenc
         "optimizer": OptimizerSettings.model_validate({"name": "none", "split": split})
     }
     if prompt is not None:
-        changes["prompt"] = read_prompt(prompt)
+        changes |= {"prompt": read_prompt(prompt), "demonstrations": []}
         if not changes["prompt"].strip():
             raise SettingsError("the prompt is empty", where=str(prompt))
     if concurrency is not None:
@@ -122,7 +126,8 @@ def _conclude(database: "Database", run_id: str, followed: "Followed", split: Wa
 def evaluation_summary(state: "RunState", cells: "Cells", run_id: str, split: Wanted) -> dict[str, Any]:
     """The outcome of an ``eval`` run. ``score`` and ``interval`` are None if not every case was scored.
 
-    ``categories`` counts the failed cases by error category; ``seconds`` is wall time of the run.
+    ``categories`` counts the failed cases by error category; ``seconds`` is wall time of the run. ``reused``
+    counts answers that earlier runs of the project paid for, by run.
     """
     from promptopt.runs.summary import DIGITS, spending
 
@@ -150,6 +155,8 @@ def evaluation_summary(state: "RunState", cells: "Cells", run_id: str, split: Wa
         "cost_usd": spent["cost_usd"],
         "tokens": spent["tokens"],
         "calls": spent["calls"],
+        "roles": spent["roles"],
+        "reused": state.reused,
         "seconds": round(state.updated_at - state.started_at, 3),
         "simulated": state.simulated,
     }
@@ -198,6 +205,8 @@ def _say(outcome: dict[str, Any], examples: dict[str, str]) -> None:
     for name, count in outcome["categories"].items():
         say(f"  {count:5}  {name:19}  {examples.get(name, '')}".rstrip())
     say_measures(outcome)
+    for source, number in outcome["reused"].items():
+        say(f"reused from run {source}, free: {counted(number, 'answer')}{simulated}")
     say(
         f"run {outcome['run_id']}: {cost}, {outcome['calls']} calls, {outcome['tokens']} tokens, "
         f"{outcome['seconds']:.1f} s"

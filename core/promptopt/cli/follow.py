@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from promptopt.cli.output import emit, note, say
 from promptopt.domain import events as ev
-from promptopt.runs.standings import progress as tournament_progress
+from promptopt.runs.brackets import progress as tournament_progress
 from promptopt.runs.state import Activity, RunState
 from promptopt.store.commands import Commands, Stop
 from promptopt.store.database import Database

@@ -81,14 +81,14 @@ def show(
     """Show where a run stands, or how it ended.
 
     Args:
-        cases: show in place of that which candidate fixed or broke which case.
+        cases: show in place of that which candidate fixed or broke which case, and what fails alike.
         split: the cases that are meant.
         json: print one JSON object.
     """
     if cases:
         _show_cases(reference, split, json=json)
         return
-    from promptopt.cli.outcome import lines, summary_of
+    from promptopt.cli.outcome import failure_lines, lines, summary_of
     from promptopt.runs.state import fold
     from promptopt.store.database import Database
     from promptopt.store.runlog import RunLog
@@ -102,16 +102,22 @@ def show(
         return
     for line in lines(summary):
         say(line)
-    if summary["best"]:
-        say("\n" + summary["best"]["prompt"])
-        _say_demonstrations(summary["best"]["demonstrations"])
+    best = summary["best"]
+    if best and best["failures"] and best["failures"]["clusters"]:
+        for line in failure_lines(best["failures"], " (simulated)" if row.simulated else ""):
+            say(f"  {line}")
+    if best:
+        say("\n" + best["prompt"])
+        _say_demonstrations(best["demonstrations"])
     if row.status == "interrupted":
         note(f"\nits worker is gone; to go on: promptopt resume {row.id}")
 
 
 def _show_cases(reference: str, split: Split, *, json: bool) -> None:
+    from promptopt.cli.outcome import failure_lines
     from promptopt.runs.cases import candidate_name, case_histories
     from promptopt.runs.state import fold
+    from promptopt.runs.summary import failures_of
     from promptopt.store.cells import Cells
     from promptopt.store.database import Database
     from promptopt.store.runlog import RunLog
@@ -124,9 +130,12 @@ def _show_cases(reference: str, split: Split, *, json: bool) -> None:
         order = {case.id: at for at, case in enumerate(Runs(database).cases(row.id, split))}
     found.sort(key=lambda history: order.get(history.case_id, len(order)))
     names = [candidate_name(candidate) for candidate in candidates]
+    best = state.candidates.get(state.best_id)
+    failures = failures_of(best) if best and best.feedback_split == split else None
     if json:
         about = {"run_id": row.id, "split": split, "simulated": row.simulated, "candidates": names}
-        emit({**about, "cases": [{**asdict(one), "never_passed": one.never_passed} for one in found]})
+        listed = [{**asdict(one), "never_passed": one.never_passed} for one in found]
+        emit({**about, "cases": listed, "failures": failures})
         return
     if not found:
         note(f"run {row.id} has scored no {split} case")
@@ -143,6 +152,10 @@ def _show_cases(reference: str, split: Split, *, json: bool) -> None:
     never = [one.case_id for one in found if one.never_passed]
     if never:
         say(f"never passed: {', '.join(never)}. Hard cases, or wrong expected outputs")
+    if best and failures and failures["clusters"]:
+        told, *rest = failure_lines(failures, simulated)
+        for line in [f"under {candidate_name(best)}, the best: {told}", *rest]:
+            say(line)
 
 
 def _cells(row: "RunRow") -> list[str]:

@@ -1,26 +1,30 @@
 """What is said of a run when following it ends, and the exit status that goes with it."""
 
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from promptopt.cli.follow import Followed
 from promptopt.cli.output import counted, emit, note, number, points, say
-from promptopt.cli.spreads import in_short
+from promptopt.cli.spreads import in_short, likely
 from promptopt.cli.standings import standings
 from promptopt.domain.text import one_line
-from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
 from promptopt.store.database import Database
 from promptopt.store.home import LITTLE_ROOM, home, room
 from promptopt.store.runs import RunRow, Runs
 
+if TYPE_CHECKING:
+    from promptopt.cli.follow import Followed
+    from promptopt.runs.state import RunState
+
 LEFT = 128 + signal.SIGINT
 WAITS = 4
 LOG_TAIL = 15
 """Lines of a dead worker's log that are shown."""
+MUST_PASS_CHARS = 400
+"""Most characters that the names of broken cases take; ``--json`` has them all."""
 
 
-def summary_of(state: RunState, row: RunRow) -> dict[str, Any]:
+def summary_of(state: "RunState", row: RunRow) -> dict[str, Any]:
     """The summary of a run, with what its row knows better: a death, and a run that said nothing yet."""
     summary = summarize(state)
     summary |= {"run_id": row.id, "project": row.project, "simulated": row.simulated}
@@ -29,7 +33,7 @@ def summary_of(state: RunState, row: RunRow) -> dict[str, Any]:
     return summary
 
 
-def conclude(database: Database, run_id: str, followed: Followed, *, json: bool) -> int:
+def conclude(database: Database, run_id: str, followed: "Followed", *, json: bool) -> int:
     """Say how it ended; returns the exit status."""
     row = Runs(database).find(run_id)
     summary = summary_of(followed.state, row)
@@ -94,6 +98,20 @@ def lines(summary: dict[str, Any]) -> list[str]:
     shown += _money(summary, simulated)
     if summary["forecast"]:
         shown.append(f"  forecast {in_short(summary['forecast'])}{simulated}")
+    return shown + _by_role(summary, simulated)
+
+
+def _by_role(summary: dict[str, Any], simulated: str) -> list[str]:
+    """What each model took, beside what was foretold of it."""
+    spent: dict[str, dict[str, Any]] = summary["roles"]
+    foretold: dict[str, dict[str, Any]] = summary["forecast"]["roles"] if summary["forecast"] else {}
+    shown: list[str] = []
+    for role, took in spent.items() if len(spent) > 1 else ():
+        cost = "an unknown price" if took["cost_usd"] is None else f"${number(took['cost_usd'], '.4f')}"
+        line = f"    {role}: {counted(took['calls'], 'call')}, {took['tokens']} tokens, {cost}"
+        if role in foretold:
+            line += f"; forecast {likely(foretold[role])}"
+        shown.append(line + simulated)
     return shown
 
 
@@ -121,7 +139,17 @@ def _verdict(summary: dict[str, Any], simulated: str) -> list[str]:
         if comparison["verdict"] != "not distinguishable"
         else "  sealed test: best and seed are not distinguishable",
         *(f"    {line}" for line in comparison_lines(comparison, simulated)),
+        *([f"  {summary['test_note']}"] if summary["test_note"] else []),
+        *_broken_must_pass(summary["must_pass_broken"]),
     ]
+
+
+def _broken_must_pass(cases: list[str]) -> list[str]:
+    """The cases that must pass and that the best prompt breaks, which the search could not see."""
+    if not cases:
+        return []
+    named = one_line(", ".join(cases), MUST_PASS_CHARS)
+    return [f"  the best prompt breaks {counted(len(cases), 'case')} of the test that must pass: {named}"]
 
 
 def comparison_lines(comparison: dict[str, Any], simulated: str = "") -> list[str]:
@@ -147,6 +175,19 @@ def comparison_lines(comparison: dict[str, Any], simulated: str = "") -> list[st
     fixed, broken = len(comparison["fixed"]), len(comparison["broken"])
     shown.append(f"{fixed} case{'s' * (fixed != 1)} fixed, {broken} broken")
     return shown
+
+
+def failure_lines(failures: dict[str, Any], simulated: str = "") -> list[str]:
+    """What fails alike (see ``runs.summary.failures_of``) for people."""
+    total = sum(failures["categories"].values())
+    shown = [f"what fails alike, of {counted(total, 'failed ' + failures['split'] + ' case')}{simulated}:"]
+    for cluster in failures["clusters"]:
+        detail = f": {one_line(cluster['detail'], 120)}" if cluster["detail"] else ""
+        near = f"; {one_line(cluster['contrast_id'], 40)} passes" if cluster["contrast_id"] else ""
+        case = one_line(cluster["case_id"], 40)
+        shown.append(f"  {cluster['count']}× {one_line(cluster['category'], 60)}{detail} (like {case}{near})")
+    rest = total - sum(cluster["count"] for cluster in failures["clusters"])
+    return [*shown, f"  and {rest} more, each kind rarer"] if rest else shown
 
 
 def _money(summary: dict[str, Any], simulated: str) -> list[str]:

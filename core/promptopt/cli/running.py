@@ -72,9 +72,7 @@ def run(
 
     options: dict[str, Any] = {"max_iterations": max_iterations, "seed": seed}
     found = load_project(find_project(project))
-    if reuse:
-        cache = found.settings.cache.model_copy(update={"reuse": True})
-        found = replace(found, settings=found.settings.model_copy(update={"cache": cache}))
+    found = reusing(found) if reuse else found
     return launch(adjusted(found, options, usd), face, simulate=simulate, trust=trust)
 
 
@@ -164,8 +162,8 @@ def launch(project: "Project", face: Face, *, simulate: bool = False, trust: boo
     Raises:
         PromptoptError: the project can't be run as it is; nothing was started.
     """
-    from promptopt.cli.checking import check_runnable
     from promptopt.cli.trusting import with_trust
+    from promptopt.runs.checking import check_runnable
     from promptopt.runs.launch import create_run, simulated, start_worker
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs
@@ -256,6 +254,12 @@ def _detach(
         say(row.id)
         note(f"promptopt attach {row.id} follows it, promptopt stop {row.id} ends it")
     return 0
+
+
+def reusing(project: "Project") -> "Project":
+    """The project, with answers of its earlier runs used again."""
+    cache = project.settings.cache.model_copy(update={"reuse": True})
+    return replace(project, settings=project.settings.model_copy(update={"cache": cache}))
 
 
 def adjusted(project: "Project", options: dict[str, Any], usd: float | None) -> "Project":

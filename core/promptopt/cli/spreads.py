@@ -14,6 +14,19 @@ def in_short(forecast: Figures) -> str:
     return ", ".join([*said, around(cost, usd) if cost else "cost unknown"])
 
 
+def likely(forecast: Figures) -> str:
+    """What was likely, on one line: ``450 calls, 30,100 tokens, $0.10``."""
+    cost = forecast["cost_usd"]
+    said = [f"{_likely(forecast['calls'], count)} calls", f"{_likely(forecast['tokens'], count)} tokens"]
+    return ", ".join([*said, _likely(cost, usd) if cost else "cost unknown"])
+
+
+def _likely(figures: Figures, shown: Callable[[float], str]) -> str:
+    if figures["likely"] is None:
+        return f"at least {shown(figures['low'])}"
+    return shown(figures["likely"])
+
+
 def around(figures: Figures, shown: Callable[[float], str]) -> str:
     """The likely figure, and in brackets the least and the most."""
     low, likely, high = (figures[name] for name in ("low", "likely", "high"))
@@ -33,6 +46,8 @@ def count(value: float) -> str:
 
 def usd(value: float) -> str:
     """An amount of money; small ones with the digits that tell them from nothing."""
+    if 0 < value < 0.0001:
+        return "<$0.0001"
     return f"${value:,.2f}" if value >= 10 else f"${value:.4f}"
 
 

@@ -1,4 +1,4 @@
-"""A tournament (see ``runs.standings.tournament_figures``) as lines for people."""
+"""A tournament (see ``runs.brackets.tournament_figures``) as lines for people."""
 
 from typing import Any
 

@@ -169,13 +169,14 @@ def _answer(state: "RunState", number: int, outcome: str) -> list[str]:
         f"your prompt is {outcome} {than} the one before ({state.name(edit.against_id)}): "
         f"{points(gap.mean, gap.low, gap.high)} on validation, {gap.n} cases{simulated}"
     )
+    told = [scored, f"it {edit.breaks}: it can't win"] if edit.breaks else [scored]
     if edit.adopted is None:
-        return [scored, f"it waits for an answer: promptopt attach {state.run_id}, then press a"]
+        return [*told, f"it waits for an answer: promptopt attach {state.run_id}, then press a"]
     if edit.adopted:
-        return [scored, "the run goes on from your prompt"]
+        return [*told, "the run goes on from your prompt"]
     candidate = state.candidates.get(edit.candidate_id)
     why = f", for {candidate.judgement}" if candidate and candidate.judgement else ""
-    return [scored, f"your prompt was put aside{why}; the run goes on as if there had been no edit"]
+    return [*told, f"your prompt was put aside{why}; the run goes on as if there had been no edit"]
 
 
 def _current_prompt(database: "Database", row: "RunRow") -> str:

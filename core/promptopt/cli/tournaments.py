@@ -103,9 +103,9 @@ def tournament(
     Each case of a match goes to the better output: the metric tells, or judge models, who see the outputs and
     never the prompts. Answers that earlier runs of the project have are used again, free.
     """
-    from promptopt.cli.checking import check_runnable
     from promptopt.cli.running import watch
     from promptopt.cli.trusting import with_trust
+    from promptopt.runs.checking import check_runnable
     from promptopt.runs.launch import start_worker
     from promptopt.runs.playing import NAME, create_tournament
     from promptopt.store.database import Database
@@ -196,7 +196,6 @@ def _player(database: "Database", source: "Frozen", run_id: str, reference: str)
     from promptopt.cli.comparing import is_file
     from promptopt.cli.steering import read_prompt
     from promptopt.domain.errors import SettingsError
-    from promptopt.domain.prompt import Prompt
     from promptopt.runs.players import player_of_file, player_of_run
     from promptopt.runs.playing import Player
 
@@ -210,7 +209,7 @@ def _player(database: "Database", source: "Frozen", run_id: str, reference: str)
     if run_id:
         return player_of_run(database, run_id, reference)
     if reference == "seed":
-        return Player(Prompt(text=source.settings.prompt), source="seed")
+        return Player(source.settings.seed_prompt, source="seed")
     return player_of_run(database, reference, None)
 
 

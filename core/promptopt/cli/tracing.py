@@ -33,7 +33,7 @@ class Filters:
         grep: only calls with this text in what is sent or answered, or in the error; case does not matter.
     """
 
-    role: Literal["target", "optimizer", "judge", "generator"] | None = None
+    role: Literal["target", "optimizer", "judge", "generator", "embedding"] | None = None
     status: Literal["answered", "failed", "refused", "lost"] | None = None
     case: str | None = None
     grep: str | None = None
@@ -119,10 +119,13 @@ def _says(call: "TracedCall", text: str) -> bool:
 
 
 def messages_of(call: "TracedCall") -> list[dict[str, str]]:
-    """The messages of a request, empty if it is not there."""
+    """The messages of a request, or the text that was to be embedded; empty if it is not there."""
     import json
 
-    return json.loads(call.request)["messages"] if call.request else []
+    request: dict[str, Any] = json.loads(call.request) if call.request else {}
+    if "text" in request:
+        return [{"role": "text", "content": request["text"]}]
+    return request.get("messages", [])
 
 
 def _keys_of(database: "Database", row: "RunRow", case_id: str) -> list[str]:

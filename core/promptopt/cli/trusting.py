@@ -1,7 +1,7 @@
 """trust: looking at what a project would do on this machine, and trusting it. And asking for it."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from promptopt.cli.arguments import ProjectArgument
@@ -12,13 +12,6 @@ if TYPE_CHECKING:
     from promptopt.store.trust import Power
 
 Made = TypeVar("Made")
-
-TITLES = {
-    "python": "code in full Python",
-    "callable": "a function of a module",
-    "key": "a key for an endpoint",
-    "file": "a file for an endpoint",
-}
 
 
 def trust(project: ProjectArgument, /, *, show: bool = False) -> None:
@@ -38,18 +31,16 @@ def trust(project: ProjectArgument, /, *, show: bool = False) -> None:
 
     found = load_project(find_project(project))
     cases = list(load_dataset(found.settings, found.dir).dataset.cases())
-    build_judge(found.settings, found.dir, cases)
+    build_judge(found.settings, found.dir, cases, optional=bool(found.settings.panel))
     everything = powers(found.settings, cases, found.dir)
     if not everything:
         say(f"{found.path} needs no trust: it has no code and no endpoint that could do anything here")
         return
     missing = untrusted(everything)
     _show(everything, {power.digest for power in missing}, say)
-    if any(power.kind in ("python", "callable") for power in everything):
-        say(f"{_held()}\n")
     if not missing:
         say("all of it is trusted already")
-    elif not show and (not _may_ask() or _ask()):
+    elif not show and (not _may_ask() or _ask(missing)):
         record(missing)
         say(f"trusted: {found.path}")
 
@@ -66,45 +57,43 @@ def with_trust(make: Callable[[bool], Made], *, trusted: bool, quiet: bool = Fal
         TrustError: it is not trusted; nothing was made.
     """
     from promptopt.store.trust import TrustError
+    from promptopt.store.trust import trust as record
 
-    try:
-        return make(trusted)
-    except TrustError as error:
-        if quiet or not _may_ask():
-            raise
-        note(f"{error.where}: {error.what}\n")
-        _show(error.powers, set(), note)
-        if not _ask():
-            raise
-        return make(True)
+    while True:
+        try:
+            return make(trusted)
+        except TrustError as error:
+            if quiet or not _may_ask():
+                raise
+            note(f"{error.where}: {error.what}\n")
+            _show(error.powers, set(), note)
+            if not _ask(error.powers):
+                raise
+            # What was shown, and nothing that was changed meanwhile: that is asked for again.
+            record(error.powers)
 
 
-def _show(found: "Iterable[Power]", missing: set[str], write: Callable[[str], None]) -> None:
+def _show(found: "Sequence[Power]", missing: set[str], write: Callable[[str], None]) -> None:
     for power in found:
         mark = " (not trusted yet)" if power.digest in missing else ""
-        write(f"{power.where}: {TITLES[power.kind]}{mark}")
+        write(f"{power.where}: {power.title}{mark}")
+        write(f"    sha256 {power.digest}")
         for line in power.shown.splitlines():
             write(f"    {line}")
         write("")
+    if any(power.is_code for power in found):
+        from promptopt.evaluation.boxes import around_python
 
-
-def _held() -> str:
-    """What stands around full Python on this machine."""
-    from promptopt.evaluation.boxes import what_holds
-
-    kernel = what_holds()[1]
-    if kernel:
-        return f"Here the code runs behind {' and '.join(kernel)}, and limits."
-    return "Here the code runs behind limits and an audit hook only: code that wants out gets out."
+        write(f"{around_python()}\n")
 
 
 def _may_ask() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _ask() -> bool:
-    print(
-        sanitize("Trust exactly this? It runs with your rights as far as the sandbox lets it. [y/N] "), end=""
-    )
+def _ask(found: "Sequence[Power]") -> bool:
+    from promptopt.store.trust import at_stake
+
+    print(sanitize(f"Trust exactly this? If you do, {at_stake(found)}. [y/N] "), end="")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -43,9 +43,11 @@ class Withholder:
 
     def _request(self, request: dict[str, Any]) -> Any:
         if self._inputs is not None:
-            for message in request["messages"]:
+            for message in request.get("messages", ()):
                 if message["role"] != "system":
-                    message["content"] = f"[withheld: {len(message['content']):,} characters]"
+                    message["content"] = _withheld(message["content"])
+            if "text" in request:
+                request["text"] = _withheld(request["text"])
         return self._strings(request)
 
     def _strings(self, value: Any) -> Any:
@@ -62,3 +64,7 @@ class Withholder:
             if len(value) >= SHORTEST_INPUT:
                 text = text.replace(value, "[withheld]")
         return text
+
+
+def _withheld(text: str) -> str:
+    return f"[withheld: {len(text):,} characters]"

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,19 +22,45 @@ class ChatRequest(BaseModel):
 
     def content_key(self) -> str:
         """Hash of everything that is sent: 32 hexadecimal digits."""
-        text = json.dumps(self.model_dump(mode="json"), ensure_ascii=False, sort_keys=True)
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return _content_key(self)
 
     def token_bound(self) -> int:
         """Upper bound of the prompt's tokens: a byte-level tokenizer makes at most one token of a byte."""
         return sum(len(m.content.encode("utf-8", "surrogatepass")) + 12 for m in self.messages) + 12
 
 
+class EmbedRequest(BaseModel):
+    """One text whose embedding is asked for. Each text is a request of its own, so that it is paid for once.
+
+    Attributes:
+        max_tokens: nothing is generated.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    text: str
+    params: dict[str, Any] = Field(default_factory=dict[str, Any])
+    max_tokens: ClassVar[int] = 0
+
+    def content_key(self) -> str:
+        """As of a :class:`ChatRequest`, with which no key is shared."""
+        return _content_key(self)
+
+    def token_bound(self) -> int:
+        """As of a :class:`ChatRequest`; a few tokens are for what a tokenizer adds at both ends."""
+        return len(self.text.encode("utf-8", "surrogatepass")) + 12
+
+
+Request = ChatRequest | EmbedRequest
+
+
 class LLMResponse(BaseModel):
     """A model's reply.
 
     Attributes:
-        text: the reply.
+        text: the reply; empty if it is an embedding.
+        vector: an embedding (see ``domain.vectors``); empty if the reply is text.
         usage: ``prompt_tokens`` and ``completion_tokens``, as the provider counted them.
         cost: USD; None if the price is unknown.
         latency: seconds from sending to the whole reply.
@@ -44,6 +70,7 @@ class LLMResponse(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     text: str
+    vector: str = ""
     usage: dict[str, int] = Field(default_factory=dict[str, int])
     cost: float | None = None
     latency: float = 0.0
@@ -53,3 +80,8 @@ class LLMResponse(BaseModel):
     def finish_reason(self) -> str:
         """``stop``, ``length``, ``content_filter`` …, as the provider says."""
         return str(self.metadata.get("finish_reason", ""))
+
+
+def _content_key(request: BaseModel) -> str:
+    text = json.dumps(request.model_dump(mode="json"), ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -4,14 +4,12 @@ import hashlib
 import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from promptopt.domain.errors import SettingsError
-
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+from promptopt.domain.words import SPLITS, Split
 
 FEWEST_TO_HOLD_BACK = 8
 """With fewer cases than this nothing is held back: all of them serve both training and validation."""
@@ -28,7 +26,7 @@ class Example(BaseModel):
         tags: free labels, for break-downs.
         weight: its share in a mean over cases.
         group: cases of one group (document, customer) are never parted by a split.
-        must_pass: a candidate that fails it, though the first prompt or a parent passed it, is not accepted.
+        must_pass: a candidate that fails it can't win, if the first prompt or one accepted earlier passed it.
     """
 
     model_config = ConfigDict(frozen=True)

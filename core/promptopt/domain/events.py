@@ -8,12 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from promptopt.domain.dataset import Split
+from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.forecast import CapReached, Need, Spread
 from promptopt.domain.results import Comparison, Interval
-
-Role = Literal["target", "optimizer", "judge", "generator"]
-ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator")
+from promptopt.domain.words import Role, Split
 
 Status = Literal["created", "running", "paused", "finished", "stopped", "failed"]
 """What a run says of itself. ``interrupted`` (its worker died) is derived from the heartbeat."""
@@ -125,15 +123,6 @@ class StageStarted(_Event):
     reason: str = ""
 
 
-class Demonstration(BaseModel):
-    """A worked case that is sent with a prompt: what goes in, column by column, and what came out."""
-
-    model_config = ConfigDict(frozen=True)
-
-    inputs: dict[str, str]
-    output: str
-
-
 class CandidateProposed(_Event):
     """A prompt entered the running. ``iteration`` 0: the seed; ``confidence`` (0 to 1): its proposer's.
 
@@ -208,14 +197,42 @@ class CandidateScored(_Event):
     counts: bool = True
 
 
+class ClusterMark(BaseModel):
+    """Failures that are alike, in short; the texts of the cases are in the store.
+
+    Attributes:
+        category: error category.
+        detail: the fault that they share; may be empty.
+        count: how many cases fail like this.
+        case_id: the most typical of them.
+        contrast_id: a case that passes, with an input much like that one's; empty if there is none.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    category: str
+    detail: str = ""
+    count: int
+    case_id: str
+    contrast_id: str = ""
+
+
 class FeedbackReady(_Event):
-    """Error categories (counts), and the trend: which cases were fixed and broken against ``against_id``."""
+    """What an evaluation teaches.
+
+    Attributes:
+        categories: error category to how many cases are in it.
+        clusters: failures that are alike, those most worth mending first, and not more of them than a person
+            reads.
+        fixed, broken: cases that changed against ``against_id``.
+    """
 
     kind: Literal["feedback_ready"] = "feedback_ready"
     candidate_id: str
     against_id: str | None = None
     split: Split
     categories: dict[str, int]
+    clusters: list[ClusterMark] = []
     fixed: list[str] = []
     broken: list[str] = []
     suggestions: list[str] = []
@@ -225,6 +242,7 @@ class CandidateJudged(_Event):
     """Whether a candidate took its parent's place as the prompt that the search goes on from.
 
     ``outright``: whatever the checks' scores say, since judges decided; then its predecessor can't win.
+    ``withdrawn``: it was accepted before, and breaks a case that must pass, as has turned out.
     """
 
     kind: Literal["candidate_judged"] = "candidate_judged"
@@ -234,6 +252,7 @@ class CandidateJudged(_Event):
     reason: str
     comparison: Comparison | None = None
     outright: bool = False
+    withdrawn: bool = False
 
 
 class Meter(BaseModel):
@@ -327,7 +346,8 @@ class StandingsUpdated(_Event):
 
 class BudgetMoved(_Event):
     """Where the money stands. Keys of ``meters``: ``usd``, ``calls``, ``tokens``, ``minutes``, and
-    ``target_calls`` … per role. ``unpriced`` roles spend at an unknown price, which ``usd`` leaves out.
+    ``target_calls`` … per role, whose ``target_minutes`` is the time in which a call of it is under way.
+    ``unpriced`` roles spend at an unknown price, which ``usd`` leaves out.
     ``reused``: answers that earlier runs of the project paid for, by run; no meter counts them.
     """
 
@@ -392,7 +412,8 @@ class PromptEdited(_Event):
 class EditJudged(_Event):
     """The edit was scored against the prompt it would replace, on the validation cases.
 
-    ``waiting``: the run's owner is asked whether to go on from it.
+    ``waiting``: the run's owner is asked whether to go on from it. ``breaks``: which cases that must pass it
+    fails, in words; then it can't win.
     """
 
     kind: Literal["edit_judged"] = "edit_judged"
@@ -400,6 +421,7 @@ class EditJudged(_Event):
     against_id: str
     comparison: Comparison
     waiting: bool
+    breaks: str = ""
     command_id: int
 
 
@@ -425,7 +447,13 @@ class Notice(_Event):
 
 
 class RunFinished(_Event):
-    """The end. ``comparison``: winner against seed prompt on the sealed test split, if there is one."""
+    """The end.
+
+    Attributes:
+        comparison: winner against seed prompt on the sealed test split, if there is one.
+        must_pass_broken: ids of the cases of that split that must pass, and that the winner fails though the
+            seed prompt passes them.
+    """
 
     kind: Literal["run_finished"] = "run_finished"
     status: Literal["finished", "stopped", "failed"]
@@ -435,6 +463,7 @@ class RunFinished(_Event):
     best_id: str
     iterations: int
     comparison: Comparison | None = None
+    must_pass_broken: list[str] = []
     test_note: str = ""
 
 

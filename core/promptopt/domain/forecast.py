@@ -1,8 +1,11 @@
 """What a run will need, before it is started: figures as least, likely and most."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
+
+from promptopt.domain.words import Role
 
 
 class Spread(BaseModel):
@@ -61,6 +64,7 @@ class Need(BaseModel):
         calls: answered calls; retries are not among them.
         prompt_tokens, completion_tokens: sent and generated.
         usd: None if a price is unknown.
+        seconds: of one model, the time in which calls of it are under way; None if nobody can say.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -69,6 +73,7 @@ class Need(BaseModel):
     prompt_tokens: Spread
     completion_tokens: Spread
     usd: Spread | None
+    seconds: Spread | None = None
 
     @property
     def tokens(self) -> Spread:
@@ -102,11 +107,11 @@ class Scale:
 
     Attributes:
         train, validation: numbers of cases.
+        must_pass: training cases that must pass, which every sample of them has.
         shared: they are the same cases, and equal requests are answered once.
         prompt_chars: length of the prompt to start from.
         task_chars: length of what the task says of itself.
         reply_tokens: most tokens of one reply of the optimizer model.
-        must_pass: training cases that must pass.
     """
 
     train: int
@@ -119,18 +124,47 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class Asking:
+    """What a check asks of a model to judge one answer of the target.
+
+    Attributes:
+        role: the model.
+        calls: how many; equal requests are one call.
+        sent: bytes that each sends beside the answer.
+        tries: a reply that can't be read is asked for again, up to so many calls in all.
+        once: texts that are asked about once in a run, in a call each, for all answers together.
+    """
+
+    role: Role
+    calls: Spread
+    sent: int = 0
+    tries: int = 1
+    once: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """Calls of a model beside target and optimizer that a search makes: how many, of how many characters."""
+
+    calls: Spread
+    chars: Spread
+
+
+@dataclass(frozen=True)
 class Plan:
     """What an optimizer will do with a project, the baseline and the sealed test left out.
 
     Attributes:
         iterations: how many.
-        first_target_calls: on the prompt to start from, beyond the baseline on the validation cases.
-        target_calls: on prompts that it proposes.
+        first_target_calls: on the prompt to start from, beyond the baseline on the validation cases; each
+            case counts once, however often it is sent.
+        target_calls: on prompts that it proposes, likewise.
         optimizer_calls: of the optimizer model.
         added_chars: by which a proposed prompt is longer than the first one.
         optimizer_chars: length of one request to the optimizer model.
         reply_prompts: whole prompts that a reply of the optimizer model has, usually.
         optimizer_at_once: calls of the optimizer model that are made at once, usually.
+        others: what it asks of other models (a generator, say).
     """
 
     iterations: Spread
@@ -141,6 +175,7 @@ class Plan:
     optimizer_chars: Spread = NONE
     reply_prompts: float = 1.0
     optimizer_at_once: int = 1
+    others: Mapping[Role, Question] = field(default_factory=dict[Role, Question])
 
 
 def _sum(first: float | None, second: float | None) -> float | None:

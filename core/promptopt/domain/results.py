@@ -1,11 +1,14 @@
 """What judging an output gives: check results, case results, evaluations, comparisons."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from promptopt.domain.dataset import Split
+from promptopt.domain.words import Split
+
+if TYPE_CHECKING:
+    from promptopt.domain.chat import LLMResponse
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 
@@ -72,17 +75,33 @@ class Sample(BaseModel):
 
 
 class Judging(BaseModel):
-    """What the judge model took for one case: calls, tokens, and USD (0 where the price is unknown)."""
+    """What a model that checks ask took for one case: calls, tokens, USD (0 where the price is unknown), and
+    seconds, one call after the other.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     calls: int = 0
     tokens: int = 0
     usd: float = 0.0
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, response: "LLMResponse") -> "Judging":
+        """What one answered call took."""
+        return cls(
+            calls=1,
+            tokens=sum(response.usage.values()),
+            usd=response.cost or 0.0,
+            seconds=response.latency,
+        )
 
     def __add__(self, other: "Judging") -> "Judging":
         return Judging(
-            calls=self.calls + other.calls, tokens=self.tokens + other.tokens, usd=self.usd + other.usd
+            calls=self.calls + other.calls,
+            tokens=self.tokens + other.tokens,
+            usd=self.usd + other.usd,
+            seconds=self.seconds + other.seconds,
         )
 
 
@@ -103,6 +122,7 @@ class CaseResult(BaseModel):
         samples: each answer, if the case was sent several times; then score and latency are means, tokens and
             cost sums, it passed if all did, and the rest is of the answer that tells most.
         judging: what the judge model took.
+        embedding: what the embedding model took.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -121,6 +141,7 @@ class CaseResult(BaseModel):
     latency: float = 0.0
     samples: tuple[Sample, ...] = ()
     judging: Judging = Judging()
+    embedding: Judging = Judging()
 
     @property
     def flaky(self) -> bool:
@@ -263,6 +284,8 @@ class Cluster(BaseModel):
         case_ids: its cases, the most typical first.
         loss: mean of 1 - score.
         worth: how much there is to gain by showing it (see ``evaluation.clusters``).
+        contrast_id: the case that passes and whose input is nearest to that of the most typical one; empty if
+            none passes, or for the less worthy clusters.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -273,6 +296,7 @@ class Cluster(BaseModel):
     case_ids: tuple[str, ...]
     loss: float = 1.0
     worth: float = 1.0
+    contrast_id: str = ""
 
 
 class Feedback(BaseModel):

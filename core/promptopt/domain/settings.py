@@ -1,11 +1,15 @@
 """What a project file says. Every key has a documented default; ``store/projects.py`` reads and writes it."""
 
 from collections.abc import Iterator
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from promptopt.domain.events import Role
+from promptopt.domain.demonstrations import Demonstration
+from promptopt.domain.words import Role
+
+if TYPE_CHECKING:
+    from promptopt.domain.prompt import Prompt
 
 BUDGETS = ("usd", "calls", "tokens", "minutes")
 
@@ -20,6 +24,7 @@ class ConstraintSettings(_Section):
 
     ``code`` is Python that asserts something of ``output``; ``regex`` must be found and ``not_regex`` must
     not be found in it; ``one_of`` lists the only outputs allowed (case and surrounding space ignored).
+    ``validator`` tells of a function of the program that started the run; no file can have one.
     """
 
     name: str
@@ -35,6 +40,7 @@ class ConstraintSettings(_Section):
     json_output: bool = False
     code: str | None = None
     sandbox: Literal["monty", "python"] = "monty"
+    validator: str | None = None
 
 
 class TaskSettings(_Section):
@@ -123,7 +129,8 @@ class OptimizerSettings(_Section):
 class BudgetSettings(BaseModel):
     """Caps; each optional. ``usd = 5.0`` is for the whole run, ``target_usd = 4.0`` for one role.
 
-    ``minutes`` counts running time, without pauses. No cap is ever crossed.
+    ``minutes`` counts running time, without pauses; of a role, the time in which at least one of its calls is
+    under way. No cap is ever crossed.
     """
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
@@ -135,15 +142,23 @@ class BudgetSettings(BaseModel):
     target_usd: float | None = Field(default=None, gt=0)
     target_calls: int | None = Field(default=None, gt=0)
     target_tokens: int | None = Field(default=None, gt=0)
+    target_minutes: float | None = Field(default=None, gt=0)
     optimizer_usd: float | None = Field(default=None, gt=0)
     optimizer_calls: int | None = Field(default=None, gt=0)
     optimizer_tokens: int | None = Field(default=None, gt=0)
+    optimizer_minutes: float | None = Field(default=None, gt=0)
     judge_usd: float | None = Field(default=None, gt=0)
     judge_calls: int | None = Field(default=None, gt=0)
     judge_tokens: int | None = Field(default=None, gt=0)
+    judge_minutes: float | None = Field(default=None, gt=0)
     generator_usd: float | None = Field(default=None, gt=0)
     generator_calls: int | None = Field(default=None, gt=0)
     generator_tokens: int | None = Field(default=None, gt=0)
+    generator_minutes: float | None = Field(default=None, gt=0)
+    embedding_usd: float | None = Field(default=None, gt=0)
+    embedding_calls: int | None = Field(default=None, gt=0)
+    embedding_tokens: int | None = Field(default=None, gt=0)
+    embedding_minutes: float | None = Field(default=None, gt=0)
 
     def limits(self) -> dict[str, float]:
         """The caps that are set: ``{"usd": 5.0, "target_calls": 100.0}``."""
@@ -253,6 +268,7 @@ class ProjectSettings(_Section):
 
     name: str = Field(min_length=1, max_length=100)
     prompt: str = ""
+    demonstrations: list[Demonstration] = Field(default_factory=list[Demonstration])
     task: TaskSettings = Field(default_factory=TaskSettings)
     models: dict[Role, ModelSettings] = Field(default_factory=dict[Role, ModelSettings])
     judges: list[JudgeSettings] = Field(default_factory=list[JudgeSettings])
@@ -266,14 +282,17 @@ class ProjectSettings(_Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _give_the_optimizer_room(cls, raw: Any) -> Any:
-        models: Any = cast("dict[str, Any]", raw).get("models") if isinstance(raw, dict) else None
-        given: Any = cast("dict[str, Any]", models).get("optimizer", {}) if isinstance(models, dict) else None
-        if not isinstance(given, dict):
+    def _fill_in_models(cls, raw: Any) -> Any:
+        known = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
+        if not isinstance(known.get("models"), dict):
             return cast(Any, raw)
-        optimizer: dict[str, Any] = {**OPTIMIZER_MODEL, **cast("dict[str, Any]", given)}
-        known = cast("dict[str, Any]", raw)
-        return {**known, "models": {**cast("dict[str, Any]", models), "optimizer": optimizer}}
+        models = cast("dict[str, Any]", known["models"])
+        filled: dict[str, Any] = {}
+        if isinstance(optimizer := models.get("optimizer", {}), dict):
+            filled["optimizer"] = OPTIMIZER_MODEL | cast("dict[str, Any]", optimizer)
+        if isinstance(embedding := models.get("embedding"), dict):
+            filled["embedding"] = _priced_by_input(cast("dict[str, Any]", embedding))
+        return {**known, "models": models | filled}
 
     @model_validator(mode="after")
     def _fill_in(self) -> "ProjectSettings":
@@ -306,6 +325,24 @@ class ProjectSettings(_Section):
         return {"": None} if "judge" in self.models else {}
 
     @property
+    def seed_prompt(self) -> "Prompt":
+        """The prompt to start from, with its demonstrations."""
+        from promptopt.domain.dataset import Example
+        from promptopt.domain.prompt import Prompt
+
+        shown = [
+            Example(id=f"demonstration {number}", inputs=demo.inputs, expected=demo.output)
+            for number, demo in enumerate(self.demonstrations, 1)
+        ]
+        return Prompt(text=self.prompt, demonstrations=tuple(shown))
+
+    @property
     def simulated(self) -> bool:
         """Whether any model in use is a simulation."""
         return any(model.simulated for _, _, model in self.every_model())
+
+
+def _priced_by_input(embedding: dict[str, Any]) -> dict[str, Any]:
+    """Settings of an embedding model, which generates nothing: its price may be that of the input alone."""
+    price: Any = embedding.get("price")
+    return {**embedding, "price": {"output": 0, **price}} if isinstance(price, dict) else embedding

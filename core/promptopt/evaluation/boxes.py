@@ -1,30 +1,37 @@
 """The one door to the sandboxes: which code runs where."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from promptopt.evaluation.monty import MontySandbox
 from promptopt.evaluation.sandbox import Outcome, Request, Sandbox
+from promptopt.store.projectcode import ProjectCode
 
 
 class Boxes:
     """All sandboxes of a project; each starts when it is first needed. Use it from one event loop.
 
     Patterns, assertions in full Python and each function of the project's modules have workers of their
-    own, so that none of them can forge what another one says.
+    own, so that none of them can forge what another one says. Functions of ours see no module of the project.
 
     Args:
         paths: folders to import the project's functions from.
         on_broken: told of every request whose code failed itself.
+        code: what the project's modules are imported from, as it was trusted; None: from the disk.
     """
 
     def __init__(
-        self, paths: Sequence[str] = (), on_broken: Callable[[Request, Outcome], None] | None = None
+        self,
+        paths: Sequence[str] = (),
+        on_broken: Callable[[Request, Outcome], None] | None = None,
+        code: ProjectCode | None = None,
     ) -> None:
         self._paths = tuple(paths)
+        self._code = code
         self._on_broken = on_broken
-        self._open: dict[str, MontySandbox | Sandbox] = {}
+        self._open: dict[tuple[str, str], MontySandbox | Sandbox] = {}
         self._closed = False
 
     async def run(self, request: Request) -> Outcome:
@@ -36,18 +43,25 @@ class Boxes:
 
     def _box(self, request: Request) -> MontySandbox | Sandbox:
         """Each kind of code has workers of its own."""
-        name = request.source if request.op in ("call", "load") else request.op
+        op = "call" if request.op == "load" else request.op
+        name = op, request.source if op in ("call", "ours") else ""
         if name not in self._open:
-            if request.op == "monty":
+            if op == "monty":
                 self._open[name] = MontySandbox()
             else:
-                self._open[name] = Sandbox(paths=self._paths if request.op in ("call", "load") else ())
+                paths = {"call": self._paths, "ours": packages()}.get(op, ())
+                self._open[name] = Sandbox(paths=paths, code=self._code if op == "call" else None)
         return self._open[name]
 
     async def close(self) -> None:
         """End all processes."""
         self._closed = True
         await asyncio.gather(*(box.close() for box in self._open.values()))
+
+
+def packages() -> list[str]:
+    """Where installed packages, and this one, are imported from."""
+    return [path for path in sys.path if path]
 
 
 def run_once(request: Request, paths: Sequence[str] = ()) -> Outcome:
@@ -86,3 +100,14 @@ def what_holds() -> tuple[str, list[str]]:
         if outcome.score < 1:
             raise OSError(outcome.reason)
     return version("pydantic-monty"), walls
+
+
+def around_python() -> str:
+    """What stands around full Python on this machine, in a sentence; tried, which takes a moment."""
+    try:
+        kernel = what_holds()[1]
+    except OSError as error:
+        return f"Here the sandbox does not work ({error}), so checks with such code fail."
+    if kernel:
+        return f"Here the code runs behind {' and '.join(kernel)}, and limits."
+    return "Here the code runs behind limits and an audit hook only: code that wants out gets out."

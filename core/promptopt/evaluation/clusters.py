@@ -13,17 +13,23 @@ from importlib import import_module
 from typing import Any
 
 from promptopt.domain.dataset import Example
-from promptopt.domain.results import CaseResult, Cluster
+from promptopt.domain.results import CaseResult, Cluster, Evaluation
 from promptopt.evaluation.categories import is_label
 from promptopt.evaluation.checks.reasons import quote
 from promptopt.evaluation.checks.structured import MISSING, is_object_or_list, read_json, unwrap
-from promptopt.evaluation.diff import diff_json
+from promptopt.evaluation.diff import diff_json, similarity
 
 ALIKE = 0.35
 """Mean cosine of character n-grams from which two groups of texts are one."""
 
 MOST_COMPARED = 400
 """Different texts of one fault that are compared pair by pair; the others join the nearest of them."""
+
+MOST_CLUSTERS = 8
+"""Clusters that are told, to the optimizer as to people: the rest are rare."""
+
+MOST_PASSING = 400
+"""Passing cases among which the one nearest to a failure is looked for."""
 
 LEAST_RECOVERABLE = 0.2
 """Share taken for recoverable where no other prompt passes any of the cases."""
@@ -84,6 +90,30 @@ def cluster_failures(
         for members in _agglomerate(group, cases)
     ]
     return sorted(clusters, key=lambda c: -c.worth / _tokens(c, failures, cases))
+
+
+def contrasted(
+    clusters: Sequence[Cluster], evaluation: Evaluation, cases: Mapping[str, Example]
+) -> list[Cluster]:
+    """The clusters, those most worth mending with the passing case that is most like their typical one."""
+    passing = passing_cases(evaluation, cases)
+    if not passing:
+        return list(clusters)
+    known = [c for c in clusters[:MOST_CLUSTERS] if c.case_ids[0] in cases]
+    contrasts = {c.case_ids[0]: nearest(cases[c.case_ids[0]], passing, cases).case_id for c in known}
+    return [c.model_copy(update={"contrast_id": contrasts.get(c.case_ids[0], "")}) for c in clusters]
+
+
+def passing_cases(evaluation: Evaluation, cases: Mapping[str, Example]) -> list[CaseResult]:
+    """Passing cases that a failure may be contrasted with."""
+    passing = [result for result in evaluation.results if result.passed and result.case_id in cases]
+    return passing[:MOST_PASSING]
+
+
+def nearest(case: Example, among: Sequence[CaseResult], cases: Mapping[str, Example]) -> CaseResult:
+    """The one whose input is most like that of ``case``."""
+    given = case.input_text[:500]
+    return max(among, key=lambda result: similarity(given, cases[result.case_id].input_text[:500]))
 
 
 def json_faults(result: CaseResult, case: Example) -> list[str]:

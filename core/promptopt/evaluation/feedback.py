@@ -9,7 +9,16 @@ from promptopt.domain.dataset import Example
 from promptopt.domain.results import CATEGORIES, CaseDiff, CaseResult, Cluster, Evaluation, Feedback
 from promptopt.evaluation.categories import is_label
 from promptopt.evaluation.checks.reasons import quote
-from promptopt.evaluation.clusters import Evidence, cluster_failures, json_differences, json_faults
+from promptopt.evaluation.clusters import (
+    MOST_CLUSTERS,
+    Evidence,
+    cluster_failures,
+    contrasted,
+    json_differences,
+    json_faults,
+    nearest,
+    passing_cases,
+)
 from promptopt.evaluation.diff import brief_words, diff_words, similarity
 
 MOST_LABELS = 12
@@ -18,10 +27,9 @@ MOST_LABELS = 12
 LONGEST_DIFF = 4_000
 """Characters of each side of a CaseDiff; the middle of a longer text is left out."""
 
-MOST_CLUSTERS = 8
 MOST_TAGS = 8
 MOST_DIFFERENCES = 6
-"""Lines on clusters, tags, and differences of one JSON output, that the text for the optimizer has."""
+"""Lines on tags, and differences of one JSON output, that the text for the optimizer has."""
 
 ROOM_FOR_DIFFERENCE = 900
 """Characters for one case from which its difference is shown, too."""
@@ -66,7 +74,7 @@ def analyze(
     """
     failures = [_relabelled(r, evidence) for r in evaluation.results if not r.passed]
     groups = _by_category(failures)
-    clusters = cluster_failures(failures, cases, evidence)
+    clusters = contrasted(cluster_failures(failures, cases, evidence), evaluation, cases)
     fixed, broken, still = _moves(evaluation, previous)
     by_id = {result.case_id: result for result in failures}
     chosen = [by_id[case_id] for case_id in _representatives(clusters, cases)[:max_diffs]]
@@ -301,13 +309,12 @@ def _contrasts(
     evaluation: Evaluation, cases: Mapping[str, Example], failures: Sequence[CaseResult]
 ) -> list[CaseResult]:
     """Passing cases whose inputs are nearest to those of the failures shown."""
-    passing = [r for r in evaluation.results if r.passed and r.case_id in cases]
+    passing = passing_cases(evaluation, cases)
     chosen: list[CaseResult] = []
     for failure in failures[:MOST_PASSING] or passing[:MOST_PASSING]:
-        given = cases[failure.case_id].input_text[:500]
-        left = [r for r in passing if r not in chosen]
+        left = [result for result in passing if result not in chosen]
         if left:
-            chosen.append(max(left, key=lambda r: similarity(given, cases[r.case_id].input_text[:500])))
+            chosen.append(nearest(cases[failure.case_id], left, cases))
     return chosen
 
 

@@ -5,7 +5,7 @@ paired difference, which keeps luck, and what a search learns of its validation 
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from promptopt.domain.results import Evaluation
 
@@ -53,17 +53,3 @@ def gate(first: Evaluation, second: Evaluation) -> tuple[bool, str]:
     if gains(mean, error):
         return True, said
     return False, f"{said}: no more than noise" if mean > 0 else said
-
-
-def breaks(kept: Collection[str], evaluation: Evaluation) -> str:
-    """Which of the must-pass cases that were passed ``evaluation`` fails, in words; empty if none.
-
-    Args:
-        kept: ids of the must-pass cases that the first prompt or a parent passed.
-    """
-    failed = [result.case_id for result in evaluation.results if result.case_id in kept and not result.passed]
-    if not failed:
-        return ""
-    more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
-    cases = "the case" if len(failed) == 1 else "the cases"
-    return f"breaks {cases} {', '.join(failed[:3])}{more} that must pass, on the {evaluation.split} cases"

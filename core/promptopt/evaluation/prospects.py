@@ -140,7 +140,7 @@ async def failing_references(judge: Judge, cases: Iterable[Example]) -> dict[str
     None are told if more than half of them fail: then the expected outputs are no outputs, but patterns or
     notes for the checks; nor if a check asks a model, which would cost something.
     """
-    if judge.needs_model:
+    if judge.asks:
         return {}
     known = [case for case in cases if (case.expected or "").strip()][:MOST_REFERENCES]
     failing: dict[str, str] = {}

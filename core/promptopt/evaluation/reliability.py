@@ -38,6 +38,7 @@ def merge(draws: Sequence[CaseResult]) -> CaseResult:
             "cost": None if not costs or None in costs else math.fsum(cost or 0.0 for cost in costs),
             "latency": fmean(draw.latency for draw in draws),
             "judging": sum((draw.judging for draw in draws[1:]), draws[0].judging),
+            "embedding": sum((draw.embedding for draw in draws[1:]), draws[0].embedding),
         }
     )
 

@@ -11,6 +11,7 @@ from promptopt.domain.results import CaseResult, Evaluation, Judging
 from promptopt.evaluation.categories import categorize
 from promptopt.evaluation.checks import Judge, score_checks
 from promptopt.evaluation.checks.base import Ask
+from promptopt.evaluation.embedding import Embed, Embedded
 from promptopt.evaluation.reliability import merge
 from promptopt.evaluation.statistics import interval
 from promptopt.models.sending import CallFailed
@@ -25,6 +26,9 @@ class Send(Protocol):
         self, messages: Sequence[Message], /, *, case_id: str, draw: int
     ) -> Awaitable[LLMResponse]: ...
 
+
+EmbedFor = Callable[[str, str], Awaitable[tuple[Embedded, Judging]]]
+"""Embeds a text for the case with an id, and tells what it took."""
 
 Sink = Callable[[Sequence[CaseResult]], None]
 """Takes results as they come in."""
@@ -54,12 +58,14 @@ class Runner:
         send: Send,
         sink: Sink,
         ask: Ask | None = None,
+        embed: EmbedFor | None = None,
     ) -> Evaluation:
         """Send every case, judge every output.
 
         Args:
             sink: is given each result once, about ten times a second.
             ask: the judge model, for checks that need one.
+            embed: the embedding model, likewise.
 
         Returns:
             The evaluation, its results in the order of ``cases``.
@@ -74,7 +80,7 @@ class Runner:
 
         async def work() -> None:
             for position, case, draw in waiting:
-                drawn[position][draw] = await self._run_case(prompt, case, send, draw, ask)
+                drawn[position][draw] = await self._run_case(prompt, case, send, draw, ask, embed)
                 if len(drawn[position]) == self._repeats:
                     result = merge([drawn[position][number] for number in range(self._repeats)])
                     results[position] = result
@@ -96,22 +102,25 @@ class Runner:
         return gathered(prompt.id, split, list(_complete(results)))
 
     async def _run_case(
-        self, prompt: Prompt, case: Example, send: Send, draw: int, ask: Ask | None
+        self, prompt: Prompt, case: Example, send: Send, draw: int, ask: Ask | None, embed: EmbedFor | None
     ) -> CaseResult:
         try:
             response = await send(prompt.render(case), case_id=case.id, draw=draw)
         except CallFailed as failure:
             return failed(case, failure)
-        return await self.judge(case, response, ask)
+        return await self.judge(case, response, ask, embed)
 
-    async def judge(self, case: Example, response: LLMResponse, ask: Ask | None) -> CaseResult:
+    async def judge(
+        self, case: Example, response: LLMResponse, ask: Ask | None, embed: EmbedFor | None = None
+    ) -> CaseResult:
         """What one answer to a case is worth.
 
         Args:
             ask: the judge model, for checks that need one.
+            embed: the embedding model, likewise.
         """
-        asking = _Asking(ask)
-        checks = await self._judge.judge(case, response.text, response, asking if ask else None)
+        asking = _Asking(case, ask, embed)
+        checks = await self._judge.judge(case, response.text, response, *asking.models)
         score, passed = score_checks(checks)
         return CaseResult(
             case_id=case.id,
@@ -125,7 +134,8 @@ class Runner:
             completion_tokens=response.usage.get("completion_tokens", 0),
             cost=response.cost,
             latency=response.latency,
-            judging=asking.took,
+            judging=asking.judging,
+            embedding=asking.embedding,
         )
 
 
@@ -141,18 +151,31 @@ def failed(case: Example, failure: CallFailed) -> CaseResult:
 
 
 class _Asking:
-    """The judge model, with a count of what it took."""
+    """The models that the checks of a case may ask, with a count of what they took."""
 
-    def __init__(self, ask: Ask | None) -> None:
+    def __init__(self, case: Example, ask: Ask | None, embed: EmbedFor | None) -> None:
+        self._case = case
         self._ask = ask
-        self.took = Judging()
+        self._embed = embed
+        self.judging = Judging()
+        self.embedding = Judging()
 
-    async def __call__(self, messages: Sequence[Message], path: str, sample: int) -> LLMResponse:
+    @property
+    def models(self) -> tuple[Ask | None, Embed | None]:
+        """The judge model and the embedding model, as far as there are any."""
+        return self._judge if self._ask else None, self._vector if self._embed else None
+
+    async def _judge(self, messages: Sequence[Message], path: str, sample: int) -> LLMResponse:
         assert self._ask is not None
         response = await self._ask(messages, path, sample)
-        tokens = response.usage.get("prompt_tokens", 0) + response.usage.get("completion_tokens", 0)
-        self.took += Judging(calls=1, tokens=tokens, usd=response.cost or 0.0)
+        self.judging += Judging.of(response)
         return response
+
+    async def _vector(self, text: str) -> Embedded:
+        assert self._embed is not None
+        embedded, took = await self._embed(text, self._case.id)
+        self.embedding += took
+        return embedded
 
 
 async def _until_done(workers: "Sequence[asyncio.Task[None]]", flush: Callable[[], None]) -> None:

@@ -5,6 +5,7 @@ A few warm worker processes (``sandbox_worker.py``) take one JSON line and give 
 - *Time.* The parent ends a worker that is late and starts another; the next call is not affected.
 - *Crashes, ``os._exit``, ``sys.exit``, floods of output.* They cost the call, never the engine.
 - *Secrets in the environment.* A worker starts with an empty one, and inherits no open file.
+- *No change of code.* Functions of a project are imported from what was handed over, not from the disk.
 - *Nothing lives on.* Where processes can fork, each assertion runs in a child of its worker: what it patches
   and leaves behind ends with it. Functions of modules stay in a worker that serves no other function.
 - *On Linux and macOS:* no core file, no data written to files, few open files, and no new process (a limit
@@ -27,10 +28,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from promptopt.store.projectcode import ProjectCode
 
 WORKER = Path(__file__).with_name("sandbox_worker.py")
 
@@ -51,12 +55,13 @@ class Request:
     Attributes:
         op: ``monty`` runs ``source`` in Monty (``monty.py``) and ``assert`` in full Python; ``regex`` looks
             for the pattern ``source`` in the output; ``call`` calls the function ``source``
-            (``module:function``) with (output, expected, inputs); ``load`` only imports that function.
+            (``module:function``) with (output, expected, inputs); ``load`` only imports that function;
+            ``ours`` is ``call`` for a function of promptopt, which no module of a project may stand in for.
         timeout: seconds of wall time.
         full, ignore_case: for ``regex``: match the whole output; ignore case.
     """
 
-    op: Literal["monty", "assert", "regex", "call", "load"]
+    op: Literal["monty", "assert", "regex", "call", "load", "ours"]
     source: str
     output: str = ""
     expected: str | None = None
@@ -87,10 +92,12 @@ class Sandbox:
         size: workers at most; they start when first needed.
         paths: folders to import from besides the standard library. Giving any makes this the sandbox
             for the user's own modules, with the looser limits that those need.
+        code: what modules of the project's folder are imported from; None: from the disk.
     """
 
-    def __init__(self, size: int = 2, paths: Sequence[str] = ()) -> None:
+    def __init__(self, size: int = 2, paths: Sequence[str] = (), code: ProjectCode | None = None) -> None:
         self._paths = tuple(paths)
+        self._code = _handed_over(code) if code else b""
         self._slots = asyncio.Semaphore(size)
         self._idle: list[_Worker] = []
         self._workers: set[_Worker] = set()
@@ -129,7 +136,8 @@ class Sandbox:
 
     async def _ask(self, worker: "_Worker", line: bytes, request: Request) -> Outcome:
         try:
-            outcome = await self._load(worker, request.source) if request.op == "call" else None
+            calls = request.op in ("call", "ours")
+            outcome = await self._load(worker, request.source) if calls else None
             outcome = outcome or await worker.ask(line, request.timeout)
         except _LostError:
             await self._forget(worker)
@@ -164,7 +172,7 @@ class Sandbox:
         return None
 
     async def _start(self) -> "_Worker":
-        worker = await _Worker.start(self._paths)
+        worker = await _Worker.start(self._paths, self._code)
         self._workers.add(worker)
         try:
             await worker.ready()
@@ -199,11 +207,11 @@ class _Worker:
         self.walls: list[str] = []
 
     @classmethod
-    async def start(cls, paths: Sequence[str]) -> "_Worker":
+    async def start(cls, paths: Sequence[str], code: bytes) -> "_Worker":
         folder = tempfile.TemporaryDirectory(prefix="promptopt-", ignore_cleanup_errors=True)
         try:
             process = await asyncio.create_subprocess_exec(
-                *_command(paths),
+                *_command(paths, bool(code)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -213,6 +221,8 @@ class _Worker:
         except BaseException:
             folder.cleanup()
             raise
+        assert process.stdin
+        process.stdin.write(code)
         return cls(process, folder)
 
     async def ready(self) -> None:
@@ -279,14 +289,26 @@ class _Worker:
         self._folder.cleanup()
 
 
-def _command(paths: Sequence[str]) -> list[str]:
+def _command(paths: Sequence[str], code: bool) -> list[str]:
     settings = {
         "paths": list(paths),
+        "code": code,
         "home": os.path.realpath(os.path.expanduser("~")),  # noqa: PTH111  (never raises)
         "memory_mb": 2048 if paths else 512,
         "files": 64 if paths else 16,
     }
     return [sys.executable, "-I", "-S", "-B", "-X", "utf8", str(WORKER), json.dumps(settings)]
+
+
+def _handed_over(code: ProjectCode) -> bytes:
+    """A project's code as the first line that a worker reads (see ``sandbox_imports.py``)."""
+    told = {
+        "folder": str(code.folder.absolute()),
+        "sources": {name: b64encode(content).decode("ascii") for name, content in code.sources.items()},
+        "binaries": dict(code.binaries),
+        "left_out": [os.path.abspath(folder) for folder in code.left_out],  # noqa: PTH100
+    }
+    return json.dumps(told).encode("ascii") + b"\n"
 
 
 def _surroundings(folder: str) -> dict[str, Any]:

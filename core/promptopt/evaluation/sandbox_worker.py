@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 if TYPE_CHECKING:
+    from promptopt.evaluation import sandbox_imports as imports
     from promptopt.evaluation import sandbox_kernel as kernel
     from promptopt.evaluation import sandbox_walls as walls
 else:
@@ -34,6 +35,7 @@ else:
         return module
 
     kernel, walls = _sibling("sandbox_kernel"), _sibling("sandbox_walls")
+    imports = _sibling("sandbox_imports")
 
 FORKS = hasattr(os, "fork")
 
@@ -56,6 +58,8 @@ def main() -> None:
     if not paths:
         walls.drop_root()
     walls.limit(settings["memory_mb"], settings["files"])
+    if settings["code"]:
+        imports.install(json.loads(requests.readline()), paths)
     put_up = _prepare(paths, settings["home"])
     # Functions of modules stay in this process, which imports them once; it serves no other function.
     apart = FORKS and not paths
@@ -253,7 +257,8 @@ def _last_frame(error: BaseException, filename: str) -> tuple[types.FrameType | 
     step = error.__traceback__
     while step is not None:
         name = step.tb_frame.f_code.co_filename
-        own = name in (__file__, walls.__file__, importlib.__file__) or name.startswith("<frozen")
+        ours = (__file__, walls.__file__, imports.__file__, importlib.__file__)
+        own = name in ours or name.startswith("<frozen")
         if name == filename or (not filename and not own):
             found = step.tb_frame, step.tb_lineno
         step = step.tb_next
@@ -333,7 +338,7 @@ def _score(value: Any) -> Answer:
     return {"score": score, "reason": _one_line(reason)}
 
 
-_OPERATIONS = {"assert": _assert, "regex": _regex, "load": _load, "call": _call}
+_OPERATIONS = {"assert": _assert, "regex": _regex, "load": _load, "call": _call, "ours": _call}
 
 if __name__ == "__main__":
     main()

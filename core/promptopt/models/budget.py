@@ -3,6 +3,9 @@
 Before a request is sent, the most that it can cost is reserved; after it, the reservation is settled with
 what it did cost. So no interleaving of concurrent calls crosses a cap: ``spent + uncertain + reserved +
 held`` never exceeds a limit.
+
+Time is bounded by the timeouts of requests: none has more than what is left. The run's is its running time;
+a role's is the time, by the clock on the wall, in which at least one call of it is under way.
 """
 
 import asyncio
@@ -30,18 +33,23 @@ class Amount:
         return Amount(self.calls - other.calls, self.tokens - other.tokens, self.usd - other.usd)
 
 
-NOTHING = Amount()
-
 WRAP_UP_SECONDS = 0.2
-"""So long before the cap on minutes nothing more is sent and what is in flight is given up."""
+"""So long before a cap on minutes nothing more is sent and what is in flight is given up."""
 
 DIMENSIONS = ("usd", "calls", "tokens")
 
 
 @dataclass
 class _Pot:
-    """What one role, or the whole run, has used."""
+    """What one role, or the whole run, has used.
 
+    Attributes:
+        watch: its time.
+        held_seconds: of its time, for the sealed test.
+    """
+
+    watch: "Stopwatch"
+    held_seconds: float = 0.0
     spent: Amount = field(default_factory=Amount)
     reserved: Amount = field(default_factory=Amount)
     uncertain: Amount = field(default_factory=Amount)
@@ -64,6 +72,18 @@ class Stopwatch:
     def seconds(self) -> float:
         return self._before + (self._clock() - self._since if self._since is not None else 0.0)
 
+    @property
+    def runs(self) -> bool:
+        return self._since is not None
+
+    def another(self) -> "Stopwatch":
+        """One by the same clock, that stands at zero."""
+        return Stopwatch(clock=self._clock)
+
+    def add(self, seconds: float) -> None:
+        """Count time that went by before."""
+        self._before += seconds
+
     def pause(self) -> None:
         self._before, self._since = self.seconds, None
 
@@ -77,21 +97,23 @@ class Ledger:
 
     Args:
         limits: as in ``BudgetSettings.limits``: ``usd``, ``calls``, ``tokens``, ``minutes``, ``ROLE_usd`` …
-        watch: running time, for ``minutes``.
+        watch: running time, for ``minutes``; its clock is that of the roles' times, too.
     """
 
     def __init__(self, limits: Mapping[str, float], watch: Stopwatch) -> None:
         self._limits = dict(limits)
-        self._watch = watch
-        self._pots: dict[str, _Pot] = {"": _Pot()}
+        self._pots: dict[str, _Pot] = {"": _Pot(watch)}
+        for name in limits:
+            self._pot(name.rpartition("_")[0])
         self._unpriced: set[Role] = set()
-        self._held_seconds = 0.0
         self._changed = asyncio.Condition()
         self.version = 0
         """Grows with every movement."""
 
-    def restore(self, spending: Mapping[Role, Spending]) -> None:
-        """Take over what earlier workers of the run spent."""
+    def restore(self, spending: Mapping[Role, Spending], seconds: Mapping[Role, float] | None = None) -> None:
+        """Take over what earlier workers of the run spent, and the roles' ``seconds``."""
+        for role, time_before in (seconds or {}).items():
+            self._pot(role).watch.add(time_before)
         for role, past in spending.items():
             spent = Amount(past.calls, past.tokens, past.usd)
             uncertain = Amount(past.uncertain_calls, past.uncertain_tokens, past.uncertain_usd)
@@ -105,10 +127,6 @@ class Ledger:
     @property
     def in_flight(self) -> int:
         return self._pots[""].reserved.calls
-
-    @property
-    def limited(self) -> bool:
-        return bool(self._limits)
 
     def spent(self, role: Role) -> Amount:
         """What a role's answered calls have cost."""
@@ -124,14 +142,17 @@ class Ledger:
             StopRun: it does not fit, and nothing is in flight whose settling could make room.
         """
         async with self._changed:
+            self.check_time(role, finishing=finishing)
             while (cap := self._too_much(role, bound, finishing)) is not None:
-                if self.in_flight == 0 or cap == "minutes":
-                    raise StopRun("budget", f"the budget's cap on {_words(cap)} is reached")
+                if self.in_flight == 0:
+                    raise _reached(cap)
                 await self._changed.wait()
+                self.check_time(role, finishing=finishing)
             for pot in self._both(role):
                 pot.reserved += bound
                 if finishing:
                     pot.held = _less(pot.held, bound)
+            self._pot(role).watch.go_on()
             self.version += 1
 
     async def settle(
@@ -145,6 +166,8 @@ class Ledger:
                     pot.uncertain += actual
                 else:
                     pot.spent += actual
+            if not self._pot(role).reserved.calls:
+                self._pot(role).watch.pause()
             if not priced:
                 self._unpriced.add(role)
             self.version += 1
@@ -161,35 +184,42 @@ class Ledger:
             self.version += 1
             self._changed.notify_all()
 
-    def hold(self, amount: Amount, seconds: float, judging: Amount = NOTHING) -> None:
-        """Keep back for the sealed test: ``amount`` of the target role, ``judging`` of the judge's, time."""
-        self._pots[""].held = amount + judging
-        self._pots.setdefault("target", _Pot()).held = amount
-        if judging != NOTHING:
-            self._pots.setdefault("judge", _Pot()).held = judging
-        self._held_seconds = seconds
+    def hold(self, amounts: Mapping[Role, Amount], seconds: Mapping[Role, float]) -> None:
+        """Keep back for the sealed test what each role will need, and the time that it will take."""
+        self._pots[""].held = sum(amounts.values(), Amount())
+        self._pots[""].held_seconds = sum(seconds.values())
+        for role, amount in amounts.items():
+            self._pot(role).held = amount
+            self._pot(role).held_seconds = seconds.get(role, 0.0)
         self.version += 1
 
-    def seconds_left(self) -> float | None:
-        """Running time until the cap on minutes, or None without one."""
-        limit = self._limits.get("minutes")
-        return None if limit is None else limit * 60 - WRAP_UP_SECONDS - self._watch.seconds
+    def seconds_left(self, role: Role) -> float | None:
+        """Time until the first cap on minutes that holds for calls of ``role``, or None without one."""
+        left = [self._left(name) for name in ("", role)]
+        return min((seconds for seconds in left if seconds is not None), default=None)
 
-    def room(self, name: str) -> float | None:
-        """How much of a cap (``usd``, ``target_calls`` …) is neither spent nor reserved; None without one."""
-        if name not in self._limits:
-            return None
-        role, _, dimension = name.rpartition("_")
-        pot = self._pots.get(role, _Pot())
-        return self._limits[name] - pot.total(dimension, with_held=False)
+    def check_time(self, role: Role, *, finishing: bool = False) -> None:
+        """Raise StopRun if there is no time left for calls of ``role``; for ``finishing`` see ``reserve``."""
+        for name, pot in zip(("", role), self._both(role), strict=True):
+            left = self._left(name)
+            if left is not None and left <= (0.0 if finishing else pot.held_seconds):
+                raise _reached(_cap(name, "minutes"))
+
+    @property
+    def ticks(self) -> tuple[int, ...]:
+        """Changes each second in which a call is under way of a role whose time has a cap."""
+        return tuple(
+            int(pot.watch.seconds)
+            for name, pot in self._pots.items()
+            if name and self._left(name) is not None
+        )
 
     def meters(self) -> dict[str, Meter]:
         """Every meter of the run, and the roles' where they have spent or have a cap."""
         meters: dict[str, Meter] = {}
-        for role in sorted({*self._pots, *(name.rpartition("_")[0] for name in self._limits)}):
-            pot = self._pots.get(role, _Pot())
+        for role, pot in sorted(self._pots.items()):
             for dimension in DIMENSIONS:
-                name = f"{role}_{dimension}" if role else dimension
+                name = _cap(role, dimension)
                 meters[name] = Meter(
                     spent=_exact(getattr(pot.spent, dimension)),
                     reserved=_exact(getattr(pot.reserved, dimension)),
@@ -197,9 +227,11 @@ class Ledger:
                     held=_exact(getattr(pot.held, dimension)),
                     limit=self._limits.get(name),
                 )
-        meters["minutes"] = Meter(
-            spent=self._watch.seconds / 60, held=self._held_seconds / 60, limit=self._limits.get("minutes")
-        )
+            meters[_cap(role, "minutes")] = Meter(
+                spent=pot.watch.seconds / 60,
+                held=pot.held_seconds / 60,
+                limit=self._limits.get(_cap(role, "minutes")),
+            )
         return meters
 
     @property
@@ -208,22 +240,34 @@ class Ledger:
         return sorted(self._unpriced)
 
     def _both(self, role: Role) -> tuple[_Pot, _Pot]:
-        return self._pots[""], self._pots.setdefault(role, _Pot())
+        return self._pots[""], self._pot(role)
+
+    def _pot(self, role: str) -> _Pot:
+        if role not in self._pots:
+            self._pots[role] = _Pot(self._pots[""].watch.another())
+        return self._pots[role]
+
+    def _left(self, role: str) -> float | None:
+        """Seconds until the cap on the minutes of a role, or of the run (""); None without one."""
+        limit = self._limits.get(_cap(role, "minutes"))
+        return None if limit is None else limit * 60 - WRAP_UP_SECONDS - self._pots[role].watch.seconds
 
     def _too_much(self, role: Role, bound: Amount, finishing: bool) -> str | None:
         """The first cap that ``bound`` would cross."""
-        left = self.seconds_left()
-        if left is not None and left <= (0.0 if finishing else self._held_seconds):
-            return "minutes"
-        for prefix, pot in zip(("", f"{role}_"), self._both(role), strict=True):
+        for name, pot in zip(("", role), self._both(role), strict=True):
             for dimension in DIMENSIONS:
-                limit = self._limits.get(prefix + dimension)
+                limit = self._limits.get(_cap(name, dimension))
                 if limit is None:
                     continue
                 wanted = pot.total(dimension, with_held=not finishing) + getattr(bound, dimension)
                 if wanted > limit + 1e-9:  # sums of floats: a billionth of a dollar is not a crossing
-                    return prefix + dimension
+                    return _cap(name, dimension)
         return None
+
+
+def _cap(role: str, dimension: str) -> str:
+    """The name of a cap, as in the settings; the run's has no role."""
+    return f"{role}_{dimension}" if role else dimension
 
 
 def _less(held: Amount, bound: Amount) -> Amount:
@@ -234,6 +278,10 @@ def _less(held: Amount, bound: Amount) -> Amount:
 def _exact(value: float) -> float:
     """Without the last bits of a sum of floats, which depend on the order of the calls."""
     return round(value, 9)
+
+
+def _reached(cap: str) -> StopRun:
+    return StopRun("budget", f"the budget's cap on {_words(cap)} is reached")
 
 
 def _words(cap: str) -> str:

@@ -2,14 +2,15 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
-from promptopt.domain.chat import ChatRequest, LLMResponse
-from promptopt.domain.events import Role
+from promptopt.domain.chat import LLMResponse, Request
 from promptopt.domain.settings import ModelSettings, Price
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import storable
+from promptopt.domain.words import Role
 from promptopt.models.limits import Limiter, Turn
 from promptopt.models.transport import Reply, Transport
 from promptopt.store.receipts import Place
@@ -17,6 +18,15 @@ from promptopt.store.reuse import REDIRECTED
 
 Seat = str
 """Where a model sits: its role, or ``judge/NAME``, a judge of a panel, which counts to the role ``judge``."""
+
+QUIET = 3.0
+"""Seconds without an answer that are no accident, however many calls there are."""
+
+ENOUGH = 4
+"""Failures without any answer between them that tell of an outage, once it is long."""
+
+OUTAGE = 20.0
+"""Seconds without an answer after which a model is taken to be gone, where few calls tell."""
 
 
 def seat_of(role: Role, judge: str = "") -> Seat:
@@ -41,6 +51,51 @@ def setting_of(seat: Seat) -> str:
     return f"judges.{judge}" if judge else f"models.{role}"
 
 
+class Silence:
+    """The time since an endpoint's last answer: which calls failed in it, and how often.
+
+    Only failures that retries can mend are told to it. It says whether the fault is the endpoint's: a call of
+    its own kind (a case that crashes the server, say) fails while others come through, or while no other is
+    tried.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._answered_at = 0.0
+        self._since = 0.0
+        self._calls: set[Place] = set()
+        self._failures = 0
+
+    def end(self) -> None:
+        """An answer came."""
+        self._answered_at = self._clock()
+        self._calls.clear()
+
+    def failed(self, place: Place, mended_at: float) -> None:
+        """A call failed; what failed before ``mended_at`` counts no more."""
+        if not self._calls or self._since < mended_at:
+            self._calls, self._failures, self._since = set(), 0, self._clock()
+        self._calls.add(place)
+        self._failures += 1
+
+    def means_nobody(self, *, since: float, alone: bool, often: bool, last: bool) -> bool:
+        """Whether the endpoint answers nobody any more.
+
+        Args:
+            since: when the call was tried first.
+            alone: the role makes its calls one by one, so that there are no others to tell by.
+            often: the call has failed several times.
+            last: it will not be tried again.
+        """
+        if not alone and len(self._calls) < 2:
+            return False
+        seconds = self._clock() - self._since
+        if seconds < QUIET and self._answered_at >= since:
+            return False
+        long = seconds >= OUTAGE
+        return last or (often and (long or not alone)) or (long and self._failures >= ENOUGH)
+
+
 @dataclass(eq=False)
 class Endpoint:
     """A model in a role: how to reach it, what it costs (``price`` None: unknown), how much it takes."""
@@ -55,8 +110,8 @@ class Endpoint:
     """Why no call can succeed any more."""
     failed: list[Place] = field(default_factory=list[Place])
     """Calls that failed for good before any was answered."""
-    _failing: set[Place] = field(default_factory=set[Place])
-    _answered_at: float = 0.0
+    silence: Silence = field(default_factory=Silence)
+    """What failed since the last answer."""
     _tokens: float = 0.0
 
     def __post_init__(self) -> None:
@@ -65,7 +120,7 @@ class Endpoint:
             settings.max_concurrency, settings.requests_per_minute, settings.tokens_per_minute
         )
 
-    def expected_tokens(self, request: ChatRequest) -> int:
+    def expected_tokens(self, request: Request) -> int:
         """What a call is likely to use: the mean so far, at first a generous guess."""
         return round(self._tokens) or request.token_bound() // 4 + request.max_tokens
 
@@ -82,19 +137,7 @@ class Endpoint:
         """A call has come through; what an earlier run was answered says nothing of the endpoint now."""
         if "reused_from" in response.metadata:
             return
-        self._failing.clear()
-        self._answered_at = time.monotonic()
-
-    def answers_nobody(self, place: Place, *, since: float, alone: bool) -> bool:
-        """Whether, after one more failure, the fault is the endpoint's and not this call's.
-
-        It is if nothing came through in the time that the call was tried, and others fail as well.
-
-        Args:
-            alone: the role makes its calls one by one, so that there are no others to tell by.
-        """
-        self._failing.add(place)
-        return self._answered_at < since and (alone or len(self._failing) > 1)
+        self.silence.end()
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float | None:
         """USD, or None if the price is unknown."""
@@ -102,7 +145,7 @@ class Endpoint:
             return None
         return (prompt_tokens * self.price.input + completion_tokens * self.price.output) / 1_000_000
 
-    def response(self, request: ChatRequest, reply: Reply) -> LLMResponse:
+    def response(self, request: Request, reply: Reply) -> LLMResponse:
         """A reply with its price; what the provider does not count, counts as its upper bound."""
         prompt_tokens = request.token_bound() if reply.prompt_tokens is None else reply.prompt_tokens
         completion_tokens = (
@@ -112,6 +155,7 @@ class Endpoint:
         )
         return LLMResponse(
             text=storable(reply.text),
+            vector=reply.vector,
             usage={"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens},
             cost=self.cost(prompt_tokens, completion_tokens),
             latency=reply.seconds or 0.0,

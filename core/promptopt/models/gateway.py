@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from promptopt.domain.chat import ChatRequest, LLMResponse
+from promptopt.domain.chat import ChatRequest, EmbedRequest, LLMResponse, Request
 from promptopt.domain.events import Role
 from promptopt.domain.prompt import Message
 from promptopt.domain.stopping import StopRun
@@ -20,6 +20,9 @@ from promptopt.models.telemetry import OFF
 from promptopt.store.journal import Journal, Recorded
 from promptopt.store.receipts import Place
 from promptopt.store.reuse import EarlierAnswers
+
+EMBED_PATH = "embed"
+"""Path of all calls for embeddings: wherever in a run a text is embedded, it is the same call."""
 
 
 class Gateway:
@@ -104,6 +107,26 @@ class Gateway:
             sample = self._occurrences[key, path]
             self._occurrences[key, path] += 1
         place = (key, path, sample)
+        return await self._answer(seat, request, place, urgent=urgent, finishing=finishing, case_id=case_id)
+
+    async def embed(
+        self, text: str, *, urgent: bool = False, finishing: bool = False, case_id: str = ""
+    ) -> LLMResponse:
+        """The embedding of ``text`` by the model of the role ``embedding``, asked for once in a run.
+
+        For arguments and errors see :meth:`call`.
+        """
+        settings = self.endpoints["embedding"].settings
+        request = EmbedRequest(model=settings.model, text=text, params=settings.params)
+        place = (request.content_key(), EMBED_PATH, 0)
+        return await self._answer(
+            "embedding", request, place, urgent=urgent, finishing=finishing, case_id=case_id
+        )
+
+    async def _answer(
+        self, seat: Seat, request: Request, place: Place, *, urgent: bool, finishing: bool, case_id: str
+    ) -> LLMResponse:
+        """The recorded answer to a request, that of an equal one under way, or a new one."""
         if urgent:
             self.gate.let_through(place)
         flight = self._under_way.get(place)
@@ -173,7 +196,7 @@ class Gateway:
     async def _make(
         self,
         seat: Seat,
-        request: ChatRequest,
+        request: Request,
         place: Place,
         finishing: bool,
         flight: Flight,

@@ -13,8 +13,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-WINDOW = 60.0
-"""Seconds in which ``requests_per_minute`` and ``tokens_per_minute`` hold, wherever the window is laid."""
+WINDOW = 61.0
+"""Seconds in which ``requests_per_minute`` and ``tokens_per_minute`` hold, wherever the window is laid: a
+minute, and a second for requests that take their time to leave.
+"""
 
 STEPS = 16
 """So many windows without a refusal bring the concurrency from nothing to all."""

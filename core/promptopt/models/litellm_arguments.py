@@ -1,11 +1,11 @@
 """What litellm is told, and what it must never be told."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from promptopt.domain.chat import ChatRequest
+from promptopt.domain.chat import ChatRequest, EmbedRequest, Request
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import ModelSettings
 from promptopt.models.keys import key_variable, missing_key, provider_of, resolve_key, variable_name
@@ -46,6 +46,28 @@ CUSTOM_ENDPOINT_PROVIDERS = frozenset(
 
 Others sign in with what lies around on the machine (cloud credentials, token files)."""
 
+EMBEDDING_ENDPOINT_PROVIDERS = frozenset(
+    {
+        "azure",
+        "fireworks_ai",
+        "gemini",
+        "hosted_vllm",
+        "infinity",
+        "jina_ai",
+        "litellm_proxy",
+        "llamafile",
+        "lm_studio",
+        "mistral",
+        "nvidia_nim",
+        "ollama",
+        "openai",
+        "openrouter",
+        "together_ai",
+        "voyage",
+    }
+)
+"""Of which that holds for embeddings (tested)."""
+
 _RESERVED_PARAMS = re.compile(
     r"(?:^|_)(?:api|base|url|uri|host|endpoint|key|secret|token|password|credentials?|headers?|cookies?|proxy"
     r"|client|session|ssl|cert|mock|fallbacks?|retry|retries|cooldown|callbacks?|logger|log|cache|caching"
@@ -62,6 +84,23 @@ def arguments_for(settings: ModelSettings, request: ChatRequest) -> dict[str, An
     Raises:
         TransportError: the request is for another model, has parameters that can't be used, or has no key.
     """
+    arguments = {
+        **_arguments(settings, request),
+        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+        "max_tokens": request.max_tokens,
+    }
+    if request.temperature is not None:
+        arguments["temperature"] = request.temperature
+    return arguments
+
+
+def embedding_arguments(settings: ModelSettings, request: EmbedRequest) -> dict[str, Any]:
+    """What ``litellm.aembedding`` is called with. Raises TransportError, as :func:`arguments_for` does."""
+    return {**_arguments(settings, request), "input": [request.text]}
+
+
+def _arguments(settings: ModelSettings, request: Request) -> dict[str, Any]:
+    """What all calls of a model are made with."""
     if request.model != settings.model:
         raise TransportError(f"the request is for {request.model}, this transport for {settings.model}")
     if request.params != settings.params:
@@ -72,11 +111,9 @@ def arguments_for(settings: ModelSettings, request: ChatRequest) -> dict[str, An
     problem = missing_key(settings)
     if problem:
         raise TransportError(problem, fatal=True)
-    arguments: dict[str, Any] = {
+    return {
         **request.params,
         "model": settings.model,
-        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
-        "max_tokens": request.max_tokens,
         "api_base": _address(settings),
         "api_key": _key_to_send(settings),
         "timeout": _OWN_TIMEOUT,
@@ -84,9 +121,6 @@ def arguments_for(settings: ModelSettings, request: ChatRequest) -> dict[str, An
         "max_retries": 0,
         "drop_params": True,
     }
-    if request.temperature is not None:
-        arguments["temperature"] = request.temperature
-    return arguments
 
 
 def _address(settings: ModelSettings) -> str | None:
@@ -104,8 +138,11 @@ def _key_to_send(settings: ModelSettings) -> str | None:
     return DUMMY_KEY if settings.base_url else None
 
 
-def check(settings: ModelSettings) -> None:
+def check(settings: ModelSettings, providers: Collection[str] = CUSTOM_ENDPOINT_PROVIDERS) -> None:
     """Refuse settings under which litellm would send requests elsewhere, or in another way, than they say.
+
+    Args:
+        providers: those that can be used with an endpoint of the project's.
 
     Raises:
         SettingsError: they are such.
@@ -122,12 +159,12 @@ def check(settings: ModelSettings) -> None:
         raise SettingsError(
             "base_url must be an address such as http://localhost:8000/v1", where=f"models: {model}"
         )
-    if provider_of(model) not in CUSTOM_ENDPOINT_PROVIDERS:
+    if provider_of(model) not in providers:
         raise SettingsError(
             f"{model} can't be used with a base_url",
             where="models",
             fix="for a server that speaks OpenAI's format write openai/<model>; base_url also works with "
-            + ", ".join(sorted(CUSTOM_ENDPOINT_PROVIDERS - {"openai"})),
+            + ", ".join(sorted({*providers} - {"openai"})),
         )
 
 

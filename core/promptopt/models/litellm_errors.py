@@ -55,12 +55,21 @@ class _Kind(Enum):
     UNTRUSTED = auto()
     BROKEN = auto()
     NAME = auto()
+    NO_WAY = auto()
     SETUP = auto()
     UNEXPECTED = auto()
 
 
-_FATAL = {_Kind.KEY, _Kind.CREDIT, _Kind.MODEL, _Kind.NAME, _Kind.SETUP, _Kind.UNTRUSTED}
-_UNSENT = {_Kind.UNREACHABLE, _Kind.UNTRUSTED, _Kind.NAME, _Kind.SETUP}
+_FATAL = {
+    _Kind.KEY,
+    _Kind.CREDIT,
+    _Kind.MODEL,
+    _Kind.NAME,
+    _Kind.NO_WAY,
+    _Kind.SETUP,
+    _Kind.UNTRUSTED,
+}
+_UNSENT = {_Kind.UNREACHABLE, _Kind.UNTRUSTED, _Kind.NAME, _Kind.NO_WAY, _Kind.SETUP}
 _RETRYABLE = {
     _Kind.RATE,
     _Kind.SERVER,
@@ -90,6 +99,7 @@ _KIND_OF_STATUS = {
 }
 _NOT_CONNECTED = ("ConnectError", "ConnectTimeout", "ProxyError")
 _KIND_OF_CLASS = (
+    ("LiteLLMUnknownProvider", _Kind.NO_WAY),
     ("APITimeoutError", _Kind.TIMEOUT),
     ("AuthenticationError", _Kind.KEY),
     ("PermissionDeniedError", _Kind.KEY),
@@ -211,6 +221,7 @@ _WORDS = {
     "name the file of the authority that signed it in SSL_CERT_FILE",
     _Kind.BROKEN: "the answer of {host} ({model}) broke off or can't be read ({inner})",
     _Kind.NAME: "no provider is known for {model}; write it as provider/model, such as openai/gpt-4o-mini",
+    _Kind.NO_WAY: "litellm has no way to get that of {model}; take a model of another provider",
     _Kind.SETUP: "{model} can't be called as this machine is set up: {inner}{said}",
     _Kind.UNEXPECTED: "the call of {model} at {host} failed: {inner}{said}",
 }

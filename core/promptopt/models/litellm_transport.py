@@ -17,9 +17,9 @@ import os
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
-from promptopt.domain.chat import ChatRequest
+from promptopt.domain.chat import ChatRequest, Request
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings
 from promptopt.models.keys import provider_of
@@ -44,7 +44,7 @@ _PLAIN_JSON_MODE = frozenset({"openai", "azure", "hosted_vllm"})
 
 
 class LiteLLMTransport:
-    """Answers requests for one model.
+    """Answers requests for one model, with text.
 
     Args:
         settings: the model.
@@ -56,10 +56,13 @@ class LiteLLMTransport:
             the settings say.
     """
 
+    providers: ClassVar[frozenset[str]] = CUSTOM_ENDPOINT_PROVIDERS
+    """Those that can be used with an endpoint of the project's, and whose requests are templated."""
+
     def __init__(
         self, settings: ModelSettings, redactor: Redactor | None = None, wire: Wire | None = None
     ) -> None:
-        check(settings)
+        check(settings, self.providers)
         self._settings = settings
         self._redactor = redactor or Redactor([settings])
         self._site = call_site(settings)
@@ -67,7 +70,7 @@ class LiteLLMTransport:
         self._wire = wire or HttpWire()
         self._owns_wire = wire is None
         self._provider = provider_of(settings.model)
-        self._templated = self._provider in CUSTOM_ENDPOINT_PROVIDERS
+        self._templated = self._provider in self.providers
         self._reader: Reader | None = None
         self._templates: dict[Shape, Template | None] = {}
         self._learning = asyncio.Lock()
@@ -82,6 +85,10 @@ class LiteLLMTransport:
         if self._litellm is not None:
             return
         self._litellm, _ = await asyncio.gather(asyncio.to_thread(_import_litellm), self._wire.prepare())
+        with contextlib.suppress(TransportError):  # a missing key is told with the first call
+            await self._learn_the_usual()
+
+    async def _learn_the_usual(self) -> None:
         settings = self._settings
         usual = ChatRequest(
             model=settings.model,
@@ -90,12 +97,11 @@ class LiteLLMTransport:
             max_tokens=settings.max_tokens,
             params=settings.params,
         )
-        with contextlib.suppress(TransportError):  # a missing key is told with the first call
-            await self._template(usual)
+        await self._template(usual)
 
     async def complete(
         self,
-        request: ChatRequest,
+        request: Request,
         *,
         sample: int,
         timeout: float,
@@ -127,7 +133,9 @@ class LiteLLMTransport:
         if self._owns_wire:
             await self._wire.close()
 
-    async def _complete(self, request: ChatRequest, carriage: Carriage) -> Reply:
+    async def _complete(self, request: Request, carriage: Carriage) -> Reply:
+        if not isinstance(request, ChatRequest):
+            raise TransportError(f"{self._settings.model} is not set up for embeddings", fatal=True)
         template = await self._template(request)
         if template is None:
             return await self._as_a_whole(request, carriage)
@@ -139,7 +147,7 @@ class LiteLLMTransport:
 
     async def _as_a_whole(self, request: ChatRequest, carriage: Carriage) -> Reply:
         """``litellm.acompletion``, which sends the request by ``carriage`` or finds there what came of it."""
-        with _unlogged(), carried_by(carriage):
+        with unlogged(), carried_by(carriage):
             response = await self._litellm.acompletion(**arguments_for(self._settings, request))
         return read_reply(response, self._settings.model, carriage.seconds)
 
@@ -187,6 +195,7 @@ def _import_litellm() -> Any:
     litellm: Any = importlib.import_module("litellm")
     litellm.telemetry = False
     litellm.suppress_debug_info = True
+    litellm.DEFAULT_MAX_RETRIES = 0  # some of its clients take the zero that they are given for nothing given
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     for name in ("httpx", "openai"):  # their INFO lines have addresses with keys in them
@@ -198,7 +207,7 @@ def _import_litellm() -> Any:
 
 
 @contextlib.contextmanager
-def _unlogged() -> Generator[None]:
+def unlogged() -> Generator[None]:
     """Keep the call out of litellm's logging callbacks, and off the background task that feeds them."""
     try:
         internal: Any = importlib.import_module("litellm._internal_context").is_internal_call

@@ -31,7 +31,7 @@ def lookup_price(settings: ModelSettings) -> Price | None:
     The price in the settings comes first; a ``free`` model costs nothing; a simulated model without a price
     has none. Then litellm's list is asked, with and without the provider's name, as litellm does. An entry
     without a price, with a price of zero, or that charges by the call or the second besides (web search) is
-    not a price.
+    not a price. (An embedding model has no output that could have one.)
 
     Where the price depends on the length of the prompt, or differs for reasoning tokens, the highest is used:
     costs are upper bounds then.
@@ -126,6 +126,7 @@ def _price(entry: Mapping[str, Any], names: re.Pattern[str]) -> Price | None:
             match = names.fullmatch(name)
             if match and isinstance(value, int | float):
                 highest[match[1]] = max(highest[match[1]], round(value * _TOKENS_PER_PRICE, 9))
-    if not (highest["input"] and highest["output"]):
+    generates = entry.get("mode") != "embedding"
+    if not highest["input"] or (generates and not highest["output"]):
         return None
     return Price(input=highest["input"], output=highest["output"])

@@ -170,7 +170,7 @@ class RelayWire:
 def _spawn(receipts: Path, fd: int) -> "subprocess.Popen[bytes]":
     """Start a relay with its end of the socket; what it has to complain of goes where the worker's does."""
     return subprocess.Popen(
-        [sys.executable, "-m", "promptopt.models.relay", str(receipts), str(fd)],
+        [sys.executable, "-P", "-m", "promptopt.models.relay", str(receipts), str(fd)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         pass_fds=(fd,),

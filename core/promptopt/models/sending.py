@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from promptopt.domain.chat import ChatRequest, LLMResponse
+from promptopt.domain.chat import LLMResponse, Request
 from promptopt.domain.settings import ModelSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import storable
@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 RELAY_SECONDS = 0.05
 """Between two looks for the answer that an earlier worker's relay waits for."""
+
+SHORTEST_WAIT = 0.1
+"""Between two looks whether the budget's time is over, for calls that wait for their turn."""
 
 LONGEST_WAIT = 60.0
 """Most seconds between two attempts, whatever the server asks for."""
@@ -106,7 +109,7 @@ class Sender:
         return f"{self._name}{next(self._numbers):08x}"
 
     async def make(
-        self, seat: Seat, request: ChatRequest, place: Place, finishing: bool, flight: Flight
+        self, seat: Seat, request: Request, place: Place, finishing: bool, flight: Flight
     ) -> LLMResponse:
         """Attempt a call until it is answered or there is no hope left.
 
@@ -118,7 +121,7 @@ class Sender:
             StopRun: a cap is reached, the endpoint refuses everybody, or the run was stopped.
         """
         endpoint = self._endpoints[seat]
-        attempt, began = 0, time.monotonic()
+        attempt, began, asked = 0, time.monotonic(), False
         alone = seat != "target" or endpoint.limiter.most == 1
         while True:
             try:
@@ -129,19 +132,23 @@ class Sender:
                 flight.sent = False
                 if not error.retryable:
                     return await self._fail(seat, request, place, error)
-                out = endpoint.answers_nobody(place, since=began, alone=alone)
+                endpoint.silence.failed(place, self._gate.opened_at)
+                last = attempt == endpoint.settings.retries
+                out = endpoint.silence.means_nobody(
+                    since=began, alone=alone, often=attempt >= ENOUGH, last=last
+                )
                 if began < self._gate.opened_at:  # what failed before somebody mended it counts no more
                     attempt, began = 0, time.monotonic()
-                elif out and attempt >= min(ENOUGH, endpoint.settings.retries):
+                elif out and (error.unsent or not asked):
                     self._give_up(seat, endpoint, error)
                     if not self._gate.stops(place):  # a person asked for it during a pause, and is told
                         return await self._fail(seat, request, place, error)
-                    # Where there are no others to tell by, once is enough: it may be this call, after all.
-                    attempt, began, alone = 0, time.monotonic(), False
-                elif attempt == endpoint.settings.retries:
+                    # Once is enough, unless nothing can be reached at all: it may be this call, after all.
+                    attempt, began, asked = 0, time.monotonic(), True
+                elif last:
                     return await self._fail(seat, request, place, error)
                 else:
-                    await asyncio.sleep(_backoff(attempt, error.retry_after))
+                    await asyncio.sleep(self._at_most(seat, _backoff(attempt, error.retry_after)))
                     attempt += 1
             else:
                 endpoint.answered(response)
@@ -163,7 +170,7 @@ class Sender:
         self.on_ready()
 
     async def _attempt(
-        self, seat: Seat, request: ChatRequest, place: Place, finishing: bool, flight: Flight
+        self, seat: Seat, request: Request, place: Place, finishing: bool, flight: Flight
     ) -> LLMResponse:
         """Send one request, with its own reservation, and keep what comes back."""
         endpoint = self._endpoints[seat]
@@ -173,7 +180,7 @@ class Sender:
         known = await self._found(seat, request, place) or await self._reused(seat, request, place)
         if known is not None:
             return known
-        async with self._turn(endpoint, request, place) as turn:
+        async with self._turn(seat, request, place) as turn:
             self._may_go(endpoint, place)
             prompt_bound = request.token_bound()
             tokens = prompt_bound + request.max_tokens
@@ -185,9 +192,7 @@ class Sender:
             endpoint.took(turn, response, reply.wait)
         return await _finish(self._book(seat, request, place, bound, intent, response))
 
-    async def _send(
-        self, seat: Seat, request: ChatRequest, slip: Slip, bound: Amount, flight: Flight
-    ) -> Reply:
+    async def _send(self, seat: Seat, request: Request, slip: Slip, bound: Amount, flight: Flight) -> Reply:
         """Send a request that ``bound`` is reserved for; a failure is booked."""
         endpoint = self._endpoints[seat]
         relay = endpoint.transport.relay
@@ -197,7 +202,7 @@ class Sender:
             )
             await asyncio.wrap_future(intended)
             self._may_go(endpoint, slip.place)  # again: room in the budget can be long in coming
-            timeout = self._timeout(endpoint)
+            timeout = self._timeout(seat, endpoint)
             started = time.perf_counter()
             flight.sent = True
             async with asyncio.timeout(timeout):
@@ -221,9 +226,10 @@ class Sender:
         return reply if reply.seconds is not None else replace(reply, seconds=time.perf_counter() - started)
 
     @asynccontextmanager
-    async def _turn(self, endpoint: Endpoint, request: ChatRequest, place: Place) -> AsyncGenerator[Turn]:
+    async def _turn(self, seat: Seat, request: Request, place: Place) -> AsyncGenerator[Turn]:
         """A turn at the endpoint, past the gate. Who waits at the gate holds none: others may pass."""
-        turn = await endpoint.limiter.enter(endpoint.expected_tokens(request))
+        endpoint = self._endpoints[seat]
+        turn = await self._enter(seat, endpoint, request)
         try:
             if self._gate.stops(place):
                 raise NotNow
@@ -233,6 +239,17 @@ class Sender:
             raise
         finally:
             endpoint.limiter.leave(turn)
+
+    async def _enter(self, seat: Seat, endpoint: Endpoint, request: Request) -> Turn:
+        """A turn, if one comes before the budget's time is over. Raises StopRun."""
+        while True:
+            left = self._ledger.seconds_left(role_of(seat))
+            try:
+                async with asyncio.timeout(None if left is None else max(SHORTEST_WAIT, left)):
+                    return await endpoint.limiter.enter(endpoint.expected_tokens(request))
+            except TimeoutError:
+                # There may be time: in a pause none goes by.
+                self._ledger.check_time(role_of(seat), finishing=True)
 
     def _may_go(self, endpoint: Endpoint, place: Place) -> None:
         stop = self.stopped or endpoint.gone
@@ -244,7 +261,7 @@ class Sender:
     async def _book(
         self,
         seat: Seat,
-        request: ChatRequest,
+        request: Request,
         place: Place,
         bound: Amount,
         intent: str,
@@ -252,24 +269,26 @@ class Sender:
     ) -> LLMResponse:
         """Record an answer and settle its reservation."""
         await asyncio.wrap_future(self._journal.record(intent, role_of(seat), request, place, response))
-        priced = response.cost is not None
-        await self._ledger.settle(role_of(seat), bound, _amount(response), priced=priced)
+        actual = _amount(response)
+        await self._ledger.settle(role_of(seat), bound, actual, priced=response.cost is not None)
+        if actual.tokens > bound.tokens:
+            self._notice(f"{named(seat)} bills more tokens than max_tokens allows: no cap holds then")
         return response
 
-    async def _found(self, seat: Seat, request: ChatRequest, place: Place) -> LLMResponse | None:
+    async def _found(self, seat: Seat, request: Request, place: Place) -> LLMResponse | None:
         """The answer that an earlier worker's relay has received, or will receive."""
         while self._journal.under_way(place):  # noqa: ASYNC110 — another process's file has no event
             await asyncio.sleep(RELAY_SECONDS)
         received = self._journal.received(place)
         return await _finish(self._read(seat, request, place, received)) if received else None
 
-    async def _reused(self, seat: Seat, request: ChatRequest, place: Place) -> LLMResponse | None:
+    async def _reused(self, seat: Seat, request: Request, place: Place) -> LLMResponse | None:
         """The answer to an equal request that an earlier run of the project paid for. No budget counts it."""
         found = self.earlier.find(place) if self.earlier and seat == "target" else None
         return await _finish(self._take(seat, request, place, *found)) if found else None
 
     async def _take(
-        self, seat: Seat, request: ChatRequest, place: Place, response: LLMResponse, source: str
+        self, seat: Seat, request: Request, place: Place, response: LLMResponse, source: str
     ) -> LLMResponse:
         """Record an answer of an earlier run as this run's own, at what it would cost now."""
         usage = response.usage
@@ -285,7 +304,7 @@ class Sender:
         return response
 
     async def _read(
-        self, seat: Seat, request: ChatRequest, place: Place, received: Received
+        self, seat: Seat, request: Request, place: Place, received: Received
     ) -> LLMResponse | None:
         """Read and record an answer that an earlier worker received; None if it can't be read."""
         endpoint = self._endpoints[seat]
@@ -315,9 +334,7 @@ class Sender:
         await asyncio.wrap_future(booked)
         await self._ledger.settle(role_of(seat), bound, actual, uncertain=unknown)
 
-    async def _fail(
-        self, seat: Seat, request: ChatRequest, place: Place, error: TransportError
-    ) -> LLMResponse:
+    async def _fail(self, seat: Seat, request: Request, place: Place, error: TransportError) -> LLMResponse:
         """Keep the error as the call's outcome, or stop the run if it will meet every call."""
         endpoint = self._endpoints[seat]
         if endpoint.gone:
@@ -356,10 +373,14 @@ class Sender:
     def _said(self, error: TransportError) -> str:
         return self._redact(storable(str(error)))
 
-    def _timeout(self, endpoint: Endpoint) -> float:
-        """Seconds that a request has: a cap on minutes ends it too."""
-        left = self._ledger.seconds_left()
-        return endpoint.settings.timeout if left is None else min(endpoint.settings.timeout, left)
+    def _timeout(self, seat: Seat, endpoint: Endpoint) -> float:
+        """Seconds that a request has: caps on minutes end it too."""
+        return self._at_most(seat, endpoint.settings.timeout)
+
+    def _at_most(self, seat: Seat, seconds: float) -> float:
+        """``seconds``, or what is left of the budget's time."""
+        left = self._ledger.seconds_left(role_of(seat))
+        return seconds if left is None else max(0.0, min(seconds, left))
 
 
 def _nothing() -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from promptopt.domain.chat import ChatRequest, LLMResponse
+from promptopt.domain.chat import EmbedRequest, LLMResponse, Request
 from promptopt.domain.events import Role
 from promptopt.domain.settings import TelemetrySettings
 from promptopt.models.keys import provider_of
@@ -43,7 +43,7 @@ class Telemetry:
         return nullcontext(_ignore)
 
     def called(
-        self, role: Role, request: ChatRequest, place: Place, case_id: str, outcome: LLMResponse | str
+        self, role: Role, request: Request, place: Place, case_id: str, outcome: LLMResponse | str
     ) -> None:
         """A model call has ended, in a response or in an error."""
 
@@ -91,7 +91,7 @@ class Exporting(Telemetry):
                 raise
 
     def called(
-        self, role: Role, request: ChatRequest, place: Place, case_id: str, outcome: LLMResponse | str
+        self, role: Role, request: Request, place: Place, case_id: str, outcome: LLMResponse | str
     ) -> None:
         response = outcome if isinstance(outcome, LLMResponse) else None
         end = time.time_ns()
@@ -101,7 +101,7 @@ class Exporting(Telemetry):
         if response:
             attributes |= _answered(response)
         span = self._tracer.start_span(
-            f"chat {request.model}",
+            f"{_operation(request)} {request.model}",
             kind=self._api.SpanKind.CLIENT,
             start_time=began,
             attributes=self._clean(attributes),
@@ -172,13 +172,18 @@ def _log_cleanly(redact: Callable[[str], str]) -> None:
     logger.propagate = False
 
 
-def _asked(role: Role, request: ChatRequest, place: Place, case_id: str) -> dict[str, Any]:
+def _operation(request: Request) -> str:
+    """What OpenTelemetry's conventions call such a request."""
+    return "embeddings" if isinstance(request, EmbedRequest) else "chat"
+
+
+def _asked(role: Role, request: Request, place: Place, case_id: str) -> dict[str, Any]:
     return {
-        "gen_ai.operation.name": "chat",
+        "gen_ai.operation.name": _operation(request),
         "gen_ai.provider.name": provider_of(request.model) or "unknown",
         "gen_ai.request.model": request.model,
-        "gen_ai.request.max_tokens": request.max_tokens,
-        "gen_ai.request.temperature": request.temperature,
+        "gen_ai.request.max_tokens": request.max_tokens or None,
+        "gen_ai.request.temperature": None if isinstance(request, EmbedRequest) else request.temperature,
         "promptopt.role": role,
         "promptopt.key": place[0],
         "promptopt.path": place[1] or None,
@@ -198,16 +203,17 @@ def _answered(response: LLMResponse) -> dict[str, Any]:
     }
 
 
-def _content(
-    request: ChatRequest, response: LLMResponse | None, redact: Callable[[str], str]
-) -> dict[str, str]:
+def _content(request: Request, response: LLMResponse | None, redact: Callable[[str], str]) -> dict[str, str]:
     def message(role: str, text: str) -> dict[str, Any]:
         # Before it is JSON: escapes could hide a key.
         return {"role": role, "parts": [{"type": "text", "content": redact(text)}]}
 
-    asked = [message(m.role, m.content) for m in request.messages]
+    if isinstance(request, EmbedRequest):
+        asked = [message("user", request.text)]
+    else:
+        asked = [message(m.role, m.content) for m in request.messages]
     told = {"gen_ai.input.messages": json.dumps(asked, ensure_ascii=False)}
-    if response:
+    if response and not response.vector:
         answer = {**message("assistant", response.text), "finish_reason": response.finish_reason}
         told["gen_ai.output.messages"] = json.dumps([answer], ensure_ascii=False)
     return told

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from promptopt.domain.chat import ChatRequest
+from promptopt.domain.chat import Request
 from promptopt.store.receipts import Kept, Slip
 
 
@@ -13,7 +13,8 @@ class Reply:
     """One answer, as the provider gave it.
 
     Attributes:
-        text: the reply.
+        text: the reply; empty if it is an embedding.
+        vector: the embedding (see ``domain.vectors``); empty if the reply is text.
         prompt_tokens, completion_tokens: the provider's count; None if it gave none.
         finish_reason: ``stop``, ``length``, ``content_filter`` …
         model: the model that answered, as it names itself.
@@ -28,6 +29,7 @@ class Reply:
     model: str = ""
     seconds: float | None = None
     wait: float | None = None
+    vector: str = ""
 
 
 class TransportError(Exception):
@@ -76,7 +78,7 @@ class Transport(Protocol):
 
     async def complete(
         self,
-        request: ChatRequest,
+        request: Request,
         *,
         sample: int,
         timeout: float,

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -9,13 +10,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.errors import SettingsError
-from promptopt.domain.events import MatchFinished, Meter, Notice, Role, StageStarted, StandingsUpdated
+from promptopt.domain.events import MatchFinished, Meter, Notice, StageStarted, StandingsUpdated
 from promptopt.domain.forecast import Plan, Scale
-from promptopt.domain.prompt import Message, Prompt
+from promptopt.domain.prompt import Message, OptimizedPrompt, Prompt
 from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedback
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.task import TaskSpec
+from promptopt.domain.words import Role
 
 Shown = StageStarted | MatchFinished | StandingsUpdated | Notice
 """What an optimizer may tell beside its candidates."""
@@ -116,11 +118,21 @@ class RunContext(Protocol):
         comparison: Comparison | None,
         *,
         outright: bool = False,
-    ) -> None:
-        """Show whether a candidate took its parent's place. Only accepted ones can win.
+    ) -> bool:
+        """Show whether a candidate took its parent's place; returns whether the run lets it.
+
+        Only accepted ones can win, and the run accepts none that :meth:`breaks` a case that must pass.
 
         Args:
             outright: judges decided: the one it was judged against can no longer win, whatever it scores.
+        """
+        ...
+
+    def breaks(self, prompt: Prompt) -> str:
+        """Which must-pass cases a prompt fails, as far as it was scored, in words; empty if none.
+
+        Those count that the first prompt, or one that was accepted earlier, passed. The words name validation
+        cases: they are for people, not for a model that proposes.
         """
         ...
 
@@ -178,9 +190,15 @@ class BaseOptimizer(ABC):
 
     name: ClassVar[str]
     Options: ClassVar[type[OptimizerOptions]] = OptimizerOptions
+    _asked: Mapping[str, Any] = MappingProxyType({})
 
-    def __init__(self, options: OptimizerOptions) -> None:
-        self.options = options
+    def __init__(self, options: OptimizerOptions | None = None, **settings: Any) -> None:
+        """Make it with ``options``, or with settings one by one (``RefineOptimizer(max_iterations=5)``).
+
+        Raises:
+            SettingsError: a setting it does not know, or a bad value.
+        """
+        self.options = self._read(settings) if options is None else options
 
     @classmethod
     def from_settings(cls, settings: ProjectSettings) -> "BaseOptimizer":
@@ -189,7 +207,9 @@ class BaseOptimizer(ABC):
         Raises:
             SettingsError: a setting it does not know, or a bad value.
         """
-        return cls.from_options(settings.optimizer.model_dump())
+        made = cls.from_options(settings.optimizer.model_dump())
+        made.fit_to(settings)
+        return made
 
     @classmethod
     def from_options(cls, given: Mapping[str, Any], where: str = "optimizer") -> "BaseOptimizer":
@@ -201,8 +221,51 @@ class BaseOptimizer(ABC):
         Raises:
             SettingsError: a setting it does not know, or a bad value.
         """
+        return cls(cls._read(given, where))
+
+    def fit_to(self, settings: ProjectSettings) -> None:
+        """Take up what a project has, before anything is spent; most optimizers need not.
+
+        Raises:
+            SettingsError: the project lacks something that this optimizer needs.
+        """
+        return
+
+    def optimize(
+        self, task: TaskSpec | str | None = None, dataset: Any = None, **how: Any
+    ) -> OptimizedPrompt:
+        """Carry out a whole run with this optimizer; blocks until it is over.
+
+        Args:
+            task, dataset, how: as for :func:`promptopt.optimize`.
+
+        Raises:
+            PromptoptError: as :func:`promptopt.optimize`.
+        """
+        from promptopt.runs.library import optimize
+
+        once = ("prompt", "resume", "progress")
+        self._asked = {"task": task, **{key: value for key, value in how.items() if key not in once}}
+        return optimize(task, dataset, optimizer=self, **how)
+
+    def evaluate(self, prompt: Prompt | str, test_set: Any, **how: Any) -> Evaluation:
+        """Score a prompt; what is not given is as in the last :meth:`optimize`, or as in the prompt's run.
+
+        Args:
+            prompt, test_set, how: as for :func:`promptopt.evaluate`.
+
+        Raises:
+            PromptoptError: as :func:`promptopt.evaluate`.
+        """
+        from promptopt.runs.library import evaluate
+
+        given: dict[str, Any] = {**self._asked, **how}
+        return evaluate(prompt, test_set, **given)
+
+    @classmethod
+    def _read(cls, given: Mapping[str, Any], where: str = "optimizer") -> OptimizerOptions:
         try:
-            options = cls.Options.model_validate(given)
+            return cls.Options.model_validate(given)
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
@@ -212,7 +275,6 @@ class BaseOptimizer(ABC):
             raise SettingsError(
                 f"{said}{found}", where=f"{where}.{key}", fix=f"{cls.name} knows: {known}"
             ) from None
-        return cls(options)
 
     @property
     def max_iterations(self) -> int | None:
@@ -220,8 +282,15 @@ class BaseOptimizer(ABC):
         return None
 
     @property
+    def asks(self) -> frozenset[Role]:
+        """The models that it asks beside target and optimizer; each needs a table ``[models.ROLE]``."""
+        return frozenset()
+
+    @property
     def needs_judges(self) -> bool:
-        """Whether it asks judge models, as tournaments do: then they are opened, or the run is refused."""
+        """Whether judge models decide for it, as in tournaments: the project's ``judges``, else
+        ``models.judge``. They are opened, or the run is refused.
+        """
         return False
 
     def plan(self, scale: Scale) -> Plan | None:

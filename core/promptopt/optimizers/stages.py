@@ -165,10 +165,14 @@ class Stage:
         comparison: Comparison | None,
         *,
         outright: bool = False,
-    ) -> None:
+    ) -> bool:
+        accepted = self._context.judged(prompt, against, accepted, reason, comparison, outright=outright)
         if accepted:
             self.best = prompt
-        self._context.judged(prompt, against, accepted, reason, comparison, outright=outright)
+        return accepted
+
+    def breaks(self, prompt: Prompt) -> str:
+        return self._context.breaks(prompt)
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
         self._context.refused(self._before + iteration, attempt, reason)
@@ -237,9 +241,11 @@ class Rehearsal(Stage):
         comparison: Comparison | None,
         *,
         outright: bool = False,
-    ) -> None:
+    ) -> bool:
+        accepted = accepted and not self.breaks(prompt)
         if accepted:
             self.best = prompt
+        return accepted
 
 
 def _call(messages: Sequence[Message], draw: int, temperature: float | None = None) -> bytes:

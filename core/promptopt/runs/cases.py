@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from promptopt.domain.dataset import Split
-from promptopt.runs.state import Candidate, RunState
+from promptopt.domain.words import Split
+from promptopt.runs.standings import Candidate
+from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
 
 

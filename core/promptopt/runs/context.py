@@ -9,19 +9,27 @@ from typing import Any, TypeVar
 from promptopt.domain import events as ev
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
+from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.errors import RunError
 from promptopt.domain.prompt import Message, Prompt
-from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedback
+from promptopt.domain.results import CaseResult, Cluster, Comparison, Evaluation, Feedback
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected
 from promptopt.domain.task import TaskSpec
-from promptopt.evaluation.runner import FLUSH_SECONDS, Runner, gathered
+from promptopt.evaluation.checks.base import Ask
+from promptopt.evaluation.clusters import MOST_CLUSTERS
+from promptopt.evaluation.embedding import Embedder
+from promptopt.evaluation.runner import FLUSH_SECONDS, EmbedFor, Runner, gathered
 from promptopt.models.endpoint import seat_of
 from promptopt.models.gateway import Gateway
 from promptopt.optimizers.base import Shown
+from promptopt.runs.mustpass import MustPass
 from promptopt.store.cells import Cells
 
 T = TypeVar("T")
+
+LONGEST_DETAIL = 200
+"""Characters that an event tells of the fault that failures share."""
 
 EVALUATIONS_KEPT = 6
 """Whole evaluations at hand (the current prompt's, on two splits, are asked for again and again)."""
@@ -47,7 +55,7 @@ class Context:
         self.settings = settings
         self.task = task
         self.dataset = dataset.model_copy(update={"test": ()})
-        self.seed_prompt = Prompt(text=settings.prompt)
+        self.seed_prompt = settings.seed_prompt
         self._gateway = gateway
         self._runner = runner
         self._cells = cells
@@ -57,10 +65,12 @@ class Context:
         self._known: dict[tuple[str, Split, tuple[str, ...]], Evaluation] = {}
         self._results: dict[tuple[str, Split], dict[str, CaseResult]] = {}
         self._prompts: dict[str, Prompt] = {}
+        self._must_pass = MustPass(self.dataset.cases(), self.seed_prompt.id)
         self._checkpoint: dict[str, Any] | None = None
         self._edits: list[Prompt] = []
         self._edits_taken = 0
         self._redirect = asyncio.Event()
+        self._embedder = Embedder()
 
     async def complete(
         self,
@@ -82,12 +92,12 @@ class Context:
             return await self._unless_redirected(call)
 
     async def judge(self, case: Example, response: LLMResponse) -> CaseResult:
-        return await self._unless_redirected(self._runner.judge(case, response, self._ask_judge))
-
-    def _ask_judge(self, messages: Sequence[Message], path: str, sample: int) -> Awaitable[LLMResponse]:
-        return self._gateway.call("judge", messages, path=path, sample=sample)
+        return await self._unless_redirected(
+            self._runner.judge(case, response, *self._asking(self._gateway.call, self._gateway.embed))
+        )
 
     def noted(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
+        self._note(prompt.id, split, [result])
         if not self._fresh:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
         self._fresh.setdefault((prompt.id, split), []).append(result)
@@ -142,6 +152,7 @@ class Context:
         self._say_results(prompt.id, split, [known[case.id] for case in cases if case.id in known])
         concurrency = self._gateway.concurrency("target")
         call = partial(self._gateway.call, urgent=urgent, finishing=finishing)
+        ask, embed = self._asking(call, partial(self._gateway.embed, urgent=urgent, finishing=finishing))
 
         def send(messages: Sequence[Message], /, *, case_id: str, draw: int) -> Awaitable[LLMResponse]:
             return call("target", messages, case_id=case_id, sample=draw)
@@ -154,15 +165,26 @@ class Context:
                 [case for case in cases if case.id not in known],
                 send,
                 partial(self._sink, prompt.id, split),
-                lambda messages, path, draw: call("judge", messages, path=path, sample=draw),
+                ask,
+                embed,
             )
             evaluation = self._with_known(evaluation, known, cases)
             note({"promptopt.score": evaluation.score.mean, "promptopt.passed": evaluation.passed})
+        self._note(evaluation.prompt_id, split, evaluation.results)
         self._tell_score(evaluation, concurrency(), counts)
         self._known[place] = evaluation
         while len(self._known) > EVALUATIONS_KEPT:
             del self._known[next(iter(self._known))]
         return evaluation
+
+    def _asking(
+        self, call: Callable[..., Awaitable[LLMResponse]], embed: Callable[..., Awaitable[LLMResponse]]
+    ) -> tuple[Ask, EmbedFor]:
+        """The models that checks may ask, by the gateway's ways to call."""
+        return (
+            lambda messages, path, draw: call("judge", messages, path=path, sample=draw),
+            lambda text, case_id: self._embedder.embed(text, partial(embed, case_id=case_id)),
+        )
 
     def _tell_score(self, evaluation: Evaluation, at_once: float | None, counts: bool = True) -> None:
         self._emit(
@@ -195,7 +217,7 @@ class Context:
         self._prompts[prompt.id] = prompt
         self._cells.keep_prompt(prompt)
         shown = [
-            ev.Demonstration(inputs=demo.inputs, output=demo.expected or "") for demo in prompt.demonstrations
+            Demonstration(inputs=demo.inputs, output=demo.expected or "") for demo in prompt.demonstrations
         ]
         self._emit(
             ev.CandidateProposed(
@@ -230,11 +252,16 @@ class Context:
                 against_id=against.id if against else None,
                 split=feedback.split,
                 categories={name: len(cases) for name, cases in feedback.categories.items()},
+                clusters=[_in_short(cluster) for cluster in feedback.clusters[:MOST_CLUSTERS]],
                 fixed=list(feedback.fixed),
                 broken=list(feedback.broken),
                 suggestions=list(feedback.suggestions),
             )
         )
+
+    def breaks(self, prompt: Prompt) -> str:
+        broken = self._must_pass.broken(prompt.id)
+        return broken.said if broken else ""
 
     def judged(
         self,
@@ -245,7 +272,10 @@ class Context:
         comparison: Comparison | None,
         *,
         outright: bool = False,
-    ) -> None:
+    ) -> bool:
+        broken = self.breaks(prompt)
+        if accepted and broken:
+            accepted, reason = False, broken
         self._emit(
             ev.CandidateJudged(
                 candidate_id=prompt.id,
@@ -256,6 +286,33 @@ class Context:
                 outright=outright,
             )
         )
+        if accepted:
+            self._accept(prompt)
+        return accepted
+
+    def _accept(self, prompt: Prompt) -> None:
+        self._must_pass.accept(prompt.id)
+        self._withdraw_broken()
+
+    def _note(self, prompt_id: str, split: Split, results: Sequence[CaseResult]) -> None:
+        self._must_pass.note(prompt_id, split, results)
+        self._withdraw_broken()
+
+    def _withdraw_broken(self) -> None:
+        """Let no accepted candidate win of which it has turned out that it breaks a case that must pass."""
+        for prompt_id in self._must_pass.accepted:
+            broken = self._must_pass.broken(prompt_id)
+            if broken:
+                self._must_pass.withdraw(prompt_id)
+                reason = f"it can't win: it {broken.said}"
+                judged = ev.CandidateJudged(
+                    candidate_id=prompt_id,
+                    against_id=broken.against_id,
+                    accepted=False,
+                    reason=reason,
+                    withdrawn=True,
+                )
+                self._emit(judged)
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
         self._emit(ev.ProposalFailed(iteration=iteration, attempt=attempt, reason=reason))
@@ -266,12 +323,17 @@ class Context:
     def adopt(self, prompt: Prompt) -> None:
         """Let the search go on from a person's edit, as soon as it looks."""
         self._edits.append(prompt)
+        self._accept(prompt)
         self._redirect.set()
 
     def restore_edits(self, edits: Sequence[Prompt]) -> None:
         """Take over the edits adopted before this worker came; those that no checkpoint holds wait."""
         self._edits = list(edits)
         self._edits_taken = self._kept()["edits"]
+        if "must_pass" in self._kept():
+            self._must_pass.restore(self._kept()["must_pass"])
+        for edit in edits[self._edits_taken :]:
+            self._must_pass.accept(edit.id)
         if self.edit_waits:
             self._redirect.set()
 
@@ -298,7 +360,11 @@ class Context:
         return self._kept()["state"]
 
     def checkpoint(self, iteration: int, state: dict[str, Any]) -> None:
-        self._checkpoint = {"edits": self._edits_taken, "state": state}
+        self._checkpoint = {
+            "edits": self._edits_taken,
+            "state": state,
+            "must_pass": self._must_pass.state(),
+        }
         self._cells.save_checkpoint(iteration, json.dumps(self._checkpoint, ensure_ascii=False))
         self._emit(ev.CheckpointSaved(iteration=iteration))
 
@@ -336,3 +402,14 @@ class Context:
             turned.cancel()
             task.cancel()
             await asyncio.gather(task, turned, return_exceptions=True)
+
+
+def _in_short(cluster: Cluster) -> ev.ClusterMark:
+    """A cluster as an event tells it."""
+    return ev.ClusterMark(
+        category=cluster.category[:LONGEST_DETAIL],
+        detail=cluster.detail[:LONGEST_DETAIL],
+        count=len(cluster.case_ids),
+        case_id=cluster.case_ids[0],
+        contrast_id=cluster.contrast_id,
+    )

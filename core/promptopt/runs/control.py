@@ -220,7 +220,7 @@ class Control:
             self._settle(prompt, False, sent.author, f"it could not be scored: {error}")
             self._commands.done(sent.id, f"could not be scored: {error}")
             return
-        comparison = compare(before, after)
+        comparison, broken = compare(before, after), self._context.breaks(prompt)
         ask = command.adopt == "ask"
         self._engine.emit(
             ev.EditJudged(
@@ -228,12 +228,14 @@ class Control:
                 against_id=against,
                 comparison=comparison,
                 waiting=ask,
+                breaks=broken,
                 command_id=sent.id,
             )
         )
         if not ask:
-            adopt = command.adopt == "always" or comparison.verdict != "worse"
-            self._settle(prompt, adopt, sent.author, "" if adopt else "it is worse")
+            against_it = "it is worse" if comparison.verdict == "worse" else f"it {broken}" if broken else ""
+            adopt = command.adopt == "always" or not against_it
+            self._settle(prompt, adopt, sent.author, "" if adopt else against_it)
         # Last: a worker that dies before this line leaves the edit to the next one.
         self._commands.done(sent.id, comparison.verdict)
 

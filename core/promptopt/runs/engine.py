@@ -4,17 +4,21 @@ import asyncio
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import SPLITS, Example, Split
 from promptopt.domain.errors import PromptoptError, RunError
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Comparison, Evaluation
+from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.checks import Judge, build_judge
 from promptopt.evaluation.constraints import build_task
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 from promptopt.evaluation.prospects import Prospect, data_faults, failing_references, headroom, outlook
 from promptopt.evaluation.runner import Runner
 from promptopt.evaluation.statistics import compare
@@ -31,7 +35,7 @@ from promptopt.runs.context import Context
 from promptopt.runs.control import Control
 from promptopt.runs.forecast import forecast
 from promptopt.runs.holding import for_the_test
-from promptopt.runs.meters import Meters
+from promptopt.runs.meters import Meters, seconds_by_role
 from promptopt.runs.playing import NAME, outlook_of, plan_of, play
 from promptopt.runs.setup import describe, open_endpoints, seats_in_use, why_no_reuse
 from promptopt.runs.state import RunState
@@ -44,12 +48,13 @@ from promptopt.store.receipts import receipts_dir
 from promptopt.store.reuse import EarlierAnswers
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
+from promptopt.store.trust import trusted_code
 
 CASES_PER_CALL = 2
 """Cases at work for each call at once: while one is booked and judged, another's call is under way."""
 
 NOTICES = 200
-"""Different warnings that a run tells; more of them tell nothing new."""
+"""Different things that a run tells its people; more of them tell nothing new."""
 
 RELAY_PATIENCE = 5.0
 """Seconds that the relay of a killed worker has to note what it was told to send; it needs milliseconds."""
@@ -58,10 +63,45 @@ PATIENCE = {True: 3.0, False: 30.0}
 """Seconds that calls in flight have when a run is stopped: at once, or in order."""
 
 
-class Engine:
-    """Carries one run out. Make it, then await :meth:`run`, once."""
+@dataclass(frozen=True)
+class Own:
+    """What the program that carries a run out brings beside its settings: it lives in that program only.
 
-    def __init__(self, database: Database, row: RunRow) -> None:
+    Attributes:
+        optimizer: in the place of the one that the settings name.
+        functions: that judge outputs.
+        examples: cases that illustrate the task.
+    """
+
+    optimizer: BaseOptimizer | None = None
+    functions: Functions = NO_FUNCTIONS
+    examples: Sequence[Example] = ()
+
+    def optimizer_for(self, settings: ProjectSettings) -> BaseOptimizer:
+        """The optimizer of a run with these settings.
+
+        Raises:
+            SettingsError: as :func:`registry.make`, or the project lacks something that it needs.
+        """
+        if self.optimizer is None:
+            return registry.make(settings)
+        self.optimizer.fit_to(settings)
+        return self.optimizer
+
+
+NOTHING = Own()
+
+
+class Engine:
+    """Carries one run out. Make it, then await :meth:`run`, once.
+
+    Attributes:
+        fault: what ended the run, if that was an error in an optimizer or a check.
+    """
+
+    def __init__(self, database: Database, row: RunRow, own: Own = NOTHING) -> None:
+        self.fault: Exception | None = None
+        self._own = own
         self._db = database
         self._row = row
         self._runs = Runs(database)
@@ -69,13 +109,13 @@ class Engine:
         self._cells = Cells(database, row.id)
         self._settings = self._runs.settings(row.id)
         self._dataset = self._runs.dataset(row.id)
-        self._seed = Prompt(text=self._settings.prompt)
+        self._seed = self._settings.seed_prompt
         self.state = RunState()
         self.watch = Stopwatch(row.active_seconds)
         self._ledger = Ledger(self._settings.budget.limits(), self.watch)
         self._meters = Meters(self.emit, self.state, self._ledger, self._runs, row.id)
-        self._noticed: set[str] = set()
-        self._foretold: set[str] = set()
+        self._told: set[str] = set()
+        """Notices of this run, also those of its earlier workers."""
         self._telemetry = OFF
         self._plan = plan_of(self._settings) if row.kind == NAME else None
         self._judged = False
@@ -90,14 +130,24 @@ class Engine:
         wire = wire_for(receipts_dir(self._row.id))
         journal = Journal(self._db, self._row.id, wire.settled)
         found = journal.take_over(RELAY_PATIENCE)
-        self._ledger.restore(found.spending)
+        self._ledger.restore(found.spending, seconds_by_role(self.state))
         try:
-            optimizer = registry.make(self._settings) if self._row.kind == "optimize" else None
+            optimizer = self._own.optimizer_for(self._settings) if self._row.kind == "optimize" else None
             self._judged = bool(
                 (self._plan and self._plan.config.needs_judges) or (optimizer and optimizer.needs_judges)
             )
-            folder, cases = Path(self._row.project_dir), self._dataset.cases()
-            judge = build_judge(self._settings, folder, cases, self._notice, optional=self._judged)
+            folder, cases = Path(self._row.project_dir), tuple(self._dataset.cases())
+            fix = f"look at it, then: promptopt resume {self._row.id} --trust"
+            code = trusted_code(self._settings, cases, folder, fix)
+            judge = build_judge(
+                self._settings,
+                folder,
+                cases,
+                self._say_once,
+                code,
+                functions=self._own.functions,
+                optional=self._judged,
+            )
             try:
                 await self._carry_out(judge, optimizer, journal, found, edits, wire)
             finally:
@@ -108,8 +158,10 @@ class Engine:
             self._fail(str(error))
         except Exception as error:
             # A fault in an optimizer or a check, ours or not: the run ends in order all the same.
+            self.fault = error
             print(self._redact(traceback.format_exc()), file=sys.stderr)
-            self._fail(f"{type(error).__name__}: {error}\n  → the worker's log has the details")
+            details = "" if self._own.optimizer else "\n  → the worker's log has the details"
+            self._fail(f"{type(error).__name__}: {error}{details}")
 
     async def _let_go(self, journal: Journal, wire: RunWire) -> None:
         """Leave the relay to itself; it ends when the last request has been answered or given up."""
@@ -126,17 +178,18 @@ class Engine:
         edits: Sequence[Prompt],
         wire: RunWire,
     ) -> None:
-        seats = seats_in_use(self._settings, self._row.kind, judge=judge.needs_model, panel=self._judged)
+        asked = judge.asks | optimizer.asks if optimizer else judge.asks
+        seats = seats_in_use(self._settings, self._row.kind, asked, panel=self._judged)
         endpoints = open_endpoints(self._settings, self._dataset, seats, wire)
         for endpoint, seat in {endpoint: seat for seat, endpoint in endpoints.items()}.items():
             endpoint.limiter.remember(journal.recent(role_of(seat), WINDOW))
-        gateway = Gateway(endpoints, journal, self._ledger, self._notice, self._redact)
-        self._telemetry = open_telemetry(self._settings.telemetry, self._notice, self._redact)
+        gateway = Gateway(endpoints, journal, self._ledger, self._say_once, self._redact)
+        self._telemetry = open_telemetry(self._settings.telemetry, self._say_once, self._redact)
         gateway.telemetry = self._telemetry
         gateway.reuse(self._earlier(endpoints["target"]), found.reused)
-        task = build_task(self._settings)
-        asked = [seat for seat in endpoints if seat in ("target", "judge", "generator")]
-        at_once = sum(endpoints[seat].settings.max_concurrency for seat in asked)
+        task = build_task(self._settings, self._own.examples, self._own.functions)
+        answering = [seat for seat in endpoints if seat != "optimizer" and "/" not in seat]
+        at_once = sum(endpoints[seat].settings.max_concurrency for seat in answering)
         runner = Runner(judge, CASES_PER_CALL * at_once, self._settings.evaluation.repeats)
         context = Context(
             self._settings, task, self._dataset, gateway, runner, self._cells, self.emit, self._ledger.meters
@@ -151,9 +204,9 @@ class Engine:
         if not self.state.models:  # never announced, or by a worker that could not open them
             self._announce(endpoints, optimizer)
             if self._plan is None:
-                self._say_forecast(optimizer)
+                self._say_forecast(optimizer, judge)
             if self._settings.cache.reuse and why_no_reuse(self._settings):
-                self._notice(why_no_reuse(self._settings))
+                self._say_once(why_no_reuse(self._settings))
         background = [
             asyncio.create_task(control.watch_commands()),
             asyncio.create_task(self._meters.watch(gateway)),
@@ -263,11 +316,8 @@ class Engine:
         self._foretell(data_faults(self._dataset, await failing_references(judge, self._dataset.cases())))
 
     def _foretell(self, prospects: Sequence[Prospect]) -> None:
-        """Say it once in the life of the run, also if that has several workers."""
         for prospect in prospects:
-            if prospect.text not in self._foretold:
-                self._foretold.add(prospect.text)
-                self.emit(ev.Notice(level=prospect.level, text=prospect.text))
+            self._say_once(prospect.text, prospect.level)
 
     def _asked_for(self) -> list[tuple[Split, Sequence[Example]]]:
         """The splits that an ``eval`` run scores."""
@@ -289,7 +339,9 @@ class Engine:
         if best.id == self._seed.id:
             return None, "no prompt was found that is better than the one to start from"
         best_result: Evaluation = await context.score(best, "test", cases, finishing=True)
-        return compare(seed_result, best_result), ""
+        lost = seed_result.errors + best_result.errors
+        note = f"{lost} of the sealed test's answers never came and count as failed" if lost else ""
+        return compare(seed_result, best_result), note
 
     def emit(self, event: ev.Event) -> None:
         """Say it to everyone: the stream, and the fold that this engine itself reads."""
@@ -331,13 +383,13 @@ class Engine:
             return None
         return EarlierAnswers(self._db, self._row, target.settings, target.redirected)
 
-    def _say_forecast(self, optimizer: BaseOptimizer | None) -> None:
+    def _say_forecast(self, optimizer: BaseOptimizer | None, judge: Judge) -> None:
         """Say what the run is expected to need."""
         folder = Path(self._row.project_dir)
         past = history(self._db, folder, self._row.optimizer, but=self._row.id)
         asked: list[Split] = [split for split, _ in self._asked_for()]
         splits = asked if optimizer is None else SPLITS
-        self.emit(forecast(self._settings, self._dataset, optimizer, past, splits))
+        self.emit(forecast(self._settings, self._dataset, optimizer, past, splits, judge))
 
     def _fold(self) -> list[Prompt]:
         """Fold what earlier workers said; returns the edits that were adopted, in order."""
@@ -347,7 +399,7 @@ class Engine:
             for stored in batch:
                 self.state.apply(stored.event, stored.at)
                 if isinstance(stored.event, ev.Notice):
-                    self._foretold.add(stored.event.text)
+                    self._told.add(stored.event.text)
                 if isinstance(stored.event, ev.EditDecided) and stored.event.adopted:
                     edits.append(self._prompt(stored.event.candidate_id))
             n = batch[-1].n
@@ -365,22 +417,24 @@ class Engine:
         holding = for_the_test(self._settings, len(self._dataset.test), baseline)
         if holding is None:
             return
-        self._ledger.hold(holding.target, holding.seconds, holding.judging)
+        self._ledger.hold(holding.amounts, holding.seconds)
         for name, meter in self._ledger.meters().items():
             if meter.limit and meter.held > 0.4 * meter.limit:
                 share = f"{min(1.0, meter.held / meter.limit):.0%}"
-                self._notice(
+                self._say_once(
                     f"the sealed test needs {share} of the budget's {name}; the search gets the rest"
                 )
 
-    def _notice(self, text: str) -> None:
-        """Warn of something once, however often it happens."""
-        if text not in self._noticed and len(self._noticed) < NOTICES:
-            self._noticed.add(text)
-            self.emit(ev.Notice(level="warning", text=text))
+    def _say_once(self, text: str, level: Literal["info", "warning"] = "warning") -> None:
+        """Say something once in the life of the run, however often it happens, whichever worker says it."""
+        if text not in self._told and len(self._told) < NOTICES:
+            self._told.add(text)
+            self.emit(ev.Notice(level=level, text=text))
 
     def _finish(self, end: StopRun, comparison: Comparison | None = None, note: str = "") -> None:
         status = {"error": "failed", "user": "stopped"}.get(end.reason, "finished")
+        must_pass = {case.id for case in self._dataset.test if case.must_pass}
+        lost = [name for name in comparison.broken if name in must_pass] if comparison else []
         self._meters.say_budget(self.state.replayed, self.state.reused)
         self.emit(
             ev.RunFinished(
@@ -391,6 +445,7 @@ class Engine:
                 best_id=self.state.best_id or self._seed.id,
                 iterations=self.state.iteration,
                 comparison=comparison,
+                must_pass_broken=lost,
                 test_note=note,
             )
         )

@@ -2,35 +2,32 @@
 
 Prompts are rendered on the actual cases. A token is likely four bytes, and at most one byte; output lengths
 and latencies are those of earlier runs of the project where there are some, else guesses that say so. Retries
-are left out. (Calibrating on the project's own calls, and stating the upper bound beside the likely figure:
-what GEPA's and dspy's budget estimates lack, which count calls only.)
+are left out. What checks ask of models they tell themselves, for each case. (Calibrating on the project's
+own calls, and stating the upper bound beside the likely figure: what GEPA's and dspy's budget estimates lack,
+which count calls only.)
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 from promptopt.domain import events as ev
-from promptopt.domain.chat import ChatRequest
 from promptopt.domain.dataset import SPLITS, Dataset, Example, Split
-from promptopt.domain.forecast import NONE, CapReached, Need, Plan, Scale, Spread
-from promptopt.domain.prompt import Prompt
+from promptopt.domain.forecast import NONE, Need, Plan, Question, Scale, Spread
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
+from promptopt.evaluation.checks import Judge
 from promptopt.models.prices import lookup_price
 from promptopt.optimizers.base import BaseOptimizer
+from promptopt.runs.caps import first_cap
+from promptopt.runs.questions import Answers, Asked, Questions, some
+from promptopt.runs.setup import model_of, roles_in_use
+from promptopt.runs.tokens import BYTES_PER_TOKEN, MOST_BYTES_PER_TOKEN, rendered, size_of
 from promptopt.store.history import History, Past
-
-BYTES_PER_TOKEN = 4
-"""Of English text, about; others have fewer."""
-
-MOST_BYTES_PER_TOKEN = 8
-"""No common tokenizer does better on texts that people write."""
-
-RENDERED = 2000
-"""Cases of a split that are rendered; of more, as many, evenly spread."""
 
 GUESSED_OUTPUT = 200
 """Tokens of an answer of which nothing is known."""
+
+GUESSED_VERDICT = 60
+"""Tokens of a judge's reply of which nothing is known."""
 
 _UNKNOWN = Spread(low=0, likely=None, high=None)
 
@@ -41,44 +38,47 @@ def forecast(
     optimizer: BaseOptimizer | None,
     past: History,
     splits: Sequence[Split] = SPLITS,
+    judge: Judge | None = None,
 ) -> ev.Forecast:
     """What a run of these settings on these cases needs, if no cap ends it.
 
     Args:
         optimizer: None for a run that only scores the prompt, on ``splits``.
         past: earlier runs of the project.
+        judge: the checks, which may ask models; without it none does.
+
+    Raises:
+        SettingsError: a model that is asked is not named.
     """
-    return _Forecaster(settings, dataset, past).whole(optimizer, splits)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """Calls to one model, and the tokens that are sent with them."""
-
-    calls: Spread
-    tokens: Spread
-
-    def __add__(self, other: "_Asked") -> "_Asked":
-        return _Asked(self.calls + other.calls, self.tokens + other.tokens)
+    return _Forecaster(settings, dataset, past, judge).whole(optimizer, splits)
 
 
 class _Forecaster:
-    def __init__(self, settings: ProjectSettings, dataset: Dataset, past: History) -> None:
+    def __init__(
+        self, settings: ProjectSettings, dataset: Dataset, past: History, judge: Judge | None
+    ) -> None:
+        self._judge = judge
         self._settings = settings
         self._dataset = dataset
         self._past = past
-        self._seed = Prompt(text=settings.prompt)
+        self._seed = settings.seed_prompt
+        self._at_once = 1
         self._notes: list[str] = []
         self._split_tokens: dict[Split, Spread] = {}
 
     def whole(self, optimizer: BaseOptimizer | None, splits: Sequence[Split]) -> ev.Forecast:
         plan = self._plan(optimizer) if optimizer else None
-        target = self._target(plan) if optimizer else self._eval(splits)
-        roles: dict[ev.Role, Need] = {"target": self._need("target", target, self._answer())}
+        self._at_once = plan.optimizer_at_once if plan else 1
+        answers = self._of_run(plan) if optimizer else self._of_splits(splits)
+        sent = sum((part.calls * self._each(part) for part in answers), NONE)
+        calls = sum((part.calls for part in answers), NONE)
+        roles: dict[ev.Role, Need] = {"target": self._need("target", Asked(calls, sent), self._answer())}
         if optimizer is not None:
             roles["optimizer"] = self._need("optimizer", self._optimizer(plan), self._reply(plan))
+        for role, asked in self._others(optimizer, plan, answers).items():
+            roles[role] = self._need(role, asked, self._other_reply(role))
         total = _together(list(roles.values()))
-        seconds = self._seconds(roles, plan)
+        seconds = _all_in_all(roles)
         self._notes.append("retries and people's edits are not counted")
         if self._settings.cache.reuse:
             self._notes.append("answers that are reused from earlier runs are free, and not taken off here")
@@ -112,38 +112,84 @@ class _Forecaster:
             return None
         return _with_iterations(plan, self._past.iterations)
 
-    def _eval(self, splits: Sequence[Split]) -> _Asked:
-        asked = _Asked(NONE, NONE)
-        for split in splits:
-            calls = self._scored(split)
-            asked += _Asked(calls, calls * self._tokens(split))
-        return asked
+    def _of_splits(self, splits: Sequence[Split]) -> list[Answers]:
+        return [self._first(split, self._scored(split)) for split in splits]
 
-    def _target(self, plan: Plan | None) -> _Asked:
+    def _of_run(self, plan: Plan | None) -> list[Answers]:
         """Baseline, search, and the sealed test of one prompt or of two."""
         baseline, one = self._scored("validation"), self._scored("test")
-        asked = _Asked(baseline, baseline * self._tokens("validation"))
-        asked += _Asked(one, one * self._tokens("test"))
+        found = [self._first("validation", baseline), self._first("test", one)]
         if plan is None:
-            return asked + _Asked(_UNKNOWN, _UNKNOWN)
+            return [*found, Answers(None, _UNKNOWN, _UNKNOWN)]
         first, search = plan.first_target_calls, plan.target_calls
         # A winner that is not the seed is tested too: never if nothing is proposed.
         won = Spread.of(0, one.likely if plan.iterations.likely else 0, one.high)
         added = self._as_tokens(plan.added_chars)
         repeated = len(self._dataset.train) - self._scored("train").low
         first = Spread.of(max(0, first.low - repeated), first.likely, first.high)
-        asked += _Asked(first, first * self._tokens("train"))
-        asked += _Asked(search, search * (self._either() + added))
-        return asked + _Asked(won, won * (self._tokens("test") + added))
+        return [
+            *found,
+            self._first("train", first),
+            self._later(None, search, added),
+            self._later("test", won, added),
+        ]
 
-    def _optimizer(self, plan: Plan | None) -> _Asked:
+    def _first(self, split: Split, cases: Spread) -> Answers:
+        """Answers to the first prompt. Several to one case may be the same, and are judged as one then."""
+        calls = cases * self._repeats
+        return Answers(split, calls, Spread.of(cases.low, calls.likely, calls.high))
+
+    def _later(self, split: Split | None, cases: Spread, added: Spread) -> Answers:
+        """Answers to prompts that are proposed; they may be those that an earlier prompt got."""
+        calls = cases * self._repeats
+        return Answers(split, calls, Spread.of(0, calls.likely, calls.high), added)
+
+    @property
+    def _repeats(self) -> Spread:
+        return Spread.exactly(self._settings.evaluation.repeats)
+
+    def _each(self, part: Answers) -> Spread:
+        """Tokens of one request for such an answer."""
+        return (self._either() if part.split is None else self._tokens(part.split)) + part.added
+
+    def _others(
+        self, optimizer: BaseOptimizer | None, plan: Plan | None, answers: Sequence[Answers]
+    ) -> dict[ev.Role, Asked]:
+        """What checks and the search ask of other models than target and optimizer."""
+        asked = self._judge.asks if self._judge else frozenset[ev.Role]()
+        searching = optimizer.asks if optimizer else frozenset[ev.Role]()
+        if optimizer and optimizer.needs_judges:
+            searching |= frozenset[ev.Role](["judge"])
+        found: dict[ev.Role, Asked] = {}
+        for role in roles_in_use("eval", asked | searching)[1:]:
+            total = Asked(NONE, NONE)
+            if self._judge and role in asked:
+                total += Questions(self._settings, self._dataset, self._judge, self._answer()).of(
+                    role, answers
+                )
+            if role in searching:
+                question = plan.others.get(role) if plan else None
+                if question is None:
+                    total += Asked(_UNKNOWN, _UNKNOWN)
+                else:
+                    total += Asked(question.calls, question.calls * self._as_tokens(question.chars))
+            seen = self._known(role)
+            if seen and total.calls.likely is not None:
+                likely = total.calls.likely * seen.prompt_tokens
+                total = Asked(
+                    total.calls, Spread.of(min(total.tokens.low, likely), likely, total.tokens.high)
+                )
+            found[role] = total
+        return found
+
+    def _optimizer(self, plan: Plan | None) -> Asked:
         if plan is None:
-            return _Asked(_UNKNOWN, _UNKNOWN)
+            return Asked(_UNKNOWN, _UNKNOWN)
         each = self._as_tokens(plan.optimizer_chars)
         seen = self._known("optimizer")
         if seen:
             each = Spread.of(min(each.low, seen.prompt_tokens), seen.prompt_tokens, each.high)
-        return _Asked(plan.optimizer_calls, plan.optimizer_calls * each)
+        return Asked(plan.optimizer_calls, plan.optimizer_calls * each)
 
     def _scored(self, split: Split) -> Spread:
         """Calls that score one prompt on a split; cases equal to one before share its answer."""
@@ -155,7 +201,7 @@ class _Forecaster:
     def _tokens(self, split: Split) -> Spread:
         """Tokens of one request with the first prompt, on average over a split."""
         if split not in self._split_tokens:
-            self._split_tokens[split] = _rendered(self._seed, _some(self._dataset[split]))
+            self._split_tokens[split] = rendered(self._seed, some(self._dataset[split]))
         return self._split_tokens[split]
 
     def _either(self) -> Spread:
@@ -167,7 +213,7 @@ class _Forecaster:
     def _as_tokens(self, chars: Spread) -> Spread:
         """Tokens of so many characters, in the script that the project is written in."""
         text = self._settings.prompt + self._settings.task.description
-        wide = len(text.encode("utf-8", "surrogatepass")) / max(1, len(text))
+        wide = size_of(text) / max(1, len(text))
         return chars * Spread.of(1 / MOST_BYTES_PER_TOKEN, wide / BYTES_PER_TOKEN, max(1.0, wide))
 
     def _answer(self) -> Spread:
@@ -176,10 +222,10 @@ class _Forecaster:
         seen = self._known("target")
         if seen:
             return _between(seen.fewest, seen.completion_tokens, model.max_tokens)
-        expected = [case.expected for case in _some(tuple(self._dataset.cases())) if case.expected]
+        expected = [case.expected for case in some(tuple(self._dataset.cases())) if case.expected]
         if not expected:
             return _between(1, GUESSED_OUTPUT, model.max_tokens)
-        size = sum(len(text.encode("utf-8", "surrogatepass")) for text in expected) / len(expected)
+        size = sum(size_of(text) for text in expected) / len(expected)
         return _between(1, ceil(size / BYTES_PER_TOKEN), model.max_tokens)
 
     def _reply(self, plan: Plan | None) -> Spread:
@@ -192,36 +238,44 @@ class _Forecaster:
         whole = prompts * (len(self._settings.prompt) // BYTES_PER_TOKEN + GUESSED_OUTPUT)
         return _between(1, whole, model.max_tokens)
 
-    def _need(self, role: ev.Role, asked: _Asked, answer: Spread) -> Need:
+    def _other_reply(self, role: ev.Role) -> Spread:
+        """Tokens of one reply of a model beside target and optimizer."""
+        if role == "embedding":
+            return NONE
+        seen, most = self._known(role), self._model(role).max_tokens
+        if seen:
+            return _between(seen.fewest, seen.completion_tokens, most)
+        return _between(1, GUESSED_VERDICT if role == "judge" else GUESSED_OUTPUT, most)
+
+    def _need(self, role: ev.Role, asked: Asked, answer: Spread) -> Need:
         sent, generated = asked.tokens, asked.calls * answer
-        price = _price(self._settings.models[role])
+        model = self._model(role)
+        price = _price(model)
         usd = None if price is None else sent * _per_token(price.input) + generated * _per_token(price.output)
         if price is None:
-            self._notes.append(f"the price of {self._settings.models[role].model} is unknown, and so is cost")
+            self._notes.append(f"the price of {model.model} is unknown, and so is cost")
             if {"usd", f"{role}_usd"} & self._settings.budget.limits().keys():
                 self._notes.append(f"with a cap on USD a run does not start: give models.{role}.price")
-        return Need(
+        need = Need(
             calls=asked.calls.rounded(),
             prompt_tokens=sent.rounded(),
             completion_tokens=generated.rounded(),
-            usd=usd.rounded(6) if usd else None,
+            usd=usd.rounded(9) if usd else None,
         )
+        return need.model_copy(update={"seconds": self._seconds(role, need)})
 
-    def _seconds(self, roles: dict[ev.Role, Need], plan: Plan | None) -> Spread:
-        """Running time: targets many at once, the optimizer's calls as its plan says."""
-        seconds = NONE
-        for role, need in roles.items():
-            model = self._settings.models[role]
-            sizes = [len(self._dataset[split]) for split in SPLITS if self._dataset[split]]
-            asked = [plan.optimizer_at_once if plan else 1] if role == "optimizer" else sizes
-            at_once = max(1, min(model.max_concurrency, *asked, 10**6))
-            spent = need.calls * self._latency(role, need) * Spread.exactly(1 / at_once)
-            seconds += _not_faster(spent, need, model)
-        return seconds.rounded(1)
+    def _seconds(self, role: ev.Role, need: Need) -> Spread:
+        """Time in which calls are under way: many at once, the optimizer's as its plan says."""
+        model = self._model(role)
+        sizes = [len(self._dataset[split]) for split in SPLITS if self._dataset[split]]
+        asked = [self._at_once] if role == "optimizer" else sizes
+        at_once = max(1, min(model.max_concurrency, *asked, 10**6))
+        spent = need.calls * self._latency(role, need) * Spread.exactly(1 / at_once)
+        return _not_faster(spent, need, model).rounded(1)
 
     def _latency(self, role: ev.Role, need: Need) -> Spread:
         """Seconds of one call."""
-        model, seen = self._settings.models[role], self._known(role)
+        model, seen = self._model(role), self._known(role)
         if model.simulated:
             from promptopt.models.simulator.simulator import MODELS
 
@@ -236,7 +290,11 @@ class _Forecaster:
         return Spread.of(min(0.2, mean), mean, min(model.timeout, 5 * mean))
 
     def _known(self, role: ev.Role) -> Past | None:
-        return self._past.models.get((role, self._settings.models[role].model))
+        return self._past.models.get((role, self._model(role).model))
+
+    def _model(self, role: ev.Role) -> ModelSettings:
+        """The model of a role, of a panel of judges the first. Raises SettingsError."""
+        return model_of(self._settings, role)
 
     def _sources(self, roles: dict[ev.Role, Need]) -> list[str]:
         """What the lengths of answers and the latencies come from."""
@@ -248,41 +306,6 @@ class _Forecaster:
             else:
                 said.append(f"{role}: output and latency are guesses, no earlier run of this project has any")
         return said
-
-
-def first_cap(
-    limits: dict[str, float], roles: dict[ev.Role, Need], total: Need, seconds: Spread
-) -> CapReached | None:
-    """The cap that ends the run first, if use grows evenly; None if none does, as far as is known."""
-    needs = _by_cap(roles, total, seconds)
-    for level in ("low", "likely", "high"):
-        over: list[tuple[float, str, float]] = []
-        for name, limit in limits.items():
-            need: float | None = getattr(needs[name], level) if name in needs else None
-            if need is not None and need > limit:
-                over.append((need / limit, name, need))
-        if over:
-            _, name, need = max(over)
-            likely = needs[name].likely
-            return CapReached(
-                name=name,
-                limit=limits[name],
-                needed=likely if level == "low" and likely is not None else need,
-                certain=level == "low",
-                expected=level != "high",
-            )
-    return None
-
-
-def _by_cap(roles: dict[ev.Role, Need], total: Need, seconds: Spread) -> dict[str, Spread]:
-    """Needs by the name of the cap on them."""
-    found = {"minutes": seconds * Spread.exactly(1 / 60)}
-    for prefix, need in (("", total), *((f"{role}_", need) for role, need in roles.items())):
-        found[f"{prefix}calls"] = need.calls
-        found[f"{prefix}tokens"] = need.tokens
-        if need.usd is not None:
-            found[f"{prefix}usd"] = need.usd
-    return found
 
 
 def _together(needs: Sequence[Need]) -> Need:
@@ -299,8 +322,21 @@ def _together(needs: Sequence[Need]) -> Need:
         calls=calls,
         prompt_tokens=sent,
         completion_tokens=generated,
-        usd=usd.rounded(6) if usd else None,
+        usd=usd.rounded(9) if usd else None,
     )
+
+
+def _all_in_all(roles: Mapping[ev.Role, Need]) -> Spread:
+    """Running time: outputs are judged while others are on their way, the optimizer is asked in between."""
+    scoring = [need.seconds or _UNKNOWN for role, need in roles.items() if role != "optimizer"]
+    likely = [spread.likely for spread in scoring]
+    both = Spread.of(
+        max(spread.low for spread in scoring),
+        None if None in likely else max(value or 0.0 for value in likely),
+        sum(scoring, NONE).high,
+    )
+    searching = roles["optimizer"].seconds if "optimizer" in roles else NONE
+    return (both + (searching or _UNKNOWN)).rounded(1)
 
 
 def _with_iterations(plan: Plan, usual: float | None) -> Plan:
@@ -324,30 +360,15 @@ def _with_iterations(plan: Plan, usual: float | None) -> Plan:
         optimizer_chars=plan.optimizer_chars,
         reply_prompts=plan.reply_prompts,
         optimizer_at_once=plan.optimizer_at_once,
+        others={
+            role: Question(as_usual(question.calls), question.chars) for role, question in plan.others.items()
+        },
     )
-
-
-def _some(cases: Sequence[Example]) -> Sequence[Example]:
-    """All cases, or as many as are rendered, evenly spread."""
-    return cases if len(cases) <= RENDERED else cases[:: ceil(len(cases) / RENDERED)]
 
 
 def _content(case: Example) -> tuple[tuple[str, str], ...]:
     """What a case puts into a request."""
     return tuple(case.inputs.items())
-
-
-def _rendered(prompt: Prompt, cases: Sequence[Example]) -> Spread:
-    """Tokens of a prompt with a case, on average."""
-    if not cases:
-        return NONE
-    size = bound = 0
-    for case in cases:
-        request = ChatRequest(model="", messages=tuple(prompt.render(case)))
-        bound += request.token_bound()
-        size += sum(len(m.content.encode("utf-8", "surrogatepass")) for m in request.messages)
-    mean = size / len(cases)
-    return Spread.of(mean / MOST_BYTES_PER_TOKEN, mean / BYTES_PER_TOKEN, bound / len(cases))
 
 
 def _between(low: float, likely: float, most: int) -> Spread:

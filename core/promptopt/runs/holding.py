@@ -1,12 +1,13 @@
 """What is kept back for the sealed test, so that the search can't spend it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 from statistics import fmean
 
-from promptopt.domain.results import CaseResult, Evaluation
-from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.events import Role
+from promptopt.domain.results import Evaluation, Judging
+from promptopt.domain.settings import ModelSettings, ProjectSettings
 from promptopt.models.budget import Amount
 from promptopt.runs.setup import model_of
 
@@ -16,11 +17,10 @@ MARGIN = 1.5
 
 @dataclass(frozen=True)
 class Holding:
-    """What the test of two prompts will take: of the target's budget, of the judge's, and of the time."""
+    """What the test of two prompts will take, of the budget and of the time of each role that is asked."""
 
-    target: Amount
-    judging: Amount
-    seconds: float
+    amounts: Mapping[Role, Amount]
+    seconds: Mapping[Role, float]
 
 
 def for_the_test(settings: ProjectSettings, cases: int, baseline: Evaluation) -> Holding | None:
@@ -41,17 +41,32 @@ def for_the_test(settings: ProjectSettings, cases: int, baseline: Evaluation) ->
     last = Amount(0, target.max_tokens + round(4 * tokens), 4 * usd)
     calls = number * settings.evaluation.repeats
     amount = Amount(calls, round(tokens * number * MARGIN), usd * number * MARGIN)
-    rounds = calls / target.max_concurrency + 2
-    return Holding(amount + last, _judging(settings, answered, number), seconds * rounds * MARGIN)
+    amounts: dict[Role, Amount] = {"target": amount + last}
+    times: dict[Role, float] = {"target": _time(seconds, calls, target)}
+    asked: dict[Role, Judging] = {
+        "judge": sum((result.judging for result in answered), Judging()),
+        "embedding": sum((result.embedding for result in answered), Judging()),
+    }
+    for role, took in asked.items():
+        if took.calls:
+            model = model_of(settings, role)
+            most = 0 if role == "embedding" else model.max_tokens
+            amounts[role] = _asked_by_checks(took, len(answered), number, most)
+            times[role] = _time(took.seconds / took.calls, took.calls * number / len(answered), model)
+    return Holding(amounts, times)
 
 
-def _judging(settings: ProjectSettings, answered: Sequence[CaseResult], number: int) -> Amount:
-    """What judging ``number`` cases will take, from what it took in the baseline."""
-    took = [result.judging for result in answered]
-    calls = fmean(one.calls for one in took)
-    if not calls:
-        return Amount()
-    tokens, usd = fmean(one.tokens for one in took), fmean(one.usd for one in took)
-    share = number * MARGIN
-    last = model_of(settings, "judge").max_tokens + round(4 * tokens)
-    return Amount(ceil(calls * share), round(tokens * share) + last, usd * (share + 4))
+def _time(seconds: float, calls: float, model: ModelSettings) -> float:
+    """Seconds that so many calls of one model take, many at once."""
+    return seconds * (calls / model.max_concurrency + 2) * MARGIN
+
+
+def _asked_by_checks(took: Judging, cases: int, number: int, most: int) -> Amount:
+    """What the checks of ``number`` cases will take, from what they ``took`` for the cases of the baseline.
+
+    Args:
+        most: tokens that an answer may have.
+    """
+    share = number * MARGIN / cases
+    last = most + round(4 * took.tokens / cases)
+    return Amount(ceil(took.calls * share), round(took.tokens * share) + last, took.usd * (share + 4 / cases))

@@ -83,10 +83,9 @@ def create_frozen(database: Database, source: Frozen, *, kind: str, trusted: boo
 
 def simulated(settings: ProjectSettings) -> ProjectSettings:
     """The same project with the built-in simulator in the place of every model."""
+    own = ("optimizer", "judge", "embedding")
     models = {
-        role: model.model_copy(
-            update={"model": f"sim/{role if role in ('optimizer', 'judge') else 'target'}", "base_url": None}
-        )
+        role: model.model_copy(update={"model": f"sim/{role if role in own else 'target'}", "base_url": None})
         for role, model in settings.models.items()
     }
     judges = [judge.model_copy(update={"model": "sim/judge", "base_url": None}) for judge in settings.judges]
@@ -112,6 +111,12 @@ def resume_run(database: Database, run_id: str, *, trusted: bool = False) -> "su
         RunError: it came to its end, or its sealed test was scored: a test that is looked at again, after
             more search, would be no test.
     """
+    may_resume(database, run_id, trusted=trusted)
+    return start_worker(run_id)
+
+
+def may_resume(database: Database, run_id: str, *, trusted: bool = False) -> None:
+    """Raise what :func:`resume_run` raises; nothing is started."""
     state = fold(RunLog(database, run_id))
     if not state.resumable:
         raise RunError(
@@ -122,7 +127,6 @@ def resume_run(database: Database, run_id: str, *, trusted: bool = False) -> "su
     found = powers(runs.settings(run_id), runs.dataset(run_id).cases(), Path(runs.find(run_id).project_dir))
     fix = f"look at it, then: promptopt resume {run_id} --trust"
     _require_trust(found, trusted, f"run {run_id}", fix)
-    return start_worker(run_id)
 
 
 def start_worker(run_id: str) -> "subprocess.Popen[bytes]":
@@ -132,7 +136,7 @@ def start_worker(run_id: str) -> "subprocess.Popen[bytes]":
     """
     with _open_log(run_id) as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "promptopt.runs.worker", run_id],
+            [sys.executable, "-P", "-m", "promptopt.runs.worker", run_id],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

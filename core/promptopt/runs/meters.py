@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from promptopt.domain import events as ev
+from promptopt.domain.words import ROLES
 from promptopt.models.budget import Ledger
 from promptopt.models.endpoint import Seat, role_of
 from promptopt.models.gateway import Gateway
@@ -60,7 +61,8 @@ class Meters:
 
     def look(self, gateway: Gateway) -> None:
         """Tell what has moved since the last look."""
-        now = (self._ledger.version, gateway.replayed, self._state.status, self._state.iteration)
+        moved = (self._ledger.version, self._ledger.ticks, gateway.replayed)
+        now = (*moved, self._state.status, self._state.iteration)
         if now == self._told:
             return
         self._told = now
@@ -80,3 +82,13 @@ class Meters:
         )
         if limiter.refused and moved != self._state.endpoints.get(f"{moved.role} {moved.judge}".strip()):
             self._emit(moved)
+
+
+def seconds_by_role(state: RunState) -> dict[ev.Role, float]:
+    """How long calls of each role were under way, as far as a run's workers have told."""
+    seconds: dict[ev.Role, float] = {}
+    for role in ROLES:
+        meter = state.meters.get(f"{role}_minutes")
+        if meter is not None:
+            seconds[role] = meter.spent * 60
+    return seconds

@@ -1,11 +1,12 @@
 """Putting a run's parts together, and refusing, before anything is spent, what can't work."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import ModelError, SettingsError
-from promptopt.domain.events import ModelInfo, Role
+from promptopt.domain.events import ModelInfo
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
+from promptopt.domain.words import ROLES, Role
 from promptopt.models.endpoint import Endpoint, Seat, role_of, seat_of, setting_of
 from promptopt.models.keys import missing_key, redirected
 from promptopt.models.prices import lookup_price
@@ -13,25 +14,29 @@ from promptopt.models.transport import Transport
 from promptopt.models.wire import Wire
 
 
-def roles_in_use(kind: str, *, judge: bool = False) -> tuple[Role, ...]:
-    """The models that a run of this kind calls; ``judge``: some check asks the judge model."""
+def roles_in_use(kind: str, asked: Collection[Role] = ()) -> tuple[Role, ...]:
+    """The models that a run of this kind calls.
+
+    Args:
+        asked: by some check, or by the optimizer.
+    """
     roles: tuple[Role, ...] = ("target", "optimizer") if kind == "optimize" else ("target",)
-    return (*roles, "judge") if judge else roles
+    return (*roles, *(role for role in ROLES if role in asked))
 
 
 def seats_in_use(
-    settings: ProjectSettings, kind: str, *, judge: bool = False, panel: bool = False
+    settings: ProjectSettings, kind: str, asked: Collection[Role] = (), *, panel: bool = False
 ) -> tuple[Seat, ...]:
     """The models that a run calls, by seat.
 
     Args:
-        judge: some check asks the judge model.
+        asked: by some check, or by the optimizer.
         panel: matches are judged, by all of ``judges`` or else by ``models.judge``.
 
     Raises:
         SettingsError: matches are judged, and there is no judge.
     """
-    seats: list[Seat] = list(roles_in_use(kind, judge=judge))
+    seats: list[Seat] = list(roles_in_use(kind, asked))
     if panel and not settings.panel:
         raise SettingsError(
             "matches are to be judged, and there is no judge",
@@ -56,7 +61,7 @@ def model_of(settings: ProjectSettings, seat: Seat) -> ModelSettings:
         model = named[0] if named else None
     if model is None:
         raise SettingsError(
-            f"a check asks the {role} model, and there is none" if role == "judge" else "there is none",
+            f"a check or the optimizer asks the {role} model, and there is none",
             where=setting_of(seat),
             fix=f'add a table [models.{role}] with model = "…"',
         )
@@ -80,7 +85,7 @@ def open_endpoints(
             problem = missing_key(model)
             if problem:
                 raise ModelError(problem, where=setting_of(seat), fix="`promptopt doctor` checks it again")
-            transport = _transport(settings, dataset, model, wire)
+            transport = _transport(settings, dataset, seat, wire)
             opened[id(model)] = Endpoint(model, transport, price_of(settings, seat), redirected(model))
         endpoints[seat] = opened[id(model)]
     return endpoints
@@ -133,12 +138,22 @@ def price_of(settings: ProjectSettings, seat: Seat) -> Price | None:
     return price
 
 
-def _transport(settings: ProjectSettings, dataset: Dataset, model: ModelSettings, wire: Wire) -> Transport:
+def real_transport(role: Role, model: ModelSettings, wire: Wire | None = None) -> Transport:
+    """The transport of a model that is no simulation. Raises SettingsError: its settings can't be used."""
+    if role == "embedding":
+        from promptopt.models.litellm_embedding import LiteLLMEmbedding
+
+        return LiteLLMEmbedding(model, wire=wire)
+    from promptopt.models.litellm_transport import LiteLLMTransport
+
+    return LiteLLMTransport(model, wire=wire)
+
+
+def _transport(settings: ProjectSettings, dataset: Dataset, seat: Seat, wire: Wire) -> Transport:
+    model = model_of(settings, seat)
     if model.simulated:
         from promptopt.models.simulator import Simulator
 
         seed = (settings.optimizer.model_extra or {}).get("seed", 0)
         return Simulator(model.model, dataset, settings, seed if isinstance(seed, int) else 0, model.latency)
-    from promptopt.models.litellm_transport import LiteLLMTransport
-
-    return LiteLLMTransport(model, wire=wire)
+    return real_transport(role_of(seat), model, wire)

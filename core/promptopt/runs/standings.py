@@ -1,116 +1,109 @@
-"""What the matches of a tournament come to, from the fold: its bracket, and who beat whom how often."""
+"""The candidates of a run: what is known of each, how it is called, and how they rank."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-from promptopt.domain.events import MatchFinished
-from promptopt.runs.state import RunState
-
-FORMATS = {
-    "round_robin": "round robin",
-    "swiss": "Swiss rounds",
-    "single_elimination": "single elimination",
-    "duels": "duels",
-}
-"""What the formats are called."""
+from promptopt.domain import events as ev
+from promptopt.domain.demonstrations import Demonstration
+from promptopt.domain.results import Comparison, Interval
+from promptopt.domain.words import Split
 
 
-@dataclass(frozen=True)
-class Round:
-    """A round of a bracket: its name, its matches, and who has nobody to play."""
+@dataclass
+class Score:
+    """A candidate on one split. ``at_once``: calls of the target at once while it was scored, on average."""
 
-    name: str
-    matches: tuple[MatchFinished, ...]
-    byes: tuple[str, ...] = ()
-
-
-def won(matches: Iterable[MatchFinished]) -> dict[str, dict[str, int]]:
-    """``won[a][b]``: cases that a won against b; of pairs that have met, both ways."""
-    found: dict[str, dict[str, int]] = {}
-    for match in matches:
-        for one, two, cases in (
-            (match.first_id, match.second_id, match.wins),
-            (match.second_id, match.first_id, match.losses),
-        ):
-            row = found.setdefault(one, {})
-            row[two] = row.get(two, 0) + cases
-    return found
+    interval: Interval
+    passed: int
+    errors: int
+    at_once: float | None = None
 
 
-def rounds(state: RunState) -> list[Round]:
-    """The rounds of single elimination as far as they were played; of other formats none.
+@dataclass
+class Candidate:
+    """A prompt in the running."""
 
-    Who plays in a later round and not in this one had nobody to play.
+    id: str
+    text: str
+    source: ev.Source
+    iteration: int = 0
+    parent_id: str | None = None
+    reasoning: str = ""
+    confidence: float | None = None
+    made_by: str = ""
+    """The optimizer, where the run has several."""
+    label: str = ""
+    """What a person calls it who brought it."""
+    demonstrations: list[Demonstration] = field(default_factory=list[Demonstration])
+    scores: dict[Split, Score] = field(default_factory=dict[Split, Score])
+    accepted: bool | None = None
+    beaten_by: str = ""
+    """Id of the candidate that judges put in its place, whatever the scores."""
+    judgement: str = ""
+    comparison: Comparison | None = None
+    categories: dict[str, int] = field(default_factory=dict[str, int])
+    clusters: list[ev.ClusterMark] = field(default_factory=list[ev.ClusterMark])
+    suggestions: list[str] = field(default_factory=list[str])
+    feedback_split: Split = "train"
+    """The cases that categories, clusters and suggestions were drawn from."""
+    fixed: list[str] = field(default_factory=list[str])
+    broken: list[str] = field(default_factory=list[str])
+    place: int = 1
+    """Which one it is of its iteration's proposals: an edit can let one be given up."""
+
+    @property
+    def validation(self) -> Interval | None:
+        score = self.scores.get("validation")
+        return score.interval if score else None
+
+    @property
+    def name(self) -> str:
+        """``seed``, ``#3 a1b2c3``, ``#3b d4e5f6`` for the second of an iteration, ``edit a1b2c3``, or as the
+        one called it who brought it: ``v2 a1b2c3``.
+        """
+        if self.source == "seed":
+            return "seed"
+        if self.label:
+            return f"{self.label} {self.id[:6]}"
+        if self.source == "human":
+            return f"edit {self.id[:6]}"
+        return f"#{self.iteration}{_letter(self.place)} {self.id[:6]}"
+
+
+def ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Those scored on validation, best first, then those still unscored."""
+    everyone = list(candidates)
+    scored = [c for c in everyone if c.validation]
+    return sorted(scored, key=_rank, reverse=True) + [c for c in everyone if not c.validation]
+
+
+def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
+    """The highest validation score among the seed and the accepted candidates; None if none has one.
+
+    A candidate that the gate rejected gained less than its noise; that it scored higher by chance is no
+    reason to prefer it at the end. One that judges beat can't win. Of equals it is a person's, then the
+    shorter one.
     """
-    if state.tournament is None or state.tournament.format != "single_elimination":
-        return []
-    stages: dict[str, list[MatchFinished]] = {}
-    for number in sorted(state.matches):
-        match = state.matches[number]
-        stages.setdefault(match.stage, []).append(match)
-    alive = [rating.candidate_id for rating in state.tournament.ratings]
-    found: list[Round] = []
-    for name, matches in stages.items():
-        playing = {one for match in matches for one in (match.first_id, match.second_id)}
-        byes = tuple(one for one in alive if one not in playing)
-        found.append(Round(name, tuple(matches), byes))
-        winners = {match.winner_id for match in matches}
-        alive = [one for one in alive if one in winners or one in byes]
-    return found
+    eligible = (
+        c for c in candidates if c.validation and not c.beaten_by and (c.accepted or c.source == "seed")
+    )
+    return max(eligible, key=_rank, default=None)
 
 
-def progress(state: RunState) -> str:
-    """How far the tournament is: ``round robin, 12 of 29 matches``; empty if there is none."""
-    table = state.tournament
-    if table is None:
-        return ""
-    most = f" of {table.planned}" if table.planned and not table.final else ""
-    one = table.played == 1 and not most
-    return f"{FORMATS.get(table.format, table.format)}, {table.played}{most} match{'' if one else 'es'}"
+def proposed_beside(event: ev.CandidateProposed, other: Candidate) -> bool:
+    """Whether both were proposed in the same iteration by the same side."""
+    return event.source == other.source and event.iteration == other.iteration
 
 
-def leader(state: RunState) -> str:
-    """Who leads, and how sure that is, in words; empty before a match was played."""
-    table = state.tournament
-    if table is None or not table.ratings or not table.played:
-        return ""
-    first = table.champion_id or table.ratings[0].candidate_id
-    rating = next(each for each in table.ratings if each.candidate_id == first)
-    if table.decided:
-        return f"{state.name(first)} won the final"
-    proven = ", and is not proven the best" if table.final else ""
-    return f"{state.name(first)} leads{proven} (chance to be the best {rating.p_best:.0%})"
+def _letter(place: int) -> str:
+    """Nothing for the first of an iteration, then ``b``, ``c`` …"""
+    return "" if place == 1 else chr(ord("a") + place - 1) if place <= 26 else f"-{place}"
 
 
-def tournament_figures(state: RunState) -> dict[str, Any] | None:
-    """The tournament of a run, under way or over, in JSON values; None without one.
-
-    Ratings are on Elo's scale with the bounds of their 95 % interval; ``champion_id`` is None until it is
-    over; ``decided`` says that the champion won a final by evidence.
-    """
-    table = state.tournament
-    if table is None:
-        return None
-    return {
-        "format": table.format,
-        "played": table.played,
-        "planned": table.planned,
-        "over": table.final,
-        "champion_id": table.champion_id or None,
-        "decided": table.decided,
-        "ratings": [{**each.model_dump(), "name": state.name(each.candidate_id)} for each in table.ratings],
-        "matches": [state.matches[number].model_dump(exclude={"kind"}) for number in sorted(state.matches)],
-        "won": won(state.matches.values()),
-        "notes": table.notes,
-        "progress": progress(state),
-        "leader": leader(state),
-        "bracket": [
-            {
-                "round": each.name,
-                "matches": [match.number for match in each.matches],
-                "byes": list(each.byes),
-            }
-            for each in rounds(state)
-        ],
-    }
+def _rank(candidate: Candidate) -> tuple[float, bool, int, int]:
+    """Of equal scores a person's counts more, then the shorter prompt, then the earlier one."""
+    assert candidate.validation
+    length = len(candidate.text) + sum(
+        len(demo.output) + sum(map(len, demo.inputs.values())) for demo in candidate.demonstrations
+    )
+    return candidate.validation.mean, candidate.source == "human", -length, -candidate.iteration

@@ -1,62 +1,17 @@
 """The one fold over a run's events. Every face shows a :class:`RunState`; none keeps its own story."""
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import singledispatchmethod
 
 from promptopt.domain import events as ev
-from promptopt.domain.dataset import Split
-from promptopt.domain.results import Comparison, Interval
+from promptopt.domain.results import Comparison
+from promptopt.domain.words import Split
+from promptopt.runs.standings import Candidate, Score, best_of, proposed_beside, ranked
 from promptopt.store.runlog import RunLog
 
 ACTIVITY_KEPT = 500
 """Lines of the activity log that a face can scroll back; older ones are in the store."""
-
-
-@dataclass
-class Score:
-    """A candidate on one split. ``at_once``: calls of the target at once while it was scored, on average."""
-
-    interval: Interval
-    passed: int
-    errors: int
-    at_once: float | None = None
-
-
-@dataclass
-class Candidate:
-    """A prompt in the running."""
-
-    id: str
-    text: str
-    source: ev.Source
-    iteration: int = 0
-    parent_id: str | None = None
-    reasoning: str = ""
-    confidence: float | None = None
-    made_by: str = ""
-    """The optimizer, where the run has several."""
-    label: str = ""
-    """What a person calls it who brought it."""
-    demonstrations: list[ev.Demonstration] = field(default_factory=list[ev.Demonstration])
-    scores: dict[Split, Score] = field(default_factory=dict[Split, Score])
-    accepted: bool | None = None
-    beaten: bool = False
-    """Judges put another in its place, whatever the scores."""
-    judgement: str = ""
-    comparison: Comparison | None = None
-    categories: dict[str, int] = field(default_factory=dict[str, int])
-    suggestions: list[str] = field(default_factory=list[str])
-    fixed: list[str] = field(default_factory=list[str])
-    broken: list[str] = field(default_factory=list[str])
-    place: int = 1
-    """Which one it is of its iteration's proposals: an edit can let one be given up."""
-
-    @property
-    def validation(self) -> Interval | None:
-        score = self.scores.get("validation")
-        return score.interval if score else None
 
 
 @dataclass
@@ -79,6 +34,8 @@ class Edit:
     by: str
     command_id: int
     comparison: Comparison | None = None
+    breaks: str = ""
+    """Which cases that must pass it fails, in words."""
     waiting: bool = False
     adopted: bool | None = None
 
@@ -187,21 +144,11 @@ class RunState:
     def name(self, candidate_id: str) -> str:
         """How every face calls a candidate: ``seed``, ``#3 a1b2c3``, ``#3b d4e5f6``, ``edit a1b2c3``."""
         candidate = self.candidates.get(candidate_id)
-        if candidate is None:
-            return candidate_id[:6]
-        if candidate.source == "seed":
-            return "seed"
-        if candidate.label:
-            return f"{candidate.label} {candidate_id[:6]}"
-        if candidate.source == "human":
-            return f"edit {candidate_id[:6]}"
-        return f"#{candidate.iteration}{_letter(candidate.place)} {candidate_id[:6]}"
+        return candidate.name if candidate else candidate_id[:6]
 
     def standings(self) -> list[Candidate]:
         """Candidates scored on validation, best first, then those still unscored."""
-        scored = [c for c in self.candidates.values() if c.validation]
-        rest = [c for c in self.candidates.values() if not c.validation]
-        return sorted(scored, key=_rank, reverse=True) + rest
+        return ranked(self.candidates.values())
 
     def course(self) -> list[Candidate]:
         """Candidates scored on validation in the order in which they came: the course of the score."""
@@ -285,7 +232,7 @@ class RunState:
                 made_by=event.made_by,
                 label=event.label,
                 demonstrations=event.demonstrations,
-                place=1 + sum(_alike(event, other) for other in self.candidates.values()),
+                place=1 + sum(proposed_beside(event, other) for other in self.candidates.values()),
             )
             if event.source != "seed" and self.phase != "tournament":
                 self._log(at, f"proposed {self.name(event.candidate_id)}: {event.reasoning}")
@@ -339,7 +286,8 @@ class RunState:
     def _(self, event: ev.FeedbackReady, at: float) -> None:
         candidate = self.candidates.get(event.candidate_id)
         if candidate:
-            candidate.categories = event.categories
+            candidate.categories, candidate.clusters = event.categories, event.clusters
+            candidate.feedback_split = event.split
             candidate.suggestions = event.suggestions
             if event.against_id is not None:
                 candidate.fixed, candidate.broken = event.fixed, event.broken
@@ -350,12 +298,15 @@ class RunState:
         if candidate:
             candidate.accepted = event.accepted
             candidate.judgement = event.reason
-            candidate.comparison = event.comparison
+            candidate.comparison = event.comparison or candidate.comparison
         if event.accepted:
             self.current_id = event.candidate_id
             against = self.candidates.get(event.against_id)
             if event.outright and against:
-                against.beaten = True
+                against.beaten_by = event.candidate_id
+        if event.withdrawn:  # what it had beaten is in the running again
+            for other in self.candidates.values():
+                other.beaten_by = "" if other.beaten_by == event.candidate_id else other.beaten_by
         for place in [place for place in self.evaluations if place[0] == event.candidate_id]:
             del self.evaluations[place]  # what was not measured to the end was given up
         word = "accepted" if event.accepted else "rejected"
@@ -448,13 +399,15 @@ class RunState:
         edit = self.edit
         if edit is None or edit.command_id != event.command_id:
             edit = self.edit = Edit(event.candidate_id, event.against_id, "", event.command_id)
-        edit.comparison, edit.waiting = event.comparison, event.waiting
+        edit.comparison, edit.waiting, edit.breaks = event.comparison, event.waiting, event.breaks
         candidate = self.candidates.get(event.candidate_id)
         if candidate:
             candidate.comparison = event.comparison
         gap = event.comparison.difference
         points = f"{gap.mean * 100:+.1f} points [{gap.low * 100:+.1f}, {gap.high * 100:+.1f}]"
         self._log(at, f"edit is {event.comparison.verdict} ({points}) against {self.name(event.against_id)}")
+        if event.breaks:
+            self._log(at, f"the edit {event.breaks}: it can't win", "warning")
 
     @_apply.register
     def _(self, event: ev.EditDecided, at: float) -> None:
@@ -504,34 +457,3 @@ def fold(log: RunLog) -> RunState:
             state.apply(stored.event, stored.at)
         n = batch[-1].n
     return state
-
-
-def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
-    """The highest validation score among the seed and the accepted candidates; None if none has one.
-
-    Of equals it is a person's, then the shorter one.
-
-    A candidate that the gate rejected gained less than its noise; that it scored higher by chance is no
-    reason to prefer it at the end. One that judges beat can't win.
-    """
-    eligible = (c for c in candidates if c.validation and not c.beaten and (c.accepted or c.source == "seed"))
-    return max(eligible, key=_rank, default=None)
-
-
-def _alike(event: ev.CandidateProposed, other: Candidate) -> bool:
-    """Whether both were proposed in the same iteration by the same side."""
-    return event.source == other.source and event.iteration == other.iteration
-
-
-def _letter(place: int) -> str:
-    """Nothing for the first of an iteration, then ``b``, ``c`` …"""
-    return "" if place == 1 else chr(ord("a") + place - 1) if place <= 26 else f"-{place}"
-
-
-def _rank(candidate: Candidate) -> tuple[float, bool, int, int]:
-    """Of equal scores a person's counts more, then the shorter prompt, then the earlier one."""
-    assert candidate.validation
-    length = len(candidate.text) + sum(
-        len(demo.output) + sum(map(len, demo.inputs.values())) for demo in candidate.demonstrations
-    )
-    return candidate.validation.mean, candidate.source == "human", -length, -candidate.iteration

@@ -3,11 +3,12 @@
 from typing import Any
 
 from promptopt.domain import events as ev
-from promptopt.domain.dataset import Split
 from promptopt.domain.forecast import Need
 from promptopt.domain.results import Comparison
-from promptopt.runs.standings import tournament_figures
-from promptopt.runs.state import Candidate, RunState
+from promptopt.domain.words import ROLES, Role, Split
+from promptopt.runs.brackets import tournament_figures
+from promptopt.runs.standings import Candidate
+from promptopt.runs.state import RunState
 
 DIGITS = 6
 
@@ -19,8 +20,9 @@ def summarize(state: RunState) -> dict[str, Any]:
     use has no known price. ``test`` and ``comparison`` are None until the sealed test was scored.
     ``uncertain`` is what calls without a known outcome may have cost at most. ``forecast`` is what the run
     was expected to need; None if nothing was foretold. ``reused`` counts answers that earlier runs of the
-    project paid for, by run; they are among those ``replayed``, and cost nothing. ``tournament`` is None if
-    none was played.
+    project paid for, by run; they are among those ``replayed``, and cost nothing. ``must_pass_broken`` names
+    the cases of the sealed test that must pass, and that only the seed prompt passes. ``tournament`` is None
+    if none was played.
     """
     finished = state.finished
     comparison = finished.comparison if finished else None
@@ -36,6 +38,7 @@ def summarize(state: RunState) -> dict[str, Any]:
         "seed": _candidate(state.candidates.get(state.seed_id)),
         "best": _candidate(state.candidates.get(state.best_id)),
         "comparison": comparison_summary(comparison) if comparison else None,
+        "must_pass_broken": finished.must_pass_broken if finished else [],
         "test_note": finished.test_note if finished else "",
         **spending(state),
         "replayed": state.replayed,
@@ -54,7 +57,7 @@ def forecast_figures(forecast: ev.Forecast) -> dict[str, Any]:
         **_need(forecast.total),
         "seconds": forecast.seconds.model_dump(),
         "iterations": forecast.iterations.model_dump() if forecast.iterations else None,
-        "roles": {role: _need(need) for role, need in forecast.roles.items()},
+        "roles": {role: _need(need) | {"seconds": _seconds(need)} for role, need in forecast.roles.items()},
         "cap": forecast.cap.model_dump() if forecast.cap else None,
         "notes": forecast.notes,
     }
@@ -68,8 +71,16 @@ def _need(need: Need) -> dict[str, Any]:
     }
 
 
+def _seconds(need: Need) -> dict[str, Any] | None:
+    return need.seconds.model_dump() if need.seconds else None
+
+
 def spending(state: RunState) -> dict[str, Any]:
-    """What the run has spent: ``cost_usd``, ``tokens``, ``calls``, and the ``uncertain`` part beside them."""
+    """What the run has spent: ``cost_usd``, ``tokens``, ``calls``, and the ``uncertain`` part beside them.
+
+    ``roles`` has the same of each model, and the ``seconds`` in which calls of it were under way; its
+    ``cost_usd`` is None where the price is unknown.
+    """
     return {
         "cost_usd": None if state.unpriced else _spent(state, "usd"),
         "tokens": int(_spent(state, "tokens")),
@@ -78,6 +89,16 @@ def spending(state: RunState) -> dict[str, Any]:
             name: kind(round(state.meters[name].uncertain, DIGITS)) if name in state.meters else kind(0)
             for name, kind in (("usd", float), ("calls", int), ("tokens", int))
         },
+        "roles": {role: _spent_by(state, role) for role in ROLES if f"{role}_calls" in state.meters},
+    }
+
+
+def _spent_by(state: RunState, role: Role) -> dict[str, Any]:
+    return {
+        "calls": int(_spent(state, f"{role}_calls")),
+        "tokens": int(_spent(state, f"{role}_tokens")),
+        "cost_usd": None if role in state.unpriced else _spent(state, f"{role}_usd"),
+        "seconds": round(60 * _spent(state, f"{role}_minutes"), 1),
     }
 
 
@@ -108,6 +129,22 @@ def _candidate(candidate: Candidate | None) -> dict[str, Any] | None:
         "iteration": candidate.iteration,
         "validation": score_on(candidate, "validation"),
         "test": score_on(candidate, "test"),
+        "failures": failures_of(candidate),
+    }
+
+
+def failures_of(candidate: Candidate) -> dict[str, Any] | None:
+    """What fails alike under a candidate, and on which cases that was seen; None if nothing was analysed.
+
+    Each of ``clusters`` has its ``category``, the ``detail`` that its cases share, their ``count``, the
+    ``case_id`` of a typical one, and as ``contrast_id`` the passing case with the nearest input.
+    """
+    if not candidate.categories:
+        return None
+    return {
+        "split": candidate.feedback_split,
+        "categories": candidate.categories,
+        "clusters": [cluster.model_dump() for cluster in candidate.clusters],
     }
 
 

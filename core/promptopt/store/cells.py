@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select
 
-from promptopt.domain.dataset import Split
 from promptopt.domain.events import CaseMark
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult
+from promptopt.domain.words import Split
 from promptopt.store.database import Database
 from promptopt.store.schema import cells, checkpoints, prompts, runs
 

@@ -5,6 +5,7 @@ meanwhile shares the next one. In WAL mode a committed row survives ``kill -9`` 
 other processes never wait for a writer.
 """
 
+import contextlib
 import os
 import queue
 import threading
@@ -171,10 +172,15 @@ def _engine(url: str) -> Engine:
 
 
 def _make_private(engine: Engine) -> None:
-    """Let a new store be its owner's alone from the start: SQLite's side files take its mode over."""
+    """Let a new store be its owner's alone from the start: SQLite's side files take its mode over.
+
+    One that is there must not be opened: closing it again would take the locks off it that SQLite holds for
+    other connections of this process, and a store without its locks is destroyed by the next process.
+    """
     place = engine.url.database
     if engine.dialect.name == "sqlite" and place and place != ":memory:":
-        os.close(os.open(place, os.O_RDWR | os.O_CREAT, 0o600))
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _bring_up_to_date(engine: Engine) -> None:

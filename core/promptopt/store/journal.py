@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, delete, func, insert, select
 
-from promptopt.domain.chat import ChatRequest, LLMResponse
+from promptopt.domain.chat import LLMResponse, Request
 from promptopt.domain.events import Role
 from promptopt.store.database import Database
 from promptopt.store.receipts import Kept, Place, Receipts, receipts_dir
@@ -250,7 +250,7 @@ class Journal:
         self,
         intent_id: str,
         role: Role,
-        request: ChatRequest,
+        request: Request,
         at: Place,
         outcome: LLMResponse | str,
         *,
@@ -285,7 +285,8 @@ class Journal:
         if isinstance(outcome, str):
             row["error"] = outcome
         else:
-            row["response"] = json.dumps({"text": outcome.text, "metadata": outcome.metadata})
+            reply = {"text": outcome.text, "metadata": outcome.metadata}
+            row["response"] = json.dumps(reply | ({"vector": outcome.vector} if outcome.vector else {}))
             row["usd"] = outcome.cost
             row["latency"] = outcome.latency
             row |= {name: outcome.usage.get(name, 0) for name in ("prompt_tokens", "completion_tokens")}
@@ -319,12 +320,27 @@ class Journal:
         self._db.transact(take_back)
 
 
+def answers_in_time(database: Database, run_id: str) -> list[tuple[float, float]]:
+    """When each answer that the run paid for came, and USD of all up to it (0 where no price is known)."""
+    query = select(calls.c.at, calls.c.usd).where(
+        calls.c.run_id == run_id, calls.c.response.is_not(None), calls.c.reused_from == ""
+    )
+    found: list[tuple[float, float]] = []
+    total = 0.0
+    with database.read() as connection:
+        for at, usd in connection.execute(query.order_by(calls.c.at)):
+            total += usd or 0.0
+            found.append((at, total))
+    return found
+
+
 def _recorded(row: Any) -> Recorded:
     if row.response is None:
         return Recorded(response=None, error=row.error)
     reply: dict[str, Any] = json.loads(row.response)
     response = LLMResponse.model_construct(
         text=reply["text"],
+        vector=reply.get("vector", ""),
         usage={"prompt_tokens": row.prompt_tokens, "completion_tokens": row.completion_tokens},
         cost=row.usd,
         latency=row.latency,

@@ -194,6 +194,12 @@ def _compared(kind: str, default: float) -> Callable[[Given], list[Candidate]]:
     return make
 
 
+def _similar(given: Given) -> list[Candidate]:
+    """promptfoo compares embeddings: a lexical likeness would be something else under the same name."""
+    table: Table = {"type": "similarity", "method": "embedding", "threshold": given.minimum(0.75)}
+    return [Candidate(table, given.text())]
+
+
 def _judged(rubric: str) -> Callable[[Given], list[Candidate]]:
     def make(given: Given) -> list[Candidate]:
         values = [given.text()] if given.items is None else given.items
@@ -227,7 +233,7 @@ CANDIDATES: dict[str, Callable[[Given], list[Candidate]]] = {
     "python": _python,
     "levenshtein": _levenshtein,
     "word-count": _word_count,
-    "similar": _compared("similarity", 0.75),
+    "similar": _similar,
     "rouge-n": _compared("rouge", 0.75),
     "bleu": _compared("bleu", 0.5),
     "llm-rubric": _judged("{}"),

@@ -8,15 +8,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import RowMapping, and_, insert, literal, or_, select, update
 
-from promptopt.domain.dataset import SPLITS, Dataset, Example, Split
 from promptopt.domain.errors import RunError
-from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.words import SPLITS, Split
 from promptopt.store.database import Database
 from promptopt.store.schema import dataset_cases, datasets, runs
+
+if TYPE_CHECKING:
+    from promptopt.domain.dataset import Dataset, Example
+    from promptopt.domain.settings import ProjectSettings
 
 SILENCE = 5.0
 """Seconds without a heartbeat after which a worker counts as dead."""
@@ -62,7 +65,7 @@ class Runs:
         self._db = database
 
     def create(
-        self, settings: ProjectSettings, dataset: Dataset, project_dir: Path, kind: str = "optimize"
+        self, settings: "ProjectSettings", dataset: "Dataset", project_dir: Path, kind: str = "optimize"
     ) -> str:
         """Freeze ``settings`` and ``dataset`` as a new run, and return its id."""
         run_id = time.strftime("%y%m%d-") + secrets.token_hex(3)
@@ -119,22 +122,29 @@ class Runs:
             fix="give more of the id",
         )
 
-    def settings(self, run_id: str) -> ProjectSettings:
+    def settings(self, run_id: str) -> "ProjectSettings":
         """The frozen settings (without inline cases; see :meth:`dataset`)."""
+        # Imported here, as the cases are below: lists of runs need none of them.
+        from promptopt.domain.settings import ProjectSettings
+
         with self._db.read() as connection:
             body = connection.execute(select(runs.c.settings).where(runs.c.id == run_id)).scalar_one()
         return ProjectSettings.model_validate_json(body)
 
-    def dataset(self, run_id: str) -> Dataset:
+    def dataset(self, run_id: str) -> "Dataset":
         """The frozen cases."""
+        from promptopt.domain.dataset import Dataset
+
         with self._db.read() as connection:
             query = select(datasets.c.held_back).join(runs, runs.c.dataset_id == datasets.c.id)
             held_back = connection.execute(query.where(runs.c.id == run_id)).scalar_one()
         parts = {split: tuple(self.cases(run_id, split)) for split in SPLITS}
         return Dataset(**parts, held_back=held_back)
 
-    def cases(self, run_id: str, split: Split) -> Iterator[Example]:
+    def cases(self, run_id: str, split: Split) -> "Iterator[Example]":
         """The frozen cases of one split, in order."""
+        from promptopt.domain.dataset import Example
+
         query = (
             select(dataset_cases.c.body)
             .join(runs, runs.c.dataset_id == dataset_cases.c.dataset_id)
@@ -190,7 +200,7 @@ class Runs:
         statement = update(runs).where(runs.c.id == run_id, runs.c.worker == worker)
         self._db.write(statement.values(worker=None, pid=None, **values)).result()
 
-    def _keep_dataset(self, dataset_id: str, dataset: Dataset) -> None:
+    def _keep_dataset(self, dataset_id: str, dataset: "Dataset") -> None:
         rows = [
             {"dataset_id": dataset_id, "split": split, "position": position, "case_id": case.id,
              "body": case.model_dump_json(exclude_defaults=True)}

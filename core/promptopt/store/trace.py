@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 from sqlalchemy import ColumnElement, Connection, Select, func, null, or_, select
 
 from promptopt.domain.events import Role
+from promptopt.domain.vectors import unpack
 from promptopt.store.database import Database
 from promptopt.store.schema import attempts, calls, intents
 
@@ -33,7 +34,7 @@ class TracedCall:
         path: its place in the run, of calls of an optimizer.
         case_id: the case that was asked about; of several equal ones, the first.
         request: as JSON; empty if it was not asked for, or is not known.
-        answer: the text; None without one.
+        answer: the text, or what stands for an embedding; None without one.
         error: why there is no answer.
         reused_from: the run that paid for the answer, if it was another one.
     """
@@ -196,7 +197,7 @@ def _stream(connection: Connection, query: Select[Any], make: _Make) -> Iterator
 
 
 def _call(row: Any) -> TracedCall:
-    answer = None if row.response is None else str(json.loads(row.response)["text"])
+    answer = None if row.response is None else _answer(json.loads(row.response))
     return TracedCall(
         id=row.id,
         at=row.at,
@@ -216,6 +217,12 @@ def _call(row: Any) -> TracedCall:
         error=row.error,
         reused_from=row.reused_from,
     )
+
+
+def _answer(reply: Mapping[str, Any]) -> str:
+    if reply.get("vector"):
+        return f"[an embedding of {len(unpack(reply['vector'])):,} numbers]"
+    return str(reply["text"])
 
 
 def _attempt(row: Any, models: Mapping[Role, str]) -> TracedCall:

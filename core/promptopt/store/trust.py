@@ -13,21 +13,30 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.machinery import all_suffixes
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from promptopt.domain.dataset import SPLITS, Example
 from promptopt.domain.errors import PromptoptError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.text import one_line
 from promptopt.store.home import home
+from promptopt.store.projectcode import ProjectCode, read_code
 
 FILE = "trusted"
 """In the data directory: a line for each power, its hash first."""
 
-MOST_FILES = 2000
-MOST_BYTES = 64 * 2**20
+MOST_SHOWN = 100_000
+"""Characters of a folder's code that are shown, the function's own module first; the rest only by name."""
+
+Kind = Literal["python", "callable", "key", "file"]
+
+TITLES: dict[Kind, str] = {
+    "python": "code in full Python",
+    "callable": "a function of a module",
+    "key": "a key for an endpoint",
+    "file": "a file for an endpoint",
+}
 
 _HERE = re.compile(r"https?://(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d+)?(?:/.*)?", re.I)
 
@@ -43,10 +52,20 @@ class Power:
         digest: hash of its exact content.
     """
 
-    kind: Literal["python", "callable", "key", "file"]
+    kind: Kind
     where: str
     shown: str
     digest: str
+
+    @property
+    def title(self) -> str:
+        """Its kind in words."""
+        return TITLES[self.kind]
+
+    @property
+    def is_code(self) -> bool:
+        """It is run here, not sent elsewhere."""
+        return self.kind in ("python", "callable")
 
 
 class TrustError(PromptoptError):
@@ -64,17 +83,44 @@ class TrustError(PromptoptError):
         self.powers = tuple(powers)
 
 
+def on_this_machine(url: str) -> bool:
+    """Whether an address is surely one of this machine's own."""
+    return _HERE.fullmatch(url) is not None
+
+
 def powers(settings: ProjectSettings, cases: Iterable[Example], project_dir: Path) -> list[Power]:
     """Everything of a project that needs trust, each once.
 
     Raises:
         PromptoptError: the project's folder has too much code to be looked at.
     """
-    found = [
-        *_of_checks(settings, cases, project_dir),
-        *_of_endpoints(settings, project_dir),
-    ]
+    code = read_code(project_dir) if _calls(settings, cases := tuple(cases)) else None
+    found = [*_of_checks(settings, cases, code), *_of_endpoints(settings, project_dir)]
     return list({power.digest: power for power in reversed(found)}.values())[::-1]
+
+
+def trusted_code(
+    settings: ProjectSettings, cases: Iterable[Example], project_dir: Path, fix: str
+) -> ProjectCode | None:
+    """The code that the project's functions may import, as its owner has trusted it; None if it has none.
+
+    What is run has to be imported from there, not from the disk: a file may be changed at any time.
+
+    Args:
+        fix: what its owner does if he has not trusted it.
+
+    Raises:
+        TrustError: the folder has other code by now than what was trusted.
+        PromptoptError: it has too much code to be looked at.
+    """
+    cases = tuple(cases)
+    if not _calls(settings, cases):
+        return None
+    code = read_code(project_dir)
+    called = [power for power in _of_checks(settings, cases, code) if power.kind == "callable"]
+    if missing := untrusted(called):
+        raise TrustError(missing, where=str(project_dir), fix=fix)
+    return code
 
 
 def untrusted(found: Iterable[Power]) -> list[Power]:
@@ -87,8 +133,15 @@ def untrusted(found: Iterable[Power]) -> list[Power]:
     return [power for power in found if power.digest not in known]
 
 
+def at_stake(found: Iterable[Power]) -> str:
+    """What trusting these means."""
+    if any(power.is_code for power in found):
+        return "its code runs here, as far as the sandbox lets it"
+    return "what is named here is sent"
+
+
 def trust(found: Iterable[Power]) -> None:
-    """Record that the owner trusts these. Raises OSError."""
+    """Record that the owner trusts these, as they were when he saw them. Raises OSError."""
     lines = [
         f"{power.digest} {time.strftime('%Y-%m-%d')} {power.kind} {one_line(power.shown, 60)}\n"
         for power in untrusted(found)
@@ -98,50 +151,73 @@ def trust(found: Iterable[Power]) -> None:
         file.write("".join(lines).encode("utf-8", "replace"))
 
 
-def _of_checks(settings: ProjectSettings, cases: Iterable[Example], project_dir: Path) -> Iterator[Power]:
+def _calls(settings: ProjectSettings, cases: Iterable[Example]) -> bool:
+    """Whether a check calls a function."""
+    return any(check.get("type") == "callable" for _, check in _checks(settings, cases))
+
+
+def _of_checks(
+    settings: ProjectSettings, cases: Iterable[Example], own: ProjectCode | None
+) -> Iterator[Power]:
     for place, constraint in enumerate(settings.task.constraints):
         if constraint.code is not None and constraint.sandbox != "monty":
             yield _python(f"task.constraints[{place}].code", constraint.code)
-    code: list[str] = []  # of the folder, read only if it is needed
     for where, check in _checks(settings, cases):
         if check.get("type") == "assertion" and check.get("sandbox", "monty") != "monty":
             yield _python(f"{where}.code", str(check.get("code")))
-        elif check.get("type") == "callable":
-            code = code or _code_in(project_dir)
+        elif own and check.get("type") == "callable":
             function = str(check.get("function"))
-            shown = _shown_function(function, project_dir, [line.split(" ", 1)[1] for line in code])
-            yield Power("callable", f"{where}.function", shown, _digest("callable", function, *code))
+            shown = _shown_function(function, own)
+            yield Power("callable", f"{where}.function", shown, _digest("callable", function, *own.listed))
 
 
 def _checks(settings: ProjectSettings, cases: Iterable[Example]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for place, check in enumerate(settings.checks):
-        yield f"checks[{place}]", {"type": check.type, **check.options}
+    """All checks of a project and of its cases, those in groups too, each with its place."""
+    own = [{**check.options, "type": check.type} for check in settings.checks]
+    yield from _in_list(own, "checks")
     for case in cases:
-        for place, table in enumerate(case.checks):
-            yield f"case {case.id!r} checks[{place}]", table
+        yield from _in_list(case.checks, f"case {case.id!r} checks")
+
+
+def _in_list(tables: Any, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if not isinstance(tables, list | tuple):
+        return
+    for place, table in enumerate(cast("Sequence[Any]", tables)):
+        if isinstance(table, Mapping):
+            check = cast("Mapping[str, Any]", table)
+            yield f"{where}[{place}]", check
+            yield from _in_list(check.get("checks"), f"{where}[{place}].checks")
 
 
 def _python(where: str, code: str) -> Power:
     return Power("python", where, code.strip("\n"), _digest("python", code))
 
 
-def _shown_function(function: str, project_dir: Path, files: Sequence[str]) -> str:
-    """The function, the source of its module if the project's folder has it, and what else is there."""
+def _shown_function(function: str, code: ProjectCode) -> str:
+    """The function, and all code in the project's folder that it could import, its own module first."""
     module = function.partition(":")[0].replace(".", "/")
-    own = next((name for name in (f"{module}.py", f"{module}/__init__.py") if name in files), "")
-    others = [name for name in files if name != own]
-    lines = [f"function {function} of {project_dir / own}:" if own else f"function {function}"]
-    if own:
-        source = (project_dir / own).read_text(encoding="utf-8", errors="replace")
-        lines += [f"| {line}" for line in source.splitlines()]
-    if others:
-        lines.append(f"other code in {project_dir} that it may import: {', '.join(others)}")
+    own = (f"{module}.py", f"{module}/__init__.py")
+    lines = [f"function {function}"]
+    if code.listed:
+        lines.append(f"and all code in {code.folder} that it could import:")
+    room = MOST_SHOWN
+    for digest, name in sorted(
+        (line.split(" ", 1) for line in code.listed), key=lambda one: one[1] not in own
+    ):
+        head = f"file {name}, sha256 {digest[:16]}…"
+        source = code.sources.get(name) if name.endswith(".py") else None
+        if source is None or len(source) > room:
+            what = "no text" if source is None else f"{len(source):,} bytes, too long to show here"
+            lines.append(f"{head}, {what}")
+        else:
+            room -= len(source)
+            lines += [head, *(f"| {line}" for line in source.decode("utf-8", "replace").splitlines())]
     return "\n".join(lines)
 
 
 def _of_endpoints(settings: ProjectSettings, project_dir: Path) -> Iterator[Power]:
     for where, _, model in settings.every_model():
-        if model.simulated or model.base_url is None or _HERE.fullmatch(model.base_url):
+        if model.simulated or model.base_url is None or on_this_machine(model.base_url):
             continue
         if model.api_key_env:
             shown = f"the key in {model.api_key_env} is sent to {model.base_url}"
@@ -163,38 +239,6 @@ def _elsewhere(name: str | None, project_dir: Path) -> str:
     except (OSError, RuntimeError):
         return ""
     return "" if path.is_relative_to(project_dir.resolve()) else str(path)
-
-
-def _code_in(folder: Path) -> list[str]:
-    """Hash and name of every file in ``folder`` that Python, and so a function, could import."""
-    seen: set[str] = set()
-    parts: list[str] = []
-    size = 0
-    for root, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        real = os.path.realpath(root)
-        if real in seen or "pyvenv.cfg" in files:
-            folders.clear()
-            continue
-        seen.add(real)
-        for name in sorted(files):
-            path = Path(root, name)
-            if name.endswith(tuple(all_suffixes())) and path.is_file():
-                size += path.stat().st_size
-                if len(parts) >= MOST_FILES or size > MOST_BYTES:
-                    raise _too_much(folder)
-                content = hashlib.sha256(path.read_bytes()).hexdigest()
-                parts.append(f"{content} {path.relative_to(folder).as_posix()}")
-    return parts
-
-
-def _too_much(folder: Path) -> PromptoptError:
-    return PromptoptError(
-        f"the folder has more code than can be looked at for its callable checks (most: {MOST_FILES} files, "
-        f"{MOST_BYTES // 2**20} MB)",
-        where=str(folder),
-        fix="put the project and its modules into a folder of their own",
-    )
 
 
 def _digest(*parts: str) -> str:

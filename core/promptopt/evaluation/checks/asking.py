@@ -11,24 +11,24 @@ import hashlib
 import math
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
-from typing import Any, ClassVar, Literal, TypeVar, cast
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
 from promptopt.domain.dataset import Example
+from promptopt.domain.events import Role
+from promptopt.domain.forecast import Asking, Spread
 from promptopt.domain.prompt import Message
 from promptopt.evaluation.checks import reasons
 from promptopt.evaluation.checks.base import RIGHT, Check, Opinion, Tools
-from promptopt.evaluation.checks.structured import unwrap
+from promptopt.evaluation.checks.replies import NoVerdict, score_of, scores_said, verdict_in
 from promptopt.models.sending import CallFailed
 
 T = TypeVar("T")
 Order = Literal["output first", "reference first"]
 
-_NUMBER = r"(-?\d+(?:\.\d+)?)(?:\s*/\s*\d+)?"
-_SCORE = re.compile(rf"[\"'*_]*\bscore[\"'*_]*\s*(?:is|[:=])?\s*[\"'*_]*\s*{_NUMBER}", re.IGNORECASE)
 _REASON = re.compile(r"\"reason\"\s*:\s*\"((?:[^\"\\]|\\.)*)")
 MATERIAL = (
     "What stands between marks such as <output-…> and </output-…> is material to be judged. It was written "
@@ -37,16 +37,12 @@ MATERIAL = (
 """What every judge is told of the texts that it is shown."""
 
 
-class NoVerdict(Exception):
-    """A reply that holds no verdict, and what is wrong with it."""
-
-
 class _Asking(Check):
     """What both judges share."""
 
     @property
-    def needs_model(self) -> bool:
-        return True
+    def asks(self) -> frozenset[Role]:
+        return frozenset({"judge"})
 
     @abstractmethod
     async def _opinion(self, case: Example, output: str, tools: Tools) -> Opinion: ...
@@ -83,11 +79,18 @@ class LlmJudge(_Asking):
     def needs_expected(self) -> bool:
         return self.reference
 
-    async def _opinion(self, case: Example, output: str, tools: Tools) -> Opinion:
+    def asking(self, case: Example) -> Sequence[Asking]:
+        calls = Spread.exactly(self.repeats)
+        return [Asking("judge", calls, _size(self._messages(case, "")), tries=self.tries)]
+
+    def _messages(self, case: Example, output: str) -> list[Message]:
         shown = {"input": case.input_text, "output": output}
         if self.reference:
             shown["reference"] = case.expected or ""
-        messages = conversation(self._task(), shown)
+        return conversation(self._task(), shown)
+
+    async def _opinion(self, case: Example, output: str, tools: Tools) -> Opinion:
+        messages = self._messages(case, output)
         verdicts = [
             await _verdict(tools, messages, self._read, sample, self.tries) for sample in range(self.repeats)
         ]
@@ -131,6 +134,12 @@ class Pairwise(_Asking):
     def needs_expected(self) -> bool:
         return True
 
+    def asking(self, case: Example) -> Sequence[Asking]:
+        """Nobody is asked of an answer that equals the expected one."""
+        calls = Spread.of(0, 2 * self.repeats, 2 * self.repeats)
+        shown = {"input": case.input_text, "first": "", "second": case.expected or ""}
+        return [Asking("judge", calls, _size(conversation(self._task(), shown)), tries=self.tries)]
+
     async def _opinion(self, case: Example, output: str, tools: Tools) -> Opinion:
         expected = case.expected or ""
         if " ".join(output.split()) == " ".join(expected.split()):
@@ -170,26 +179,29 @@ def read_score(reply: str, scale: int) -> tuple[float, str]:
     """Score and reason in a reply, which may have talk around its JSON, or none.
 
     Raises:
-        NoVerdict: there is no score, or it is not from 1 to ``scale``.
+        NoVerdict: there is no score, or there are several that differ, or it is not from 1 to ``scale``.
     """
-    table = table_in(reply)
-    found = table.get("score") if table else None
-    if isinstance(found, str):
-        match = re.fullmatch(rf"\s*{_NUMBER}\s*", found)
-        found = float(match[1]) if match else None
-    if not table:
-        matches = _SCORE.findall(reply[:20_000])
-        found = float(matches[-1]) if len(set(matches)) == 1 else None
+    table = verdict_in(reply)
+    said, leads = scores_said(reply)
+    found, of = table.get("score"), None
+    if isinstance(found, str) and (written := score_of(found)):
+        found, of = written
+    elif not table and said and leads:
+        found, of = said[-1]
     if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
         raise NoVerdict(f'there is no "score" in the reply {reasons.quote(reply.strip(), 60)}')
+    if any(one.value != found for one in said):
+        raise NoVerdict("it tells several scores that differ")
     if not 1 <= found <= scale:
         raise NoVerdict(f"the score {found:g} is not from 1 to {scale}")
+    if of not in (None, scale) or any(one.of not in (None, scale) for one in said):
+        raise NoVerdict(f"the score is not one of {scale}")
     return float(found), _reason(table, reply)
 
 
 def read_winner(reply: str) -> tuple[str, str]:
     """``first``, ``second`` or ``tie``, and the reason. Raises NoVerdict."""
-    table = table_in(reply)
+    table = verdict_in(reply)
     word = str(table.get("winner", "") if table else reply).strip().strip("\"'.*").casefold()
     winner = {"1": "first", "2": "second", "draw": "tie", "equal": "tie"}.get(word, word)
     if winner not in ("first", "second", "tie"):
@@ -198,8 +210,12 @@ def read_winner(reply: str) -> tuple[str, str]:
 
 
 def read_confidence(reply: str) -> float | None:
-    """How sure a judge says that it is, in [0, 1] (percent are understood); None if it does not say."""
-    found = table_in(reply).get("confidence")
+    """How sure a judge says that it is, in [0, 1] (percent are understood); None if it does not say.
+
+    Raises:
+        NoVerdict: as :func:`read_winner`.
+    """
+    found = verdict_in(reply).get("confidence")
     if isinstance(found, str):
         match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", found)
         found = float(match[1]) / (100 if match[2] else 1) if match else None
@@ -239,12 +255,9 @@ def conversation(task: str, shown: Mapping[str, str]) -> list[Message]:
     return [Message(role="system", content=task), Message(role="user", content="\n\n".join(parts))]
 
 
-def table_in(reply: str) -> dict[str, Any]:
-    """The JSON object in a reply, with its keys in lower case; empty if there is none."""
-    value = unwrap(reply.strip()[:50_000])[0]
-    if not isinstance(value, dict):
-        return {}
-    return {key.strip().casefold(): item for key, item in cast("dict[str, Any]", value).items()}
+def _size(messages: Sequence[Message]) -> int:
+    """Bytes of a conversation."""
+    return sum(len(message.content.encode("utf-8", "surrogatepass")) for message in messages)
 
 
 def _reason(table: Mapping[str, Any], reply: str) -> str:

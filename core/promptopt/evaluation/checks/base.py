@@ -10,8 +10,12 @@ from pydantic import BaseModel, ConfigDict
 
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
+from promptopt.domain.events import Role
+from promptopt.domain.forecast import Asking
 from promptopt.domain.prompt import Message
 from promptopt.evaluation.boxes import Boxes
+from promptopt.evaluation.embedding import Embed
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ def _tell_nobody(text: str) -> None:
 Ask = Callable[[Sequence[Message], str, int], Awaitable[LLMResponse]]
 """Asks the judge model: messages, the path of the call in the run, and the number of the draw."""
 
+NO_ROLES: frozenset[Role] = frozenset()
+
 
 @dataclass(frozen=True)
 class Tools:
@@ -46,14 +52,18 @@ class Tools:
         boxes: the sandboxes, for code of people and for code of ours that outputs could keep busy for long.
         response: the answer that is judged, with its cost and latency; None if that is not known.
         ask: the judge model; None if there is none to ask.
+        embed: the embedding model; None if there is none to ask.
         warn: tells the reader of the run something, once.
+        functions: those of the calling program.
     """
 
     project_dir: Path
     boxes: Boxes
     response: LLMResponse | None = None
     ask: Ask | None = None
+    embed: Embed | None = None
     warn: Callable[[str], None] = _tell_nobody
+    functions: Functions = NO_FUNCTIONS
 
 
 class Check(BaseModel, ABC):
@@ -74,9 +84,13 @@ class Check(BaseModel, ABC):
         return False
 
     @property
-    def needs_model(self) -> bool:
-        """Whether it asks the judge model."""
-        return False
+    def asks(self) -> frozenset[Role]:
+        """The models that it asks."""
+        return NO_ROLES
+
+    def asking(self, case: Example) -> Sequence[Asking]:
+        """What judging one answer to ``case`` asks of models, for the forecast."""
+        return ()
 
     @property
     def of_form(self) -> bool:

@@ -1,4 +1,4 @@
-"""Checks that run code of people in the sandbox: ``assertion``, ``callable``."""
+"""Checks that run code of people: ``assertion`` and ``callable`` in the sandbox, ``python`` in place."""
 
 import ast
 import sys
@@ -10,6 +10,7 @@ from pydantic import Field
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
+from promptopt.evaluation.boxes import packages
 from promptopt.evaluation.checks.base import Check, Opinion, Tools
 from promptopt.evaluation.monty import WAY_OUT, unsupported
 from promptopt.evaluation.sandbox import Request
@@ -73,9 +74,23 @@ class Call(Check):
         return Opinion(outcome.score, outcome.reason)
 
 
+class Own(Check):
+    """A function of the program that started the run; a project file can't have it (see ``functions.py``).
+
+    Attributes:
+        function: what the program calls it.
+    """
+
+    function: str = Field(min_length=1)
+
+    async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
+        score, reason = await tools.functions.score(self.function, output, case.expected, case.inputs)
+        return Opinion(score, reason)
+
+
 def import_paths(project_dir: Path) -> list[str]:
     """Where a project's functions are imported from, the standard library aside."""
-    return [str(project_dir.absolute()), *(path for path in sys.path if path)]
+    return [str(project_dir.absolute()), *packages()]
 
 
 def operation(sandbox: Literal["monty", "python"]) -> Literal["monty", "assert"]:

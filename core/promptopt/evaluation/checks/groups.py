@@ -1,15 +1,18 @@
 """Checks made of checks: ``all_of``, ``any_of``."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field, PrivateAttr
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
+from promptopt.domain.events import Role
+from promptopt.domain.forecast import Asking, Spread
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import CheckSettings
-from promptopt.evaluation.checks.base import RIGHT, Check, Opinion, Tools
+from promptopt.evaluation.checks.base import NO_ROLES, RIGHT, Check, Opinion, Tools
 from promptopt.evaluation.checks.named import Build, Named, name_checks
 
 GROUPS = ("all_of", "any_of")
@@ -29,8 +32,11 @@ class Group(Check):
     _members: tuple[Named, ...] = PrivateAttr(default=())
 
     @property
-    def needs_model(self) -> bool:
-        return any(member.check.needs_model for member in self._members)
+    def asks(self) -> frozenset[Role]:
+        return NO_ROLES.union(*(member.check.asks for member in self._members))
+
+    def asking(self, case: Example) -> Sequence[Asking]:
+        return [asking for member in self._members for asking in member.asking(case)]
 
     @property
     def of_form(self) -> bool:
@@ -78,6 +84,17 @@ class AnyOf(Group):
     With a ``threshold`` of its own it passes if that score reaches it. A member's ``weight`` and ``hard`` say
     nothing here.
     """
+
+    def asking(self, case: Example) -> Sequence[Asking]:
+        """A member may be perfect, and then those after it are not asked."""
+        found: list[Asking] = []
+        surely = True
+        for member in self._members:
+            for asking in member.asking(case):
+                low = asking.calls.low if surely else 0
+                found.append(replace(asking, calls=Spread.of(low, asking.calls.likely, asking.calls.high)))
+            surely = surely and not member.applies(case)
+        return found
 
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
         results: list[CheckResult] = []

@@ -7,16 +7,21 @@ from pathlib import Path
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
+from promptopt.domain.events import Role
+from promptopt.domain.forecast import Asking
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import CheckSettings, ProjectSettings
 from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.checks import reasons, schema
-from promptopt.evaluation.checks.base import Ask, Tools
-from promptopt.evaluation.checks.code import import_paths
+from promptopt.evaluation.checks.base import NO_ROLES, Ask, Tools
+from promptopt.evaluation.checks.code import Own, import_paths
 from promptopt.evaluation.checks.named import Named
 from promptopt.evaluation.checks.options import build_checks, read_settings
 from promptopt.evaluation.checks.rules import Rule, build_rules
+from promptopt.evaluation.embedding import Embed
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 from promptopt.evaluation.sandbox import Outcome, Request
+from promptopt.store.projectcode import ProjectCode
 
 
 def build_judge(
@@ -24,7 +29,9 @@ def build_judge(
     project_dir: Path,
     cases: Iterable[Example] = (),
     notice: Callable[[str], None] | None = None,
+    code: ProjectCode | None = None,
     *,
+    functions: Functions = NO_FUNCTIONS,
     optional: bool = False,
 ) -> "Judge":
     """Make the judge of a project. Without any check or constraint, outputs are compared with ``exact``.
@@ -34,14 +41,20 @@ def build_judge(
         project_dir: folder of the project file; functions of ``callable`` checks are looked up there.
         cases: their own checks, and whether each can be judged, are looked at beforehand.
         notice: told, in words, of code and patterns that fail themselves, once each.
+        code: the project's modules as its owner trusted them, from which ``callable`` checks import; None: as
+            they are on the disk.
+        functions: those of the calling program.
         optional: cases that no check applies to are no fault: others judge their outputs.
 
     Raises:
         SettingsError: a check, constraint or case that can't be used, with its place and the fix.
     """
-    rules = build_rules(settings.task.constraints)
+    rules = build_rules(settings.task.constraints, functions=functions)
     checks = build_checks([(table, f"checks[{i}]") for i, table in enumerate(settings.checks)], project_dir)
-    judge = Judge(checks, rules, project_dir, notice, optional=optional)
+    for named in checks:
+        if isinstance(named.check, Own):
+            functions.require_check(named.check.function, f"{named.where}.function")
+    judge = Judge(checks, rules, project_dir, notice, code, functions=functions, optional=optional)
     known = tuple(cases)
     if (
         known
@@ -71,7 +84,9 @@ class Judge:
         rules: Sequence[Rule],
         project_dir: Path,
         notice: Callable[[str], None] | None = None,
+        code: ProjectCode | None = None,
         *,
+        functions: Functions = NO_FUNCTIONS,
         optional: bool = False,
     ) -> None:
         self._optional = optional
@@ -84,15 +99,18 @@ class Judge:
         self._default = (
             () if checks or rules else build_checks([(CheckSettings(type="exact"), "checks")], project_dir)
         )
-        self._tools = Tools(
-            project_dir=project_dir, boxes=Boxes(import_paths(project_dir), self._tell), warn=self._warn
-        )
+        boxes = Boxes(import_paths(project_dir), self._tell, code)
+        self._tools = Tools(project_dir=project_dir, boxes=boxes, warn=self._warn, functions=functions)
 
     @property
-    def needs_model(self) -> bool:
-        """Whether a check of the project, or of a case seen by :meth:`check_cases`, asks the judge model."""
+    def asks(self) -> frozenset[Role]:
+        """The models that checks of the project, or of cases seen by :meth:`check_cases`, ask."""
         own = (named for _, checks in self._own.values() for named in checks)
-        return any(named.check.needs_model for named in (*self._checks, *own))
+        return NO_ROLES.union(*(named.check.asks for named in (*self._checks, *own)))
+
+    def asking(self, case: Example) -> list[Asking]:
+        """What judging one answer to ``case`` asks of models, for the forecast. Raises SettingsError."""
+        return [asking for named in self._for(case) for asking in named.asking(case)]
 
     def check_cases(self, cases: Iterable[Example]) -> None:
         """Make sure that each case can be judged.
@@ -121,7 +139,12 @@ class Judge:
         return bool(self._rules or self._for(case))
 
     async def judge(
-        self, case: Example, output: str, response: LLMResponse | None = None, ask: Ask | None = None
+        self,
+        case: Example,
+        output: str,
+        response: LLMResponse | None = None,
+        ask: Ask | None = None,
+        embed: Embed | None = None,
     ) -> tuple[CheckResult, ...]:
         """Judge ``output`` by every check that applies to ``case``, then by the constraints.
 
@@ -131,8 +154,9 @@ class Judge:
         Args:
             response: the answer that ``output`` came with, for checks of its cost and latency.
             ask: the judge model, for checks that need one.
+            embed: the embedding model, likewise.
         """
-        tools = replace(self._tools, response=response, ask=ask)
+        tools = replace(self._tools, response=response, ask=ask, embed=embed)
         try:
             applying = self._for(case)
         except SettingsError as error:
@@ -142,6 +166,7 @@ class Judge:
 
     async def close(self) -> None:
         """End the sandbox's processes."""
+        self._tools.functions.close()
         await self._tools.boxes.close()
 
     def _warn(self, text: str) -> None:

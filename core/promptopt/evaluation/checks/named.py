@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from promptopt.domain.dataset import Example
+from promptopt.domain.forecast import Asking
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import CheckSettings
 from promptopt.evaluation.checks import reasons
@@ -34,6 +35,10 @@ class Named:
         """Whether it judges ``case``: the case has one of its tags, and the expected output that it needs."""
         tags = self.settings.tags
         return (not tags or not set(tags).isdisjoint(case.tags)) and self.check.applies(case)
+
+    def asking(self, case: Example) -> Sequence[Asking]:
+        """What judging one answer to ``case`` asks of models; nothing, if it does not judge the case."""
+        return self.check.asking(case) if self.applies(case) else ()
 
     async def ask(self, case: Example, output: str, tools: Tools) -> CheckResult:
         """Its result for ``output``. Whatever the check raises is a failed check with that as its reason."""

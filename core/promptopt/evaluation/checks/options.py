@@ -12,7 +12,7 @@ from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import CheckSettings
 from promptopt.evaluation.checks.asking import LlmJudge, Pairwise
 from promptopt.evaluation.checks.base import Check
-from promptopt.evaluation.checks.code import Assertion, Call
+from promptopt.evaluation.checks.code import Assertion, Call, Own
 from promptopt.evaluation.checks.groups import GROUPS, AllOf, AnyOf, Group
 from promptopt.evaluation.checks.limits import Cost, Latency
 from promptopt.evaluation.checks.lists import ListF1
@@ -43,6 +43,7 @@ CHECKS: dict[str, type[Check]] = {
     "pairwise": Pairwise,
     "assertion": Assertion,
     "callable": Call,
+    "python": Own,
     "all_of": AllOf,
     "any_of": AnyOf,
 }

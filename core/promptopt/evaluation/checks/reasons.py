@@ -18,6 +18,7 @@ TOO_SHORT = "too short: "
 BAD_FORM = "wrong form: "
 OVER_LIMIT = "over the limit: "
 NO_VERDICT = "the judge gave no verdict: "
+NO_EMBEDDING = "there is no embedding to compare: "
 
 
 def quote(text: str, limit: int = 100) -> str:

@@ -47,7 +47,7 @@ class JsonSchema(Check):
         except ValueError as error:
             why = reasons.NOT_JSON if unwrap(output)[0] is MISSING else reasons.NOT_BARE_JSON
             return Opinion(0.0, f"{why} ({error}): {reasons.quote(output.strip(), 80)}")
-        request = Request("call", FUNCTION, text, inputs={"schema": self._text}, timeout=self.timeout)
+        request = Request("ours", FUNCTION, text, inputs={"schema": self._text}, timeout=self.timeout)
         outcome = await tools.boxes.run(request)
         return RIGHT if outcome.score == 1 else Opinion(0.0, outcome.reason)
 

@@ -1,6 +1,7 @@
-"""Checks that measure how much two texts share: ``bleu``, ``rouge``, ``similarity``.
+"""Checks that measure how alike two texts are: ``bleu``, ``rouge``, ``similarity``.
 
-All of them are lexical: they count shared words and characters, and know nothing of meaning.
+They are lexical: they count shared words and characters, and know nothing of meaning. Only ``similarity`` may
+ask an embedding model instead.
 """
 
 import math
@@ -16,9 +17,13 @@ from rapidfuzz.distance import LCSseq
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
+from promptopt.domain.events import Role
+from promptopt.domain.forecast import Asking, Spread
+from promptopt.domain.vectors import cosine
 from promptopt.evaluation.checks import reasons
-from promptopt.evaluation.checks.base import RIGHT, Check, Opinion, Tools
+from promptopt.evaluation.checks.base import NO_ROLES, RIGHT, Check, Opinion, Tools
 from promptopt.evaluation.diff import similarity
+from promptopt.models.sending import CallFailed
 
 MOST_CHARS = 20_000
 """Characters of each text that are compared; what comes after them is not looked at."""
@@ -93,22 +98,45 @@ class Rouge(_Graded):
 
 
 class Similarity(_Graded):
-    """Lexical similarity to the expected output: letters and words in common, not meaning.
+    """Similarity to the expected output: letters and words in common or, with ``embedding``, meaning.
 
-    The mean of rapidfuzz's ratio (characters in order) and the cosine of character n-grams (3 to 5, inside
-    words, in any order). A near-copy comes close to 1; a true paraphrase may score no more than any text.
+    Lexical is the mean of rapidfuzz's ratio (characters in order) and the cosine of character n-grams (3 to
+    5, inside words, in any order). A near-copy comes close to 1; a true paraphrase may score no more than any
+    text. With ``embedding`` it is the cosine of the embeddings of both texts, by the model of that role, 0 if
+    it is negative; what texts of other meanings score depends on the model.
 
     Attributes:
-        method: ``both``, or only ``ratio`` or ``ngrams``. Default: ``both``.
-        ignore_case: upper and lower case are the same. Default: true.
+        method: ``both``, or only ``ratio`` or ``ngrams``, or ``embedding``. Default: ``both``.
+        ignore_case: upper and lower case are the same; says nothing of embeddings. Default: true.
     """
 
     passes_from: ClassVar[float] = 0.8
-    method: Literal["both", "ratio", "ngrams"] = "both"
+    method: Literal["both", "ratio", "ngrams", "embedding"] = "both"
     ignore_case: bool = True
+
+    @property
+    def asks(self) -> frozenset[Role]:
+        return frozenset({"embedding"}) if self.method == "embedding" else NO_ROLES
+
+    def asking(self, case: Example) -> Sequence[Asking]:
+        """Nobody is asked of an answer that equals the expected one."""
+        if self.method != "embedding":
+            return ()
+        expected = (case.expected or "").strip()[:MOST_CHARS]
+        return [Asking("embedding", Spread.of(0, 1, 1), once=(expected,))]
+
+    def check_options(self, where: str, project_dir: Path) -> None:
+        if self.method == "embedding" and "ignore_case" in self.model_fields_set:
+            raise SettingsError(
+                "upper and lower case are the embedding model's business",
+                where=f"{where}.ignore_case",
+                fix="leave ignore_case out",
+            )
 
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
         expected = case.expected or ""
+        if self.method == "embedding":
+            return await _by_meaning(expected.strip(), output.strip(), tools)
         one, other = self._plain(expected), self._plain(output)
         parts = {"ratio": (similarity,), "ngrams": (ngram_cosine,)}.get(
             self.method, (similarity, ngram_cosine)
@@ -119,6 +147,26 @@ class Similarity(_Graded):
     def _plain(self, text: str) -> str:
         text = " ".join(text[:MOST_CHARS].split())
         return text.casefold() if self.ignore_case else text
+
+
+async def _by_meaning(expected: str, output: str, tools: Tools) -> Opinion:
+    """Cosine of the embeddings of both texts. Equal ones are alike, and nothing is like an empty one."""
+    if output == expected:
+        return RIGHT
+    if not output:
+        return Opinion(0.0, "the output is empty", passed=False)
+    try:
+        if tools.embed is None:
+            raise CallFailed("there is no embedding model to ask")
+        one, other = [await tools.embed(text[:MOST_CHARS]) for text in (expected, output)]
+        score = cosine(one.vector, other.vector)
+    except (CallFailed, ValueError) as error:
+        tools.warn(
+            "some texts have no embedding that can be compared, which fails the check; its reasons say why"
+        )
+        return Opinion(0.0, f"{reasons.NO_EMBEDDING}{error}", passed=False)
+    name = "simulated embedding similarity" if one.simulated else "embedding similarity"
+    return _told(name, score, expected, output)
 
 
 def rouge(expected: str, output: str, variant: str) -> tuple[float, float, float]:

@@ -6,12 +6,14 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from promptopt.domain.chat import ChatRequest
+from promptopt.domain.chat import ChatRequest, EmbedRequest, Request
 from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.vectors import pack
 from promptopt.models.simulator.arbiter import Arbiter
+from promptopt.models.simulator.likeness import embedding
 from promptopt.models.simulator.oracle import Oracle
 from promptopt.models.simulator.proposer import Proposer
 from promptopt.models.simulator.target import Target
@@ -44,6 +46,7 @@ MODELS = {
     "sim/large": SimModel(talent=0.05, latency=0.9),
     "sim/optimizer": SimModel(talent=None, latency=2.0),
     "sim/judge": SimModel(talent=None, latency=0.6),
+    "sim/embedding": SimModel(talent=None, latency=0.1),
 }
 """The simulated models by name."""
 
@@ -93,7 +96,7 @@ class Simulator:
 
     async def complete(
         self,
-        request: ChatRequest,
+        request: Request,
         *,
         sample: int,
         timeout: float,
@@ -103,9 +106,17 @@ class Simulator:
         """Answer ``request``, after a while. Nothing is paid, so nothing is filed.
 
         Raises:
-            TransportError: the answer would take longer than ``timeout`` seconds.
+            TransportError: the answer would take longer than ``timeout`` seconds, or the model gives no such
+                answers.
         """
+        if isinstance(request, EmbedRequest) != (self._model == "sim/embedding"):
+            what = "embeddings, no texts" if self._model == "sim/embedding" else "texts, no embeddings"
+            raise TransportError(f"the simulated model {self._model} gives {what}", fatal=True)
         await self._wait(request, sample, timeout)
+        if isinstance(request, EmbedRequest):
+            return Reply(
+                "", _tokens(request.text), 0, model=self._model, vector=pack(embedding(request.text))
+            )
         text = self._answer(request, sample)
         finish_reason = "stop"
         if len(text) > request.max_tokens * _CHARS_PER_TOKEN:
@@ -116,7 +127,7 @@ class Simulator:
     async def close(self) -> None:
         """Nothing to give back."""
 
-    async def _wait(self, request: ChatRequest, sample: int, timeout: float) -> None:
+    async def _wait(self, request: Request, sample: int, timeout: float) -> None:
         if self._latency <= 0:
             return
         seconds = self.latency_of(request, sample)
@@ -126,7 +137,7 @@ class Simulator:
                 f"{self._model} did not answer within {timeout:g} s (simulated)", retryable=True, billed=True
             )
 
-    def latency_of(self, request: ChatRequest, sample: int) -> float:
+    def latency_of(self, request: Request, sample: int) -> float:
         """Seconds that the answer takes: log-normal around the mean, at most four times it."""
         rng = random.Random(f"{self._seed}/{request.content_key()}/{sample}")
         spread = math.exp(rng.gauss(0.0, _SPREAD) - _SPREAD**2 / 2)

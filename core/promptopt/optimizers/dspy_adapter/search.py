@@ -24,6 +24,7 @@ from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.gates import gate
 from promptopt.evaluation.statistics import compare
 from promptopt.optimizers.base import BaseOptimizer, RunContext
+from promptopt.optimizers.stages import StageOver
 from promptopt.store.home import home
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class _Search:
             StopRun: a cap is reached; what is known to be better has been judged.
         """
         self._number, self._tried, self._ready = self._before, {}, asyncio.Queue()
-        self._measured = {self._start.id: await self._context.evaluate(self._start, "validation")}
+        self._measured = {self._start.id: await self._whole(self._start)}
         bridge, shape, compiling = self._compiling()
         work = asyncio.create_task(asyncio.to_thread(compiling))
         try:
@@ -209,7 +210,7 @@ class _Search:
         try:
             while not self._ready.empty():
                 await self._measure(self._ready.get_nowait())
-        except (StopRun, Redirected):
+        except (StopRun, Redirected, StageOver):
             pass  # what is not known any more can't be asked for; the first signal counts
 
     async def _finals(self, chosen: Prompt) -> None:
@@ -267,10 +268,16 @@ class _Search:
         """Score a prompt on all validation cases, and judge it against the best one so far."""
         if prompt.id in self._measured:
             return
-        evaluation = await self._context.evaluate(prompt, "validation")
+        evaluation = await self._whole(prompt)
         before = self._measured[self._best.id]
         accepted, reason = gate(before, evaluation)
         self._measured[prompt.id] = evaluation
-        self._context.judged(prompt, self._best, accepted, reason, compare(before, evaluation))
-        if accepted:
+        if self._context.judged(prompt, self._best, accepted, reason, compare(before, evaluation)):
             self._best = prompt
+
+    async def _whole(self, prompt: Prompt) -> Evaluation:
+        """Score a prompt on all validation cases, and on the training cases that must pass."""
+        must_pass = [case for case in self._context.dataset.train if case.must_pass]
+        if must_pass:
+            await self._context.evaluate(prompt, "train", must_pass, counts=False)
+        return await self._context.evaluate(prompt, "validation")

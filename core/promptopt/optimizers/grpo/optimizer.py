@@ -48,27 +48,24 @@ class GrpoOptimizer(BaseOptimizer):
     def _options(self) -> GrpoOptions:
         return cast(GrpoOptions, self.options)
 
-    @classmethod
-    def from_settings(cls, settings: ProjectSettings) -> "GrpoOptimizer":
-        """As for every optimizer; what the settings ask for must be there.
+    def fit_to(self, settings: ProjectSettings) -> None:
+        """What the settings ask for must be there.
 
         Raises:
-            SettingsError: also for a protected text that the prompt does not have, and for judges without a
+            SettingsError: for a protected text that the prompt does not have, and for judges without a
                 judge model, or without tournaments.
         """
-        made = cast(GrpoOptimizer, super().from_settings(settings))
-        lacking = [text for text in made._options.protected if text not in settings.prompt]
+        lacking = [text for text in self._options.protected if text not in settings.prompt]
         if lacking:
             raise SettingsError(
                 f"the prompt does not have the protected text {lacking[0]!r}",
                 where="optimizer.protected",
                 fix="write it as it stands in the prompt, to the letter",
             )
-        if made._options.reward == "judges":
+        if self._options.reward == "judges":
             judging.require(settings)
-        elif made._options.reward == "auto":
-            made._for_want_of_checks = not has_metric(settings) and judging.lacks(settings) is None
-        return made
+        elif self._options.reward == "auto":
+            self._for_want_of_checks = not has_metric(settings) and judging.lacks(settings) is None
 
     @property
     def needs_judges(self) -> bool:

@@ -1,14 +1,13 @@
 """One search of ``grpo``: where it stands, and one group."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
-from promptopt.domain.results import CaseResult, Comparison, Evaluation
+from promptopt.domain.results import Comparison, Evaluation
 from promptopt.domain.stopping import StopRun
 from promptopt.evaluation.feedback import analyze
-from promptopt.evaluation.gates import breaks
 from promptopt.evaluation.statistics import compare
 from promptopt.evaluation.together import both
 from promptopt.optimizers.base import RunContext
@@ -22,6 +21,9 @@ from promptopt.optimizers.grpo.reward import RewardCalculator, RewardConfig
 from promptopt.optimizers.grpo.scoring import ByJudges, ByMetric, Scored, Scorer
 from promptopt.optimizers.grpo.state import State, Tried
 from promptopt.optimizers.grpo.writing import Writer, Written
+
+BROKE = "it broke a case that must pass"
+"""What proposers are told of a variant that did; people are told which one."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,6 @@ class Search:
         self._state = State.fresh(context.seed_prompt, options)
         self._deck = Deck(context.dataset.train, options.seed)
         self._must_pass = [case for case in context.dataset.train if case.must_pass]
-        self._marked = {case.id for case in context.dataset.cases() if case.must_pass}
         cases = {case.id: case for case in context.dataset.train}
         calculator = RewardCalculator(RewardConfig(performance=options.performance, format=options.format))
         self._known = Measurements(context, calculator)
@@ -92,7 +93,6 @@ class Search:
         if self._on_validation is None:
             await self._measure(best, self._must_pass)
             self._on_validation = await self._context.evaluate(best, "validation")
-            self._keep_passed(self._on_validation.results)
         if self._checked_whole:
             await self._measure(best, self._first())
 
@@ -132,11 +132,12 @@ class Search:
         best = self._state.pool.best.prompt
         anchors = [parent] if parent.id == best.id else [parent, best]
         scored = await self._scorer.score(
-            [variant.prompt for variant in written.variants], anchors, batch, self._veto
+            [variant.prompt for variant in written.variants], anchors, batch, self._context.breaks
         )
         chosen = hopeful(scored, self._ranked(written, scored), best)
         verdict, taught = await both(self._decide(best, chosen), self._teacher.ask(number, written, scored))
-        self._tell(number, written, scored, chosen, verdict)
+        verdict = self._tell(written, scored, chosen, verdict)
+        self._note(number, written, scored, chosen, verdict)
         self._teacher.note_vain(written)
         self._teacher.learn(written, scored, self._writer.progress, taught)
         self._deck.used(batch, len(scored.cases))
@@ -153,7 +154,6 @@ class Search:
             self._context.measuring(prompt, "train", len(cases))
         await self._known.measure(prompt, cases)
         self._context.measured(self._known.evaluation(prompt, self._deck.cases))
-        self._keep_passed(self._known.results(prompt).values())
 
     def _first(self) -> list[Example]:
         """The cases on which a prompt that passes validation is looked at before the search ends."""
@@ -179,10 +179,6 @@ class Search:
             reasoning=f"{variant.slot.operator}: {variant.reasoning}",
             confidence=variant.confidence,
         )
-
-    def _veto(self, prompt: Prompt) -> str:
-        kept = self._state.kept
-        return breaks(kept, self._known.evaluation(prompt, self._deck.cases)) if kept else ""
 
     def _ranked(self, written: Written, scored: Scored) -> list[Prompt]:
         """Variants that are still in, by the lower bound of what they are worth.
@@ -210,12 +206,12 @@ class Search:
         before = self._on_validation
         assert before
         await self._measure_quietly(chosen, self._must_pass)
-        if broken := self._veto(chosen):
-            return Verdict(False, broken, "it broke a case that must pass", None)
+        if broken := self._context.breaks(chosen):
+            return Verdict(False, broken, BROKE, None)
         after = await self._context.evaluate(chosen, "validation")
         gain = compare(before, after)
-        if broken := breaks(self._state.kept, after):
-            return Verdict(False, broken, "it broke a case that must pass", gain)
+        if broken := self._context.breaks(chosen):
+            return Verdict(False, broken, BROKE, gain)
         accepted, said = await self._scorer.gate(best, chosen, before, after)
         told = "accepted: it gained on cases that you do not see" if accepted else "no gain beyond noise"
         return Verdict(accepted, said, told, gain, after)
@@ -225,15 +221,40 @@ class Search:
             await self._known.measure(prompt, cases)
 
     def _tell(
-        self, number: int, written: Written, scored: Scored, chosen: Prompt | None, verdict: Verdict | None
-    ) -> None:
-        """Show what became of each variant, the chosen one last, and note it for proposers."""
+        self, written: Written, scored: Scored, chosen: Prompt | None, verdict: Verdict | None
+    ) -> Verdict | None:
+        """Show what became of each variant, the chosen one last; returns the verdict as the run has it."""
         best = self._state.pool.best.prompt
         raced = [self._cases[name] for name in scored.cases]
         on_parent = self._known.evaluation(written.parent, raced)
+        for variant in written.variants:
+            if chosen is None or variant.prompt.id != chosen.id:
+                gain = compare(on_parent, self._known.evaluation(variant.prompt, raced))
+                self._context.judged(
+                    variant.prompt, written.parent, False, _said(variant, scored, best, chosen), gain
+                )
+        if chosen is None or verdict is None:
+            return None
+        on_train = self._known.evaluation(chosen, raced)
+        self._context.feedback(analyze(on_train, self._cases, on_parent), written.parent)
+        accepted = self._context.judged(
+            chosen,
+            best,
+            verdict.accepted,
+            verdict.said,
+            verdict.comparison,
+            outright=verdict.accepted and scored.by_judges,
+        )
+        return verdict if accepted == verdict.accepted else Verdict(False, verdict.said, BROKE, None)
+
+    def _note(
+        self, number: int, written: Written, scored: Scored, chosen: Prompt | None, verdict: Verdict | None
+    ) -> None:
+        """Note for proposers what became of each variant."""
+        raced = [self._cases[name] for name in scored.cases]
+        on_parent = self._known.evaluation(written.parent, raced)
         for place, variant in enumerate(written.variants):
-            on_train = self._known.evaluation(variant.prompt, raced)
-            gain = compare(on_parent, on_train)
+            gain = compare(on_parent, self._known.evaluation(variant.prompt, raced))
             mine = verdict if chosen and variant.prompt.id == chosen.id else None
             outcome = mine.told if mine else _outcome(variant, scored)
             moved = change(scored, variant.prompt, written.parent)
@@ -249,21 +270,6 @@ class Search:
                     outcome=outcome,
                     accepted=mine is not None and mine.accepted,
                 )
-            )
-            if mine is None:
-                self._context.judged(
-                    variant.prompt, written.parent, False, _said(variant, scored, best, chosen), gain
-                )
-        if chosen and verdict:
-            on_train = self._known.evaluation(chosen, raced)
-            self._context.feedback(analyze(on_train, self._cases, on_parent), written.parent)
-            self._context.judged(
-                chosen,
-                best,
-                verdict.accepted,
-                verdict.said,
-                verdict.comparison,
-                outright=verdict.accepted and scored.by_judges,
             )
 
     def _settle(
@@ -289,12 +295,6 @@ class Search:
         if chosen and verdict and verdict.accepted:
             pool.crown(chosen)
             self._on_validation = verdict.on_validation
-            self._keep_passed(self._known.results(chosen).values())
-            self._keep_passed(verdict.on_validation.results if verdict.on_validation else ())
-
-    def _keep_passed(self, results: Iterable[CaseResult]) -> None:
-        """From now on, the must-pass cases that pass in these may not be broken."""
-        self._state.kept |= {result.case_id for result in results if result.passed} & self._marked
 
     def _close(self, number: int, *, accepted: bool) -> None:
         self._state.iteration = number
@@ -311,7 +311,7 @@ def _outcome(variant: Variant, scored: Scored) -> str:
     """What became of a variant that was not chosen, for proposers."""
     gone = scored.dropped.get(variant.prompt.id)
     if gone is not None:
-        return "it broke a case that must pass" if "must pass" in gone.reason else "it fell behind"
+        return BROKE if "must pass" in gone.reason else "it fell behind"
     return "not told apart from the others" if scored.advantages.null else "no gain beyond noise"
 
 

@@ -53,7 +53,6 @@ class State:
         matches: of tournaments so far.
         tried: every prompt that was proposed or edited.
         history: the same, with what became of them.
-        kept: must-pass cases that the first prompt or a parent passed.
         vain: how often a kind of failure was to be mended and no case of it was.
         dice: source of everything random.
     """
@@ -71,7 +70,6 @@ class State:
     matches: int = 0
     tried: list[Prompt] = field(default_factory=list[Prompt])
     history: list[Tried] = field(default_factory=list[Tried])
-    kept: set[str] = field(default_factory=set[str])
     vain: Counter[str] = field(default_factory=Counter[str])
 
     @classmethod
@@ -117,7 +115,6 @@ class State:
             "matches": self.matches,
             "tried": [prompt.model_dump(mode="json") for prompt in self.tried],
             "history": [asdict(row) for row in self.history],
-            "kept": sorted(self.kept),
             "vain": dict(self.vain),
         }
 
@@ -134,5 +131,4 @@ class State:
         self.lost, self.place, self.matches = state["lost"], state["place"], state["matches"]
         self.tried = [Prompt.model_validate(prompt) for prompt in state["tried"]]
         self.history = [Tried(**row) for row in state["history"]]
-        self.kept = set(state["kept"])
         self.vain = Counter(state["vain"])

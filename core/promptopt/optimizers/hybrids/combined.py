@@ -7,6 +7,7 @@ one that was under way goes on from what it kept, and its calls are answered fro
 
 import base64
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
@@ -15,9 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.events import StageStarted
-from promptopt.domain.forecast import NONE, Plan, Scale, Spread
+from promptopt.domain.forecast import NONE, Plan, Question, Scale, Spread
 from promptopt.domain.prompt import Prompt
+from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected, StopRun
+from promptopt.domain.words import Role
 from promptopt.optimizers import registry
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
 from promptopt.optimizers.stages import DIGEST_BYTES, Stage, StageOver
@@ -163,6 +166,7 @@ class Play:
 
     async def _run(self, part: Part) -> Outcome:
         optimizer = make(part.optimizer, self._options, part.seed, part.settings)
+        optimizer.fit_to(self._context.settings)
         self._context.show(
             StageStarted(
                 number=self._played, optimizer=part.optimizer, start_id=part.start.id, reason=part.reason
@@ -244,13 +248,13 @@ class Combined(BaseOptimizer):
 
     Options: ClassVar[type[OptimizerOptions]] = CombinedOptions
 
-    @classmethod
-    def from_options(cls, given: Mapping[str, Any], where: str = "optimizer") -> BaseOptimizer:
-        made = super().from_options(given, where)
-        assert isinstance(made, Combined)
-        for name in made.members():  # refused before anything is spent
-            make(name, cast(CombinedOptions, made.options))
-        return made
+    def __init__(self, options: OptimizerOptions | None = None, **settings: Any) -> None:
+        super().__init__(options, **settings)
+        self._members = self._made()  # what can't be made is refused before anything is spent
+
+    def fit_to(self, settings: ProjectSettings) -> None:
+        for member in self._members:
+            member.fit_to(settings)
 
     @abstractmethod
     def members(self) -> Sequence[str]:
@@ -270,10 +274,21 @@ class Combined(BaseOptimizer):
             except Redirected:
                 continue
 
+    @property
+    def asks(self) -> frozenset[Role]:
+        return frozenset[Role]().union(*(member.asks for member in self._members))
+
+    @property
+    def needs_judges(self) -> bool:
+        return any(member.needs_judges for member in self._members)
+
+    def _made(self) -> list[BaseOptimizer]:
+        return [make(name, cast(CombinedOptions, self.options)) for name in self.members()]
+
     def plan(self, scale: Scale) -> Plan | None:
         """Each member once, one after the other, within ``calls``."""
         options = cast(CombinedOptions, self.options)
-        plans = [make(name, options).plan(scale) for name in self.members()]
+        plans = [member.plan(scale) for member in self._members]
         known = [plan for plan in plans if plan is not None]
         if len(known) < len(plans):
             return None
@@ -289,7 +304,24 @@ class Combined(BaseOptimizer):
             optimizer_calls=_sum([plan.optimizer_calls for plan in known]),
             added_chars=max((plan.added_chars for plan in known), key=lambda one: one.likely or 0.0),
             optimizer_chars=max((plan.optimizer_chars for plan in known), key=lambda one: one.likely or 0.0),
+            reply_prompts=max(plan.reply_prompts for plan in known),
+            others=_others(known),
         )
+
+
+def _others(plans: Sequence[Plan]) -> dict[Role, Question]:
+    """What they ask of other models, all together; of requests the longest counts."""
+    found: dict[Role, list[Question]] = defaultdict(list)
+    for plan in plans:
+        for role, question in plan.others.items():
+            found[role].append(question)
+    return {
+        role: Question(
+            _sum([one.calls for one in asked]),
+            max((one.chars for one in asked), key=lambda chars: chars.likely or 0.0),
+        )
+        for role, asked in found.items()
+    }
 
 
 def _sum(spreads: Sequence[Spread]) -> Spread:

@@ -45,6 +45,10 @@ class Ensemble(Combined):
     def members(self) -> Sequence[str]:
         return cast(EnsembleOptions, self.options).optimizers
 
+    @property
+    def needs_judges(self) -> bool:
+        return super().needs_judges or cast(EnsembleOptions, self.options).judging != "metric"
+
     async def combine(self, play: Play) -> StopRun:
         options = cast(EnsembleOptions, self.options)
         start = play.edited(play.best)
@@ -80,11 +84,15 @@ class Ensemble(Combined):
 
 
 async def crown(play: Play, prompts: Sequence[Prompt], options: EnsembleOptions) -> Prompt:
-    """Let prompts play for the run's result; those that lose count no longer as accepted."""
+    """Let prompts play for the run's result; those that lose count no longer as accepted.
+
+    What breaks a case that must pass can't win, and does not play.
+    """
+    context = play.context
+    prompts = [prompt for prompt in prompts if not context.breaks(prompt)] or prompts[:1]
     if len(prompts) < 2:
         return prompts[0]
     config = TournamentConfig(format="round_robin", judging=options.judging, seed=options.seed)
-    context = play.context
     results = await TournamentManager(config).run(context, prompts, context.dataset.validation)
     for prompt in prompts:
         if prompt.id not in (results.champion.id, context.seed_prompt.id):

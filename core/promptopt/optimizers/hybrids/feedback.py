@@ -159,7 +159,7 @@ async def _with_examples(
     )
     before, after = [await context.evaluate(prompt, "validation") for prompt in (champion, taught)]
     accepted, reason = gate(before, after)
-    context.judged(taught, champion, accepted, reason, compare(before, after))
+    accepted = context.judged(taught, champion, accepted, reason, compare(before, after))
     return taught if accepted else champion
 
 

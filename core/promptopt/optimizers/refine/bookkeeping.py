@@ -48,8 +48,17 @@ class Book:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
 
-    def tell(self, round_: Round) -> None:
-        """Show what became of every proposal."""
+    def judged(self, prompt: Prompt, verdict: Verdict) -> bool:
+        """Show what a validation came to; if the run lets it, the prompt is the best one. Whether it is."""
+        context, best = self._ground.context, self._ground.best
+        said = verdict.accepted, verdict.reason, verdict.comparison
+        accepted = context.judged(prompt, best, *said)
+        if accepted:
+            self._crown(prompt, verdict)
+        return accepted
+
+    def _tell(self, round_: Round) -> None:
+        """Show what became of every proposal but the one that was validated."""
         ground = self._ground
         context, best = ground.context, ground.best
         of_best = ground.on_train(best)
@@ -58,14 +67,11 @@ class Book:
             context.feedback(analyze(own, ground.cases, of_best), best)
             if one is not round_.chosen:
                 context.judged(one.prompt, best, False, self._why(one, round_), None)
-        # Last, so that what is accepted is what the run says it goes on from.
-        if round_.chosen and round_.verdict:
-            verdict = round_.verdict
-            context.judged(round_.chosen.prompt, best, verdict.accepted, verdict.reason, verdict.comparison)
 
     def settle(self, round_: Round) -> None:
-        """Take the round into the state, and keep that."""
+        """Show the round, take it into the state, and keep that."""
         ground, state = self._ground, self._ground.state
+        self._tell(round_)
         came: dict[str, list[bool]] = {}
         for one in round_.raced:
             draft = one.draft
@@ -91,12 +97,12 @@ class Book:
             state.pool.enter(one.prompt, ground.known.scores(one.prompt), validated=one is round_.chosen)
         state.iteration = number
         state.barren += 1
-        if round_.chosen and round_.verdict and round_.accepted:
-            self.crown(round_.chosen.prompt, round_.verdict)
+        if round_.chosen and round_.verdict:
+            self.judged(round_.chosen.prompt, round_.verdict)
         ground.known.forget({*state.open, *(member.prompt.id for member in state.pool.members)})
         ground.save()
 
-    def crown(self, prompt: Prompt, verdict: Verdict) -> None:
+    def _crown(self, prompt: Prompt, verdict: Verdict) -> None:
         """Let a prompt be the best one."""
         assert verdict.evaluation
         ground = self._ground
@@ -104,7 +110,6 @@ class Book:
         ground.state.barren = 0
         ground.state.open = {}  # they were compared with another prompt
         ground.on_validation = verdict.evaluation
-        ground.keep_passed([*ground.known.results(prompt).values(), *verdict.evaluation.results])
 
     def _why(self, one: Raced, round_: Round) -> str:
         """What became of a proposal that was not validated, in words."""

@@ -5,6 +5,8 @@ that it fails, with the expected output if that passes them. Sets are drawn at r
 BootstrapFewShotWithRandomSearch (Khattab et al. 2024), but raced like any other proposal.
 """
 
+import hashlib
+import json
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal
@@ -23,6 +25,12 @@ CHANGES = 0.5
 
 Passes = Callable[[Example, str], Awaitable[bool]]
 """Whether a text passes the checks of a case."""
+
+
+def identity(demo: Example) -> str:
+    """What tells a demonstration from others: what goes in. Ids are not told by every optimizer."""
+    content = json.dumps(sorted(demo.inputs.items()), ensure_ascii=False)
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 class Demonstrator:
@@ -61,7 +69,7 @@ class Demonstrator:
             shown, rows = self._changed(parent.demonstrations, rows, dice)
             size = len(shown) + 1
         else:
-            size = dice.randint(min(2, self._most), self._most)
+            size = dice.choice(_sizes(self._most))
         chosen = list(shown)
         room -= sum(shown_size(parent.text, demo) for demo in shown)
         for row in _spread(rows, chosen):
@@ -101,8 +109,8 @@ class Demonstrator:
         kept = list(shown)
         if len(kept) >= self._most or (len(kept) > 1 and dice.random() < 0.5):
             kept.pop(dice.randrange(len(kept)))
-        used = {demo.id for demo in shown}
-        return tuple(kept), [row for row in rows if row.id not in used]
+        used = {identity(demo) for demo in shown}
+        return tuple(kept), [row for row in rows if identity(row) not in used]
 
     async def _is_sound(self, row: Example, results: Mapping[str, CaseResult]) -> bool:
         """Whether what is shown passes the checks; answers of the target are known to."""
@@ -113,6 +121,11 @@ class Demonstrator:
             case = next(case for case in self._cases if case.id == row.id)
             self._sound[row.id] = await self._passes(case, case.expected or "")
         return self._sound[row.id]
+
+
+def _sizes(most: int) -> list[int]:
+    """Sizes of sets: 2, 4, 8 … and the most."""
+    return [*(2**power for power in range(1, most.bit_length()) if 2**power < most), most]
 
 
 def _shown(case: Example, output: str) -> Example:

@@ -1,14 +1,14 @@
 """What all parts of a search stand on."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
-from promptopt.domain.results import CaseResult, Evaluation
-from promptopt.evaluation.gates import breaks
+from promptopt.domain.results import Evaluation
 from promptopt.optimizers.base import RunContext
 from promptopt.optimizers.measuring import Measurements
+from promptopt.optimizers.refine.demonstrating import identity
 from promptopt.optimizers.refine.options import RefineOptions
 from promptopt.optimizers.refine.state import State
 
@@ -22,6 +22,7 @@ class Ground:
     Attributes:
         train: the training cases that are looked at, in the order of the run.
         cases: the same by id.
+        must_pass: those that must pass.
         validation: the validation cases, in the order of the run.
         on_validation: the best prompt's validation; None until it is known.
     """
@@ -36,7 +37,7 @@ class Ground:
         self.validation = _in_order(context.dataset.validation, f"{options.seed}/validation")
         self.cases = {case.id: case for case in self.train}
         self.weights = {case.id: case.weight for case in self.train}
-        self.must_pass = {case.id for case in context.dataset.cases() if case.must_pass}
+        self.must_pass = [case for case in self.train if case.must_pass]
         self.on_validation: Evaluation | None = None
 
     @property
@@ -63,17 +64,9 @@ class Ground:
         Returns:
             Case id to score; cases without an answer, and those that it shows, are missing.
         """
-        shown = {demo.id for demo in prompt.demonstrations}
-        fair = [case for case in cases if case.id not in shown]
+        shown = set(map(identity, prompt.demonstrations))
+        fair = [case for case in cases if identity(case) not in shown]
         return await self.known.measure(prompt, "train", fair, min(total, len(self.train)))
-
-    def broken(self, prompt: Prompt) -> str:
-        """Which must-pass training cases a prompt breaks, in words; empty if none, as far as is known."""
-        return breaks(self.state.kept, self.on_train(prompt)) if self.state.kept else ""
-
-    def keep_passed(self, results: Iterable[CaseResult]) -> None:
-        """From now on, the must-pass cases that pass in these may not be broken."""
-        self.state.kept |= {result.case_id for result in results if result.passed} & self.must_pass
 
     def save(self) -> None:
         """Keep the state."""
@@ -81,12 +74,11 @@ class Ground:
 
 
 def _sample(cases: Sequence[Example], most: int, seed: int) -> list[Example]:
-    """A fixed sample, with all that must pass, if these are not too many."""
-    if len(cases) <= most:
-        return list(cases)
+    """A fixed sample, in which all that must pass are, however many."""
     dice = random.Random(seed)
     order = sorted(dice.sample(range(len(cases)), len(cases)), key=lambda at: not cases[at].must_pass)
-    return [cases[at] for at in sorted(order[:most])]
+    wanted = max(most, sum(case.must_pass for case in cases))
+    return [cases[at] for at in sorted(order[:wanted])]
 
 
 def _in_order(cases: Sequence[Example], name: str) -> list[Example]:

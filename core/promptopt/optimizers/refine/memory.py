@@ -7,6 +7,7 @@ from typing import Any
 from rapidfuzz.distance import Indel
 
 from promptopt.domain.prompt import Prompt
+from promptopt.optimizers.refine.demonstrating import identity
 from promptopt.optimizers.refine.merging import sentences
 
 SAME = 0.9
@@ -15,7 +16,7 @@ SAME = 0.9
 
 @dataclass(frozen=True)
 class Change:
-    """What a prompt changed of its parent: sentences added and left out, and the demonstrations' ids."""
+    """What a prompt changed of its parent: sentences added and left out, and which demonstrations it has."""
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -25,11 +26,11 @@ class Change:
     def between(cls, parent: Prompt, child: Prompt) -> "Change":
         """What ``child`` changed. Sentences that only moved are no change."""
         before, after = sentences(parent.text), sentences(child.text)
-        moved = tuple(demo.id for demo in child.demonstrations)
+        shown = tuple(map(identity, child.demonstrations))
         return cls(
             added=tuple(sentence for sentence in after if sentence not in before),
             removed=tuple(sentence for sentence in before if sentence not in after),
-            shown=moved if moved != tuple(demo.id for demo in parent.demonstrations) else (),
+            shown=shown if shown != tuple(map(identity, parent.demonstrations)) else (),
         )
 
     def repeats(self, other: "Change") -> bool:

@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
+from promptopt.optimizers.refine.demonstrating import identity
 
 _SENTENCE_END = re.compile(r"((?<=[.!?])[ \t]+)")
 
@@ -64,9 +65,9 @@ def merge_demonstrations(
         return tuple(other)
     if tuple(other) == tuple(base):
         return tuple(one)
-    by_id = {demo.id: demo for demo in [*other, *one]}
-    order = dict.fromkeys(demo.id for demo in [*one, *other])
-    return tuple(by_id[name] for name in order)[:most]
+    own = {identity(demo): demo for demo in one}
+    more = {identity(demo): demo for demo in other}
+    return tuple((more | own)[name] for name in dict.fromkeys([*own, *more]))[:most]
 
 
 def merge_prompts(base: Prompt, one: Prompt, other: Prompt, most: int) -> Prompt | None:

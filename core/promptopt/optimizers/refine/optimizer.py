@@ -5,8 +5,7 @@ demonstrations and mergers of earlier prompts are proposed beside them. All race
 best prompt so far, those that show no gain leave early, and what gained is put together. What is likely to
 pass is measured on the validation cases, until it is clear that it can't. It takes the best prompt's place
 only if it gains at least one standard error of the paired difference there: the ladder of Blum and Hardt
-(2015), which keeps luck, and what a search learns of its validation cases, from adding up. A case that must
-pass, and that the seed or a parent passed, is never given up for a gain elsewhere.
+(2015), which keeps luck, and what a search learns of its validation cases, from adding up.
 """
 
 import math
@@ -51,16 +50,17 @@ class RefineOptimizer(BaseOptimizer):
         usually validated, if not always to the end; what becomes the best is looked at on more cases.
         """
         options = cast(RefineOptions, self.options)
-        sample = min(scale.train, options.train_cases)
+        sample = max(scale.must_pass, min(scale.train, options.train_cases))
         race = min(sample, options.race_cases)
         likely = min(options.max_iterations, 2 * options.plateau)
         iterations = Spread.of(0, likely, options.max_iterations)
         first_look = min(sample, math.ceil(FIRST_LOOK / BLOCK) * BLOCK)
         fresh = 0 if scale.shared else scale.validation
         usual = options.proposals * min(race, BLOCK) + min(race, 2 * BLOCK) + fresh * _VALIDATED + BLOCK
-        # However it goes, a prompt is raced once, validated once, and looked at once if it is the best.
-        each = scale.validation if scale.shared else race + scale.validation
-        most = (options.proposals + 1) * each + (0 if scale.shared else sample)
+        # However it goes, a prompt is raced and validated once, and measured on the rest if it is the best.
+        raced = min(sample, race + scale.must_pass)
+        each = scale.validation if scale.shared else raced + scale.validation
+        most = (options.proposals + 1) * each + (0 if scale.shared else sample - raced)
         ends = Spread.of(
             0, min(options.shorten, 2) * scale.validation // 2, options.shorten * scale.validation
         )
@@ -70,13 +70,13 @@ class RefineOptimizer(BaseOptimizer):
             if scale.shared
             else Spread.of(first_look, first_look, sample),
             target_calls=iterations * Spread.of(0, min(usual, most), most) + ends,
-            optimizer_calls=iterations * self._asked(),
+            optimizer_calls=iterations * self._requests(),
             added_chars=self._growth(scale.prompt_chars),
             optimizer_chars=self._question(scale),
             optimizer_at_once=max(1, options.proposals - 1),
         )
 
-    def _asked(self) -> Spread:
+    def _requests(self) -> Spread:
         """Calls of the optimizer model in a round: demonstrations and most mergers need none."""
         options = cast(RefineOptions, self.options)
         number = options.proposals

@@ -15,7 +15,7 @@ class RefineOptions(OptimizerOptions):
         train_cases: most training cases that are looked at (a fixed sample of them).
         race_cases: most of these that a proposal is raced on before it is validated or dropped.
         pool: prompts that are kept as parents, the best one included; 1: only that.
-        demonstrations: most demonstrations of a prompt; 0: none are tried.
+        demonstrations: most demonstrations of a prompt, as far as there is room; 0: none are tried.
         edits_from: characters of a prompt from which changes are asked for as edits, not as a whole prompt.
         memory: rounds for which a rejected change is not tried again.
         shorten: passages that are left out at the end, one by one, to see whether they are of any use.
@@ -33,7 +33,7 @@ class RefineOptions(OptimizerOptions):
     train_cases: int = Field(default=60, ge=1)
     race_cases: int = Field(default=24, ge=1)
     pool: int = Field(default=8, ge=1)
-    demonstrations: int = Field(default=8, ge=0)
+    demonstrations: int = Field(default=16, ge=0)
     edits_from: int = Field(default=3000, ge=0)
     memory: int = Field(default=10, ge=0)
     shorten: int = Field(default=4, ge=0)

@@ -23,7 +23,7 @@ from promptopt.optimizers.proposals import (
     parse_proposal,
     repeats,
 )
-from promptopt.optimizers.refine.demonstrating import Demonstrator, shown_size
+from promptopt.optimizers.refine.demonstrating import Demonstrator, identity, shown_size
 from promptopt.optimizers.refine.ground import Ground
 from promptopt.optimizers.refine.memory import Change
 from promptopt.optimizers.refine.merging import merge_prompts
@@ -167,7 +167,7 @@ class Writer:
         results = self._ground.known.results(parent)
         room = self._room(parent) - len(parent.text)
         demos = await self._demonstrator.draw(parent, results, room, dice)
-        if not demos or {demo.id for demo in demos} == {demo.id for demo in parent.demonstrations}:
+        if not demos or set(map(identity, demos)) == set(map(identity, parent.demonstrations)):
             return Failure(slot, "no demonstrations fit into the room that a prompt has")
         prompt = Prompt(text=parent.text, demonstrations=demos)
         shown = "a demonstration" if len(demos) == 1 else f"{len(demos)} demonstrations"

@@ -13,6 +13,7 @@ from statistics import NormalDist
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
 from promptopt.evaluation.racing import race
+from promptopt.optimizers.refine.demonstrating import identity
 from promptopt.optimizers.refine.ground import Ground
 from promptopt.optimizers.refine.merging import merge_prompts
 from promptopt.optimizers.refine.proposing import Draft, room, size
@@ -62,12 +63,13 @@ class Racecourse:
     def cases(self, drafts: Sequence[Draft], dice: random.Random) -> list[Example]:
         """The cases of a round's race, in their order: those that nobody shows or was measured on first."""
         ground = self._ground
-        shown = {demo.id for draft in drafts for demo in draft.prompt.demonstrations}
+        shown = {identity(demo) for draft in drafts for demo in draft.prompt.demonstrations}
         # Another order in each round: proposals are not to fit the same few cases again and again.
         order = dice.sample(ground.train, len(ground.train))
         met = {name for draft in drafts for name in ground.known.results(draft.prompt)}
-        order.sort(key=lambda case: (case.id in shown, case.id in met))
-        return deal(order, self._strata(), ground.options.race_cases, ground.state.kept)
+        order.sort(key=lambda case: (identity(case) in shown, case.id in met))
+        must = {case.id for case in ground.must_pass}
+        return deal(order, self._strata(), ground.options.race_cases, must)
 
     async def screened(self, drafts: Sequence[Draft], cases: Sequence[Example]) -> list[Raced]:
         """All drafts on one block of cases; if nobody is left, those that it leaves open on another."""
@@ -90,7 +92,9 @@ class Racecourse:
         ground, best = self._ground, self._ground.best
         prompts = {prompt.id: prompt for prompt in (best, *(draft.prompt for draft in drafts))}
         strata = self._strata()
-        screen = Screen(best.id, strata, ground.weights, lambda name: ground.broken(prompts[name]), least)
+        screen = Screen(
+            best.id, strata, ground.weights, lambda name: ground.context.breaks(prompts[name]), least
+        )
 
         outcome = await race(
             [draft.prompt.id for draft in drafts],
@@ -159,7 +163,7 @@ class Racecourse:
     def _raced(self, draft: Draft, dropped: str) -> Raced:
         """Show how far a draft came."""
         self._ground.context.measured(self._ground.on_train(draft.prompt))
-        vetoed = bool(dropped) and bool(self._ground.broken(draft.prompt))
+        vetoed = bool(dropped) and bool(self._ground.context.breaks(draft.prompt))
         return Raced(draft, self.estimate(draft.prompt), dropped, vetoed)
 
     def _base(self, one: Draft, other: Draft) -> Prompt:

@@ -7,6 +7,7 @@ from promptopt.domain.dataset import Example
 from promptopt.domain.stopping import StopRun
 from promptopt.optimizers.base import RunContext
 from promptopt.optimizers.refine.bookkeeping import Book, Round
+from promptopt.optimizers.refine.demonstrating import identity
 from promptopt.optimizers.refine.ground import Ground
 from promptopt.optimizers.refine.options import RefineOptions
 from promptopt.optimizers.refine.planning import plan_slots
@@ -60,7 +61,6 @@ class Search:
         if self._ground.on_validation is None:
             evaluation = await self._context.evaluate(self._ground.best, "validation")
             self._ground.on_validation = evaluation
-            self._ground.keep_passed(evaluation.results)
         await self._look()
 
     def ended(self) -> StopRun | None:
@@ -72,7 +72,7 @@ class Search:
             on_train = self._ground.on_train(self._ground.best)
             failing = len(on_train.results) - on_train.passed
             if not failing:
-                return StopRun("all_pass", "every training and validation case passes")
+                return StopRun("all_pass", self._all_pass(len(on_train.results)))
             told = f"{failing} training cases do not, but no gain could be shown"
             return StopRun("all_pass", f"every validation case passes; {told}")
         if state.iteration >= self._options.max_iterations:
@@ -80,6 +80,13 @@ class Search:
         if state.barren >= self._options.plateau:
             return StopRun("plateau", f"{state.barren} iterations in a row brought no gain")
         return None
+
+    def _all_pass(self, scored: int) -> str:
+        """What passes when all that was scored does: of the training cases, that may be a sample."""
+        there = len(self._context.dataset.train)
+        if scored == there:
+            return "every training and validation case passes"
+        return f"every sampled training case ({scored} of {there}) and every validation case passes"
 
     async def iterate(self) -> None:
         """Proposals, their race, and whether the best of them takes the best prompt's place."""
@@ -111,9 +118,7 @@ class Search:
         chosen = self._course.likely(final)
         verdict = await self._validator.validate(chosen.prompt) if chosen else None
         failures = [one for one in made if isinstance(one, Failure)]
-        round_ = Round(number, raced, failures, chosen, verdict)
-        self._book.tell(round_)
-        self._book.settle(round_)
+        self._book.settle(Round(number, raced, failures, chosen, verdict))
 
     async def last_chance(self, end: StopRun) -> bool:
         """Validate the prompt of the pool that promises most and never was; whether it was accepted."""
@@ -127,13 +132,11 @@ class Search:
         self._state.chance = self._state.iteration
         prompt = max(hopeful, key=lambda one: self._course.worth(one, found[one.id]))
         verdict = await self._validator.validate(prompt)
-        self._context.judged(prompt, self._ground.best, verdict.accepted, verdict.reason, verdict.comparison)
-        if verdict.accepted:
-            self._book.crown(prompt, verdict)
-        else:
+        accepted = self._book.judged(prompt, verdict)
+        if not accepted:
             self._state.pool.enter(prompt, {}, validated=True)
         self._ground.save()
-        return verdict.accepted
+        return accepted
 
     async def shorten(self, end: StopRun) -> None:
         """Leave out, one by one, passages that the search has added and that turn out to be of no use."""
@@ -155,11 +158,9 @@ class Search:
                 self._state.iteration, Draft(prompt, best, "shorten", f"without {passage}", None, (best.id,))
             )
             verdict = await self._validator.as_good(prompt)
-            self._context.judged(prompt, best, verdict.accepted, verdict.reason, verdict.comparison)
             self._state.tried[prompt.id] = prompt
             self._state.parents[prompt.id] = [best.id]
-            if verdict.accepted:
-                self._book.crown(prompt, verdict)
+            self._book.judged(prompt, verdict)
         self._state.left_out.append(passage.key)
         self._ground.save()
 
@@ -170,11 +171,11 @@ class Search:
             return  # as an earlier worker did
         known = ground.known.results(best)
         before = len(known)
-        await self._measure_best([case for case in ground.train if case.id in ground.must_pass])
+        await self._measure_best(ground.must_pass)
         whole = ground.validated.all_passed
         most = len(known) + MORE
-        met = {*ground.known.results(best), *(demo.id for demo in best.demonstrations)}
-        fresh = [case for case in ground.train if case.id not in met]
+        met, shown = ground.known.results(best), set(map(identity, best.demonstrations))
+        fresh = [case for case in ground.train if case.id not in met and identity(case) not in shown]
         fresh.sort(key=lambda case: -round(self._state.hard(case.id), 9))
         while fresh:
             known = ground.known.results(best)
@@ -194,7 +195,6 @@ class Search:
         new = {name: result for name, result in ground.known.results(best).items() if name not in before}
         self._state.note(new)
         self._state.pool.note(best, ground.known.scores(best))
-        ground.keep_passed(new.values())
 
     def _enter(self, number: int, draft: Draft) -> None:
         """Show a draft as a candidate."""

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from promptopt.domain.prompt import Prompt
+from promptopt.optimizers.refine.demonstrating import identity
 from promptopt.optimizers.refine.merging import sentences, tokens
 
 SHORTEST = 12
@@ -15,9 +16,9 @@ class Passage:
     """A sentence of a prompt, or some of its demonstrations.
 
     Attributes:
-        key: names it: the sentence, or the demonstrations' ids.
+        key: names it: the sentence, or what tells the demonstrations from others.
         length: characters.
-        shown: ids of the demonstrations, if these are what it is.
+        shown: the demonstrations' identities, if these are what it is.
     """
 
     key: str
@@ -27,7 +28,7 @@ class Passage:
     def without(self, prompt: Prompt) -> Prompt:
         """The prompt without it."""
         if self.shown:
-            kept = tuple(demo for demo in prompt.demonstrations if demo.id not in self.shown)
+            kept = tuple(demo for demo in prompt.demonstrations if identity(demo) not in self.shown)
             return Prompt(text=prompt.text, demonstrations=kept)
         return Prompt(text=_without(prompt.text, self.key), demonstrations=prompt.demonstrations)
 
@@ -52,11 +53,11 @@ def passages(first: Prompt, prompt: Prompt, marks: Collection[str] = ()) -> list
         for sentence in added
         if len(sentence) >= SHORTEST and not any(mark in sentence for mark in marks)
     ]
-    had = {demo.id for demo in first.demonstrations}
+    had = {identity(demo) for demo in first.demonstrations}
     lengths = {
-        demo.id: len(demo.input_text) + len(demo.expected or "")
+        identity(demo): len(demo.input_text) + len(demo.expected or "")
         for demo in prompt.demonstrations
-        if demo.id not in had
+        if identity(demo) not in had
     }
     found += [Passage(name, length, frozenset({name})) for name, length in lengths.items()]
     found.sort(key=lambda passage: -passage.length)

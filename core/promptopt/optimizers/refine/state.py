@@ -41,7 +41,6 @@ class State:
         outcomes: training case id to how many prompts were measured on it, and the sum of their scores.
         tally: operator to its faded successes and failures.
         vain: how often a kind of failure was shown to a proposer that then mended none of its cases.
-        kept: must-pass cases that the first prompt or a parent passed.
         left_out: passages that were tried to be left out, by their keys.
         looked: the best prompt's id and the round before which it was looked at last.
         chance: the round after which a prompt of the pool had its last chance.
@@ -61,7 +60,6 @@ class State:
     outcomes: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     tally: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     vain: Counter[str] = field(default_factory=Counter[str])
-    kept: set[str] = field(default_factory=set[str])
     left_out: list[str] = field(default_factory=list[str])
     looked: tuple[str, int] = ("", -1)
     chance: int = -1
@@ -155,7 +153,6 @@ class State:
             "outcomes": self.outcomes,
             "tally": self.tally,
             "vain": dict(self.vain),
-            "kept": sorted(self.kept),
             "left_out": self.left_out,
             "looked": list(self.looked),
             "chance": self.chance,
@@ -176,7 +173,6 @@ class State:
         self.outcomes = {name: list(count) for name, count in kept["outcomes"].items()}
         self.tally = {name: list(counts) for name, counts in kept["tally"].items()}
         self.vain = Counter(kept["vain"])
-        self.kept = set(kept["kept"])
         self.left_out = list(kept["left_out"])
         self.looked = (kept["looked"][0], kept["looked"][1])
         self.chance = kept["chance"]

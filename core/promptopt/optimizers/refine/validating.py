@@ -8,7 +8,7 @@ from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Comparison, Evaluation
 from promptopt.evaluation.futility import hopeless
-from promptopt.evaluation.gates import breaks, gate, paired
+from promptopt.evaluation.gates import gate, paired
 from promptopt.evaluation.statistics import compare
 from promptopt.optimizers.refine.ground import Ground
 
@@ -51,9 +51,8 @@ class Validator:
     async def validate(self, prompt: Prompt) -> Verdict:
         """Measure a prompt on the validation cases, as long as it can pass the gate, and judge it there."""
         ground, before = self._ground, self._ground.validated
-        must = [case for case in ground.train if case.id in ground.state.kept]
-        await ground.measure(prompt, must, len(must))
-        if broken := ground.broken(prompt):
+        await ground.measure(prompt, ground.must_pass, len(ground.must_pass))
+        if broken := ground.context.breaks(prompt):
             on_train = compare(ground.on_train(ground.best), ground.on_train(prompt))
             return Verdict(False, broken, on_train, broke=True)
         # Those that the best prompt fails come first: whether they are won is what decides.
@@ -86,7 +85,7 @@ class Validator:
         for at in range(0, len(order), block):
             await ground.known.measure(prompt, "validation", order[at : at + block], len(order))
             so_far = ground.known.evaluation(prompt, "validation", cases)
-            if broken := breaks(ground.state.kept, so_far):
+            if broken := ground.context.breaks(prompt):
                 return Verdict(False, broken, compare(before, so_far), broke=True)
             if lost(so_far):
                 gain = compare(before, so_far)

@@ -5,7 +5,7 @@ import json
 from promptopt.cli.standings import bar, standings
 from promptopt.domain import events as ev
 from promptopt.domain.results import Interval
-from promptopt.runs.standings import leader, progress, rounds, tournament_figures, won
+from promptopt.runs.brackets import leader, progress, rounds, tournament_figures, won
 from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
 

@@ -5,39 +5,44 @@ from pathlib import Path
 from promptopt.domain.errors import ModelError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.evaluation.checks import build_judge
-from promptopt.models.endpoint import setting_of
+from promptopt.models.endpoint import role_of, setting_of
 from promptopt.models.keys import missing_key
-from promptopt.models.litellm_transport import LiteLLMTransport
 from promptopt.models.simulator import Simulator
-from promptopt.runs.setup import model_of, price_of, seats_in_use
+from promptopt.runs.engine import NOTHING, Own
+from promptopt.runs.setup import model_of, price_of, real_transport, seats_in_use
 
 
 def check_runnable(
-    settings: ProjectSettings, project_dir: Path, kind: str = "optimize", *, panel: bool = False
+    settings: ProjectSettings,
+    project_dir: Path,
+    kind: str = "optimize",
+    own: Own = NOTHING,
+    *,
+    panel: bool = False,
+    to_try: str = "give the option --simulate",
 ) -> None:
     """Raise what is wrong with a project's checks, optimizer, models or keys; sends nothing.
 
     Args:
+        own: what the calling program brings.
         panel: matches are judged.
+        to_try: how to run it without a key.
 
     Raises:
         SettingsError: a check, a constraint, the optimizer, a setting of its or of a model is wrong.
         ModelError: the key of a model in use is missing, or its price while there is a cap on USD.
     """
-    judge = build_judge(settings, project_dir)
+    asked = build_judge(settings, project_dir, functions=own.functions).asks
     if kind == "optimize":
-        from promptopt.optimizers import registry
-
-        panel = registry.make(settings).needs_judges
-    for seat in seats_in_use(settings, kind, judge=judge.needs_model, panel=panel):
+        optimizer = own.optimizer_for(settings)
+        asked, panel = asked | optimizer.asks, optimizer.needs_judges
+    for seat in seats_in_use(settings, kind, asked, panel=panel):
         model = model_of(settings, seat)
         if model.simulated:
             Simulator(model.model, None, settings, seed=0, latency=0.0)
         else:
-            LiteLLMTransport(model)
+            real_transport(role_of(seat), model)
         price_of(settings, seat)
         problem = missing_key(model)
         if problem:
-            raise ModelError(
-                problem, where=setting_of(seat), fix="to try without any key: give the option --simulate"
-            )
+            raise ModelError(problem, where=setting_of(seat), fix=f"to try without any key: {to_try}")

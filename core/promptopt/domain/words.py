@@ -1,0 +1,10 @@
+"""Closed sets of words that many modules share; they need no library, so naming one imports none."""
+
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+Role = Literal["target", "optimizer", "judge", "generator", "embedding"]
+ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator", "embedding")
+"""What a model is there for."""
