@@ -14,9 +14,8 @@ from promptopt.domain import events as ev
 from promptopt.domain.chat import ChatRequest
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
-from promptopt.domain.settings import ModelSettings
+from promptopt.models import simulator
 from promptopt.models.transport import Reply
-from promptopt.runs import setup
 from promptopt.runs.engine import Engine
 from promptopt.runs.launch import create_run
 from promptopt.runs.state import Candidate, RunState
@@ -65,18 +64,18 @@ class SurfaceTransport:
 
 @contextlib.contextmanager
 def models_of(surface: Surface, tally: Tally) -> Iterator[None]:
-    """Let the runs of this process have the surface's models."""
+    """Let the runs of this process have the surface's models, in the place of the simulator's."""
     proposer = Proposer(surface)
-    usual = setup._transport
+    usual = simulator.Simulator
 
-    def transport(settings: Any, dataset: Any, model: ModelSettings, wire: Any) -> SurfaceTransport:
-        return SurfaceTransport(model.model, surface, proposer, tally)
+    def surface_model(model: str, *_: object) -> SurfaceTransport:
+        return SurfaceTransport(model, surface, proposer, tally)
 
-    setup._transport = transport  # type: ignore[assignment]
+    simulator.Simulator = surface_model  # type: ignore[assignment, misc]
     try:
         yield
     finally:
-        setup._transport = usual
+        simulator.Simulator = usual  # type: ignore[misc]
 
 
 @dataclass(frozen=True)

@@ -223,16 +223,20 @@ def test_a_candidate_is_found_by_the_name_that_every_face_shows() -> None:
         find_candidate(state, "r", "#3d")
 
 
-def test_of_equal_scores_the_shorter_prompt_is_the_best() -> None:
+def test_of_equal_scores_the_one_that_took_another_s_place_last_is_the_best() -> None:
     state = RunState()
     score = Interval(mean=0.5, low=0.4, high=0.6, n=10)
     state.apply(ev.CandidateProposed(candidate_id="s", text="x" * 50, source="seed"), 0.0)
-    for name, length in (("long", 90), ("short", 20), ("middle", 40)):
-        told = ev.CandidateProposed(candidate_id=name, text="x" * length, source="optimizer", iteration=1)
+    judged = ev.CandidateJudged(candidate_id="a", against_id="s", accepted=True, reason="")
+    for name in ("a", "b"):
+        told = ev.CandidateProposed(candidate_id=name, text=name, source="optimizer", iteration=1)
         state.apply(told, 0.0)
         state.apply(ev.CandidateScored(candidate_id=name, split="validation", score=score, passed=5), 0.0)
-        state.apply(ev.CandidateJudged(candidate_id=name, against_id="s", accepted=True, reason=""), 0.0)
-    assert state.best_id == "short"
+    state.apply(judged, 0.0)
+    assert state.best_id == "a"
+    state.apply(judged.model_copy(update={"candidate_id": "b", "against_id": "a"}), 0.0)
+    state.apply(judged, 0.0)  # said again by a resumed run
+    assert state.best_id == "b"
 
 
 def test_a_candidate_that_is_judged_is_not_under_way_any_more() -> None:

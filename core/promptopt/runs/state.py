@@ -299,6 +299,8 @@ class RunState:
             candidate.accepted = event.accepted
             candidate.judgement = event.reason
             candidate.comparison = event.comparison or candidate.comparison
+            if event.accepted and not candidate.taken:
+                candidate.taken = 1 + max(other.taken for other in self.candidates.values())
         if event.accepted:
             self.current_id = event.candidate_id
             against = self.candidates.get(event.against_id)

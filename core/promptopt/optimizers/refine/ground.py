@@ -51,6 +51,11 @@ class Ground:
         assert self.on_validation
         return self.on_validation
 
+    @property
+    def selecting(self) -> Evaluation:
+        """The best prompt on the cases that select: the training cases, if it passes all of the others."""
+        return self.on_train(self.best) if self.validated.all_passed else self.validated
+
     def on_train(self, prompt: Prompt) -> Evaluation:
         """What is known of a prompt on training cases."""
         return self.known.evaluation(prompt, "train", self.train)

@@ -152,13 +152,13 @@ class Racecourse:
         if not through:
             return None
         chosen = max(through, key=lambda one: self.worth(one.prompt, one.found))
-        cases = len(self._ground.validation)
+        cases = len(self._ground.selecting.results)
         least = LIKELY * min(1.0, cases / self._ground.options.race_cases)
         return chosen if self._strata().nothing_to_mend or chosen.found.chance(cases) >= least else None
 
     def _strata(self) -> Strata:
         results = self._ground.known.results(self._ground.best)
-        return Strata.of(list(results.values()), self._ground.state.settled, self._ground.validated)
+        return Strata.of(list(results.values()), self._ground.state.settled, self._ground.selecting)
 
     def _raced(self, draft: Draft, dropped: str) -> Raced:
         """Show how far a draft came."""

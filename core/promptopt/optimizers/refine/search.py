@@ -68,13 +68,9 @@ class Search:
         state = self._state
         if state.end:
             return StopRun(*state.end)
-        if self._ground.validated.all_passed:
-            on_train = self._ground.on_train(self._ground.best)
-            failing = len(on_train.results) - on_train.passed
-            if not failing:
-                return StopRun("all_pass", self._all_pass(len(on_train.results)))
-            told = f"{failing} training cases do not, but no gain could be shown"
-            return StopRun("all_pass", f"every validation case passes; {told}")
+        on_train = self._ground.on_train(self._ground.best)
+        if self._ground.validated.all_passed and on_train.all_passed:
+            return StopRun("all_pass", self._all_pass(len(on_train.results)))
         if state.iteration >= self._options.max_iterations:
             return StopRun("max_iterations", f"{state.iteration} iterations, as many as were allowed")
         if state.barren >= self._options.plateau:

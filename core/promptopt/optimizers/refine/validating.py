@@ -49,12 +49,18 @@ class Validator:
         self._ground = ground
 
     async def validate(self, prompt: Prompt) -> Verdict:
-        """Measure a prompt on the validation cases, as long as it can pass the gate, and judge it there."""
+        """Measure a prompt on the validation cases, as long as it can pass the gate, and judge it there.
+
+        Where the best prompt passes all of them, there is nothing to gain: then a prompt has to pass all of
+        them as well, and the gate on the training cases.
+        """
         ground, before = self._ground, self._ground.validated
         await ground.measure(prompt, ground.must_pass, len(ground.must_pass))
         if broken := ground.context.breaks(prompt):
             on_train = compare(ground.on_train(ground.best), ground.on_train(prompt))
             return Verdict(False, broken, on_train, broke=True)
+        if before.all_passed:
+            return await self._beside_all_passed(prompt)
         # Those that the best prompt fails come first: whether they are won is what decides.
         failed = {result.case_id for result in before.results if not result.passed}
         order = sorted(ground.validation, key=lambda case: case.id not in failed)
@@ -63,6 +69,21 @@ class Validator:
             return ended
         accepted, said = gate(before, ended)
         return Verdict(accepted, said, compare(before, ended), evaluation=ended)
+
+    async def _beside_all_passed(self, prompt: Prompt) -> Verdict:
+        """Judge a prompt on the training cases, if it passes every validation case as the best one does."""
+        ground, before = self._ground, self._ground.validated
+        await ground.measure(prompt, ground.train, len(ground.train))
+        best, own = ground.on_train(ground.best), ground.on_train(prompt)
+        accepted, said = gate(best, own)
+        if not accepted:
+            return Verdict(False, f"every validation case passes already; {said}", compare(best, own))
+        ended = await self._measured(prompt, ground.validation, lambda so_far: not so_far.all_passed)
+        if isinstance(ended, Verdict):
+            return ended
+        return Verdict(
+            True, f"{said}; every validation case still passes", compare(best, own), evaluation=ended
+        )
 
     async def as_good(self, prompt: Prompt) -> Verdict:
         """Measure a shorter prompt, as long as it loses nothing."""
