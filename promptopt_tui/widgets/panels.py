@@ -111,7 +111,7 @@ class PromptPanel(Canvas):
         if self._drawn[:1] != drawn[:1]:
             self.scroll_home(animate=False)
         self._drawn = drawn
-        self.set_lines([*self._reason(shown), *self._text(shown, other)])
+        self.set_lines([*self._reason(shown), *self._text(shown, other), *self._demonstrations(shown)])
 
     def _other(self, view: View, shown: Candidate) -> Candidate | None:
         state = view.state
@@ -131,6 +131,20 @@ class PromptPanel(Canvas):
         if not shown.reasoning or self.base:
             return []
         return [*paint.text_lines(shown.reasoning, self.width, "muted"), []]
+
+    def _demonstrations(self, shown: Candidate) -> list[paint.Line]:
+        """What is sent between the prompt and the case, a line each."""
+        number = len(shown.demonstrations)
+        if not number:
+            return []
+        title = f"{number} demonstration{'' if number == 1 else 's'}, sent before each case"
+        lines: list[paint.Line] = [[], [(title, "muted")]]
+        for demo in shown.demonstrations:
+            answer = f" → {paint.one_line(demo.output[:200], 60)}"
+            asked = paint.one_line("; ".join(demo.inputs.values())[:600], 200)
+            room = max(8, self.width - paint.width_of([(answer, "")]))
+            lines.append([*paint.cut([(f"  {asked}", "")], room), (answer, "muted")])
+        return lines
 
     def _text(self, shown: Candidate, other: Candidate | None) -> list[paint.Line]:
         if other is None:

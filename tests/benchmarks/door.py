@@ -156,6 +156,8 @@ class Door:
 
     def measured(self, evaluation: Evaluation) -> None:
         self.measured_scores[evaluation.prompt_id] = evaluation
+        if evaluation.split == "validation":
+            self.on_validation[evaluation.prompt_id] = evaluation.score.mean
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
         self.refusals.append(reason)

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -159,7 +159,12 @@ class Story:
         self.database.transact(lambda connection: None).result()
 
     def propose(
-        self, text: str, source: ev.Source = "optimizer", iteration: int = 0, parent: str = ""
+        self,
+        text: str,
+        source: ev.Source = "optimizer",
+        iteration: int = 0,
+        parent: str = "",
+        shown: Sequence[ev.Demonstration] = (),
     ) -> str:
         prompt = Prompt(text=text)
         self.cells.keep_prompt(prompt)
@@ -172,6 +177,7 @@ class Story:
                 iteration=iteration,
                 parent_id=parent or None,
                 reasoning=reasoning,
+                demonstrations=list(shown),
             )
         )
         return prompt.id

@@ -413,6 +413,20 @@ async def test_the_diff_goes_through_its_bases(story: Make, make_app: Make, sett
         assert pilot.app.screen.query_one(PromptPanel).side
 
 
+async def test_demonstrations_are_shown_with_the_prompt_that_they_are_sent_with(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().live()
+    shown = [ev.Demonstration(inputs={"text": "where is\n my order"}, output="shipping")]
+    found = told.propose("Label it, as shown.", iteration=3, shown=shown)
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        cockpit(pilot).pinned_id = found
+        await settle(pilot)
+        assert "1 demonstration, sent before each case" in text(pilot, "prompt")
+        assert "where is my order → shipping" in text(pilot, "prompt")
+
+
 async def test_cases_are_filtered_by_text_and_by_failure(story: Make, make_app: Make, settle: Make) -> None:
     async with make_app(story().live().run_id).run_test(size=SIZE) as pilot:
         await settle(pilot)

@@ -14,7 +14,7 @@ from promptopt.domain import events as ev
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.errors import SettingsError
-from promptopt.domain.prompt import Prompt
+from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Evaluation
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import StopRun
@@ -32,7 +32,7 @@ SETTINGS = ProjectSettings.model_validate(
         "name": "p",
         "prompt": "seed",
         "models": {"target": {"model": "sim/target"}},
-        "optimizer": {"max_iterations": 1},
+        "optimizer": {"max_iterations": 1, "proposals": 1, "demonstrations": 0, "shorten": 0},
     }
 )
 
@@ -67,7 +67,7 @@ class Door:
             TaskSpec(description=""),
             self.dataset,
             cast(Any, gateway),
-            cast(Any, SimpleNamespace(evaluate=self.evaluate)),
+            cast(Any, SimpleNamespace(evaluate=self.evaluate, judge=self.judge)),
             cast(Any, cells),
             self.told.append,
             dict,
@@ -75,8 +75,19 @@ class Door:
         context.restore_edits([])
         return context
 
-    async def call(self, *_: object, **__: object) -> LLMResponse:
-        return LLMResponse(text='{"prompt": "other", "reasoning": "r", "confidence": 0.5}')
+    async def call(
+        self, role: str, messages: Sequence[Message], *, case_id: str = "", **_: object
+    ) -> LLMResponse:
+        if role != "target":
+            return LLMResponse(text='{"prompt": "other", "reasoning": "r", "confidence": 0.5}')
+        prompt, split = messages[0].content, "train" if int(case_id) < 8 else "validation"
+        self.scored.append((prompt, split))
+        self.sampled |= {case_id} if split == "train" else set()
+        return LLMResponse(text="x" if case_id in self._passes[prompt] else "y")
+
+    async def judge(self, case: Example, response: LLMResponse, *_: object) -> CaseResult:
+        good = response.text == "x"
+        return CaseResult(case_id=case.id, output=response.text, score=float(good), passed=good)
 
     async def evaluate(
         self, prompt: Prompt, split: Split, cases: Sequence[Example], *_: object

@@ -109,7 +109,7 @@ def test_the_settings_of_one(cli: CommandLine) -> None:
         "type": "whole number, from 1",
         "required": False,
         "default": 20,
-        "doc": "most proposals.",
+        "doc": "most rounds of proposals.",
     }
 
 

@@ -214,3 +214,40 @@ def test_a_tournament_is_shown_until_the_next_one_begins() -> None:
 def test_a_stage_goes_on_from_its_own_prompt() -> None:
     state = fold([*story()[:11], ev.StageStarted(number=2, optimizer="grpo", start_id="s")])
     assert state.stage and state.stage.optimizer == "grpo" and state.current_id == "s"
+
+
+def test_a_candidate_is_found_by_the_name_that_every_face_shows() -> None:
+    state = RunState()
+    state.apply(ev.CandidateProposed(candidate_id="s", text="seed", source="seed"), 0.0)
+    for name in ("a", "b", "c"):
+        told = ev.CandidateProposed(candidate_id=name * 12, text=name, source="optimizer", iteration=3)
+        state.apply(told, 0.0)
+    found = {wanted: find_candidate(state, "r", wanted) for wanted in ("seed", "#3", "#3b", "#3c", "bb")}
+    assert found == {"seed": "s", "#3": "a" * 12, "#3b": "b" * 12, "#3c": "c" * 12, "bb": "b" * 12}
+    with pytest.raises(RunError, match="no candidate '#3d'"):
+        find_candidate(state, "r", "#3d")
+
+
+def test_of_equal_scores_the_one_that_took_another_s_place_last_is_the_best() -> None:
+    state = RunState()
+    score = Interval(mean=0.5, low=0.4, high=0.6, n=10)
+    state.apply(ev.CandidateProposed(candidate_id="s", text="x" * 50, source="seed"), 0.0)
+    judged = ev.CandidateJudged(candidate_id="a", against_id="s", accepted=True, reason="")
+    for name in ("a", "b"):
+        told = ev.CandidateProposed(candidate_id=name, text=name, source="optimizer", iteration=1)
+        state.apply(told, 0.0)
+        state.apply(ev.CandidateScored(candidate_id=name, split="validation", score=score, passed=5), 0.0)
+    state.apply(judged, 0.0)
+    assert state.best_id == "a"
+    state.apply(judged.model_copy(update={"candidate_id": "b", "against_id": "a"}), 0.0)
+    state.apply(judged, 0.0)  # said again by a resumed run
+    assert state.best_id == "b"
+
+
+def test_a_candidate_that_is_judged_is_not_under_way_any_more() -> None:
+    state = RunState()
+    state.apply(ev.CandidateProposed(candidate_id="a", text="a", source="optimizer", iteration=1), 0.0)
+    state.apply(ev.EvaluationStarted(candidate_id="a", split="validation", total=40), 0.0)
+    assert state.progress
+    state.apply(ev.CandidateJudged(candidate_id="a", against_id="s", accepted=False, reason="given up"), 0.0)
+    assert state.progress is None

@@ -117,6 +117,8 @@ def _by_role(summary: dict[str, Any], simulated: str) -> list[str]:
 
 def _scores(candidate: dict[str, Any]) -> str:
     parts = [str(candidate["candidate_id"])]
+    if candidate["demonstrations"]:
+        parts.append(f"with {counted(len(candidate['demonstrations']), 'demonstration')}")
     for split in ("validation", "test"):
         score = candidate[split]
         if score:

@@ -38,18 +38,25 @@ class Proposal:
     confidence: float | None
 
 
-def parse_proposal(reply: str) -> Proposal:
+def parse_proposal(reply: str, base: str | None = None) -> Proposal:
     """Find the JSON object ``{"prompt", "reasoning", "confidence"}`` in a reply.
 
     Prose or a code fence around it is tolerated.
 
+    Args:
+        base: the prompt that ``"edits": [{"find", "replace"}]`` in the place of ``"prompt"`` are of; None: a
+            whole prompt is wanted.
+
     Raises:
         Malformed: there is no such object, or it has no usable prompt.
     """
-    found = _find_object(reply)
+    found = _find_object(reply, ("prompt",) if base is None else ("prompt", "edits"))
     if found is None:
-        raise Malformed('the reply holds no JSON object with a "prompt"')
+        wanted = '"prompt"' if base is None else '"prompt" or "edits"'
+        raise Malformed(f"the reply holds no JSON object with a {wanted}")
     text = found.get("prompt")
+    if base is not None and "edits" in found and not text:
+        text = apply_edits(base, found["edits"])
     if not isinstance(text, str) or not text.strip():
         raise Malformed('"prompt" must be a text that is not empty')
     reasoning = found.get("reasoning", "")
@@ -58,6 +65,31 @@ def parse_proposal(reply: str) -> Proposal:
         reasoning=storable(reasoning if isinstance(reasoning, str) else json.dumps(reasoning)),
         confidence=_confidence(found.get("confidence")),
     )
+
+
+def apply_edits(base: str, edits: Any) -> str:
+    """A prompt with passages replaced, one edit after the other.
+
+    Args:
+        edits: as they were read: a list of tables with the texts ``find`` and ``replace``.
+
+    Raises:
+        Malformed: they are no such list, or what is to be found is not in the text exactly once.
+    """
+    if not isinstance(edits, list) or not edits:
+        raise Malformed('"edits" must be a list of at least one {"find": "...", "replace": "..."}')
+    text = base
+    for number, edit in enumerate(cast("list[Any]", edits), 1):
+        table = cast("dict[str, Any]", edit) if isinstance(edit, dict) else {}
+        find, replace = table.get("find"), table.get("replace")
+        if not isinstance(find, str) or not isinstance(replace, str) or not find:
+            raise Malformed(f'edit {number} must have the texts "find" (not empty) and "replace"')
+        count = text.count(find)
+        if count != 1:
+            where = "is not in the prompt" if not count else f"is in the prompt {count} times"
+            raise Malformed(f'edit {number}: what it is to find {where}; "find" must match exactly one place')
+        text = text.replace(find, replace)
+    return text
 
 
 @dataclass(frozen=True)
@@ -97,7 +129,7 @@ class Rules:
         if len(prompt.text) > self.max_chars:
             return f"the prompt has {len(prompt.text)} characters; at most {self.max_chars} are allowed"
         words = prompt.text.split()
-        if any(_repeats(words, other.text.split(), self.near_duplicate) for other in tried):
+        if any(repeats(prompt.text, other.text, self.near_duplicate) for other in tried):
             return "the prompt is (nearly) one that was tried before; propose a different change"
         values = (value for case in self.guarded for value in case.inputs.values())
         if _quotes(words, values) or _has_any(words, self.answers):
@@ -147,10 +179,11 @@ def _has_any(words: Sequence[str], texts: Iterable[str]) -> bool:
     return False
 
 
-def _repeats(words: list[str], other: list[str], threshold: float) -> bool:
+def repeats(text: str, other: str, threshold: float = NEAR_DUPLICATE) -> bool:
     """Whether texts are (nearly) the same; in a long one, a new rule of a few words is no repetition."""
-    distance = Indel.distance(words, other)
-    similar = 1 - distance / max(1, len(words) + len(other))
+    first, second = text.split(), other.split()
+    distance = Indel.distance(first, second)
+    similar = 1 - distance / max(1, len(first) + len(second))
     return distance < NEW_WORDS and similar >= threshold
 
 
@@ -160,8 +193,8 @@ def _confidence(value: Any) -> float | None:
     return min(1.0, max(0.0, float(value)))
 
 
-def _find_object(reply: str) -> dict[str, Any] | None:
-    """The largest JSON object with a ``prompt`` in a text. Literal newlines in strings are tolerated."""
+def _find_object(reply: str, keys: Collection[str]) -> dict[str, Any] | None:
+    """The largest JSON object in a text with one of the keys. Literal newlines in strings are tolerated."""
     decoder = json.JSONDecoder(strict=False)
     best: tuple[int, dict[str, Any]] | None = None
     position = 0
@@ -174,6 +207,9 @@ def _find_object(reply: str) -> dict[str, Any] | None:
             continue
         position = end
         length = end - match.start()
-        if isinstance(value, dict) and "prompt" in value and (best is None or length > best[0]):
-            best = (length, cast("dict[str, Any]", value))
+        if not isinstance(value, dict) or (best is not None and length <= best[0]):
+            continue
+        table = cast("dict[str, Any]", value)
+        if any(key in table for key in keys):
+            best = (length, table)
     return best[1] if best else None

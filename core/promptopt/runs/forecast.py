@@ -62,11 +62,13 @@ class _Forecaster:
         self._dataset = dataset
         self._past = past
         self._seed = settings.seed_prompt
+        self._at_once = 1
         self._notes: list[str] = []
         self._split_tokens: dict[Split, Spread] = {}
 
     def whole(self, optimizer: BaseOptimizer | None, splits: Sequence[Split]) -> ev.Forecast:
         plan = self._plan(optimizer) if optimizer else None
+        self._at_once = plan.optimizer_at_once if plan else 1
         answers = self._of_run(plan) if optimizer else self._of_splits(splits)
         sent = sum((part.calls * self._each(part) for part in answers), NONE)
         calls = sum((part.calls for part in answers), NONE)
@@ -263,10 +265,11 @@ class _Forecaster:
         return need.model_copy(update={"seconds": self._seconds(role, need)})
 
     def _seconds(self, role: ev.Role, need: Need) -> Spread:
-        """Time in which calls are under way: many at once, but the optimizer's one after the other."""
+        """Time in which calls are under way: many at once, the optimizer's as its plan says."""
         model = self._model(role)
         sizes = [len(self._dataset[split]) for split in SPLITS if self._dataset[split]]
-        at_once = 1 if role == "optimizer" else max(1, min(model.max_concurrency, *sizes, 10**6))
+        asked = [self._at_once] if role == "optimizer" else sizes
+        at_once = max(1, min(model.max_concurrency, *asked, 10**6))
         spent = need.calls * self._latency(role, need) * Spread.exactly(1 / at_once)
         return _not_faster(spent, need, model).rounded(1)
 
@@ -356,6 +359,7 @@ def _with_iterations(plan: Plan, usual: float | None) -> Plan:
         added_chars=plan.added_chars,
         optimizer_chars=plan.optimizer_chars,
         reply_prompts=plan.reply_prompts,
+        optimizer_at_once=plan.optimizer_at_once,
         others={
             role: Question(as_usual(question.calls), question.chars) for role, question in plan.others.items()
         },

@@ -37,6 +37,8 @@ class Candidate:
     demonstrations: list[Demonstration] = field(default_factory=list[Demonstration])
     scores: dict[Split, Score] = field(default_factory=dict[Split, Score])
     accepted: bool | None = None
+    taken: int = 0
+    """How many had been accepted when it was, itself included; 0: never."""
     beaten_by: str = ""
     """Id of the candidate that judges put in its place, whatever the scores."""
     judgement: str = ""
@@ -81,7 +83,8 @@ def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
     """The highest validation score among the seed and the accepted candidates; None if none has one.
 
     A candidate that the gate rejected gained less than its noise; that it scored higher by chance is no
-    reason to prefer it at the end. One that judges beat can't win.
+    reason to prefer it at the end. One that judges beat can't win. Of equals it is a person's, then the
+    one that took another's place last.
     """
     eligible = (
         c for c in candidates if c.validation and not c.beaten_by and (c.accepted or c.source == "seed")
@@ -99,6 +102,7 @@ def _letter(place: int) -> str:
     return "" if place == 1 else chr(ord("a") + place - 1) if place <= 26 else f"-{place}"
 
 
-def _rank(candidate: Candidate) -> tuple[float, bool, int]:
+def _rank(candidate: Candidate) -> tuple[float, bool, int, int]:
+    """Of equal scores a person's counts more, then what took another's place last, then the earlier one."""
     assert candidate.validation
-    return candidate.validation.mean, candidate.source == "human", -candidate.iteration
+    return candidate.validation.mean, candidate.source == "human", candidate.taken, -candidate.iteration

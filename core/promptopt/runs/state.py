@@ -299,6 +299,8 @@ class RunState:
             candidate.accepted = event.accepted
             candidate.judgement = event.reason
             candidate.comparison = event.comparison or candidate.comparison
+            if event.accepted and not candidate.taken:
+                candidate.taken = 1 + max(other.taken for other in self.candidates.values())
         if event.accepted:
             self.current_id = event.candidate_id
             against = self.candidates.get(event.against_id)
@@ -307,6 +309,8 @@ class RunState:
         if event.withdrawn:  # what it had beaten is in the running again
             for other in self.candidates.values():
                 other.beaten_by = "" if other.beaten_by == event.candidate_id else other.beaten_by
+        for place in [place for place in self.evaluations if place[0] == event.candidate_id]:
+            del self.evaluations[place]  # what was not measured to the end was given up
         word = "accepted" if event.accepted else "rejected"
         self._log(at, f"{word} {self.name(event.candidate_id)}: {event.reason}")
 

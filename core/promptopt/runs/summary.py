@@ -124,6 +124,7 @@ def _candidate(candidate: Candidate | None) -> dict[str, Any] | None:
     return {
         "candidate_id": candidate.id,
         "prompt": candidate.text,
+        "demonstrations": [demo.model_dump() for demo in candidate.demonstrations],
         "source": candidate.source,
         "iteration": candidate.iteration,
         "validation": score_on(candidate, "validation"),

@@ -305,6 +305,7 @@ class Combined(BaseOptimizer):
             added_chars=max((plan.added_chars for plan in known), key=lambda one: one.likely or 0.0),
             optimizer_chars=max((plan.optimizer_chars for plan in known), key=lambda one: one.likely or 0.0),
             reply_prompts=max(plan.reply_prompts for plan in known),
+            optimizer_at_once=min(plan.optimizer_at_once for plan in known),
             others=_others(known),
         )
 
