@@ -23,6 +23,7 @@ from tests.loopback import API_KEY_ENV, LoopbackServer, write_project
 from tests.loopback.persona import SEED_PROMPT
 
 SIZES = (8, 10, 12)
+PLAN = Path(__file__).parents[1] / "experiment_config.yaml"
 
 
 def experiment(folder: Path, server: LoopbackServer, **changes: Any) -> Path:
@@ -88,6 +89,39 @@ def test_an_experiment_ends_with_a_table_of_what_its_runs_reached(
     status, again, err = ended(start(path))
     assert status == 0 and "it goes on where it was" in again and "refine" in again, err
     assert loopback.count() == sent, "what is done is not done again"
+
+
+def test_the_file_of_the_plan_ends_with_the_table_and_the_pictures(bench: Bench, tmp_path: Path) -> None:
+    words = {"crash": "bug", "invoice": "billing", "login": "account", "parcel": "shipping"}
+    rows = [
+        {"question": f"ticket {at}: the {word} again", "answer": label}
+        for at, (word, label) in enumerate([*words.items()] * 9)
+    ]
+    (tmp_path / "data").mkdir()
+    for name, part in (("train", rows[:14]), ("val", rows[14:24]), ("test", rows[24:])):
+        lines = "".join(json.dumps(row) + "\n" for row in part)
+        (tmp_path / "data" / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    path = tmp_path / "experiment_config.yaml"
+    path.write_bytes(PLAN.read_bytes())
+    status, out, err = ended(start(path, "--simulate", "--json"))
+    assert status == 0, err
+    found = json.loads(out)
+    assert found["simulated"]
+    board = {row["optimizer"]: row for row in found["rows"]}
+    assert board.keys() == {NONE, "dspy-mipro", "grpo", "sequential"}
+    for row in board.values():
+        assert row["score"]["n"] == 12 and row["runs"] == 1
+        assert row["metrics"].keys() == {"accuracy", "f1", "bleu"}
+        assert row["judges"].keys() == {"gpt-4", "claude-3"}
+        assert (row["gain"] is None) == (row["optimizer"] == NONE)
+    assert len(found["differences"]) == 3 and any(row["pareto"] for row in board.values())
+    pictures = ("comparison", "curves", "cost", "time", "pareto")
+    written = {file.name for file in (tmp_path / "results").iterdir()}
+    assert written == {
+        "results.json",
+        "results.md",
+        *(f"{name}.{form}" for name in pictures for form in ("png", "svg")),
+    }
 
 
 def test_killed_with_its_runs_it_goes_on_and_pays_nothing_twice(

@@ -84,6 +84,9 @@ def test_models_come_in_many_forms() -> None:
         "judge": "j",
     }
     assert found["optimizer"].max_tokens == 4096, "the optimizer's own defaults"
+    panel = made(judges=["a/b", {"model": "c/d", "name": "strict", "weight": 2}]).project.settings.judges
+    assert [(judge.name, judge.weight) for judge in panel] == [("a/b", None), ("strict", 2)]
+    assert [judge.model for judge in made(judges="a/b").project.settings.judges] == ["a/b"]
     with pytest.raises(SettingsError, match="a model can't be a int"):
         made(models=3)
     with pytest.raises(SettingsError, match="targett"):

@@ -139,7 +139,10 @@ def test_reviews_are_balanced() -> None:
 def test_the_experiment_is_over_all_of_them_and_needs_no_key_if_simulated(home: Path) -> None:
     plan = make_plan(load_experiment("examples"), simulate=True)
     assert set(plan.sources) == set(NAMES) and plan.simulated
-    assert plan.limits["usd"] == 20 and plan.output_dir == Path.cwd() / "promptopt-examples"
+    assert len(plan.cells) == 7 * 3 * (2 + 4), "each search has as much to spend as the others"
+    each = plan.capped(plan.cells[-1], {}).budget.usd
+    assert plan.limits["usd"] == 40 and each and 0.3 < each < 0.4
+    assert plan.output_dir == Path.cwd() / "promptopt-examples"
     assert experiment_file().exists()
     assert isinstance(next(iter(plan.sources.values())).dataset, Dataset)
 

@@ -16,85 +16,8 @@ from promptopt.experiments.datasets import GENERIC
 from promptopt.experiments.planning import Cell, Plan, make_plan
 from promptopt.experiments.words import read_optimizers
 from promptopt.runs.scoreboard import NONE
-from tests.packages import install
 
-STAND_INS = """
-from typing import Any
-from pydantic import Field
-from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions
-
-class _Base(BaseOptimizer):
-    async def search(self, context): ...
-
-class MiproOptions(OptimizerOptions):
-    auto: str = "light"
-
-class Mipro(_Base):
-    name = "dspy-mipro"
-    Options = MiproOptions
-
-class GrpoOptions(OptimizerOptions):
-    group: int = 6
-    performance: float = 0.7
-    format: float = 0.3
-    max_iterations: int = 12
-
-class Grpo(_Base):
-    name = "grpo"
-    Options = GrpoOptions
-
-class SequentialOptions(OptimizerOptions):
-    stages: list[str] = []
-    settings: dict[str, dict[str, Any]] = {}
-
-class Sequential(_Base):
-    name = "sequential"
-    Options = SequentialOptions
-"""
-
-SEED_FILE = """
-# experiment_config.yaml
-experiment:
-  name: "hybrid_comparison_v1"
-  output_dir: "./results"
-
-optimizers:
-  - type: "dspy"
-    config:
-      optimizer: "MIPROv2"
-      max_iterations: 10
-  - type: "grpo"
-    config:
-      tournament_size: 8
-      reward_weights:
-        performance: 0.7
-        format: 0.3
-  - type: "hybrid"
-    config:
-      strategy: "sequential"
-      optimizers: ["dspy", "grpo"]
-
-datasets:
-  train: "./data/train.jsonl"
-  val: "./data/val.jsonl"
-  test: "./data/test.jsonl"
-
-evaluation:
-  metrics: ["accuracy", "f1", "bleu"]
-  judges: ["gpt-4", "claude-3"]
-"""
-
-
-@pytest.fixture
-def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Optimizers of the names that the file uses, where this version does not have them."""
-    install(
-        tmp_path / "site",
-        monkeypatch,
-        "stand-ins",
-        {"stand_ins": STAND_INS},
-        {"dspy-mipro": "stand_ins:Mipro", "grpo": "stand_ins:Grpo", "sequential": "stand_ins:Sequential"},
-    )
+SEED_FILE = (Path(__file__).parents[1] / "experiment_config.yaml").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -130,7 +53,7 @@ def planned(folder: Path, said: Any, **how: Any) -> Plan:
     return make_plan(load_experiment(write(folder, said)), **how)
 
 
-def test_the_file_of_the_plan_is_taken_as_it_stands(stand_ins: None, folder: Path) -> None:
+def test_the_file_of_the_plan_is_taken_as_it_stands(folder: Path) -> None:
     plan = planned(folder, SEED_FILE, simulate=True)
     labels = list(dict.fromkeys(cell.label for cell in plan.cells))
     assert labels == [NONE, "dspy-mipro", "grpo", "sequential"]
@@ -148,7 +71,7 @@ def test_the_file_of_the_plan_is_taken_as_it_stands(stand_ins: None, folder: Pat
     assert plan.simulated
 
 
-def test_without_a_model_it_says_what_to_do(stand_ins: None, folder: Path) -> None:
+def test_without_a_model_it_says_what_to_do(folder: Path) -> None:
     with pytest.raises(SettingsError, match="no model to run the prompts on") as failure:
         planned(folder, SEED_FILE)
     assert "--simulate" in failure.value.fix and "--model" in failure.value.fix

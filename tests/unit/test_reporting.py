@@ -229,9 +229,16 @@ def test_the_tournament_of_a_run() -> None:
     for match in elimination(4, 0):
         state.apply(match, 1.0)
     ratings = [rating(f"p{n}", -n) for n in range(4)]
-    state.apply(ev.StandingsUpdated(format="single_elimination", ratings=ratings, played=3, final=True), 2.0)
+    over = ev.StandingsUpdated(
+        format="single_elimination", ratings=ratings, played=3, final=True, champion_id="p1"
+    )
+    state.apply(over, 2.0)
     told = tournament_of(state)
     assert len(told.matches) == 3 and told.names.keys() == {"p0", "p1", "p2", "p3"}
+    said = " ".join(texts(tournament_brackets(told)))
+    assert f"{state.name('p1')} leads, not proven the best" in said
+    won = replace(told, decided=True)
+    assert f"{state.name('p1')} won the final" in " ".join(texts(tournament_brackets(won)))
 
 
 def test_the_dashboard_has_the_names_of_the_plan() -> None:

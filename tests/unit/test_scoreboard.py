@@ -178,6 +178,29 @@ def test_metrics_and_judges_have_columns() -> None:
     assert measures(scoreboard([entry("a", ONES)]), "d") is None
 
 
+def test_many_measures_go_down_and_of_all_datasets_only_what_they_share() -> None:
+    names = [f"check {n}" for n in range(9)]
+    first = Outcome(**{**vars(outcome(ONES)), "results": results([1.0], ("exact", "own"))})
+    second = Outcome(**{**vars(outcome(ONES)), "results": results([1.0], ("exact", *names))})
+    worse = Outcome(**{**vars(outcome(ONES)), "results": results([0.0], ("exact", *names))})
+    board = scoreboard([Entry("d1", "b", 0, first), Entry("d2", "a", 0, worse), Entry("d2", "b", 0, second)])
+    found = measures(board, "d2")
+    assert found and found[0] == ["measure", "b", "a"], "the best first"
+    assert found[1] == [[name, "100.0%", "0.0%"] for name in ("exact", *names)]
+    assert measures(board, TOGETHER) is None, "one measure is the score itself"
+    judged = {"gpt": {"c0": 0.5}}
+    board = scoreboard([Entry("d1", "b", 0, first, judged), Entry("d2", "b", 0, second, judged)])
+    assert measures(board, TOGETHER) == (["optimizer", "exact", "judge gpt"], [["b", "100.0%", "50.0%"]])
+
+
+def test_what_did_not_search_has_no_iterations() -> None:
+    board = scoreboard([entry("a", ONES), entry("t", ONES, kind="tournament")])
+    shown = {row[0].strip("★ "): row for row in block(board, "d")}
+    columns = [HEADER.index(name) for name in ("iterations", "best at", "all pass")]
+    assert [shown["a"][at] for at in columns] == ["4.0", "2.0", "0%"]
+    assert [shown["t"][at] for at in columns] == ["–"] * 3
+
+
 def test_tables_for_people_and_programs() -> None:
     wild = "a|b *c* <i>`"
     entries = [entry(NONE, ZEROS, simulated=True), entry(wild, ONES), entry("b", ZEROS, usd=None)]

@@ -11,6 +11,9 @@ from promptopt.runs.summary import DIGITS, comparison_summary
 NOTHING = "–"
 FRONT = "★"
 
+_WIDE = 6
+"""Measures that stand beside each other."""
+
 HEADER = (
     "optimizer",
     "score [95 %]",
@@ -37,8 +40,7 @@ LEGEND = (
 
 def block(board: Scoreboard, dataset: str) -> list[list[str]]:
     """The rows of one dataset, best first, without the header."""
-    rows = sorted(board.of(dataset), key=lambda row: (-(row.score.mean if row.score else -1.0), row.label))
-    return [_cells(row) for row in rows]
+    return [_cells(row) for row in _best_first(board, dataset)]
 
 
 def heading(board: Scoreboard, dataset: str) -> str:
@@ -51,22 +53,33 @@ def heading(board: Scoreboard, dataset: str) -> str:
 
 
 def measures(board: Scoreboard, dataset: str) -> tuple[list[str], list[list[str]]] | None:
-    """Header and rows of the means by metric and judge; None if there is but one metric and no judge."""
-    rows = [row for row in board.of(dataset) if row.score]
-    metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
-    judges = list(dict.fromkeys(name for row in rows for name in row.judges))
-    if len(metrics) < 2 and not judges:
+    """Header and rows of the means by metric and judge; None if there is but one metric and no judge.
+
+    Of several datasets together only what all of them were measured by. The longer side goes down.
+    """
+    rows = [row for row in _best_first(board, dataset) if row.score]
+    found = {row.label: _measured(row) for row in rows}
+    names = list(dict.fromkeys(name for row in rows for name in found[row.label]))
+    if dataset == TOGETHER:
+        each = [set(_measured(row)) for row in board.rows if row.score and row.dataset != TOGETHER]
+        names = [name for name in names if all(name in known for known in each)]
+    if not names or (len(names) == 1 and not any(row.judges for row in rows)):
         return None
-    header = ["optimizer", *metrics, *(f"judge {name}" for name in judges)]
-    body = [
-        [
-            row.label,
-            *(_share(row.metrics.get(name)) for name in metrics),
-            *(_share(row.judges.get(name)) for name in judges),
+    if len(names) <= max(len(rows), _WIDE):
+        return ["optimizer", *names], [
+            [row.label, *(_share(found[row.label].get(name)) for name in names)] for row in rows
         ]
-        for row in rows
+    return ["measure", *(row.label for row in rows)], [
+        [name, *(_share(found[row.label].get(name)) for row in rows)] for name in names
     ]
-    return header, body
+
+
+def _best_first(board: Scoreboard, dataset: str) -> list[Row]:
+    return sorted(board.of(dataset), key=lambda row: (-(row.score.mean if row.score else -1.0), row.label))
+
+
+def _measured(row: Row) -> dict[str, float]:
+    return {**row.metrics, **{f"judge {name}": value for name, value in row.judges.items()}}
 
 
 def differences(board: Scoreboard, dataset: str) -> list[str]:
@@ -180,7 +193,6 @@ def _cells(row: Row) -> list[str]:
     runs = f"{row.runs} of {row.runs + row.missing}" if row.missing else str(row.runs)
     if row.score is None:
         return [label, *[NOTHING] * (len(HEADER) - 2), runs]
-    searched = not row.baseline
     return [
         label,
         f"{row.score.mean:.1%} [{row.score.low * 100:.1f}, {row.score.high * 100:.1f}]",
@@ -189,9 +201,9 @@ def _cells(row: Row) -> list[str]:
         NOTHING if row.usd is None else f"${row.usd:.4f}",
         f"{row.calls:,.0f}",
         duration(row.seconds),
-        f"{row.iterations:.1f}" if searched else NOTHING,
-        NOTHING if row.best_at is None or not searched else f"{row.best_at:.1f}",
-        f"{row.converged:.0%}" if searched else NOTHING,
+        f"{row.iterations:.1f}" if row.searched else NOTHING,
+        NOTHING if row.best_at is None or not row.searched else f"{row.best_at:.1f}",
+        f"{row.converged:.0%}" if row.searched else NOTHING,
         NOTHING if row.spread is None else f"{row.spread * 100:.1f}",
         runs,
     ]

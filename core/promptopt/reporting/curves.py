@@ -19,7 +19,7 @@ def learning_curves(entries: Sequence[Entry], title: str = "Learning curves") ->
 
     Of a single run also what was proposed and rejected is shown.
     """
-    shown = [e for e in entries if e.outcome and e.outcome.course and e.outcome.kind != "eval"]
+    shown = [e for e in entries if e.outcome and e.outcome.course and e.outcome.kind == "optimize"]
     datasets = list(dict.fromkeys(entry.dataset for entry in shown)) or [""]
     columns = min(_COLUMNS, len(datasets))
     lines = -(-len(datasets) // columns)

@@ -57,7 +57,7 @@ def draw_board(
         }
         for name, made in pictures.items():
             written += save(made, folder, name, formats)
-    if any(entry.outcome and entry.outcome.course and entry.outcome.kind != "eval" for entry in entries):
+    if any(entry.outcome and entry.outcome.course and entry.outcome.kind == "optimize" for entry in entries):
         written += save(learning_curves(entries, f"{title} · learning curves"), folder, "curves", formats)
     return written
 

@@ -30,13 +30,21 @@ class Tournament(Protocol):
 
 @dataclass(frozen=True)
 class Told:
-    """A tournament as a run's events tell it; ``names`` is how the run calls its candidates."""
+    """A tournament as a run's events tell it.
+
+    Attributes:
+        names: how the run calls its candidates.
+        champion_id: who won it or leads; empty while it goes on.
+        decided: the final was won by evidence.
+    """
 
     format: str
     ratings: Sequence[Rating]
     matches: Sequence[MatchFinished]
     names: Mapping[str, str]
     simulated: bool
+    champion_id: str = ""
+    decided: bool = False
 
 
 def tournament_of(state: RunState) -> Told:
@@ -57,6 +65,8 @@ def tournament_of(state: RunState) -> Told:
         matches=[state.matches[number] for number in sorted(state.matches)],
         names={each: state.name(each) for each in ids | {r.candidate_id for r in state.tournament.ratings}},
         simulated=state.simulated,
+        champion_id=state.tournament.champion_id,
+        decided=state.tournament.decided,
     )
 
 
@@ -71,14 +81,15 @@ def tournament_brackets(tournament: Tournament, title: str = "Tournament") -> Fi
     bracket = tournament.format == ELIMINATION and bool(tournament.matches)
     with style():
         size = 0.5 * max(4, len(ratings))
-        told = (
-            f"{tournament.format.replace('_', ' ')}, {len(tournament.matches)} matches; "
-            "strength on Elo's scale, bars: 95 % intervals"
-        )
+        champion = _champion(tournament)
+        told = f"{tournament.format.replace('_', ' ')}, {len(tournament.matches)} matches"
+        if champion in called:
+            told += f": {called[champion]} {_standing(tournament)}"
+        told += "; strength on Elo's scale, bars: 95 % intervals"
         simulated = bool(getattr(tournament, "simulated", False))
         made = figure(12.5, 2.3 + size, title, simulated=simulated, subtitle=told)
         left, right = made.subplots(1, 2, width_ratios=[1.0, 1.35])
-        _ratings(left, ratings, called)
+        _ratings(left, ratings, called, champion)
         if bracket:
             _bracket(right, tournament.matches, called)
         else:
@@ -86,9 +97,19 @@ def tournament_brackets(tournament: Tournament, title: str = "Tournament") -> Fi
     return made
 
 
-def _ratings(axes: Any, ratings: Sequence[Rating], called: Mapping[str, str]) -> None:
+def _champion(tournament: Tournament) -> str:
+    """Id of the one that won or leads; empty if nothing says so yet."""
+    prompt: Any = getattr(tournament, "champion", None)
+    return str(prompt.id if prompt else getattr(tournament, "champion_id", ""))
+
+
+def _standing(tournament: Tournament) -> str:
+    return "won the final" if getattr(tournament, "decided", False) else "leads, not proven the best"
+
+
+def _ratings(axes: Any, ratings: Sequence[Rating], called: Mapping[str, str], champion: str) -> None:
     for at, rating in enumerate(ratings):
-        best = at == len(ratings) - 1
+        best = rating.candidate_id == champion
         colour = COLOURS[2] if best else COLOURS[0]
         axes.plot([rating.low, rating.high], [at, at], color=colour, linewidth=2.6, alpha=0.5)
         axes.plot(rating.rating, at, marker="D" if best else "o", color=colour, markersize=8)

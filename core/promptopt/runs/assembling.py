@@ -49,6 +49,7 @@ class HowToScore(TypedDict, total=False):
         project: name or path of a project; what is given beside it takes the place of what it says.
         models: of the target role, or a mapping of roles (``target``, ``optimizer``, ``judge``) to models. A
             model is a litellm name, a table as ``[models.target]`` in a project file, or an ``LLMClient``.
+        judges: a panel that decides matches, one model each; a table can give a judge's name and weight.
         checks: what judges an output: a check's type (``"exact"``), a metric's name (``"f1"``), a table as
             ``[[checks]]`` in a project file, an ``EvaluationMetric``, or a function of ``(output)``,
             ``(output, expected)`` or ``(output, expected, inputs)`` to a bool, a score in [0, 1], or a score
@@ -63,6 +64,7 @@ class HowToScore(TypedDict, total=False):
 
     project: str | Path
     models: Model | Mapping[Role, Model]
+    judges: Sequence[Model]
     checks: CheckLike | Sequence[CheckLike]
     budget: float | Mapping[str, float] | BudgetSettings
     data: Mapping[str, Any]
@@ -128,6 +130,8 @@ def assemble(
         raw |= _prompt(how["prompt"])
     if "models" in how or not raw.get("models"):
         raw["models"] = {**raw.get("models", {}), **_models(how)}
+    if "judges" in how:
+        raw["judges"] = _judges(how["judges"])
     if "optimizer" in how:
         raw["optimizer"], optimizer = _optimizer(how["optimizer"])
     if "checks" in how:
@@ -259,6 +263,12 @@ def _models(how: How) -> dict[str, Any]:
         _known(roles, ROLES, "role")
         return {role: _model(model) for role, model in roles.items()}
     return {"target": _model(given)}
+
+
+def _judges(given: Any) -> list[dict[str, Any]]:
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        given = [given]
+    return [_model(judge) for judge in cast("Sequence[Any]", given)]
 
 
 def _model(model: Any) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class Row:
     """An optimizer on a dataset, over its runs. Means are over the runs that were scored.
 
     Attributes:
+        searched: some of its runs optimized; else it only scored, or held a tournament.
         runs, missing: how many were scored, and how many were not (failed, out of budget, not yet run).
         score: of the winners on the sealed cases.
         gain: against the baseline ``none``, or without one against the prompt to start from.
@@ -59,6 +60,7 @@ class Row:
     label: str
     runs: int
     missing: int
+    searched: bool = False
     score: Interval | None = None
     gain: Comparison | None = None
     usd: float | None = None
@@ -200,6 +202,7 @@ class _Block:
             label=label,
             runs=len(outcomes),
             missing=missing,
+            searched=any(outcome.kind == "optimize" for outcome in outcomes),
             score=evaluation.score,
             gain=gain,
             usd=None if None in costs else fmean(cost or 0.0 for cost in costs),
