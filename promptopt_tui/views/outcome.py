@@ -218,7 +218,9 @@ def _failure(view: View, width: int) -> list[Line]:
         [("  Mend what is named above, then press ", ""), ("R", "key"), (" or run", "")], width, [("  ", "")]
     )
     lines += [[("  promptopt resume ", ""), (_id(view), "accent")], []]
-    lines += wrap([("  What was answered is kept: nothing is paid for twice.", "muted")], width, [("  ", "")])
+    kept = "  What was answered is kept: nothing is paid for twice. "
+    frozen = "Prompt, settings and cases of a run are frozen: if they are at fault, start a new one."
+    lines += wrap([(kept, "muted"), (frozen, "muted")], width, [("  ", "")])
     return [*lines, [], *_spent(view)]
 
 

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from promptopt.domain.prompt import Prompt
 from promptopt.store.cells import Cells
 from promptopt.store.commands import Resume
+from promptopt.store.runs import Runs
 from tests.engine.bench import Bench
 from tests.loopback import API_KEY, API_KEY_ENV, FaultPlan, LoopbackServer, write_project
 from tests.loopback.faults import Fault
@@ -68,6 +71,20 @@ def test_no_process_of_a_run_imports_from_the_folder_that_it_was_started_in(
     state = bench.run(project)
     assert not mark.exists(), mark.read_text()
     assert state.status == "finished", bench.said(state.run_id)
+
+
+def test_an_evaluation_of_all_cases_is_listed_with_their_score(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
+    sizes = (4, 8, 6)
+    project = write_project(tmp_path / "p", loopback, sizes, optimizer={"name": "none", "split": "all"})
+    state = bench.run(project, kind="eval")
+    scores = state.candidates[state.seed_id].scores.values()
+    passed, total = sum(one.passed for one in scores), sum(one.interval.n for one in scores)
+    assert total == sum(sizes)
+    row = Runs(bench.database).find(state.run_id)
+    assert row.seed_score == row.best_score == pytest.approx(passed / total)
+    assert state.forecast and state.forecast.total.calls.likely == total == loopback.count()
 
 
 def test_code_that_was_changed_before_its_run_began_is_not_run(bench: Bench, tmp_path: Path) -> None:
@@ -231,6 +248,34 @@ def test_an_endpoint_that_is_gone_pauses_the_run_until_it_is_back(
     assert state.finished and state.finished.comparison
     assert not state.pause_reason
     assert all(score.errors == 0 for c in state.candidates.values() for score in c.scores.values())
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("command", ["eval", "run"])
+def test_a_run_that_nobody_watches_does_not_wait_for_an_endpoint_that_is_gone(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv(API_KEY_ENV, API_KEY)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    project = write_project(tmp_path / "p", url, SIZES, models={"target": {"retries": 1}})
+    ended = subprocess.run(
+        [sys.executable, "-m", "promptopt", command, str(project), "--json"], capture_output=True, text=True
+    )
+    assert ended.returncode == 4, ended.stderr
+    assert "can't be reached" in ended.stderr and "promptopt resume" in ended.stderr
+    summary = json.loads(ended.stdout.splitlines()[-1])
+    assert summary["status"] == "failed"
+    run_id = summary["run_id"]
+    assert bench.state(run_id).resumable
+
+    def left() -> list[str]:
+        """Command lines of processes of the run."""
+        found = [path.read_text() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+        return [line.replace("\0", " ") for line in found if run_id in line]
+
+    bench.wait(lambda: not left(), lambda: str(left()))
 
 
 def test_a_thousand_cases_through_a_storm_score_as_in_a_calm(

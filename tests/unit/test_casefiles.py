@@ -200,6 +200,7 @@ def test_bad_data_settings(tmp_path: Path, data: dict[str, Any], words: list[str
 def test_one_source_is_given(tmp_path: Path) -> None:
     for data, words in (
         ({}, "there are no cases"),
+        ({"path": "a.csv"}, r"there are no cases \(data.path: no such option\)"),
         ({"file": "a.csv", "cases": CASES}, "data.cases and data.file are given"),
         ({"file": "a.csv", "train": "b.csv"}, "data.file and data.train are given"),
         ({"test": "b.csv"}, "without data.train"),

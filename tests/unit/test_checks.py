@@ -249,8 +249,6 @@ async def test_an_assertion_that_never_ends_fails():
     [
         ("assert (", "the code is not Python: '(' was never closed in line 1"),
         ("x = 1\nassert y ==", "the code is not Python: invalid syntax in line 2"),
-        ("len(output) < 5", "the code asserts nothing"),
-        ("output", "the code asserts nothing"),
         ("# nothing", "the code asserts nothing"),
         ("assert '\0'", "the code is not Python"),
     ],
@@ -374,6 +372,22 @@ def test_wrong_checks_of_a_case_are_told():
     with pytest.raises(SettingsError) as error:
         build_judge(project(), Path(), [case(checks=({"name": "no type"},))])
     assert error.value.where == "case 'c1' checks[0].type"
+
+
+def test_all_cases_that_can_not_be_judged_are_told_at_once():
+    wrong = [
+        case(checks=({"type": "nope"},)), case(" ", checks=({"type": "rouge"},)), case("fine"), case(None)
+    ]  # fmt: skip
+    known = [one.model_copy(update={"id": f"c{n}"}) for n, one in enumerate(wrong)]
+    with pytest.raises(SettingsError) as error:
+        build_judge(project(), Path(), known)
+    first, *listed = error.value.what.splitlines()
+    assert first == "3 cases can't be judged:"
+    places = [line.split(": ")[0].strip() for line in listed]
+    assert places == ["case 'c0' checks[0].type", "case 'c1'", "case 'c3'"]
+    assert "did you mean" in error.value.fix or "known:" in error.value.fix
+    with pytest.raises(SettingsError, match=r"30 cases can't be judged:(.|\n)*and 10 more"):
+        build_judge(project(), Path(), [known[0].model_copy(update={"id": str(n)}) for n in range(30)])
 
 
 async def test_whatever_a_check_raises_is_a_failed_check(monkeypatch: pytest.MonkeyPatch):

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from decimal import Decimal
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from promptopt.domain.chat import LLMResponse
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.results import CheckResult
 from promptopt.evaluation.checks import build_judge
+from promptopt.evaluation.checks.base import RIGHT
 from promptopt.evaluation.checks.lists import f1, read_items
 from promptopt.evaluation.checks.numeric import find_numbers
 from promptopt.evaluation.checks.shape import measure
+from promptopt.evaluation.checks.structured import JsonFields, same_json
 from promptopt.evaluation.checks.texts import ngram_cosine, rouge
 from tests.unit.test_checks import case, judged, opinion, project, refused
 
@@ -163,6 +166,47 @@ SCHEMA = {
 }
 
 
+ITEM = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.5, 1.0]) | st.sampled_from("ab"),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("xy"), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.lists(ITEM, max_size=5), st.lists(ITEM, max_size=5), st.randoms(use_true_random=False))
+@CALM
+def test_items_in_any_order_are_those_that_can_be_paired(one: list[Any], other: list[Any], chance: Any):
+    def plainly(left: list[Any], right: list[Any]) -> bool:
+        return len(left) == len(right) and any(
+            all(same_json(*pair) for pair in zip(left, order, strict=True)) for order in permutations(right)
+        )
+
+    shuffled = chance.sample(one, len(one))
+    check = JsonFields.model_validate({"unordered": [""]})
+    for left, right in ((one, other), (one, shuffled), (one, [*shuffled[1:], *other[:1]])):
+        assert (check._compare(left, right) == RIGHT) == plainly(left, right)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "tolerance", "same"),
+    [
+        ([0, 1], [2, 1], 1, True),
+        ([0, 1], [2.5, 1], 1, False),
+        ([True, 1], [1, 1], 1, False),
+        ([{"a": 0, "b": 5}, {"a": 1, "b": 0}], [{"a": 0.5, "b": 0.5}, {"a": 0.6, "b": 5.5}], 1, True),
+        ([{"a": 0, "b": 5}, {"a": 1, "b": 0}], [{"a": 0.5, "b": 0.5}, {"a": 0.6, "b": 7}], 1, False),
+        (list(range(20_000)), list(range(20_000))[::-1], 0, True),
+        ([{"a": n} for n in range(20_000)], [{"a": n + 0.4} for n in range(20_000)][::-1], 0.5, True),
+        ([{"a": n, "b": 0} for n in range(9_000)], [{"a": n + 1, "b": 0} for n in range(9_000)], 0.5, False),
+        ([[str(n)] for n in range(20_000)], [[str(n)] for n in range(20_000)][::-1], 0.5, True),
+    ],
+    ids=range(9),
+)
+def test_many_items_in_any_order(one: list[Any], other: list[Any], tolerance: float, same: bool):
+    check = JsonFields.model_validate({"unordered": [""], "tolerance": float(tolerance)})
+    assert (check._compare(one, other) == RIGHT) == same
+
+
 @pytest.mark.parametrize(
     ("output", "said"),
     [
@@ -261,6 +305,22 @@ def test_lists_are_read_as_people_write_them(text: str, items: list[str]):
 )
 async def test_list_f1(output: str, expected: str, options: dict[str, Any], score: float):
     assert (await opinion(output, expected, type="list_f1", **options))[0] == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("output", "expected", "score"),
+    [
+        ("Paris, France; Rome, Italy", '["Paris, France", "Rome, Italy"]', 1.0),
+        ('["Rome, Italy", "Paris, France"]', "Paris, France; Rome, Italy", 1.0),
+        ("Paris, France; Bonn", '["Paris, France", "Rome, Italy"]', 0.5),
+        ("a; [b, c]; d", '["a", "[b, c]", "d"]', 1.0),
+        ("[a]; b", "[a]; b", 1.0),
+    ],
+)
+async def test_list_f1_reads_a_json_list_also_if_there_is_a_separator(
+    output: str, expected: str, score: float
+):
+    assert (await opinion(output, expected, type="list_f1", separator=";"))[0] == pytest.approx(score)
 
 
 async def test_list_f1_says_what_is_missing_and_too_many():

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomli_w
 
 from promptopt.domain import events as ev
 from promptopt.domain.results import CaseResult, CheckResult
@@ -110,6 +112,38 @@ def test_eval_over_several_splits_counts_every_case(
     scripted_worker(monkeypatch, story)
     (outcome,) = cli("eval", project, "--simulate", "--split", "all", "--json").objects
     assert outcome["score"] == 0.75 and outcome["total"] == 8 and outcome["passed"] == 6
+
+
+@pytest.mark.parametrize("command", ["eval", "run"])
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        (
+            {"type": "regex", "pattern": "("},
+            ["2 cases can't be judged", "case 'a' checks[0].pattern", "case 'b'"],
+        ),
+        ({"type": "judge", "rubric": "kind"}, ["models.judge"]),
+    ],
+)
+def test_cases_with_checks_that_can_not_be_used_are_bad_input(
+    cli: CommandLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    check: dict[str, Any],
+    said: list[str],
+) -> None:
+    started = scripted_worker(monkeypatch, scoring)
+    cases = [{"id": name, "input": name, "expected": "x", "checks": [check]} for name in ("a", "b")]
+    models = {"target": {"model": "sim/target"}, "optimizer": {"model": "sim/optimizer"}}
+    table = {"name": "p", "prompt": "{input}", "models": models, "data": {"cases": cases}}
+    (tmp_path / "project.toml").write_text(tomli_w.dumps(table))
+    result = cli(command, str(tmp_path), "--json")
+    assert result.status == 2 and started == []
+    assert all(words in result.err for words in said), result.err
+    database = Database.open()
+    assert Runs(database).list() == []
+    database.close()
 
 
 def test_eval_without_a_score_is_status_1(

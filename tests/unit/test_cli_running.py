@@ -13,7 +13,7 @@ from promptopt.cli.follow import Interruptions, PlainLines, follow
 from promptopt.cli.outcome import conclude
 from promptopt.domain import events as ev
 from promptopt.runs.launch import start_worker
-from promptopt.store.commands import Commands, Resume, Stop
+from promptopt.store.commands import Commands, GiveUp, Resume, Stop
 from promptopt.store.database import Database
 from promptopt.store.home import home as data_directory
 from promptopt.store.runs import Runs
@@ -312,17 +312,58 @@ def test_resume_of_a_paused_run_asks_its_worker(
     assert sent == [Resume()]
 
 
-def test_a_run_that_paused_itself_is_left_waiting_with_status_4(
-    cli: CommandLine, project: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def story(run_id: str) -> list[ev.Event]:
-        gone = ev.Paused(by="promptopt", reason="the target model answers no call any more")
-        return [*opening(run_id), gone]
+GONE = "the target model answers no call any more"
 
-    scripted_worker(monkeypatch, story, status="paused")
-    result = cli("run", project, "--headless", "--simulate")
+
+@pytest.fixture
+def ended_by_request(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """A worker that has paused itself, and ends when it is told that nobody is there; what it was told."""
+    told: list[object] = []
+
+    def answer(self: Commands, command: object, author: str = "") -> int:
+        told.append(command)
+        end = ev.RunFinished(
+            status="failed", stop_reason="error", detail=GONE, seed_id="s", best_id="s", iterations=0
+        )
+        database = Database.open()
+        write_events(database, self._run_id, [end])
+        database.close()
+        return 1
+
+    monkeypatch.setattr(Commands, "send", answer)
+    monkeypatch.setattr(EndedProcess, "poll", lambda _: 0 if told else None)
+    scripted_worker(
+        monkeypatch,
+        lambda run_id: [*opening(run_id), ev.Paused(by="promptopt", reason=GONE)],
+        status="paused",
+    )
+    return told
+
+
+@pytest.mark.parametrize(
+    "command", [("run", "--headless"), ("run", "--json"), ("eval",), ("eval", "--json")], ids=" ".join
+)
+def test_a_run_that_paused_itself_ends_with_status_4_if_nobody_is_there(
+    cli: CommandLine, project: str, ended_by_request: list[object], command: tuple[str, ...]
+) -> None:
+    result = cli(command[0], project, "--simulate", *command[1:])
+    assert result.status == 4 and ended_by_request == [GiveUp()]
+    assert f"the run paused itself: {GONE}" in result.err and "promptopt resume" in result.err
+    if "--json" in command:
+        assert result.objects[-1]["status"] == "failed"
+
+
+def test_a_run_that_paused_itself_is_left_waiting_by_who_only_attaches(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    run_id = dead_run(tmp_path, "paused", heartbeat_at=time.time())
+    database = Database.open()
+    write_events(database, run_id, [ev.Paused(by="promptopt", reason=GONE)])
+    database.close()
+    result = cli("attach", run_id, "--json")
     assert result.status == 4
-    assert "answers no call any more" in result.err and "promptopt resume" in result.err
+    assert f"has paused itself and waits: {GONE}" in result.err and "promptopt stop" in result.err
+    assert not Commands(Database.open(), run_id).waiting()
 
 
 def test_there_is_nothing_to_resume_of_a_finished_run(cli: CommandLine, tmp_path: Path) -> None:

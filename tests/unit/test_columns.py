@@ -158,6 +158,26 @@ def test_a_folder_keeps_its_splits(tmp_path: Path) -> None:
     assert imported.settings.name == "d" and len(cases(imported, tmp_path)) == 2
 
 
+def test_columns_of_bytes_are_no_input(tmp_path: Path) -> None:
+    rows = [
+        {"thumb": b"\xff", "picture": {"bytes": b"\x00"}, "frames": [b"a"], "caption": f"c{n}", "label": "x"}
+        for n in range(3)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    imported = import_project(tmp_path / "a.parquet")
+    assert imported.settings.data.input == "caption" and "caption" in imported.settings.prompt
+    told = f"{tmp_path / 'a.parquet'}: left out, for they hold bytes: thumb, picture, frames"
+    assert told in imported.notices
+    project = load_project(save_project(imported.settings, tmp_path / "new", imported.files))
+    cases = load_dataset(project.settings, project.dir).dataset
+    assert [case.inputs for case in cases.train] == [{"caption": f"c{n}"} for n in range(3)]
+    with pytest.raises(SettingsError, match="the column 'thumb' holds bytes, which are no text"):
+        import_project(tmp_path / "a.parquet", columns=ColumnChoice(input=("thumb",)))
+    pq.write_table(pa.table({"picture": [b"\xff"], "label": ["x"]}), tmp_path / "b.parquet")
+    with pytest.raises(SettingsError, match="no column can be the input; the columns are: label"):
+        import_project(tmp_path / "b.parquet", columns=ColumnChoice(expected="label"))
+
+
 def test_new_takes_columns(cli: CommandLine, tmp_path: Path) -> None:
     source = lines(tmp_path, [{"a": f"in {i}", "b": f"x{i}", "c": i} for i in range(10)])
     result = cli("new", "mapped", "--from", str(source), "--input", "a", "--input", "c", "--expected", "b")

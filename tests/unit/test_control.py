@@ -19,7 +19,7 @@ from promptopt.models.budget import Stopwatch
 from promptopt.models.endpoint import PauseGate
 from promptopt.runs.control import Control
 from promptopt.runs.state import RunState
-from promptopt.store.commands import Command, Commands, Decide, Edit, Pause, Stop
+from promptopt.store.commands import Command, Commands, Decide, Edit, GiveUp, Pause, Resume, Stop
 from promptopt.store.database import Database
 from promptopt.store.runs import Runs
 
@@ -129,8 +129,23 @@ async def test_once_the_search_is_over_no_edit_can_win_any_more(bench: Bench) ->
     assert not bench.adopted
 
 
+async def test_a_run_that_waits_for_nobody_ends_with_its_reason_and_can_be_resumed(bench: Bench) -> None:
+    bench.emit(ev.PhaseStarted(phase="search"))
+    search = asyncio.create_task(bench.control.stoppable(cast(Any, asyncio.Event().wait())))
+    await asyncio.sleep(0)
+    assert await bench.told(GiveUp()) == "it waits for nobody"
+    assert await bench.told(Pause()) == "paused"
+    assert await bench.told(GiveUp()) == "it waits for nobody"  # a person paused it
+    assert await bench.told(Resume()) == "resumed"
+    bench.control.pause_itself("the target model answers no call any more")
+    assert await bench.told(GiveUp()) == "ending"
+    end = await search
+    assert (end.reason, end.detail, end.now) == ("error", "the target model answers no call any more", True)
+    assert not bench.gate.shut
+
+
 async def test_what_a_dead_worker_was_asked_is_not_asked_of_the_next_but_edits_are(bench: Bench) -> None:
-    for command in (Stop(), Pause(), Edit(text="mine")):
+    for command in (Stop(), Pause(), GiveUp(), Edit(text="mine")):
         bench.commands.send(command)
     bench.control.drop_stale()
     await asyncio.wrap_future(bench.database.transact(lambda _: None))

@@ -50,6 +50,32 @@ def test_duplicates_and_leaks() -> None:
     )
 
 
+def test_labels_that_are_spelt_in_several_ways() -> None:
+    labels = ["yes", "Yes", "yes", "NO", "no", "maybe", "a long expected output, which is no label at all"]
+    found = kinds([case(str(i), f"text {i}", label) for i, label in enumerate([*labels, labels[-1].upper()])])
+    assert found["spelling"].count == 2
+    assert found["spelling"].text == (
+        "spelling: expected outputs differ in case or marks only: "
+        "'yes' (2) and 'Yes' (1); 'NO' (1) and 'no' (1)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("Label {mesage}.", "mark: {mesage} in the prompt is no column, and stays as it is; did you mean"),
+        ("Label {inptu}.", "did you mean {input}?"),
+        ("Label {message} {message2}.", "mark: {message2} in the prompt"),
+        ("Label {message} as {json} or {x}: {input}, {{mesage }}", None),
+        ("Label it.", None),
+    ],
+)
+def test_marks_that_look_like_a_slip(prompt: str, said: str | None) -> None:
+    cases = [Example(id=str(n), inputs={"message": f"m {n}", "x": "y"}, expected="x") for n in range(4)]
+    found = {one.kind: one.text for one in examine(Dataset(train=tuple(cases), validation=()), prompt)}
+    assert said in found["mark"] if said else "mark" not in found
+
+
 def test_near_duplicates_by_their_words() -> None:
     found = kinds(
         [case("a", SENTENCE)], [case("b", SENTENCE.replace("wall", "fence")), case("c", SENTENCE[:40])]

@@ -23,7 +23,9 @@ from promptopt.runs.caps import first_cap
 from promptopt.runs.forecast import forecast
 from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
-from promptopt.store.history import History, Past
+from promptopt.store.database import Database
+from promptopt.store.history import History, Past, history
+from promptopt.store.runs import Runs
 from tests.loopback import write_project
 from tests.unit.command_line import CommandLine
 from tests.unit.finished_run import opening, rest
@@ -241,6 +243,34 @@ def test_an_evaluation_needs_its_split_and_no_more() -> None:
     dataset = cases(40)
     made = forecast(project(), dataset, None, NOTHING, ["test"])
     assert made.total.calls == Spread.exactly(len(dataset.test)) and set(made.roles) == {"target"}
+
+
+def test_an_evaluation_of_few_cases_needs_them_all() -> None:
+    dataset = cases(5)
+    assert not dataset.held_back
+    made = forecast(project(), dataset, None, NOTHING, ["train", "test"])
+    assert made.total.calls == Spread.exactly(5)
+
+
+@pytest.mark.parametrize(("simulated", "usual"), [(False, 5.0), (True, 9.0)])
+def test_only_runs_that_searched_tell_how_long_a_search_is(
+    home: Path, tmp_path: Path, simulated: bool, usual: float
+) -> None:
+    database = Database.open()
+    runs = Runs(database)
+    for model, status, iterations in (
+        ("x", "finished", 4),
+        ("x", "finished", 0),
+        ("x", "stopped", 1),
+        ("x", "finished", 6),
+        ("sim/target", "finished", 9),
+    ):
+        models = {"target": {"model": model}, "optimizer": {"model": model.replace("target", "optimizer")}}
+        run_id = runs.create(project(models=models), cases(8), tmp_path)
+        runs.summarize(run_id, status=status, iteration=iterations)
+    found = history(database, tmp_path, "refine", simulated=simulated)
+    database.close()
+    assert found.iterations == usual
 
 
 JUDGE = {"type": "judge", "rubric": "It is polite."}

@@ -326,3 +326,10 @@ async def test_the_answer_of_a_mock_is_what_was_recorded() -> None:
     """The comparison above compares something."""
     ((_, read), _) = await both_ways(settings_for("openai"), MESSAGES["two"], OPENAI)
     assert read == Reply("billing", 19, 10, "stop", "gpt-4o-mini-2024-07-18")
+
+
+async def test_a_web_page_in_place_of_an_answer_is_called_one() -> None:
+    ((_, read), _) = await both_ways(settings_for("openai"), MESSAGES["two"], b"<!DOCTYPE html><p>Log in")
+    assert "it is a web page" in str(read)
+    ((_, read), _) = await both_ways(settings_for("openai"), MESSAGES["two"], b"busy")
+    assert "it is no JSON" in str(read)

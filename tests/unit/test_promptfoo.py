@@ -109,7 +109,9 @@ def test_what_is_lost_is_told(tmp_path: Path) -> None:
 async def judged(folder: Path, assertion: dict[str, Any], output: str) -> list[CheckResult]:
     config = {"prompts": ["{{q}}"], "tests": [{"vars": {"q": "x", "word": "Rome"}, "assert": [assertion]}]}
     imported, project, cases = made(folder, json.dumps(config))
-    assert not any("not taken over" in notice for notice in imported.notices), imported.notices
+    scores = ("a score that it returns", "scores the share of its texts")
+    told = [notice for notice in imported.notices if not any(score in notice for score in scores)]
+    assert not any(word in notice for notice in told for word in ("not taken over", "changed")), told
     judge = build_judge(project.settings, project.dir, cases)
     try:
         return list(await judge.judge(cases[0], output))
@@ -119,23 +121,37 @@ async def judged(folder: Path, assertion: dict[str, Any], output: str) -> list[C
 
 DO = [
     ({"type": "equals", "value": "a"}, "a", "b"),
+    ({"type": "equals", "value": "a"}, "a", " a\n"),
     ({"type": "equals", "value": {"a": 1}}, '{"a": 1}', '{"a": 1, "b": 2}'),
+    ({"type": "equals", "value": {"a": [True, 1]}}, '{"a": [true, 1.0]}', '{"a": [1, true]}'),
+    ({"type": "equals", "value": True}, "true", "True"),
     ({"type": "contains", "value": "{{word}}"}, "in Rome", "in rome"),
     ({"type": "icontains", "value": "rome"}, "in ROME", "in Bari"),
     ({"type": "contains-all", "value": "a, b"}, "b a", "a"),
     ({"type": "contains-any", "value": ["a", "b"]}, "b", "c"),
     ({"type": "icontains-all", "value": ["A"]}, "a", "c"),
+    ({"type": "contains-any", "value": 'x, "a, ""b\\\\"'}, 'a, "b\\', 'a, "c'),
+    ({"type": "contains-all", "value": [" a", 1]}, "1 a", "1a"),
     ({"type": "regex", "value": "^a+$"}, "aa", "ab"),
+    ({"type": "regex", "value": "^a+$"}, "aa", "aa\n"),
+    ({"type": "regex", "value": r"^\w+$"}, "cafe", "café"),
+    ({"type": "regex", "value": r"(?<year>\d{4})[$]?(?=-)(?<!x)"}, "2024-", "٢٠٢٤-"),
     ({"type": "starts-with", "value": "a.b"}, "a.bc", "axbc"),
     ({"type": "is-json"}, "[1]", "x"),
+    ({"type": "is-json"}, "1", "NaN"),
+    ({"type": "is-json", "value": {"items": [{"type": "number"}]}}, "[1, 2]", '["a"]'),
     ({"type": "contains-json"}, 'so {"a": 1}!', "{so}"),
     ({"type": "python", "value": "len(output) < 3 and context['vars']['q'] == 'x'"}, "ab", "abc"),
     ({"type": "python", "value": "n = len(output)\nreturn n / 4", "threshold": 0.5}, "abc", "a"),
     ({"type": "python", "value": "{'pass': output == 'a', 'score': 1, 'reason': 'r'}"}, "a", "b"),
+    ({"type": "python", "value": "json.loads(output)['a'] == 1"}, '{"a": 1}', '{"a": 2}'),
+    ({"type": "python", "value": "str(output == 'a')"}, "a", "b"),
+    ({"type": "python", "value": "{'pass': True, 'score': len(output) / 4}", "threshold": 0.5}, "ab", "a"),
     ({"type": "levenshtein", "value": "kitten", "threshold": 3}, "sitting", "sit on it"),
     ({"type": "word-count", "value": {"min": 2, "max": 3}}, "a b", "a"),
     ({"type": "word-count", "value": 2}, "a b", "a b c"),
     ({"type": "not-equals", "value": "a"}, "b", "a"),
+    ({"type": "not-equals", "value": "a"}, "a ", "a"),
     ({"type": "not-contains", "value": "a"}, "b", "ba"),
     ({"type": "not-icontains-any", "value": "A,x"}, "b", "ba"),
     ({"type": "not-contains-all", "value": "a,b"}, "a", "ab"),
@@ -169,7 +185,7 @@ def test_every_mapped_assertion_is_taken_over_or_told(tmp_path: Path) -> None:
         config = {"prompts": "{{q}}", "tests": [{"vars": {"q": "x"}, "assert": [assertion]}]}
         imported, project, cases = made(tmp_path / str(number), json.dumps(config))
         checks = [*project.settings.checks, *cases[0].checks]
-        told = [notice for notice in imported.notices if f"the assertion {kind}: " in notice]
+        told = [one for one in imported.notices if f"not taken over: the assertion {kind}: " in one]
         assert len(checks) + len(told) == 1, kind
 
 
@@ -180,19 +196,142 @@ def test_a_check_that_comes_later_is_used_as_soon_as_it_is_there(tmp_path: Path)
             {
                 "vars": {"q": "x"},
                 "assert": [
-                    {"type": "rouge-n", "value": "ref", "weight": 3},
+                    {"type": "similar", "value": "ref", "weight": 3},
                     {"type": "not-contains", "value": "y"},
                     {"type": "not-equals", "value": "z"},
                 ],
             }
         ],
     }
-    imported = import_project(write(tmp_path, json.dumps(config)), accepts=lambda table: "")
-    rouge, absent, other = imported.settings.checks
-    assert (rouge.type, rouge.threshold, rouge.weight) == ("rouge", 0.75, 3.0)
+    allowed = {"similarity", "contains", "regex"}
+    imported = import_project(
+        write(tmp_path, json.dumps(config)), accepts=lambda table: "" if table["type"] in allowed else "no"
+    )
+    similar, absent, other = imported.settings.checks
+    assert (similar.type, similar.threshold, similar.weight) == ("similarity", 0.75, 3.0)
+    assert similar.options["method"] == "embedding"
     assert (absent.type, absent.options["not"]) == ("contains", True)
-    assert (other.type, other.options["pattern"], other.options["not"]) == ("regex", "z", True)
+    assert (other.type, other.options["pattern"], other.options["not"]) == ("regex", r"\Az\Z", True)
     assert json.loads(imported.files["cases.jsonl"])["expected"] == "ref"
+
+
+def test_what_is_not_quite_the_same_is_told(tmp_path: Path) -> None:
+    assertions = [
+        {"type": "llm-rubric", "value": "is kind"},
+        {"type": "python", "value": "len(output) / 4"},
+        {"type": "python", "value": "len(output) < 4 and not (output == 'a' or output.startswith('b'))"},
+        {"type": "python", "value": "if output:\n    return True\nreturn any(output)"},
+        {"type": "is-json", "value": {"properties": {"a": {"format": "date"}}}},
+        {"type": "similar", "value": "ref", "config": {"a": 1}},
+        {"type": "rouge-n", "value": "ref"},
+        {"type": "bleu", "value": "ref"},
+        {"type": "not-similar", "value": "ref"},
+        {"type": "not-levenshtein", "value": "ref"},
+        {"type": "contains-any", "value": ["a", ""]},
+        {"type": "contains-all", "value": "a, b"},
+        {"type": "contains-all", "value": "a"},
+        {"type": "not-contains-any", "value": "a, b"},
+        {"type": "contains-any", "value": 'a, "b'},
+    ]
+    test = {"vars": {"q": "x"}, "assert": assertions, "provider": "openai:gpt-4o", "options": {"repeat": 2}}
+    config = {
+        "prompts": ["{{q}}"],
+        "providers": [{"id": "openai:gpt-4o", "transform": "output.trim()"}],
+        "tests": [{**test, "prompts": ["a"]}],
+        "evaluateOptions": {"repeat": 3},
+    }
+    imported = import_project(write(tmp_path, json.dumps(config)), accepts=_accepts)
+    told = "\n".join(imported.notices)
+    for words in (
+        "changed: the assertion llm-rubric: a judge scores it from 1 to 5",
+        "changed: the assertion python: a score that it returns counts as 1 if it passes and as 0 if not; "
+        "a check of type callable would keep it (tests[0].assert[1])",
+        "changed: the assertion contains-all: it scores the share of its texts that are as they should be; "
+        "there it scores 1 or 0 (tests[0].assert[11])",
+        "changed: the assertion not-contains-any: it scores the share",
+        "changed: the assertion is-json: formats in its schema are not looked at here",
+        "not taken over: config of an assertion (tests[0].assert[5])",
+        "not taken over: the assertion rouge-n: it counts words in a way of its own; the nearest check",
+        "not taken over: the assertion bleu: it reckons BLEU in a way of its own",
+        "not taken over: the assertion not-similar: no check does this turned round",
+        "not taken over: the assertion contains-any: it looks for an empty text",
+        "not taken over: the assertion contains-any: its list can't be read",
+        "not taken over: the provider of a test (tests[0])",
+        "not taken over: prompts of a test (tests[0])",
+        "not taken over: repeat of outputs or prompts (tests[0])",
+        "not taken over: transform of a provider (providers[0])",
+        "no grader is named: judge is openai/gpt-4o; mend [models.judge] in project.toml",
+    ):
+        assert words in told, words
+    assert imported.settings.evaluation.repeats == 3
+    assert imported.settings.models["judge"].model == "openai/gpt-4o"
+
+
+def graded(folder: Path, default: Any, *tests: tuple[Any, Any]) -> Imported:
+    """A configuration whose tests name graders: in their options, and in their assertion."""
+    config = {
+        "prompts": ["{{q}}"],
+        "providers": ["openai:gpt-4o-mini"],
+        "defaultTest": {"options": {"provider": default}} if default else {},
+        "tests": [
+            {
+                "vars": {"q": f"x{number}"},
+                "options": {"provider": of_test} if of_test else {},
+                "assert": [{"type": "llm-rubric", "value": "is kind", "provider": own}],
+            }
+            for number, (of_test, own) in enumerate(tests)
+        ],
+    }
+    return import_project(write(folder, json.dumps(config)), accepts=_accepts)
+
+
+def test_the_grader_becomes_the_judge(tmp_path: Path) -> None:
+    grader = {"id": "anthropic:messages:claude-sonnet-4-5", "config": {"temperature": 0, "max_tokens": 99}}
+    for number, arguments in enumerate(
+        (
+            (None, (None, grader)),
+            (None, (grader, None)),
+            (grader, (None, None)),
+            ({"text": grader, "embedding": "openai:embedding:text-embedding-3-small"}, (None, None)),
+            ("openai:gpt-4o", ("openai:gpt-4", grader)),
+        )
+    ):
+        imported = graded(tmp_path / str(number), *arguments)
+        judge = imported.settings.models["judge"]
+        assert (judge.model, judge.temperature, judge.max_tokens) == (
+            "anthropic/claude-sonnet-4-5",
+            0,
+            99,
+        ), number
+        assert not any("grader" in notice for notice in imported.notices)
+
+
+def test_several_graders_and_odd_ones_are_told(tmp_path: Path) -> None:
+    imported = graded(
+        tmp_path, None, (None, "openai:gpt-4o"), (None, "openai:gpt-4o"), (None, "openai:o3"), (None, None),
+        (None, "file://grade.py"),
+    )  # fmt: skip
+    assert imported.settings.models["judge"].model == "openai/gpt-4o"
+    told = "\n".join(imported.notices)
+    assert "the grader openai:o3 (judge is openai:gpt-4o for all) (tests[2].assert[0])" in told
+    assert "changed: what names no grader is graded by openai:gpt-4o, too (tests[3].assert[0])" in told
+    assert "the grader file://grade.py" in told
+    alone = graded(tmp_path / "alone", "file://grade.py", (None, None))
+    assert alone.settings.models["judge"].model == "openai/gpt-4o"
+    told = "\n".join(alone.notices)
+    assert "the grader file://grade.py, which is no model here" in told
+
+
+def test_without_a_graded_assertion_there_is_no_judge(tmp_path: Path) -> None:
+    imported = made(tmp_path, CONFIG, other__txt="x")[0]
+    assert "judge" not in imported.settings.models
+
+
+def test_lists_of_variables_are_kept_if_that_is_wanted(tmp_path: Path) -> None:
+    test = {"vars": {"q": ["a", "b"]}, "assert": [{"type": "contains", "value": "a"}]}
+    for options, number in (({}, 2), ({"disableVarExpansion": True}, 1)):
+        config = {"prompts": ["{{q}}"], "tests": [{**test, "options": options}]}
+        assert len(made(tmp_path / str(number), json.dumps(config))[2]) == number
 
 
 def test_sets_references_and_weights(tmp_path: Path) -> None:
@@ -237,14 +376,15 @@ def test_tests_in_files(tmp_path: Path) -> None:
     files = {"p__txt": "Q: {{q}}\n", "long__txt": "long text", "t__csv": rows, "gen__py": ""}
     imported, project, cases = made(tmp_path, config, **files)
     assert project.settings.prompt == "Q: {q}" and not project.settings.checks
-    assert [case.inputs for case in cases] == [{"q": text} for text in ("a", "b", "c", "d", "long text")]
+    assert [case.inputs for case in cases] == [{"q": text} for text in ("a", "b", "c", "d")]
     assert [[check["type"] for check in case.checks] for case in cases] == [
-        ["contains"], ["exact"], ["assertion", "assertion"], ["contains"], []
+        ["contains"], ["exact"], ["assertion", "format"], ["contains"]
     ]  # fmt: skip
+    assert json.loads(imported.files["cases-without-checks.jsonl"]) == {"q": "long text"}
     assert cases[1].expected == "plain" and cases[0].tags == ("area: n",)
     told = "\n".join(imported.notices)
     assert "tests of file://gen.py" in told and "t.csv, row 1 (line 2).assert[1]" in told
-    assert "1 of 5 cases have no check" in told
+    assert "1 of 5 cases have no check, and are left out: they are in cases-without-checks.jsonl" in told
 
 
 @pytest.mark.parametrize(

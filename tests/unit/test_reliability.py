@@ -16,7 +16,7 @@ from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, CheckResult, Judging, Sample
 from promptopt.domain.stopping import StopRun
 from promptopt.evaluation.checks import build_judge
-from promptopt.evaluation.classification import classify
+from promptopt.evaluation.classification import classify, label_reader
 from promptopt.evaluation.reliability import agreement, all_pass, merge, reliability
 from promptopt.evaluation.runner import Runner
 from promptopt.models.sending import CallFailed
@@ -198,6 +198,27 @@ def test_every_draw_counts_and_cases_without_a_label_do_not():
 def test_signs_of_numbers_matter():
     found = labelled(("-1", "1"), ("-1", "-1"), ("1", "1"), ("1", "1"))
     assert found.accuracy == 0.75
+
+
+@pytest.mark.parametrize(
+    ("checks", "accuracy"),
+    [
+        ([], 0.25),
+        ([{"type": "exact"}], 0.25),
+        ([{"type": "length", "max": 9}, {"type": "exact", "ignore_case": True}], 0.5),
+        ([{"type": "contains"}], 0.75),
+        ([{"type": "exact", "not": True}], 0.75),
+    ],
+)
+def test_labels_are_read_as_the_check_exact_reads_them(checks: list[dict[str, Any]], accuracy: float):
+    said = ["yes", "YES ", "yes.", "no way"]
+    cases = [
+        Example(id=str(i), inputs={"input": "x"}, expected=right)
+        for i, right in enumerate(["yes", "yes", "yes", "no"])
+    ]
+    results = {str(i): CaseResult(case_id=str(i), output=text) for i, text in enumerate(said)}
+    found = classify(cases, results, label_reader(project(*checks)))
+    assert found and found.accuracy == accuracy
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abcd")), min_size=8, max_size=40))

@@ -7,7 +7,7 @@ from promptopt.domain import events as ev
 from promptopt.domain.forecast import Need, Spread
 from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
-from tests.unit.finished_run import BEST, SEED, opening, rest
+from tests.unit.finished_run import BEST, FULL, SEED, opening, rest
 
 
 def folded(events: list[ev.Event]) -> RunState:
@@ -48,6 +48,19 @@ def test_cases_of_the_test_that_must_pass_and_are_broken_are_named() -> None:
     assert said in lines(summary)
     untouched = summarize(folded([*opening("r1"), *rest()]))
     assert untouched["must_pass_broken"] == [] and not any("must pass" in line for line in lines(untouched))
+
+
+def test_an_evaluation_tells_every_split_that_it_scored() -> None:
+    scored = ev.CandidateScored(candidate_id=SEED.id, split="train", score=FULL, passed=4)
+    end = ev.RunFinished(
+        status="finished", stop_reason="scored", seed_id=SEED.id, best_id=SEED.id, iterations=0
+    )
+    summary = summarize(folded([*opening("r1"), scored, end]))
+    assert summary["seed"]["train"]["score"] == 1.0
+    shown = "\n".join(lines(summary))
+    assert f"  prompt {SEED.id}  train 100.0% [60.0%, 100.0%], 4/4 pass  validation 50.0%" in shown
+    assert "best" not in shown
+    assert "train" not in "\n".join(lines(summarize(folded([*opening("r1"), scored, *rest()]))))
 
 
 def test_it_is_json() -> None:

@@ -219,6 +219,7 @@ Exit status
   0    done; a run ended in order (finished, stopped, out of budget)
   1    a run failed or its worker died; eval gave no score; doctor found a fault
   2    bad input or usage: nothing was started or changed
+  4    the run paused itself, as a model answers no call any more; promptopt resume goes on
   130  you left with Ctrl-C; the run goes on without you
 
 promptopt COMMAND --help shows options and examples."""

@@ -50,7 +50,7 @@ def estimate(
     cases = data.dataset.cases()
     judge = build_judge(settings, found.dir, cases, optional=optimizer.needs_judges)
     with closing(Database.open()) as database:
-        past = history(database, found.dir.resolve(), settings.optimizer.name)
+        past = history(database, found.dir.resolve(), settings.optimizer.name, simulated=settings.simulated)
     figures = forecast_figures(forecast(settings, data.dataset, optimizer, past, SPLITS, judge))
     models = {role: model_of(settings, role).model for role in figures["roles"]}
     outcome = {"project": settings.name, "models": models, "simulated": settings.simulated, **figures}

@@ -52,7 +52,7 @@ def evaluate(
     from promptopt.cli.follow import Interruptions, PlainLines, follow, silent
     from promptopt.cli.running import reusing
     from promptopt.cli.trusting import with_trust
-    from promptopt.runs.checking import check_runnable
+    from promptopt.runs.checking import check_cases, check_runnable
     from promptopt.runs.launch import create_run, simulated, start_worker
     from promptopt.store.database import Database
     from promptopt.store.projects import find_project, load_project
@@ -67,7 +67,9 @@ def evaluate(
         )
     with closing(Database.open()) as database:
         run_id, notices = with_trust(
-            lambda trusted: create_run(database, found, simulate=simulate, kind="eval", trusted=trusted),
+            lambda trusted: create_run(
+                database, found, simulate=simulate, kind="eval", trusted=trusted, check=check_cases
+            ),
             trusted=trust,
             quiet=json,
         )
@@ -76,7 +78,9 @@ def evaluate(
         worker = start_worker(run_id)
         with Interruptions(database, run_id, stop_first=True, sealed_test=False) as interruptions:
             show = silent if json else PlainLines()
-            followed = follow(database, run_id, show, worker=worker, leave=interruptions.leave)
+            followed = follow(
+                database, run_id, show, worker=worker, unattended=True, leave=interruptions.leave
+            )
         return _conclude(database, run_id, followed, split, json=json)
 
 
@@ -103,7 +107,7 @@ def _adjusted(project: "Project", prompt: Path | None, split: Wanted, concurrenc
 def _conclude(database: "Database", run_id: str, followed: "Followed", split: Wanted, *, json: bool) -> int:
     """Say the score; returns the exit status."""
     from promptopt.cli.measures import measures
-    from promptopt.cli.outcome import LEFT, report_death
+    from promptopt.cli.outcome import LEFT, WAITS, report_death, say_waits
     from promptopt.store.cells import Cells
 
     state, cells = followed.state, Cells(database, run_id)
@@ -115,6 +119,9 @@ def _conclude(database: "Database", run_id: str, followed: "Followed", split: Wa
         emit(outcome)
     else:
         _say(outcome, _examples(state, cells))
+    if followed.end == "waits":
+        say_waits(run_id, followed)
+        return WAITS
     if followed.end == "left":
         note(f"left; the run goes on. promptopt attach {run_id} follows it.")
         return LEFT

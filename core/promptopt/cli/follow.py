@@ -12,7 +12,7 @@ from promptopt.cli.output import emit, note, say
 from promptopt.domain import events as ev
 from promptopt.runs.brackets import progress as tournament_progress
 from promptopt.runs.state import Activity, RunState
-from promptopt.store.commands import Commands, Stop
+from promptopt.store.commands import Commands, GiveUp, Stop
 from promptopt.store.database import Database
 from promptopt.store.runlog import RunLog, Stored
 from promptopt.store.runs import Runs
@@ -32,7 +32,7 @@ Show = Callable[[Stored, RunState], None]
 @dataclass(frozen=True)
 class Followed:
     """How following ended: the run is ``over``, its worker ``died``, it paused itself and ``waits`` for a
-    person, or the follower ``left``.
+    person (or is over for that, if there is none), or the follower ``left``.
     """
 
     state: RunState
@@ -47,6 +47,7 @@ def follow(
     worker: "subprocess.Popen[bytes] | None" = None,
     began_after: int = 0,
     quiet: int = 0,
+    unattended: bool = False,
     leave: Callable[[], bool] = lambda: False,
 ) -> Followed:
     """Fold a run's events as they come, and ``show`` each.
@@ -58,10 +59,12 @@ def follow(
         worker: the worker's process, if this process started it.
         began_after: number of events that earlier workers left; an end among them is not the end.
         quiet: number of events that are known: a pause among them is no news.
+        unattended: a run that pauses itself waits in vain for somebody: it is to end.
         leave: asked every tenth of a second; True ends the following, not the run.
     """
     log, state, death = RunLog(database, run_id), RunState(), _Death(database, run_id, worker)
-    n = paused_at = 0
+    n = paused_at = given_up_at = 0
+    gave_up = False
     while True:
         # Asked before reading: what a worker wrote before it died is still shown.
         died = death.believed()
@@ -73,9 +76,14 @@ def follow(
                     paused_at = stored.n
             n = batch[-1].n
         if state.over and n > began_after:
-            return Followed(state, "over")
-        if state.pause_reason and paused_at > quiet:
-            return Followed(state, "waits")
+            failed = state.finished is not None and state.finished.status == "failed"
+            return Followed(state, "waits" if gave_up and failed else "over")
+        gave_up = gave_up and bool(state.pause_reason)  # unless somebody came
+        if state.pause_reason and paused_at > max(quiet, given_up_at):
+            if not unattended:
+                return Followed(state, "waits")
+            given_up_at, gave_up = paused_at, True
+            Commands(database, run_id).send(GiveUp())
         if died:
             return Followed(state, "died")
         if leave():

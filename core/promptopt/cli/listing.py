@@ -41,7 +41,8 @@ def runs(*, project: str | None = None, json: bool = False) -> None:
 
     Args:
         project: only runs of the project with this name.
-        json: print one JSON list. Scores are validation means in [0, 1], times seconds since the epoch.
+        json: print one JSON list. Scores are means in [0, 1] over the validation cases (an evaluation's: over
+            all that it scored), times seconds since the epoch.
     """
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs

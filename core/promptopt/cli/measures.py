@@ -20,7 +20,7 @@ def measures(database: "Database", state: "RunState", cells: "Cells", run_id: st
     ``classification`` is None unless the expected outputs are labels, ``reliability`` unless each case was
     sent several times. Figures are rounded as all that is printed.
     """
-    from promptopt.evaluation.classification import classify
+    from promptopt.evaluation.classification import classify, label_reader
     from promptopt.evaluation.reliability import reliability
     from promptopt.runs.summary import DIGITS
     from promptopt.store.runs import Runs
@@ -31,7 +31,7 @@ def measures(database: "Database", state: "RunState", cells: "Cells", run_id: st
     results = {
         name: result for split in splits for name, result in cells.results(state.seed_id, split).items()
     }
-    labels = classify(cases, results)
+    labels = classify(cases, results, label_reader(Runs(database).settings(run_id)))
     relied = reliability(results.values())
     return {
         "classification": _rounded(labels.model_dump(mode="json"), DIGITS) if labels else None,

@@ -1,6 +1,7 @@
 """What is said of a run when following it ends, and the exit status that goes with it."""
 
 import signal
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from promptopt.cli.output import counted, emit, note, number, points, say
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 LEFT = 128 + signal.SIGINT
 WAITS = 4
+AGAIN = "then it goes on, and nothing is paid twice: promptopt resume"
 LOG_TAIL = 15
 """Lines of a dead worker's log that are shown."""
 MUST_PASS_CHARS = 400
@@ -46,16 +48,27 @@ def conclude(database: Database, run_id: str, followed: "Followed", *, json: boo
         say()
         for line in lines(summary):
             say(line)
-    if followed.state.status == "failed" and followed.state.resumable:
-        note(f"once that is mended, it can go on, and nothing is paid twice: promptopt resume {run_id}")
     if followed.end == "waits":
-        note(f"the run has paused itself and waits: {followed.state.pause_reason}")
-        note(f"mend that, then: promptopt resume {run_id}; or end it: promptopt stop {run_id}")
+        say_waits(run_id, followed)
         return WAITS
+    if followed.state.status == "failed" and followed.state.resumable:
+        note(f"what lies outside of the run (a key, an endpoint, a disk) can be mended; {AGAIN} {run_id}")
+        note("its prompt, settings and cases are frozen: what is wrong with those needs a new run")
     if followed.end == "left":
         note(f"left; the run goes on. promptopt attach {run_id} follows it, promptopt stop {run_id} ends it.")
         return LEFT
     return 1 if followed.end == "died" or followed.state.status == "failed" else 0
+
+
+def say_waits(run_id: str, followed: "Followed") -> None:
+    """Say that a run paused itself, why, and how to go on."""
+    finished = followed.state.finished
+    if finished is None:
+        note(f"the run has paused itself and waits: {followed.state.pause_reason}")
+        note(f"mend that, then: promptopt resume {run_id}; or end it: promptopt stop {run_id}")
+        return
+    note(f"the run paused itself: {finished.detail}")
+    note(f"nobody is there to wait for, so it has ended. Mend that, then: promptopt resume {run_id}")
 
 
 def report_death(run_id: str) -> None:
@@ -88,11 +101,13 @@ def lines(summary: dict[str, Any]) -> list[str]:
     seed, best = summary["seed"], summary["best"]
     if summary["optimizer"] == "tournament":
         return shown + _money(summary, simulated)
+    only_scored = summary["stop_reason"] == "scored"
+    splits = ("train", "validation", "test") if only_scored else ("validation", "test")
     if seed:
-        shown.append(f"  seed {_scores(seed)}{simulated}")
+        shown.append(f"  {'prompt' if only_scored else 'seed'} {_scores(seed, splits)}{simulated}")
     if best and seed and best["candidate_id"] != seed["candidate_id"]:
-        shown.append(f"  best {_scores(best)}{simulated}")
-    elif best and best["validation"]:
+        shown.append(f"  best {_scores(best, splits)}{simulated}")
+    elif best and best["validation"] and not only_scored:
         shown.append("  best the seed prompt itself")
     shown += _verdict(summary, simulated)
     shown += _money(summary, simulated)
@@ -115,11 +130,11 @@ def _by_role(summary: dict[str, Any], simulated: str) -> list[str]:
     return shown
 
 
-def _scores(candidate: dict[str, Any]) -> str:
+def _scores(candidate: dict[str, Any], splits: Sequence[str]) -> str:
     parts = [str(candidate["candidate_id"])]
     if candidate["demonstrations"]:
         parts.append(f"with {counted(len(candidate['demonstrations']), 'demonstration')}")
-    for split in ("validation", "test"):
+    for split in splits:
         score = candidate[split]
         if score:
             errors = f", {counted(score['errors'], 'error')}" if score["errors"] else ""

@@ -163,7 +163,7 @@ def launch(project: "Project", face: Face, *, simulate: bool = False, trust: boo
         PromptoptError: the project can't be run as it is; nothing was started.
     """
     from promptopt.cli.trusting import with_trust
-    from promptopt.runs.checking import check_runnable
+    from promptopt.runs.checking import check_cases, check_runnable
     from promptopt.runs.launch import create_run, simulated, start_worker
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs
@@ -171,7 +171,9 @@ def launch(project: "Project", face: Face, *, simulate: bool = False, trust: boo
     check_runnable(simulated(project.settings) if simulate else project.settings, project.dir)
     with closing(Database.open()) as database:
         run_id, notices = with_trust(
-            lambda trusted: create_run(database, project, simulate=simulate, trusted=trusted),
+            lambda trusted: create_run(
+                database, project, simulate=simulate, trusted=trusted, check=check_cases
+            ),
             trusted=trust,
             quiet=face.json,
         )
@@ -226,7 +228,14 @@ def watch(
     show = JsonLines(quiet) if face.json else PlainLines(quiet)
     with Interruptions(database, row.id, stop_first=stop_first, sealed_test=sealed_test) as interruptions:
         followed = follow(
-            database, row.id, show, worker=worker, began_after=before, quiet=quiet, leave=interruptions.leave
+            database,
+            row.id,
+            show,
+            worker=worker,
+            began_after=before,
+            quiet=quiet,
+            unattended=stop_first,
+            leave=interruptions.leave,
         )
     return conclude(database, row.id, followed, json=face.json)
 

@@ -73,7 +73,10 @@ _ARCHITECTURES = {"x86_64": (0xC000003E, 1), "aarch64": (0xC00000B7, 2)}
 
 # What is looked at more closely: by the arguments, or because a C library needs another answer.
 _OPEN, _OPENAT, _OPENAT2, _CLONE3 = (2, -1), (257, 56), (437, 437), (435, 435)
-_FCNTL, _PRLIMIT = (72, 25), (302, 261)
+_FCNTL, _PRLIMIT, _PRCTL = (72, 25), (302, 261), (157, 167)
+
+_DIE_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG."""
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _OWNER = (8, 10, 15)
@@ -114,7 +117,7 @@ def kernel_walls(readable: Iterable[str], listed: Iterable[str] = ()) -> Callabl
     def put_up() -> list[str]:
         if libc.prctl(38, 1, 0, 0, 0) != 0:  # PR_SET_NO_NEW_PRIVS, which both need
             return []
-        libc.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG: die with the parent
+        libc.prctl(_DIE_WITH_PARENT, 9, 0, 0, 0)
         standing = [LANDLOCK] if rules >= 0 and libc.syscall(_RESTRICT, rules, 0) == 0 else []
         return [*standing, SECCOMP] if program and _seccomp(libc, program) else standing
 
@@ -189,6 +192,9 @@ def _program() -> bytes:
             steps += [_step(_EQUAL, numbers[column - 1], 0, len(test)), *test]
     test = [_argument(1), *(part for one in _OWNER for part in (_step(_EQUAL, one, 0, 1), refuse)), allow]
     steps += [_step(_EQUAL, _FCNTL[column - 1], 0, len(test)), *test]
+    # With it a process would live on when its parent is killed.
+    test = [_argument(0), _step(_EQUAL, _DIE_WITH_PARENT, 0, 1), refuse, allow]
+    steps += [_step(_EQUAL, _PRCTL[column - 1], 0, len(test)), *test]
     test = [_argument(0), _step(_EQUAL, 0, 1, 0), refuse, allow]
     steps += [_step(_EQUAL, _PRLIMIT[column - 1], 0, len(test)), *test, allow]
     return b"".join(steps)

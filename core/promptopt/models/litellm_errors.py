@@ -7,7 +7,7 @@ taken from the HTTP response where there was one, and from the class only where 
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, cast
@@ -116,7 +116,8 @@ _NOT_SET_UP = re.compile(
     r"must be set|(?:is|are) not set|unable to locate credentials|default credentials", re.I
 )
 _CERTIFICATE = re.compile(r"certificate.verify.failed|certificate is not valid for", re.I)
-_NO_JSON = re.compile(r"unable to get json|expecting value|JSONDecodeError", re.I)
+_NO_JSON = re.compile(r"unable to get json|expecting value|JSONDecodeError|empty or invalid response", re.I)
+_WEB_PAGE = re.compile(r"<!doctype html|<html\b", re.I)
 _MODERATED = re.compile(r"moderation|flagged", re.I)
 
 _MESSAGE = re.compile(r'"message"\s*:\s*("(?:[^"\\]|\\.)*")')
@@ -137,9 +138,10 @@ def translate(error: Exception, site: CallSite, redactor: Redactor) -> Transport
     links = list(_chain(error))
     kind = _kind(links)
     said = _said(error, redactor)
+    body = next((link.doc for link in links if isinstance(link, json.JSONDecodeError)), "")
     inner = next(type(link).__name__ for link in reversed(links) if not isinstance(link, StopIteration))
     return TransportError(
-        redactor.redact(_message(kind, site, said, inner, str(links[-1]))),
+        redactor.redact(_message(kind, site, said, inner, [str(link) for link in links], body)),
         retryable=kind in _RETRYABLE,
         fatal=kind in _FATAL,
         billed=kind in _BILLED,
@@ -227,9 +229,12 @@ _WORDS = {
 }
 
 
-def _message(kind: _Kind, site: CallSite, said: str, inner: str, cause: str) -> str:
+def _message(kind: _Kind, site: CallSite, said: str, inner: str, causes: Sequence[str], body: str) -> str:
     words = _WORDS[kind]
-    if kind is _Kind.BROKEN and _NO_JSON.search(cause):
+    if kind is _Kind.BROKEN and any(map(_WEB_PAGE.search, (body, *causes))):
+        inner = "it is a web page"
+        words += "; check base_url" if site.custom else ""
+    elif kind is _Kind.BROKEN and any(map(_NO_JSON.search, (inner, *causes))):
         inner = "it is no JSON"
     if kind is _Kind.KEY and not site.key:
         words = "{host} wants a key for {model}{said}; {hint}"
@@ -242,7 +247,7 @@ def _message(kind: _Kind, site: CallSite, said: str, inner: str, cause: str) -> 
         hint=site.key_hint,
         said=f": {said}" if said else "",
         inner=inner,
-        cause=one_line(cause, _LONGEST).rstrip(" ."),
+        cause=one_line(causes[-1], _LONGEST).rstrip(" ."),
         or_address=" and base_url" if site.custom else "",
     )
 

@@ -1,7 +1,9 @@
 """Refusing, before a run is made, what its worker would refuse."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import ModelError
 from promptopt.domain.settings import ProjectSettings
 from promptopt.evaluation.checks import build_judge
@@ -36,7 +38,30 @@ def check_runnable(
     if kind == "optimize":
         optimizer = own.optimizer_for(settings)
         asked, panel = asked | optimizer.asks, optimizer.needs_judges
-    for seat in seats_in_use(settings, kind, asked, panel=panel):
+    _check_models(settings, seats_in_use(settings, kind, asked, panel=panel), to_try)
+
+
+def check_cases(
+    settings: ProjectSettings,
+    dataset: Dataset,
+    project_dir: Path,
+    own: Own = NOTHING,
+    to_try: str = "give the option --simulate",
+) -> None:
+    """Raise what is wrong with how the cases are judged: those of a run are frozen, and can't be mended.
+
+    Raises:
+        SettingsError: names the cases that can't be judged, or the model that one of their checks lacks.
+        ModelError: the key or the price of such a model is missing.
+    """
+    asked = build_judge(settings, project_dir, dataset.cases(), functions=own.functions).asks
+    _check_models(
+        settings, [seat for seat in seats_in_use(settings, "eval", asked) if seat != "target"], to_try
+    )
+
+
+def _check_models(settings: ProjectSettings, seats: Iterable[str], to_try: str) -> None:
+    for seat in seats:
         model = model_of(settings, seat)
         if model.simulated:
             Simulator(model.model, None, settings, seed=0, latency=0.0)

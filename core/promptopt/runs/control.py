@@ -12,12 +12,14 @@ from promptopt.models.budget import Stopwatch
 from promptopt.models.gateway import Gateway
 from promptopt.runs.context import Context
 from promptopt.runs.state import RunState
-from promptopt.store.commands import Command, Commands, Decide, Edit, Pause, Resume, Sent, Stop
+from promptopt.store.commands import Command, Commands, Decide, Edit, GiveUp, Pause, Resume, Sent, Stop
 
 POLL_SECONDS = 0.1
 
 LONGEST_PAUSE = 3600.0
-"""Seconds that a run which paused itself waits for a person; then it ends, and can be resumed."""
+"""Seconds that a run which paused itself waits for a person; then it ends, and can be resumed.
+
+If a face knows that there is none, it says so (:class:`GiveUp`), and the run ends at once."""
 
 
 class Voice(Protocol):
@@ -46,6 +48,7 @@ class Control:
             Pause: self._pause,
             Resume: self._resume,
             Stop: self._stop_run,
+            GiveUp: self._give_up,
             Edit: self._edit,
             Decide: self._decide,
         }
@@ -64,7 +67,7 @@ class Control:
     def drop_stale(self) -> None:
         """Answer what was asked of a worker that is gone. Edits and decisions still hold."""
         for sent in self._commands.waiting():
-            if isinstance(sent.command, Pause | Resume | Stop):
+            if isinstance(sent.command, Pause | Resume | Stop | GiveUp):
                 self._commands.done(sent.id, "the worker that it was for is gone")
 
     async def stoppable(self, work: Coroutine[Any, Any, StopRun]) -> StopRun:
@@ -129,6 +132,13 @@ class Control:
         self._go_on()
         self._engine.emit(ev.Resumed(by=sent.author))
         return "resumed"
+
+    def _give_up(self, _sent: Sent, _command: GiveUp) -> str:
+        reason = self._engine.state.pause_reason
+        if not reason:
+            return "it waits for nobody"
+        self._end(StopRun("error", reason, now=True))
+        return "ending"
 
     def _end(self, stop: StopRun) -> None:
         self._stop = stop

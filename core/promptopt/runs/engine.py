@@ -21,7 +21,7 @@ from promptopt.evaluation.constraints import build_task
 from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 from promptopt.evaluation.prospects import Prospect, data_faults, failing_references, headroom, outlook
 from promptopt.evaluation.runner import Runner
-from promptopt.evaluation.statistics import compare
+from promptopt.evaluation.statistics import compare, interval
 from promptopt.models.budget import Ledger, Stopwatch
 from promptopt.models.endpoint import Endpoint, Seat, role_of
 from promptopt.models.gateway import Gateway
@@ -114,6 +114,7 @@ class Engine:
         self.watch = Stopwatch(row.active_seconds)
         self._ledger = Ledger(self._settings.budget.limits(), self.watch)
         self._meters = Meters(self.emit, self.state, self._ledger, self._runs, row.id)
+        self._scored: dict[str, float] = {}
         self._told: set[str] = set()
         """Notices of this run, also those of its earlier workers."""
         self._telemetry = OFF
@@ -298,8 +299,10 @@ class Engine:
         async def evaluate() -> StopRun:
             self.emit(ev.PhaseStarted(phase="baseline"))
             context.propose(self._seed, "seed")
-            for split, cases in self._asked_for():
-                await context.score(self._seed, split, cases)
+            scored = [await context.score(self._seed, *asked) for asked in self._asked_for()]
+            results = [result for one in scored for result in one.results]
+            whole = interval([result.score for result in results], [result.weight for result in results])
+            self._scored = {"seed_score": whole.mean, "best_score": whole.mean}
             return StopRun("scored")
 
         return await control.stoppable(evaluate())
@@ -386,7 +389,8 @@ class Engine:
     def _say_forecast(self, optimizer: BaseOptimizer | None, judge: Judge) -> None:
         """Say what the run is expected to need."""
         folder = Path(self._row.project_dir)
-        past = history(self._db, folder, self._row.optimizer, but=self._row.id)
+        simulated = self._row.simulated
+        past = history(self._db, folder, self._row.optimizer, but=self._row.id, simulated=simulated)
         asked: list[Split] = [split for split, _ in self._asked_for()]
         splits = asked if optimizer is None else SPLITS
         self.emit(forecast(self._settings, self._dataset, optimizer, past, splits, judge))
@@ -449,4 +453,4 @@ class Engine:
                 test_note=note,
             )
         )
-        self._runs.summarize(self._row.id, status=self.state.status, detail=end.detail[:500])
+        self._runs.summarize(self._row.id, status=self.state.status, detail=end.detail[:500], **self._scored)

@@ -113,7 +113,7 @@ class _Forecaster:
         return _with_iterations(plan, self._past.iterations)
 
     def _of_splits(self, splits: Sequence[Split]) -> list[Answers]:
-        return [self._first(split, self._scored(split)) for split in splits]
+        return [self._first(split, self._scored(split, splits)) for split in splits]
 
     def _of_run(self, plan: Plan | None) -> list[Answers]:
         """Baseline, search, and the sealed test of one prompt or of two."""
@@ -191,9 +191,12 @@ class _Forecaster:
             each = Spread.of(min(each.low, seen.prompt_tokens), seen.prompt_tokens, each.high)
         return Asked(plan.optimizer_calls, plan.optimizer_calls * each)
 
-    def _scored(self, split: Split) -> Spread:
-        """Calls that score one prompt on a split; cases equal to one before share its answer."""
-        order: tuple[Split, ...] = ("validation", "train", "test")
+    def _scored(self, split: Split, order: Sequence[Split] = ("validation", "train", "test")) -> Spread:
+        """Calls that score one prompt on a split; cases equal to one before share its answer.
+
+        Args:
+            order: in which the splits are scored.
+        """
         before = {_content(case) for one in order[: order.index(split)] for case in self._dataset[one]}
         fresh = len({_content(case) for case in self._dataset[split]} - before)
         return Spread(low=fresh, likely=fresh, high=len(self._dataset[split]))

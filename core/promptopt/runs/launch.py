@@ -4,7 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +29,7 @@ def create_run(
     simulate: bool = False,
     kind: str = "optimize",
     trusted: bool = False,
+    check: Callable[[ProjectSettings, Dataset, Path], None] | None = None,
 ) -> tuple[str, list[str]]:
     """Freeze a project as a new run; nothing is sent yet.
 
@@ -37,6 +38,7 @@ def create_run(
         simulate: put the built-in simulator in the place of every model.
         kind: ``optimize``, or ``eval`` for a run that only scores a prompt.
         trusted: the owner has looked at the project and trusts it from now on.
+        check: raises what is wrong with settings and cases, in the project's folder, before they are frozen.
 
     Returns:
         The run's id, and notices about the project and its data.
@@ -49,6 +51,8 @@ def create_run(
         project = load_project(project)
     settings = simulated(project.settings) if simulate else project.settings
     data = load_dataset(settings, project.dir)
+    if check is not None:
+        check(settings, data.dataset, project.dir)
     frozen = Frozen(settings, data.dataset, project.dir, project.path)
     run_id = create_frozen(database, frozen, kind=kind, trusted=trusted)
     return run_id, [*project.notices, *data.notices]

@@ -30,7 +30,7 @@ from promptopt.runs.assembling import (
     cases_to_score,
     own_of,
 )
-from promptopt.runs.checking import check_runnable
+from promptopt.runs.checking import check_cases, check_runnable
 from promptopt.runs.inprocess import Show, run_here
 from promptopt.runs.launch import Frozen, create_frozen, may_resume
 from promptopt.runs.state import Activity, RunState
@@ -43,6 +43,8 @@ from promptopt.store.runs import Runs
 Progress = bool | Callable[[Event, RunState], object]
 
 _MEASURED = (CandidateScored, CandidateJudged, EditJudged)
+
+SIMULATE = "give simulate=True"
 
 
 def optimize(
@@ -135,7 +137,8 @@ def evaluate(
 def _frozen(database: Database, asked: Assembled, kind: str, how: HowToScore) -> str:
     """A new run of what was asked for, once it is sure that it can be carried out; returns its id."""
     settings, project = asked.project.settings, asked.project
-    check_runnable(settings, project.dir, kind, asked.own, to_try="give simulate=True")
+    check_runnable(settings, project.dir, kind, asked.own, to_try=SIMULATE)
+    check_cases(settings, asked.dataset, project.dir, asked.own, to_try=SIMULATE)
     frozen = Frozen(settings, asked.dataset, project.dir, project.path)
     return create_frozen(database, frozen, kind=kind, trusted=how.get("trust", False))
 

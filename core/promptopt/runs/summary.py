@@ -127,6 +127,7 @@ def _candidate(candidate: Candidate | None) -> dict[str, Any] | None:
         "demonstrations": [demo.model_dump() for demo in candidate.demonstrations],
         "source": candidate.source,
         "iteration": candidate.iteration,
+        "train": score_on(candidate, "train"),
         "validation": score_on(candidate, "validation"),
         "test": score_on(candidate, "test"),
         "failures": failures_of(candidate),

@@ -148,8 +148,9 @@ def _read(data: DataSettings, base: Path) -> list[SplitTable]:
         if there
     ]
     if not given:
+        unknown = ", ".join(f"data.{name}" for name in data.model_extra or ())
         raise SettingsError(
-            "there are no cases",
+            "there are no cases" + (f" ({unknown}: no such option)" if unknown else ""),
             where="data",
             fix="give data.file, or data.train, or cases as [[data.cases]]",
         )

@@ -33,6 +33,15 @@ class Stop(_Command):
     now: bool = False
 
 
+class GiveUp(_Command):
+    """End a run that paused itself, with its reason: nobody is there who could mend what it waits for.
+
+    A run that does not wait for anybody goes on.
+    """
+
+    kind: Literal["give_up"] = "give_up"
+
+
 class Edit(_Command):
     """Score ``text`` against the current prompt and let the run go on from it.
 
@@ -53,7 +62,7 @@ class Decide(_Command):
     adopt: bool
 
 
-Command = Annotated[Pause | Resume | Stop | Edit | Decide, Field(discriminator="kind")]
+Command = Annotated[Pause | Resume | Stop | GiveUp | Edit | Decide, Field(discriminator="kind")]
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 

@@ -5,9 +5,10 @@ Nothing here is an error: a score over such cases can be had, but it may not mea
 
 import re
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import islice
 from typing import NamedTuple
 
@@ -28,6 +29,9 @@ LONG_BYTES = 16_000
 
 DOMINANT = 0.8
 FEWEST_LABELLED = 20
+LONGEST_LABEL = 40
+"""Characters of an expected output up to which other spellings of it are looked for."""
+
 SHORTEST_QUOTE = 12
 """Characters from which on an input that occurs in the prompt is taken for an example there."""
 
@@ -35,6 +39,7 @@ _SHOWN = 5
 _SKETCH = 4
 _CROWD = 20
 
+_MARK = re.compile(r"\{([A-Za-z_]\w*)\}")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 _GARBLED = re.compile("\ufffd|Ã[\u0080-\u00bf]|â€|Â[\u00a0-\u00bf]")
@@ -63,10 +68,12 @@ def examine(dataset: Dataset, prompt: str = "") -> list[Finding]:
     cases = list(dataset.cases())
     return [
         *_leaks_and_repeats(dataset, cases),
+        *_marks(cases, prompt),
         *_quoted(dataset, prompt),
         *_empty(cases),
         *_conflicts(cases),
         *_imbalance(cases),
+        *_spellings(cases),
         *_texts(cases),
     ]
 
@@ -147,6 +154,18 @@ def _runs(text: str) -> set[int]:
     return {zlib.crc32(" ".join(words[at : at + 3]).encode()) for at in range(len(words) - 2)}
 
 
+def _marks(cases: Sequence[Example], prompt: str) -> Iterator[Finding]:
+    """Marks in the prompt that are no column, but look like a slip in one."""
+    columns = list(dict.fromkeys(name for case in cases for name in case.inputs))
+    for name in dict.fromkeys(_MARK.findall(prompt)):
+        near = get_close_matches(name, [*columns, "input"], 1, cutoff=ALIKE)
+        if near and name not in (*columns, "input"):
+            meant = f"did you mean {{{near[0]}}}?"
+            yield Finding(
+                "mark", 1, f"mark: {{{name}}} in the prompt is no column, and stays as it is; {meant}"
+            )
+
+
 def _quoted(dataset: Dataset, prompt: str) -> Iterator[Finding]:
     """Cases that stand in the prompt, as examples do: it is scored on what it was told."""
     plain = " ".join(prompt.casefold().split())
@@ -212,6 +231,26 @@ def _imbalance(cases: Sequence[Example]) -> Iterator[Finding]:
         f"a prompt that always says it is right on {most / total:.0%}"
     )
     yield Finding("imbalance", most, text)
+
+
+def _spellings(cases: Sequence[Example]) -> Iterator[Finding]:
+    """Short expected outputs that are the same but for case, space and marks: a check may tell them apart."""
+    spelt: dict[str, Counter[str]] = defaultdict(Counter)
+    for case in cases:
+        expected = (case.expected or "").strip()
+        if expected and len(expected) <= LONGEST_LABEL:
+            spelt[normalised(expected)][expected] += 1
+    several = [counts for counts in spelt.values() if len(counts) > 1]
+    if several:
+        shown = "; ".join(
+            " and ".join(
+                f"{one_line(repr(text), 40)} ({count})" for text, count in counts.most_common(_SHOWN)
+            )
+            for counts in several[:_SHOWN]
+        )
+        more = f" and {len(several) - _SHOWN} more" if len(several) > _SHOWN else ""
+        text = f"spelling: expected outputs differ in case or marks only: {shown}{more}"
+        yield Finding("spelling", len(several), text)
 
 
 def _texts(cases: Sequence[Example]) -> Iterator[Finding]:

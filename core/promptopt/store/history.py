@@ -46,7 +46,7 @@ class History:
 
     Attributes:
         models: by role and name of the model.
-        iterations: mean of the runs that came to an end by themselves, None without any.
+        iterations: mean of the runs that searched and came to an end by themselves, None without any.
         runs: how many runs were looked at.
     """
 
@@ -55,15 +55,18 @@ class History:
     runs: int = 0
 
 
-def history(database: Database, project_dir: Path, optimizer: str, but: str = "") -> History:
-    """What the newest runs of the project in a folder tell; runs of simulated models are told apart by name.
+def history(
+    database: Database, project_dir: Path, optimizer: str, but: str = "", *, simulated: bool = False
+) -> History:
+    """What the newest runs of the project in a folder tell; simulated models are told apart by name.
 
     Args:
         optimizer: its runs give the number of iterations.
         but: id of a run that is left out.
+        simulated: iterations are those of simulated runs, else those of others.
     """
     query = (
-        select(runs.c.id, runs.c.kind, runs.c.optimizer, runs.c.status, runs.c.iteration)
+        select(runs.c.id, runs.c.optimizer, runs.c.simulated, runs.c.status, runs.c.iteration)
         .where(runs.c.project_dir == str(project_dir), runs.c.id != but)
         .order_by(runs.c.created_at.desc())
         .limit(RUNS)
@@ -90,7 +93,12 @@ def history(database: Database, project_dir: Path, optimizer: str, but: str = ""
             )
             for role, model, sent, generated, latency in connection.execute(last):
                 figures[cast(Role, role), model].append((sent, generated, latency))
-    whole = [row.iteration for row in found if row.optimizer == optimizer and row.status == "finished"]
+    whole = [
+        row.iteration
+        for row in found
+        if row.optimizer == optimizer and row.status == "finished" and row.simulated == simulated
+    ]
+    whole = [count for count in whole if count]  # without any, there was nothing to search for
     return History(
         models={place: _past(rows) for place, rows in figures.items()},
         iterations=fmean(whole) if whole else None,

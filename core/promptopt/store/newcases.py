@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.text import one_line
 from promptopt.store.casefiles import plain
 from promptopt.store.caserows import COLUMNAR, MAX_BYTES, Row, Table, format_of, parse_table
 from promptopt.store.chatrows import chat_column, unfold_chats
@@ -39,6 +41,7 @@ def project_of_cases(path: Path, given: ColumnChoice = NOT_SAID, ask: Ask | None
     tables: list[SplitTable] = [(None, parse_table(content, path))] if content else read_source(path)
     notices = [notice for _, table in tables for notice in table.notices]
     convert = is_folder(path) or format_of(path) in COLUMNAR
+    tables = _of_text(tables, path, given, notices)
     prompt = ""
     chat = None if given.input or given.expected else chat_column(tables[0][1])
     if chat is not None:
@@ -54,7 +57,7 @@ def project_of_cases(path: Path, given: ColumnChoice = NOT_SAID, ask: Ask | None
         chosen = choose_columns(columns, str(path), given, ask)
     rows = [row for _, table in tables for row in table.rows]
     chosen, prompt = _fixed_instruction(chosen, rows, prompt)
-    files = {path.name: content} if not convert else _as_lines(path, tables, notices)
+    files = {path.name: content} if not convert else _as_lines(path, tables)
     data: dict[str, Any] = {**_places(tables, list(files)), **given.settings()}
     data["input"] = chosen.inputs[0] if len(chosen.inputs) == 1 else chosen.inputs
     checks: list[dict[str, Any]] = []
@@ -96,22 +99,59 @@ def _places(tables: Sequence[SplitTable], names: Sequence[str]) -> dict[str, str
     return {split or "file": name for (split, _), name in zip(tables, names, strict=True)}
 
 
-def _as_lines(path: Path, tables: Sequence[SplitTable], notices: list[str]) -> dict[str, bytes]:
+def _of_text(
+    tables: Sequence[SplitTable], path: Path, given: ColumnChoice, notices: list[str]
+) -> list[SplitTable]:
+    """The tables without the columns that hold bytes (pictures, sound), which are no text that is sent.
+
+    Raises:
+        SettingsError: one of those is named as the input or as something else.
+    """
+    binary = {
+        name: table.source
+        for _, table in tables
+        for name in table.columns
+        if any(_is_binary(row.get(name)) for row in table.rows)
+    }
+    if not binary:
+        return list(tables)
+    for name in [given.expected, *given.input, *given.settings().values()]:
+        if isinstance(name, str) and name in binary:
+            raise SettingsError(
+                f"the column {one_line(name, 60)!r} holds bytes, which are no text",
+                where=str(path),
+                fix="name a column with text",
+            )
+    notices.append(
+        f"{path}: left out, for they hold bytes: {', '.join(one_line(name, 60) for name in binary)}"
+    )
+    return [
+        (
+            split,
+            replace(
+                table,
+                columns=[name for name in table.columns if name not in binary],
+                rows=[
+                    {name: value for name, value in row.items() if name not in binary} for row in table.rows
+                ],
+            ),
+        )
+        for split, table in tables
+    ]
+
+
+def _as_lines(path: Path, tables: Sequence[SplitTable]) -> dict[str, bytes]:
     """A file of JSON Lines for each table."""
     files: dict[str, bytes] = {}
     for split, table in tables:
-        left = [name for name in table.columns if any(_is_binary(row.get(name)) for row in table.rows)]
-        if left:
-            notices.append(f"{table.source}: left out, for they hold bytes: {', '.join(left)}")
         name = f"{split}.jsonl" if split else f"{path.name.partition('.')[0] or 'cases'}.jsonl"
-        files[name] = "".join(_line(table, index, left) for index in range(len(table.rows))).encode()
+        files[name] = "".join(_line(table, index) for index in range(len(table.rows))).encode()
     return files
 
 
-def _line(table: Table, index: int, left: Sequence[str]) -> str:
-    row = {name: value for name, value in table.rows[index].items() if name not in left}
+def _line(table: Table, index: int) -> str:
     try:
-        return json.dumps(row, ensure_ascii=False, allow_nan=False, default=plain) + "\n"
+        return json.dumps(table.rows[index], ensure_ascii=False, allow_nan=False, default=plain) + "\n"
     except (TypeError, ValueError) as error:
         where = f"{table.source}, {table.place(index)}"
         raise SettingsError(f"the row can't be written as JSON: {error}", where=where) from error
@@ -119,7 +159,9 @@ def _line(table: Table, index: int, left: Sequence[str]) -> str:
 
 def _is_binary(value: Any) -> bool:
     if isinstance(value, dict):
-        return any(_is_binary(item) for item in value.values())  # type: ignore[reportUnknownVariableType]
+        return any(map(_is_binary, cast("dict[Any, Any]", value).values()))
+    if isinstance(value, list):
+        return any(map(_is_binary, cast("list[Any]", value)))
     return isinstance(value, bytes)
 
 

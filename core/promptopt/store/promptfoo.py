@@ -2,17 +2,18 @@
 
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.text import one_line
+from promptopt.domain.words import ROLES
 from promptopt.store.casefiles import text_of
-from promptopt.store.promptfoo_checks import Accepts, Given, LostError, candidates, named
+from promptopt.store.promptfoo_asserts import Around, Case, Reader, add_assertion, list_of, table_of
+from promptopt.store.promptfoo_checks import Accepts
+from promptopt.store.promptfoo_graders import DEFAULT_EMBEDDING, DEFAULT_JUDGE
 from promptopt.store.promptfoo_models import target_model
 from promptopt.store.promptfoo_tests import MOST_TESTS, Test, expanded, file_text, read_tests
 from promptopt.store.promptfoo_texts import Template, read_prompts, render, tell_template, value_of
@@ -21,6 +22,7 @@ Table = dict[str, Any]
 
 NAMES = ("promptfooconfig.yaml", "promptfooconfig.yml")
 CASES = "cases.jsonl"
+WITHOUT_CHECKS = "cases-without-checks.jsonl"
 
 USED = {
     "prompts",
@@ -41,41 +43,11 @@ OF_NO_USE = {
     "writeLatestResults",
     "evaluateOptions",
 }
+OF_TESTS = {"vars", "assert", "options", "description", "metadata", "threshold", "provider"}
+OF_OPTIONS = {"provider", "rubricPrompt", "disableDefaultAsserts", "disableVarExpansion"}
+"""Keys that are read; all others are told."""
+_THRESHOLD = "the threshold of a whole test (here a case passes if each check does)"
 RESERVED = {"id", "expected", "tags", "checks", "weight", "group", "split"}
-
-
-@dataclass
-class _Case:
-    """A case in the making: columns, expected output, and its checks in order."""
-
-    row: Table
-    expected: str | None = None
-    checks: list[Table] = field(default_factory=list[Table])
-
-
-@dataclass
-class _Reader:
-    """What is read of one configuration; ``lost`` counts what is not taken over, ``first`` says where."""
-
-    config: Table
-    path: Path
-    accepts: Accepts
-    lost: Counter[str] = field(default_factory=Counter[str])
-    first: dict[str, str] = field(default_factory=dict[str, str])
-
-    @property
-    def folder(self) -> Path:
-        return self.path.parent
-
-    def lose(self, what: str, where: str) -> None:
-        self.lost[what] += 1
-        self.first.setdefault(what, where)
-
-    def told(self) -> list[str]:
-        return [
-            f"not taken over: {what} ({self.first[what]}{f' and {count - 1} more' if count > 1 else ''})"
-            for what, count in self.lost.items()
-        ]
 
 
 def is_promptfoo(raw: Any) -> bool:
@@ -100,7 +72,7 @@ def read_promptfoo(config: Table, path: Path, accepts: Accepts) -> tuple[Table, 
     Raises:
         SettingsError: there is no prompt or no test, or a file of theirs can't be read.
     """
-    reader = _Reader(config, path, accepts)
+    reader = Reader(config, path, accepts)
     notices: list[str] = []
     prompts = read_prompts(config["prompts"], reader.folder, reader.lose)
     if not prompts:
@@ -116,8 +88,9 @@ def read_promptfoo(config: Table, path: Path, accepts: Accepts) -> tuple[Table, 
             fix="add tests with vars",
         )
     template = _marked(template, _columns(template, cases))
+    cases, left_out = _checked(cases, notices)
     shared = _hoist(cases)
-    for key in config.keys() - USED - OF_NO_USE:
+    for key in sorted(map(str, config.keys() - USED - OF_NO_USE)):
         reader.lose(f"the section {key!r}", str(path.name))
     name = config.get("description")
     data: Table = {"file": CASES, "input": _inputs(cases)}
@@ -134,14 +107,38 @@ def read_promptfoo(config: Table, path: Path, accepts: Accepts) -> tuple[Table, 
         "data": data,
         "checks": shared,
     }
+    raw["models"] |= _graders(reader, notices)
+    repeat = table_of(config.get("evaluateOptions")).get("repeat")
+    if isinstance(repeat, int) and repeat > 1:
+        raw["evaluation"] = {"repeats": repeat}
     tell_template(template, reader.lose)
-    bare = sum(not shared and not case.checks and case.expected is None for case in cases)
-    if bare:
-        notices.append(f"{bare} of {len(cases)} cases have no check: give them one, or add a check for all")
-    return raw, {CASES: _lines(cases)}, [*notices, *template.notices, *reader.told()]
+    return raw, {CASES: _lines(cases), **left_out}, [*notices, *template.notices, *reader.told()]
 
 
-def _cases(reader: _Reader, template: Template) -> list[_Case]:
+def _checked(cases: list[Case], notices: list[str]) -> tuple[list[Case], dict[str, bytes]]:
+    """The cases that something judges, and a file of the others; all of them, if nothing judges any."""
+    bare = [case for case in cases if not case.checks and case.expected is None]
+    if len(bare) == len(cases):
+        notices.append(f"none of the {len(cases)} cases has a check: add one to project.toml")
+        return cases, {}
+    if not bare:
+        return cases, {}
+    told = f"{len(bare)} of {len(cases)} cases have no check, and are left out: they are in {WITHOUT_CHECKS}"
+    notices.append(told)
+    judged = [case for case in cases if case.checks or case.expected is not None]
+    return judged, {WITHOUT_CHECKS: _lines(bare)}
+
+
+def _graders(reader: Reader, notices: list[str]) -> Table:
+    """The models that grade, by role, as far as there are such roles."""
+    found = {
+        "judge": reader.judges.model(DEFAULT_JUDGE, reader.lose, notices),
+        "embedding": reader.embedders.model(DEFAULT_EMBEDDING, reader.lose, notices),
+    }
+    return {role: model for role, model in found.items() if model is not None and role in ROLES}
+
+
+def _cases(reader: Reader, template: Template) -> list[Case]:
     lost: list[str] = []
     default: Any = reader.config.get("defaultTest") or {}
     if isinstance(default, str):
@@ -151,6 +148,10 @@ def _cases(reader: _Reader, template: Template) -> list[_Case]:
     if not isinstance(default, dict):
         raise SettingsError("found no table, expected one", where=f"{reader.path}, defaultTest")
     base = cast("Table", default)
+    reader.lose_all(base, OF_TESTS, "a test", "defaultTest")
+    reader.lose_all(table_of(base.get("options")), OF_OPTIONS, "outputs or prompts", "defaultTest.options")
+    if "threshold" in base:
+        reader.lose(_THRESHOLD, "defaultTest")
     tests = read_tests(reader.config.get("tests") or [], reader.folder, "tests", lost)
     cases = [case for test in islice(tests, MOST_TESTS) for case in _of_test(reader, template, base, test)]
     for what in lost:
@@ -161,33 +162,35 @@ def _cases(reader: _Reader, template: Template) -> list[_Case]:
     return cases
 
 
-def _of_test(reader: _Reader, template: Template, base: Table, test: Test) -> list[_Case]:
+def _of_test(reader: Reader, template: Template, base: Table, test: Test) -> list[Case]:
     content, where = test
     own = file_vars(content.get("vars") or {}, reader)
     if not isinstance(own, dict):
         raise SettingsError("found no table, expected one", where=f"{reader.path}, {where}.vars")
-    variables = {**_table(base.get("vars")), **cast("Table", own)}
-    options = {**_table(base.get("options")), **_table(content.get("options"))}
-    for key in ("transform", "postprocess", "prefix", "suffix"):
-        if key in options or key in content:
-            reader.lose(f"{key} of outputs or prompts", where)
-    if "threshold" in content or "threshold" in base:
-        reader.lose("the threshold of a whole test (here a case passes if each check does)", where)
+    variables = {**table_of(base.get("vars")), **cast("Table", own)}
+    options = {**table_of(base.get("options")), **table_of(content.get("options"))}
+    reader.lose_all(content, OF_TESTS, "a test", where)
+    reader.lose_all(table_of(content.get("options")), OF_OPTIONS, "outputs or prompts", where)
+    if "threshold" in content:
+        reader.lose(_THRESHOLD, where)
+    if "provider" in content:
+        reader.lose("the provider of a test", where)
+    graders = [options.get("provider"), base.get("provider")]
     asserts: list[tuple[Any, str]] = []
     if not options.get("disableDefaultAsserts"):
-        asserts += [(one, f"defaultTest.assert[{n}]") for n, one in enumerate(_list(base.get("assert")))]
-    asserts += [(one, f"{where}.assert[{n}]") for n, one in enumerate(_list(content.get("assert")))]
-    made: list[_Case] = []
-    for values in expanded(variables):
+        asserts += [(one, f"defaultTest.assert[{n}]") for n, one in enumerate(list_of(base.get("assert")))]
+    asserts += [(one, f"{where}.assert[{n}]") for n, one in enumerate(list_of(content.get("assert")))]
+    made: list[Case] = []
+    for values in [variables] if options.get("disableVarExpansion") else expanded(variables):
         filled = {name: _read(value, reader, where) for name, value in values.items()}
-        case = _Case(_row(filled, template, content))
+        case = Case(_row(filled, template, content))
         for one, place in asserts:
-            _add(reader, case, one, filled, place)
+            add_assertion(reader, case, one, Around(filled, graders, options.get("rubricPrompt")), place)
         made.append(case)
     return made
 
 
-def file_vars(value: Any, reader: _Reader) -> Any:
+def file_vars(value: Any, reader: Reader) -> Any:
     """Variables that stand in a file of their own."""
     if not isinstance(value, str):
         return value
@@ -196,7 +199,7 @@ def file_vars(value: Any, reader: _Reader) -> Any:
     return parse_yaml(file_text(value, reader.folder), reader.path)
 
 
-def _read(value: Any, reader: _Reader, where: str) -> Any:
+def _read(value: Any, reader: Reader, where: str) -> Any:
     try:
         return file_text(value, reader.folder)
     except SettingsError as error:
@@ -212,7 +215,7 @@ def _row(variables: Table, template: Template, test: Table) -> Table:
         row["id"] = one_line(test["description"], 80)
     tags = [
         f"{key}: {value}"
-        for key, value in _table(test.get("metadata")).items()
+        for key, value in table_of(test.get("metadata")).items()
         if isinstance(value, (str, int, float)) and str(value)
     ]
     if tags:
@@ -225,82 +228,7 @@ def column_of(variable: str) -> str:
     return f"{variable}_value" if variable.lower() in RESERVED else variable
 
 
-def _add(reader: _Reader, case: _Case, raw: Any, variables: Table, where: str, share: float = 1.0) -> None:
-    """Add the checks of one assertion to a case, or note that it is lost."""
-    told = _table(raw)
-    if "$ref" in told:
-        templates = _table(reader.config.get("assertionTemplates"))
-        told = {**_table(templates.get(str(told["$ref"]).rpartition("/")[2])), **told}
-    kind = str(told.get("type", ""))
-    weight = told.get("weight", 1)
-    weight = float(weight) * share if isinstance(weight, (int, float)) else share
-    if kind == "assert-set":
-        parts = _list(told.get("assert"))
-        total = sum(float(_table(part).get("weight", 1)) for part in parts) or 1.0
-        if "threshold" in told:
-            reader.lose("the threshold of an assert-set (here each of its checks has to pass)", where)
-        for number, part in enumerate(parts):
-            _add(reader, case, part, variables, f"{where}.assert[{number}]", weight / total)
-        return
-    try:
-        _add_check(reader, case, told, variables, kind, weight)
-    except LostError as error:
-        reader.lose(f"the assertion {one_line(kind, 40) or '(without type)'}: {error}", where)
-
-
-def _add_check(reader: _Reader, case: _Case, told: Table, variables: Table, kind: str, weight: float) -> None:
-    if weight <= 0:
-        raise LostError("its weight is 0, and each check counts here")
-    if "transform" in told or "contextTransform" in told:
-        raise LostError("it judges a transformed output")
-    threshold = told.get("threshold")
-    value = _filled(told.get("value"), variables)
-    if isinstance(value, str) and value.startswith("file://"):
-        value = _assertion_file(value, reader)
-    given = Given(value, float(threshold) if isinstance(threshold, (int, float)) else None)
-    reasons: list[str] = []
-    for table, expected in candidates(kind, given):
-        if expected is not None and case.expected not in (None, expected):
-            reasons.append("its case has another expected output already")
-            continue
-        metric = told.get("metric")
-        check = {**table, "name": named(kind, metric, [str(one["name"]) for one in case.checks])}
-        if weight != 1:
-            check["weight"] = weight
-        reason = reader.accepts(check)
-        if not reason:
-            case.expected = expected if expected is not None else case.expected
-            case.checks.append(check)
-            return
-        reasons.append(reason)
-    raise LostError(one_line(reasons[0], 160))
-
-
-def _assertion_file(value: str, reader: _Reader) -> Any:
-    name, _, function = value.partition(".py:")
-    if function:
-        raise LostError(f"it calls {one_line(function, 40)}; only get_assert of a file is taken over")
-    try:
-        return file_text(name, reader.folder)
-    except SettingsError as error:
-        raise LostError(f"{error.where}: {error.what}") from error
-
-
-def _filled(value: Any, variables: Table) -> Any:
-    """A value with its templates filled in, wherever they stand. Raises LostError for logic in them."""
-    if isinstance(value, str):
-        text, left = render(value, variables)
-        if left:
-            raise LostError(f"the template {one_line(left, 60)!r} can't be filled in")
-        return text
-    if isinstance(value, list):
-        return [_filled(item, variables) for item in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        return {key: _filled(item, variables) for key, item in cast("Table", value).items()}
-    return value
-
-
-def _hoist(cases: Sequence[_Case]) -> list[Table]:
+def _hoist(cases: Sequence[Case]) -> list[Table]:
     """Take the checks that all cases have out of them: they are the project's."""
     shared = [check for check in cases[0].checks if all(check in case.checks for case in cases)]
     for case in cases:
@@ -308,7 +236,7 @@ def _hoist(cases: Sequence[_Case]) -> list[Table]:
     return shared
 
 
-def _columns(template: Template, cases: Sequence[_Case]) -> set[str]:
+def _columns(template: Template, cases: Sequence[Case]) -> set[str]:
     return {name for case in cases for name in case.row} - {"id", "tags"}
 
 
@@ -326,12 +254,12 @@ def _marked(template: Template, columns: set[str]) -> Template:
     return Template(text, template.variables, notices, template.logic)
 
 
-def _inputs(cases: Sequence[_Case]) -> str | list[str]:
+def _inputs(cases: Sequence[Case]) -> str | list[str]:
     names = list(dict.fromkeys(name for case in cases for name in case.row if name not in ("id", "tags")))
     return names[0] if len(names) == 1 else names
 
 
-def _lines(cases: Sequence[_Case]) -> bytes:
+def _lines(cases: Sequence[Case]) -> bytes:
     columns = list(dict.fromkeys(name for case in cases for name in case.row if name not in ("id", "tags")))
     lines: list[str] = []
     for case in cases:
@@ -343,13 +271,3 @@ def _lines(cases: Sequence[_Case]) -> bytes:
         plain = {key: text_of(value) if key in columns else value for key, value in row.items()}
         lines.append(json.dumps(plain, ensure_ascii=False) + "\n")
     return "".join(lines).encode()
-
-
-def _table(value: Any) -> Table:
-    return cast("Table", value) if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return cast("list[Any]", value) if isinstance(value, list) else [value]

@@ -11,11 +11,23 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 from promptopt.domain.text import one_line
+from promptopt.store import promptfoo_code
 
 Table = dict[str, Any]
 
 Accepts = Callable[[Table], str]
 """Why a check can't be built of this table; "" if it can."""
+
+_GRADED = (
+    "a score that it returns counts as 1 if it passes and as 0 if not; a check of type callable would keep it"
+)
+_BY_SCORE = (
+    "a judge scores it from 1 to 5 and passes 4, or what the threshold says; there it says itself what passes"
+)
+_SHARE = "it scores the share of its texts that are as they should be; there it scores 1 or 0"
+_DRAFT = "http://json-schema.org/draft-07/schema#"
+_PART = re.compile(r'[\s,]*(?:"(?P<quoted>(?:\\["\\]|""|[^"])*)"\s*(?=,|\Z)|(?P<plain>[^\s,"][^,]*))[\s,]*')
+_ESCAPE = re.compile(r'\\(["\\])|""')
 
 CORE = frozenset({"exact", "contains", "regex", "json_fields", "assertion", "callable"})
 
@@ -30,10 +42,17 @@ class LostError(Exception):
 
 
 class Candidate(NamedTuple):
-    """A check that does what an assertion does, and the expected output that it compares with, if any."""
+    """A check that does what an assertion does.
+
+    Attributes:
+        table: the check.
+        expected: the output that it compares with, if any.
+        note: what is not quite the same, for the owner to know.
+    """
 
     table: Table
     expected: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,10 +76,11 @@ class Given:
 
     def texts(self) -> list[str]:
         """A list, or text with commas between. Raises LostError if there is none."""
-        parts = self.text().split(",") if self.items is None else self.items
-        found = [str(part).strip() for part in parts if str(part).strip()]
+        found = _parted(self.text()) if self.items is None else [str(part) for part in self.items]
         if not found:
             raise LostError("it has nothing to look for")
+        if "" in found:
+            raise LostError("it looks for an empty text, which is in every output")
         return found
 
     def minimum(self, default: float) -> float:
@@ -70,6 +90,21 @@ class Given:
         """Raise LostError if there is a value."""
         if self.value not in (None, ""):
             raise LostError(what)
+
+
+def _parted(text: str) -> list[str]:
+    """The parts of a text with commas between; one in quotes may have commas in it."""
+    found: list[str] = []
+    end = 0
+    for part in _PART.finditer(text):
+        if part.start() > end:
+            break
+        end = part.end()
+        quoted = part["quoted"]
+        found.append(part["plain"].strip() if quoted is None else _ESCAPE.sub(lambda m: m[1] or '"', quoted))
+    if end < len(text):
+        raise LostError("its list can't be read")
+    return found
 
 
 def candidates(kind: str, given: Given) -> list[Candidate]:
@@ -89,13 +124,19 @@ def candidates(kind: str, given: Given) -> list[Candidate]:
     # What must not come is not to be told as the expected output: such candidates are left out.
     # And ours, turned round, wants none of several texts there; theirs, that not all of them are.
     turned = [] if base.endswith("contains-all") else found
-    refused = [Candidate({**table, "not": True}) for table, expected in turned if expected is None]
+    refused = [
+        Candidate({**table, "not": True}, note=_SHARE if len(table.get("values", ())) > 1 else note)
+        for table, expected, note in turned
+        if expected is None
+    ]
     condition = CONDITIONS.get(base)
     if condition is not None:
         refused.append(_code(f"assert not ({condition(given)})"))
-    for table, _ in found:
+    for table, _, note in found:
         if table["type"] == "assertion":
-            refused.append(_code(_inverted(table["code"])))
+            refused.append(_code(promptfoo_code.inverted(table["code"]))._replace(note=note))
+    if not refused:
+        raise LostError("no check does this turned round")
     return refused
 
 
@@ -103,17 +144,14 @@ def _equals(given: Given) -> list[Candidate]:
     value: Any = given.value
     if isinstance(value, (dict, list)):
         text = json.dumps(value, ensure_ascii=False)
-        return [Candidate({"type": "json_fields", "allow_extra": False}, text), _same_json(text)]
+        code = _code(promptfoo_code.same_json(value))
+        return [code._replace(expected=text), code]
     text = given.text()
     # A second reference of a case has no place as its expected output.
     return [
-        Candidate({"type": "exact"}, text),
-        Candidate({"type": "regex", "pattern": re.escape(text), "full": True}),
+        Candidate({"type": "exact", "strip": False}, text),
+        Candidate({"type": "regex", "pattern": rf"\A{re.escape(text)}\Z"}),
     ]
-
-
-def _same_json(text: str) -> Candidate:
-    return _code(f"import json\nassert json.loads(output) == json.loads({text!r})")
 
 
 def _contains(all_of: bool | None, ignore_case: bool) -> Callable[[Given], list[Candidate]]:
@@ -121,13 +159,15 @@ def _contains(all_of: bool | None, ignore_case: bool) -> Callable[[Given], list[
         table: Table = {"type": "contains", "ignore_case": ignore_case}
         if all_of is None:
             return [Candidate({**table, "value": given.text()})]
-        return [Candidate({**table, "values": given.texts(), "all": all_of})]
+        texts = given.texts()
+        note = _SHARE if all_of and len(texts) > 1 else ""
+        return [Candidate({**table, "values": texts, "all": all_of}, note=note)]
 
     return make
 
 
 def _regex(given: Given) -> list[Candidate]:
-    return [Candidate({"type": "regex", "pattern": given.text()})]
+    return [Candidate({"type": "regex", "pattern": promptfoo_code.pattern(given.text())})]
 
 
 def _starts(given: Given) -> list[Candidate]:
@@ -136,13 +176,17 @@ def _starts(given: Given) -> list[Candidate]:
 
 def _is_json(given: Given) -> list[Candidate]:
     if given.value in (None, ""):
-        return [_code("import json\njson.loads(output)")]
-    return [Candidate({"type": "json_schema", "schema": _schema(given.value)})]
+        return [Candidate({"type": "format", "json": True}), _code("import json\njson.loads(output)")]
+    schema = _schema(given.value)
+    if isinstance(schema, dict):
+        schema = {"$schema": _DRAFT, **cast("Table", schema)}
+    note = "formats in its schema are not looked at here" if '"format"' in json.dumps(schema) else ""
+    return [Candidate({"type": "json_schema", "schema": schema}, note=note)]
 
 
 def _contains_json(given: Given) -> list[Candidate]:
     given.bare("a schema for JSON inside other text has no counterpart")
-    return [_code(_FINDS_JSON)]
+    return [_code(promptfoo_code.finds_json())]
 
 
 def _schema(value: Any) -> Any:
@@ -156,21 +200,12 @@ def _schema(value: Any) -> Any:
 
 def _python(given: Given) -> list[Candidate]:
     code = given.text().strip("\n")
-    if "\n" in code:
-        body = "\n".join(f"    {line}" for line in code.split("\n"))
-    else:
-        body = f"    return ({code.strip()})"
-    source = (
-        code
-        if re.search(r"^def get_assert\(", code, re.MULTILINE)
-        else f"def get_assert(output, context):\n{body}"
-    )
-    least = "result > 0" if given.threshold is None else f"result >= {given.threshold!r}"
-    return [_code(f"{source}\n\n{_CALL.format(least=least)}")]
+    note = _GRADED if promptfoo_code.may_grade(code) else ""
+    return [_code(promptfoo_code.python(code, given.threshold))._replace(note=note)]
 
 
 def _levenshtein(given: Given) -> list[Candidate]:
-    return [_code(_DISTANCE.format(text=given.text(), most=given.minimum(5)))]
+    return [_code(promptfoo_code.distance(given.text(), given.minimum(5)))]
 
 
 def _word_count(given: Given) -> list[Candidate]:
@@ -187,24 +222,18 @@ def _word_count(given: Given) -> list[Candidate]:
     return [_code(f"assert {rule}")]
 
 
-def _compared(kind: str, default: float) -> Callable[[Given], list[Candidate]]:
-    def make(given: Given) -> list[Candidate]:
-        return [Candidate({"type": kind, "threshold": given.minimum(default)}, given.text())]
-
-    return make
-
-
 def _similar(given: Given) -> list[Candidate]:
     """promptfoo compares embeddings: a lexical likeness would be something else under the same name."""
     table: Table = {"type": "similarity", "method": "embedding", "threshold": given.minimum(0.75)}
     return [Candidate(table, given.text())]
 
 
-def _judged(rubric: str) -> Callable[[Given], list[Candidate]]:
+def _judged(rubric: str, threshold: float | None = None) -> Callable[[Given], list[Candidate]]:
     def make(given: Given) -> list[Candidate]:
         values = [given.text()] if given.items is None else given.items
         table: Table = {"type": "judge", "rubric": rubric.format("\n".join(map(str, values)))}
-        return [Candidate(table if given.threshold is None else {**table, "threshold": given.threshold})]
+        least = threshold if given.threshold is None else given.threshold
+        return [Candidate(table if least is None else {**table, "threshold": least}, note=_BY_SCORE)]
 
     return make
 
@@ -234,27 +263,26 @@ CANDIDATES: dict[str, Callable[[Given], list[Candidate]]] = {
     "levenshtein": _levenshtein,
     "word-count": _word_count,
     "similar": _similar,
-    "rouge-n": _compared("rouge", 0.75),
-    "bleu": _compared("bleu", 0.5),
+    "similar:cosine": _similar,
     "llm-rubric": _judged("{}"),
-    "g-eval": _judged("{}"),
+    "g-eval": _judged("{}", 0.7),
     "model-graded-closedqa": _judged("{}"),
     "factuality": _judged("The output is factually consistent with this: {}"),
     "model-graded-factuality": _judged("The output is factually consistent with this: {}"),
     "cost": _at_most("cost", 1.0),
     "latency": _at_most("latency", 0.001),
 }
-"""Assertion type to the checks that it may become. Some name checks that are planned; they wait."""
+"""Assertion type to the checks that it may become. What this version has no check for is told."""
 
 CONDITIONS: dict[str, Callable[[Given], str]] = {
-    "equals": lambda given: f"output.strip() == {given.text().strip()!r}",
+    "equals": lambda given: f"output == {given.text()!r}",
     "contains": lambda given: f"{given.text()!r} in output",
     "icontains": lambda given: f"{given.text().lower()!r} in output.lower()",
     "contains-all": lambda given: f"all(text in output for text in {given.texts()!r})",
     "contains-any": lambda given: f"any(text in output for text in {given.texts()!r})",
     "icontains-all": lambda given: f"all(text.lower() in output.lower() for text in {given.texts()!r})",
     "icontains-any": lambda given: f"any(text.lower() in output.lower() for text in {given.texts()!r})",
-    "regex": lambda given: f"__import__('re').search({given.text()!r}, output)",
+    "regex": lambda given: f"__import__('re').search({promptfoo_code.pattern(given.text())!r}, output)",
     "starts-with": lambda given: f"output.startswith({given.text()!r})",
 }
 """Of assertions that are negated: the condition in Python, where no check has ``not``."""
@@ -266,6 +294,8 @@ HOPELESS = {
     "select-best": "outputs are judged one by one",
     "max-score": "outputs are judged one by one",
     "human": "nobody is asked",
+    "rouge-n": "it counts words in a way of its own; the nearest check is rouge with variant rouge1",
+    "bleu": "it reckons BLEU in a way of its own; the nearest check is bleu",
 }
 
 
@@ -273,50 +303,8 @@ def _code(code: str) -> Candidate:
     return Candidate({"type": "assertion", "code": code})
 
 
-def _inverted(code: str) -> str:
-    body = "\n".join(f"    {line}" for line in code.split("\n"))
-    return f"try:\n{body}\nexcept Exception:\n    pass\nelse:\n    raise AssertionError('it should not pass')"
-
-
 def named(kind: str, metric: Any, taken: Sequence[str]) -> str:
     """A name for a check that no other one has: the metric, or the assertion's type."""
     base = one_line(str(metric), 60) if isinstance(metric, str) and metric.strip() else kind
     names = [base, *(f"{base} ({number})" for number in range(2, len(taken) + 3))]
     return next(name for name in names if name not in taken)
-
-
-_FINDS_JSON = """\
-import json
-ends = [place + 1 for place, mark in enumerate(output) if mark in "}]"]
-found = False
-for start in [place for place, mark in enumerate(output) if mark in "{["]:
-    for end in ends:
-        if end > start and not found:
-            try:
-                json.loads(output[start:end])
-                found = True
-            except ValueError:
-                pass
-assert found, "there is no JSON in it\""""
-
-_CALL = """\
-context = {{"vars": {{**inputs, "expected": expected}}, "prompt": input}}
-result = get_assert(output, context)
-if isinstance(result, dict):
-    reason = str(result.get("reason", ""))
-    result = result.get("pass", result.get("pass_", result.get("score", 0)))
-else:
-    reason = f"it gave {{result!r}}"
-if not isinstance(result, bool):
-    result = {least}
-assert result, reason"""
-
-_DISTANCE = """\
-wanted = {text!r}
-row = list(range(len(wanted) + 1))
-for place, letter in enumerate(output, 1):
-    before, row[0] = row[0], place
-    for column, other in enumerate(wanted, 1):
-        changed = before + (letter != other)
-        before, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, changed)
-assert row[-1] <= {most!r}, f"the edit distance is {{row[-1]}}\""""

@@ -45,6 +45,7 @@ CONFIG = {
     "apiBaseUrl": "base_url",
     "apiKeyEnvar": "api_key_env",
 }
+PROVIDER_KEYS = {"id", "config", "label", "delay"}
 PARAMS = {"top_p", "seed", "stop", "frequency_penalty", "presence_penalty", "reasoning_effort"}
 
 
@@ -53,13 +54,11 @@ def target_model(providers: Any, lose: Callable[[str, str], None], notices: list
     found: list[Table] = []
     items = cast("list[Any]", providers) if isinstance(providers, list) else [providers]
     for number, item in enumerate(items):
-        identity, config = _parts(item)
-        model = model_name(identity)
-        if model is None:
-            if identity:
-                lose(f"the provider {one_line(identity, 60)}", f"providers[{number}]")
-            continue
-        found.append({"model": model, **_settings(config, f"providers[{number}].config", lose)})
+        table = model_settings(item, f"providers[{number}]", lose)
+        if table is not None:
+            found.append(table)
+        elif identity := _parts(item)[0]:
+            lose(f"the provider {one_line(identity, 60)}", f"providers[{number}]")
     if not found:
         notices.append(f"no provider names a model: the target is {DEFAULT_TARGET}; mend it in project.toml")
         return {"model": DEFAULT_TARGET}
@@ -67,6 +66,17 @@ def target_model(providers: Any, lose: Callable[[str, str], None], notices: list
         others = ", ".join(str(other["model"]) for other in found[1:])
         notices.append(f"the first of {len(found)} providers is the target; not taken over: {others}")
     return found[0]
+
+
+def model_settings(provider: Any, where: str, lose: Callable[[str, str], None]) -> Table | None:
+    """The settings of a model of a provider; None if that is no model here."""
+    identity, config, others = _parts(provider)
+    model = model_name(identity)
+    if model is None:
+        return None
+    for key in others:
+        lose(f"{one_line(key, 40)} of a provider", where)
+    return {"model": model, **_settings(config, f"{where}.config", lose)}
 
 
 def model_name(identity: str) -> str | None:
@@ -81,18 +91,19 @@ def model_name(identity: str) -> str | None:
     return f"{prefix}/{model}" if model else None
 
 
-def _parts(item: Any) -> tuple[str, Table]:
-    """Id and configuration: of text, of a table with ``id``, or of a table whose only key is the id."""
+def _parts(item: Any) -> tuple[str, Table, list[str]]:
+    """Id, configuration and other keys: of text, of a table with ``id`` or whose only key is the id."""
     if isinstance(item, str):
-        return item, {}
+        return item, {}, []
     if not isinstance(item, dict):
-        return "", {}
+        return "", {}, []
     table = cast("Table", item)
     if "id" not in table and len(table) == 1:
         identity, inner = next(iter(table.items()))
         table = {"id": identity, **(cast("Table", inner) if isinstance(inner, dict) else {})}
     config: Any = table.get("config")
-    return str(table.get("id", "")), cast("Table", config) if isinstance(config, dict) else {}
+    others = [str(key) for key in table if key not in PROVIDER_KEYS]
+    return str(table.get("id", "")), cast("Table", config) if isinstance(config, dict) else {}, others
 
 
 def _settings(config: Table, where: str, lose: Callable[[str, str], None]) -> Table:

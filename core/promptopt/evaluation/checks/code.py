@@ -11,6 +11,7 @@ from pydantic import Field
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
 from promptopt.evaluation.boxes import packages
+from promptopt.evaluation.checks.asserting import flaw_of
 from promptopt.evaluation.checks.base import Check, Opinion, Tools
 from promptopt.evaluation.monty import WAY_OUT, unsupported
 from promptopt.evaluation.sandbox import Request
@@ -101,23 +102,16 @@ def operation(sandbox: Literal["monty", "python"]) -> Literal["monty", "assert"]
 def check_code(code: str, where: str, sandbox: Literal["monty", "python"]) -> None:
     """Raise SettingsError if ``code`` is not Python, asserts nothing, or is beyond Monty. It is not run."""
     try:
-        body = ast.parse(code).body
+        tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         what = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
         raise SettingsError(
             f"the code is not Python: {what}{line}", where=where, fix="mend the code"
         ) from error
-    last = body[-1] if body else None
-    computes = isinstance(last, ast.Expr) and isinstance(
-        last.value, ast.Compare | ast.BoolOp | ast.UnaryOp | ast.Constant | ast.Name
-    )
-    if not body or (len(body) == 1 and computes):
-        raise SettingsError(
-            "the code asserts nothing, so every output would pass",
-            where=where,
-            fix=f"write: assert {code.strip() or 'output'}",
-        )
+    flaw = flaw_of(tree, code)
+    if flaw is not None:
+        raise SettingsError(flaw.what, where=where, fix=flaw.fix)
     lacking = unsupported(code) if sandbox == "monty" else ""
     if lacking:
         raise SettingsError(f"Monty can't run this code: {lacking}", where=where, fix=WAY_OUT)

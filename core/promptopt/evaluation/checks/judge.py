@@ -11,6 +11,7 @@ from promptopt.domain.events import Role
 from promptopt.domain.forecast import Asking
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import CheckSettings, ProjectSettings
+from promptopt.domain.text import one_line
 from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.checks import reasons, schema
 from promptopt.evaluation.checks.base import NO_ROLES, Ask, Tools
@@ -22,6 +23,9 @@ from promptopt.evaluation.embedding import Embed
 from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 from promptopt.evaluation.sandbox import Outcome, Request
 from promptopt.store.projectcode import ProjectCode
+
+MOST_SHOWN = 20
+"""Cases that are named if many can't be judged."""
 
 
 def build_judge(
@@ -116,23 +120,38 @@ class Judge:
         """Make sure that each case can be judged.
 
         Raises:
-            SettingsError: a case to which no check applies, whose own checks are wrong, or whose expected
-                output is of no use to a check.
+            SettingsError: names every case to which no check applies, whose own checks are wrong, or whose
+                expected output is of no use to a check.
         """
+        faults: list[SettingsError] = []
         for case in cases:
-            where = f"case {case.id!r}"
-            applying = self._for(case)
-            if not applying and not self._rules and not self._optional:
-                raise SettingsError(
-                    "no check applies to it: each needs an expected output or a tag that it does not have",
-                    where=where,
-                    fix="give it an expected output, or a check that needs none (assertion, callable …)",
-                )
-            for named in applying:
-                flaw = named.check.flaw_of(case)
-                if flaw:
-                    fix = f"mend its expected output, or the check {named.name!r} ({named.where})"
-                    raise SettingsError(flaw, where=where, fix=fix)
+            try:
+                self._check_case(case)
+            except SettingsError as error:
+                faults.append(error)
+        if len(faults) == 1:
+            raise faults[0]
+        if faults:
+            shown = [f"\n  {one_line(f'{fault.where}: {fault.what}', 200)}" for fault in faults[:MOST_SHOWN]]
+            more = f"\n  and {len(faults) - MOST_SHOWN} more" if len(faults) > MOST_SHOWN else ""
+            what = f"{len(faults)} cases can't be judged:{''.join(shown)}{more}"
+            raise SettingsError(what, fix=f"the first: {faults[0].fix}" if faults[0].fix else "")
+
+    def _check_case(self, case: Example) -> None:
+        """Raise SettingsError if a case can't be judged."""
+        where = f"case {case.id!r}"
+        applying = self._for(case)
+        if not applying and not self._rules and not self._optional:
+            raise SettingsError(
+                "no check applies to it: each needs an expected output or a tag that it does not have",
+                where=where,
+                fix="give it an expected output, or a check that needs none (assertion, callable …)",
+            )
+        for named in applying:
+            flaw = named.check.flaw_of(case)
+            if flaw:
+                fix = f"mend its expected output, or the check {named.name!r} ({named.where})"
+                raise SettingsError(flaw, where=where, fix=fix)
 
     def applies(self, case: Example) -> bool:
         """Whether a check or a constraint has something to say of a case."""

@@ -24,7 +24,8 @@ class ListF1(Check):
     commas and semicolons.
 
     Attributes:
-        separator: what parts the items, in place of all that. Default: not given.
+        separator: what parts the items of a text that is no JSON list, in place of lines, commas and
+            semicolons. Default: not given.
         ignore_case: upper and lower case are the same. Default: true.
         duplicates: an item counts as often as it is there; if false, once. Default: false.
     """
@@ -54,7 +55,7 @@ class ListF1(Check):
         return Opinion(score, "; ".join(parts))
 
     def _items(self, text: str) -> Counter[str]:
-        items = text.split(self.separator) if self.separator else read_items(text)
+        items = read_items(text, self.separator)
         plain = [" ".join(item.split()) for item in items]
         counted = Counter(item.casefold() if self.ignore_case else item for item in plain if item)
         return counted if self.duplicates else Counter(dict.fromkeys(counted, 1))
@@ -66,11 +67,17 @@ def f1(one: Counter[str], other: Counter[str]) -> float:
     return 2 * (one & other).total() / total if total else 1.0
 
 
-def read_items(text: str) -> list[str]:
-    """The items of a list as people and models write them."""
-    value: Any = unwrap(text)[0] if "[" in text else MISSING
-    if isinstance(value, list):
+def read_items(text: str, separator: str | None = None) -> list[str]:
+    """The items of a list as people and models write them.
+
+    Args:
+        separator: what parts them in a text that is not a JSON list and nothing else.
+    """
+    value, alone = unwrap(text) if "[" in text else (MISSING, False)
+    if isinstance(value, list) and (alone or not separator):
         return [item if isinstance(item, str) else repr(item) for item in cast("list[Any]", value)]
+    if separator:
+        return text.split(separator)
     lines = [line for line in text.splitlines() if line.strip() and not line.strip().startswith("```")]
     if len(lines) > 1:
         bulleted = [line for line in lines if _BULLET.match(line)]

@@ -2,6 +2,8 @@
 
 import json
 import re
+from bisect import bisect_left
+from collections import defaultdict
 from typing import Annotated, Any, Final, cast
 
 from pydantic import Field
@@ -119,16 +121,63 @@ def same_json(one: Any, other: Any, tolerance: float = 0.0) -> bool:
 
 
 def _same_items(one: list[Any], other: list[Any], tolerance: float) -> bool:
-    """Equality of lists in any order: each item has a partner of its own."""
+    """Equality of lists in any order: each item has a partner of its own.
+
+    Items are parted by their shape, which is all of them but their numbers, so that only few are compared.
+    """
     if len(one) != len(other):
         return False
-    left = list(other)
-    for item in one:
-        found = next((i for i, partner in enumerate(left) if same_json(item, partner, tolerance)), None)
-        if found is None:
+    left, right = _by_shape(one), _by_shape(other)
+    if {shape: len(items) for shape, items in left.items()} != {
+        shape: len(items) for shape, items in right.items()
+    }:
+        return False
+    return all(_pairable(sorted(items), sorted(right[shape]), tolerance) for shape, items in left.items())
+
+
+def _by_shape(items: list[Any]) -> dict[Any, list[tuple[float, ...]]]:
+    """Shape of an item to the numbers of each that has it."""
+    found: dict[Any, list[tuple[float, ...]]] = defaultdict(list)
+    for item in items:
+        numbers: list[float] = []
+        found[_shape(item, numbers)].append(tuple(numbers))
+    return found
+
+
+def _shape(value: Any, numbers: list[float]) -> Any:
+    """A JSON value as something that can be looked up, without its numbers: those go to ``numbers``."""
+    if isinstance(value, bool | str) or value is None:
+        return type(value).__name__, value
+    if isinstance(value, int | float):
+        numbers.append(value)
+        return "number"
+    if isinstance(value, list):
+        return "list", *[_shape(item, numbers) for item in cast("list[Any]", value)]
+    table = cast("dict[str, Any]", value)
+    return "table", *[(key, _shape(table[key], numbers)) for key in sorted(table)]
+
+
+def _pairable(left: list[tuple[float, ...]], right: list[tuple[float, ...]], tolerance: float) -> bool:
+    """Whether the rows of numbers, both in order, can be paired so that each pair is equal or near."""
+    if all(_near(*pair, tolerance) for pair in zip(left, right, strict=True)):
+        return True
+    if not tolerance or len(left[0]) < 2:
+        return False  # there is no better way to pair them than in order
+    free = [True] * len(right)
+    for row in left:
+        place = bisect_left(right, (row[0] - 2 * tolerance,))
+        while place < len(right) and not (free[place] and _near(row, right[place], tolerance)):
+            if right[place][0] > row[0] + 2 * tolerance:
+                return False
+            place += 1
+        if place == len(right):
             return False
-        del left[found]
-    return not left
+        free[place] = False
+    return True
+
+
+def _near(one: tuple[float, ...], other: tuple[float, ...], tolerance: float) -> bool:
+    return all(same_json(*pair, tolerance) for pair in zip(one, other, strict=True))
 
 
 def unwrap(text: str) -> tuple[Any, bool]:
