@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from promptopt.domain.chat import LLMResponse
@@ -221,7 +221,7 @@ class Stage:
         self.asked |= asked
 
     @contextlib.contextmanager
-    def _under_way(self) -> Iterator[None]:
+    def _under_way(self) -> Generator[None]:
         self._open += 1
         self._idle.clear()
         try:
