@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
     from promptopt.optimizers.grpo.adapter import GRPOAdapter
     from promptopt.optimizers.grpo.reward import RewardCalculator
+    from promptopt.optimizers.hybrids.fronts import (
+        CostAwareHybrid,
+        EnsembleHybrid,
+        FeedbackHybrid,
+        SimpleFeedbackHybrid,
+    )
+    from promptopt.optimizers.hybrids.tuning import MetaOptimizer, TunedOptimizer
     from promptopt.reporting.dashboard import ResultsDashboard
-    from promptopt.runs.library import evaluate, optimize
+    from promptopt.runs.library import evaluate, optimize, recommend_optimizer
     from promptopt.runs.state import RunState
     from promptopt.tournament.config import TournamentConfig
     from promptopt.tournament.manager import TournamentManager
@@ -35,15 +42,19 @@ __all__ = [
     "CallFailed",
     "CheckMetric",
     "Constraint",
+    "CostAwareHybrid",
     "CostTracker",
     "Dataset",
+    "EnsembleHybrid",
     "EvaluationMetric",
     "Example",
+    "FeedbackHybrid",
     "GRPOAdapter",
     "JudgePanel",
     "LLMClient",
     "LLMResponse",
     "Message",
+    "MetaOptimizer",
     "OptimizedPrompt",
     "OptimizerOptions",
     "Prompt",
@@ -52,15 +63,18 @@ __all__ = [
     "RewardCalculator",
     "RunContext",
     "RunState",
+    "SimpleFeedbackHybrid",
     "StatisticalAnalyzer",
     "StopRun",
     "TaskSpec",
     "TournamentConfig",
     "TournamentManager",
     "TournamentResults",
+    "TunedOptimizer",
     "__version__",
     "evaluate",
     "optimize",
+    "recommend_optimizer",
 ]
 
 _HOMES = {
@@ -68,31 +82,38 @@ _HOMES = {
     "CallFailed": "promptopt.models.sending",
     "CheckMetric": "promptopt.evaluation.metrics",
     "Constraint": "promptopt.domain.task",
+    "CostAwareHybrid": "promptopt.optimizers.hybrids.fronts",
     "CostTracker": "promptopt.models.prices",
     "Dataset": "promptopt.domain.dataset",
+    "EnsembleHybrid": "promptopt.optimizers.hybrids.fronts",
     "EvaluationMetric": "promptopt.evaluation.metrics",
     "Example": "promptopt.domain.dataset",
+    "FeedbackHybrid": "promptopt.optimizers.hybrids.fronts",
     "GRPOAdapter": "promptopt.optimizers.grpo.adapter",
     "JudgePanel": "promptopt.tournament.panel",
     "LLMClient": "promptopt.evaluation.client",
     "LLMResponse": "promptopt.domain.chat",
     "Message": "promptopt.domain.prompt",
+    "MetaOptimizer": "promptopt.optimizers.hybrids.tuning",
     "OptimizedPrompt": "promptopt.domain.prompt",
     "OptimizerOptions": "promptopt.optimizers.base",
     "Prompt": "promptopt.domain.prompt",
     "Redirected": "promptopt.domain.stopping",
     "ResultsDashboard": "promptopt.reporting.dashboard",
-    "RunContext": "promptopt.optimizers.base",
     "RewardCalculator": "promptopt.optimizers.grpo.reward",
+    "RunContext": "promptopt.optimizers.base",
     "RunState": "promptopt.runs.state",
+    "SimpleFeedbackHybrid": "promptopt.optimizers.hybrids.fronts",
     "StatisticalAnalyzer": "promptopt.evaluation.analyzer",
     "StopRun": "promptopt.domain.stopping",
     "TaskSpec": "promptopt.domain.task",
     "TournamentConfig": "promptopt.tournament.config",
     "TournamentManager": "promptopt.tournament.manager",
     "TournamentResults": "promptopt.tournament.results",
+    "TunedOptimizer": "promptopt.optimizers.hybrids.tuning",
     "evaluate": "promptopt.runs.library",
     "optimize": "promptopt.runs.library",
+    "recommend_optimizer": "promptopt.runs.library",
 }
 
 
