@@ -65,11 +65,12 @@ def test_interrupted_it_goes_on_to_the_same_choice(bench: Bench) -> None:
     calm = tune(**SIMULATED)
 
     def interrupt(event: Any, _state: Any) -> None:
-        if isinstance(event, TrialsUpdated) and event.played == 2:
+        if isinstance(event, TrialsUpdated) and event.played == 1:
             raise KeyboardInterrupt
 
+    slow = {**MODELS, "optimizer": {"model": "sim/optimizer", "latency": 0.4}}
     with pytest.raises(KeyboardInterrupt):
-        tune(**SIMULATED | {"progress": interrupt})
+        tune(**SIMULATED | {"progress": interrupt, "models": slow})
     resumed = tune(resume="latest", progress=False)
     assert resumed.prompt.metadata["run_id"] != calm.prompt.metadata["run_id"]
     assert resumed.trials == calm.trials and resumed.config == calm.config
