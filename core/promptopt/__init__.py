@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from promptopt.domain.prompt import Message, OptimizedPrompt, Prompt
     from promptopt.domain.stopping import Redirected, StopRun
     from promptopt.domain.task import Constraint, TaskSpec
+    from promptopt.enterprise.adapters import EnterpriseDSPyAdapter, EnterpriseSequentialHybrid
+    from promptopt.enterprise.assets import create_team_deployment_assets
+    from promptopt.enterprise.context import BusinessContext
     from promptopt.evaluation.analyzer import StatisticalAnalyzer
     from promptopt.evaluation.client import LLMClient
     from promptopt.evaluation.metrics import CheckMetric, EvaluationMetric
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BaseOptimizer",
+    "BusinessContext",
     "CallFailed",
     "CheckMetric",
     "Constraint",
@@ -46,6 +50,8 @@ __all__ = [
     "CostTracker",
     "Dataset",
     "EnsembleHybrid",
+    "EnterpriseDSPyAdapter",
+    "EnterpriseSequentialHybrid",
     "EvaluationMetric",
     "Example",
     "FeedbackHybrid",
@@ -72,6 +78,7 @@ __all__ = [
     "TournamentResults",
     "TunedOptimizer",
     "__version__",
+    "create_team_deployment_assets",
     "evaluate",
     "optimize",
     "recommend_optimizer",
@@ -79,6 +86,7 @@ __all__ = [
 
 _HOMES = {
     "BaseOptimizer": "promptopt.optimizers.base",
+    "BusinessContext": "promptopt.enterprise.context",
     "CallFailed": "promptopt.models.sending",
     "CheckMetric": "promptopt.evaluation.metrics",
     "Constraint": "promptopt.domain.task",
@@ -86,6 +94,8 @@ _HOMES = {
     "CostTracker": "promptopt.models.prices",
     "Dataset": "promptopt.domain.dataset",
     "EnsembleHybrid": "promptopt.optimizers.hybrids.fronts",
+    "EnterpriseDSPyAdapter": "promptopt.enterprise.adapters",
+    "EnterpriseSequentialHybrid": "promptopt.enterprise.adapters",
     "EvaluationMetric": "promptopt.evaluation.metrics",
     "Example": "promptopt.domain.dataset",
     "FeedbackHybrid": "promptopt.optimizers.hybrids.fronts",
@@ -111,6 +121,7 @@ _HOMES = {
     "TournamentManager": "promptopt.tournament.manager",
     "TournamentResults": "promptopt.tournament.results",
     "TunedOptimizer": "promptopt.optimizers.hybrids.tuning",
+    "create_team_deployment_assets": "promptopt.enterprise.assets",
     "evaluate": "promptopt.runs.library",
     "optimize": "promptopt.runs.library",
     "recommend_optimizer": "promptopt.runs.library",
