@@ -1,5 +1,6 @@
 """EnterpriseDSPyAdapter: a whole run under the rules of a business."""
 
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from promptopt.store.runs import Runs
 from tests.engine.bench import Bench
 from tests.loopback import ticket_cases
 from tests.loopback.persona import SEED_PROMPT
+from tests.unit.test_readme import section
 
 MODELS = {role: {"model": f"sim/{role}", "latency": 0.001} for role in ("target", "optimizer")}
 HOW: dict[str, Any] = {"models": MODELS, "prompt": SEED_PROMPT, "progress": False}
@@ -61,6 +63,16 @@ def test_any_worker_can_take_it_up(bench: Bench) -> None:
             **HOW | {"progress": interrupt, "models": slow},
         )
     run_id = Runs(bench.database).find("latest").id
-    resume_run(bench.database, run_id).wait(60)
-    state = bench.state(run_id)
-    assert state.status == "finished" and state.optimizer == "sequential", bench.said(run_id)
+    bench.workers[run_id] = resume_run(bench.database, run_id)
+    state = bench.until(run_id, lambda state: state.status == "finished")
+    assert state.optimizer == "sequential" and "test" in state.candidates[state.seed_id].scores
+
+
+def test_the_example_of_the_readme(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", section("Tuned, combined, for a business"), re.DOTALL)
+    space: dict[str, Any] = {}
+    exec(code, space)
+    said = capsys.readouterr().out
+    assert str(space["tuned"]) in said and "(simulated)" in said
+    assert space["tuned"].prompt.id in said and len(space["tuned"].table) == 3
+    assert space["assets"]["slack_template"] in said and "max_words" in str(space["best"].metadata)

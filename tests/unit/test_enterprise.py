@@ -196,7 +196,7 @@ def test_each_text_says_what_is_known() -> None:
 def test_simulated_figures_say_so_in_every_text() -> None:
     for text in create_team_deployment_assets(optimized(simulated=True)).values():
         figures = [line for line in text.splitlines() if re.search(r"\d%", line)]
-        assert len(figures) >= 3 and all("says nothing about a real one" in line for line in figures)
+        assert len(figures) >= 2 and all("says nothing about a real one" in line for line in figures)
 
 
 def test_what_is_not_known_is_not_made_up() -> None:

@@ -9,6 +9,7 @@ from promptopt.domain.errors import SettingsError
 from promptopt.domain.prompt import OptimizedPrompt, Prompt
 from promptopt.domain.results import CaseResult
 from promptopt.domain.task import TaskSpec
+from promptopt.domain.text import one_line
 from promptopt.domain.words import Split
 from promptopt.enterprise.context import BusinessContext
 from promptopt.evaluation.constraints import build_task
@@ -58,6 +59,8 @@ def optimize_for_business(
             checks = [*(checks or ()), context.judge_check()]
         if checks is not None:
             more["checks"] = checks
+        if "project" not in how and task.description:
+            more["name"] = how.get("name") or one_line(task.description, 60)
         best = run(bound, dataset, **{**how, **more})
     about = {"business_context": context.model_dump(mode="json"), **_told(best, task, bound)}
     return best.model_copy(update={"metadata": {**best.metadata, **about}})
