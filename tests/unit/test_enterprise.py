@@ -84,6 +84,8 @@ def test_a_table_is_taken_and_slips_are_refused() -> None:
     assert BusinessContext.of({"forbidden_words": "cheap", "values": ["x", " "]}).forbidden_words == (
         "cheap",
     )
+    with pytest.raises(SettingsError, match="valid dictionary"):
+        BusinessContext.of(["x"])  # type: ignore[arg-type]
     for table, said in (
         ({"forbiden_words": ["x"]}, "did you mean forbidden_words"),
         ({"max_length": 3}, "max_words or max_chars"),

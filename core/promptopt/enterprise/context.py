@@ -76,7 +76,7 @@ class BusinessContext(BaseModel):
         if isinstance(given, BusinessContext):
             return given
         try:
-            return cls.model_validate(dict(given or {}))
+            return cls.model_validate({} if given is None else given)
         except ValidationError as error:
             flaw = error.errors()[0]
             where = ".".join(("business_context", *map(str, flaw["loc"])))

@@ -122,7 +122,7 @@ def of_family(wanted: str, family: Mapping[str, str], place: str) -> str:
         raise SettingsError(
             f"there is no {wanted!r}",
             where=place,
-            fix=f"{hint}there are: {', '.join(sorted(family.values()))}",
+            fix=f"{hint}there are: {', '.join(sorted(set(family.values())))}",
         )
     registry.find(name, place)
     return name
