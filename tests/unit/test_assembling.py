@@ -7,7 +7,7 @@ import pytest
 
 from promptopt import BaseOptimizer, Constraint, Dataset, EvaluationMetric, Example, Prompt, TaskSpec
 from promptopt.domain.errors import SettingsError
-from promptopt.domain.settings import BudgetSettings, CheckSettings, ModelSettings
+from promptopt.domain.settings import BudgetSettings, CheckSettings, ModelSettings, ProjectSettings
 from promptopt.evaluation.checks import build_judge
 from promptopt.evaluation.constraints import build_task
 from promptopt.optimizers.refine import RefineOptimizer
@@ -31,6 +31,12 @@ def test_columns_are_recognized_and_cases_are_split() -> None:
     assert [len(found.dataset[split]) for split in ("train", "validation", "test")] == [8, 4, 4]
     named = made(data={"input": "label", "expected": "text", "split": [1, 1, 0], "seed": 3})
     assert named.dataset.train[0].inputs.keys() == {"label"} and not named.dataset.test
+
+
+def test_settings_of_a_run_that_named_no_columns_name_none() -> None:
+    frozen = ProjectSettings.model_validate_json(made().project.settings.model_dump_json())
+    found = assemble(None, CASES, {"models": MODEL}, frozen)
+    assert found.dataset.train[0].inputs.keys() == {"text"} and found.dataset.train[0].expected
 
 
 class Frame:

@@ -72,6 +72,7 @@ def story() -> list[ev.Event]:
             number=1, stage="final", first_id="s", second_id="a", winner_id="a", wins=2, losses=7, ties=1
         ),
         ev.StandingsUpdated(format="round_robin", ratings=[RATED], played=1, planned=1, final=True),
+        ev.TrialsUpdated(trials=[ev.TrialMark(optimizer="refine")], played=1, folds=3),
         ev.BudgetMoved(meters={"usd": ev.Meter(spent=0.1)}, in_flight=3),
         ev.EndpointMoved(role="target", at_once=12, most=16, refused=9),
         ev.CheckpointSaved(iteration=1),

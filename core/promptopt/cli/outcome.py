@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from promptopt.cli.output import counted, emit, note, number, points, say
 from promptopt.cli.spreads import in_short, likely
 from promptopt.cli.standings import standings
+from promptopt.cli.trials import trial_lines
 from promptopt.domain.text import one_line
 from promptopt.runs.summary import summarize
 from promptopt.store.database import Database
@@ -110,6 +111,8 @@ def lines(summary: dict[str, Any]) -> list[str]:
     elif best and best["validation"] and not only_scored:
         shown.append("  best the seed prompt itself")
     shown += _verdict(summary, simulated)
+    if summary["trials"]:
+        shown += [f"  {line}" for line in trial_lines(summary["trials"], simulated)]
     shown += _money(summary, simulated)
     if summary["forecast"]:
         shown.append(f"  forecast {in_short(summary['forecast'])}{simulated}")

@@ -4,7 +4,7 @@ Every event states where things stand (totals, ids), never a change to them, so 
 is the same as folding it once: a resumed run may say again what it said before it was killed.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -344,6 +344,56 @@ class StandingsUpdated(_Event):
     notes: list[str] = []
 
 
+class TrialMark(BaseModel):
+    """An optimizer with settings that is tried out by cross-validation.
+
+    Attributes:
+        optimizer, settings: the configuration.
+        folds: gain on each fold that it played: mean score of the prompt that it found on the other folds'
+            cases, less that of the prompt to start from.
+        score: of those prompts, over all cases of these folds.
+        gain: the same less the prompt to start from, case by case.
+        calls: of the target model, different ones, that its searches asked for.
+        given_up: the fold, from 1, after which it was given up; None if it was not.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    optimizer: str
+    settings: dict[str, Any] = {}
+    folds: list[float] = []
+    score: Interval | None = None
+    gain: Interval | None = None
+    calls: int = 0
+    given_up: int | None = None
+
+    def __str__(self) -> str:
+        settings = ", ".join(f"{key} = {value}" for key, value in self.settings.items())
+        return f"{self.optimizer} ({settings})" if settings else self.optimizer
+
+
+class TrialsUpdated(_Event):
+    """Optimizers and settings are tried out; stated anew after each fold, and when one is chosen.
+
+    Attributes:
+        trials: in the order in which they were asked for.
+        played, folds: folds that were played, and that there are.
+        chosen, runner_up: places in ``trials``, from 0; None until it is over.
+        comparison: the chosen one's scores against the runner-up's on the cases that both have, corrected for
+            the number of configurations.
+        reason: why it was chosen, in words.
+    """
+
+    kind: Literal["trials_updated"] = "trials_updated"
+    trials: list[TrialMark]
+    played: int
+    folds: int
+    chosen: int | None = None
+    runner_up: int | None = None
+    comparison: Comparison | None = None
+    reason: str = ""
+
+
 class BudgetMoved(_Event):
     """Where the money stands. Keys of ``meters``: ``usd``, ``calls``, ``tokens``, ``minutes``, and
     ``target_calls`` … per role, whose ``target_minutes`` is the time in which a call of it is under way.
@@ -483,6 +533,7 @@ Event = Annotated[
     | CandidateJudged
     | MatchFinished
     | StandingsUpdated
+    | TrialsUpdated
     | BudgetMoved
     | EndpointMoved
     | Paused

@@ -100,15 +100,20 @@ def _name(entry: OptimizerEntry, place: str) -> tuple[str, dict[str, Any]]:
     kind = entry.type.strip()
     if kind == "dspy":
         wanted = str(config.pop("optimizer", DEFAULT_DSPY))
-        return _of_family(wanted, DSPY, f"{place}.config.optimizer"), config
+        return of_family(wanted, DSPY, f"{place}.config.optimizer"), config
     if kind == "hybrid":
         wanted = str(config.pop("strategy", "sequential"))
-        return _of_family(wanted, STRATEGIES, f"{place}.config.strategy"), config
+        return of_family(wanted, STRATEGIES, f"{place}.config.strategy"), config
     registry.find(kind, f"{place}.type")
     return kind, config
 
 
-def _of_family(wanted: str, family: Mapping[str, str], place: str) -> str:
+def of_family(wanted: str, family: Mapping[str, str], place: str) -> str:
+    """An optimizer's name by the words of a family (``DSPY``, ``STRATEGIES``), or by the name itself.
+
+    Raises:
+        SettingsError: the family has none of that name, or it can't be loaded.
+    """
     plain = re.sub(r"[^a-z0-9]", "", wanted.casefold())
     name = family.get(plain) or (wanted if wanted in family.values() else None)
     if name is None:
@@ -117,7 +122,7 @@ def _of_family(wanted: str, family: Mapping[str, str], place: str) -> str:
         raise SettingsError(
             f"there is no {wanted!r}",
             where=place,
-            fix=f"{hint}there are: {', '.join(sorted(family.values()))}",
+            fix=f"{hint}there are: {', '.join(sorted(set(family.values())))}",
         )
     registry.find(name, place)
     return name

@@ -10,7 +10,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.errors import SettingsError
-from promptopt.domain.events import MatchFinished, Meter, Notice, StageStarted, StandingsUpdated
+from promptopt.domain.events import (
+    MatchFinished,
+    Meter,
+    Notice,
+    StageStarted,
+    StandingsUpdated,
+    TrialsUpdated,
+)
 from promptopt.domain.forecast import Plan, Scale
 from promptopt.domain.prompt import Message, OptimizedPrompt, Prompt
 from promptopt.domain.results import CaseResult, Comparison, Evaluation, Feedback
@@ -19,7 +26,7 @@ from promptopt.domain.stopping import StopRun
 from promptopt.domain.task import TaskSpec
 from promptopt.domain.words import Role
 
-Shown = StageStarted | MatchFinished | StandingsUpdated | Notice
+Shown = StageStarted | MatchFinished | StandingsUpdated | TrialsUpdated | Notice
 """What an optimizer may tell beside its candidates."""
 
 

@@ -10,7 +10,13 @@ from pydantic import BaseModel
 from promptopt.domain.dataset import Dataset, Example, split_cases
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.prompt import Prompt
-from promptopt.domain.settings import BudgetSettings, CheckSettings, ModelSettings, ProjectSettings
+from promptopt.domain.settings import (
+    BudgetSettings,
+    CheckSettings,
+    DataSettings,
+    ModelSettings,
+    ProjectSettings,
+)
 from promptopt.domain.task import Constraint, TaskSpec
 from promptopt.domain.text import one_line
 from promptopt.domain.words import ROLES, Role
@@ -393,13 +399,18 @@ def _dataset(
     tables = [dict(cast("Mapping[str, Any]", row)) for row in rows]
     found: dict[str, Any] = {"cases": tables, "file": None, "train": None, "validation": None, "test": None}
     reasons: Sequence[str] = ()
-    if not settings.data.model_fields_set & {"input", "expected"}:
+    if not _says_columns(settings.data):
         chosen = choose_columns(list(dict.fromkeys(name for row in tables for name in row)), "the cases")
         found |= {"input": chosen.inputs, "expected": chosen.expected}
         reasons = chosen.reasons
     data = settings.data.model_copy(update=found)
     loaded = load_dataset(settings.model_copy(update={"data": data}), folder)
     return loaded.dataset, (*reasons, *loaded.notices)
+
+
+def _says_columns(data: DataSettings) -> bool:
+    """Whether columns are named. Settings of a run that named none have these keys, too, without a value."""
+    return data.input is not None or data.expected is not None
 
 
 def _rows(cases: Any) -> list[Any]:
@@ -418,9 +429,8 @@ def _rows(cases: Any) -> list[Any]:
 def _file(path: Path, settings: ProjectSettings) -> tuple[Dataset, tuple[str, ...]]:
     """A file or folder of cases; columns that nobody names are recognized as for a new project."""
     data = settings.data
-    said = data.model_fields_set
     columns = NOT_SAID
-    if said & {"input", "expected"}:
+    if _says_columns(data):
         inputs = (data.input,) if isinstance(data.input, str) else tuple(data.input or ())
         columns = ColumnChoice(input=inputs, expected=data.expected)
     loaded, notices = load_cases(path, columns, split=data.split, seed=data.seed)

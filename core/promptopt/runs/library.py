@@ -20,6 +20,7 @@ from promptopt.domain.settings import OptimizerSettings, ProjectSettings
 from promptopt.domain.task import TaskSpec
 from promptopt.domain.text import sanitize
 from promptopt.evaluation.statistics import interval
+from promptopt.optimizers.recommend import Recommendation, recommend
 from promptopt.runs.assembling import (
     WHERE,
     Assembled,
@@ -90,6 +91,22 @@ def optimize(
             _tell(progress, asked.notices)
         state = run_here(database, run_id, own, _show(progress, run_id))
         return _best(database, state)
+
+
+def recommend_optimizer(
+    task_spec: TaskSpec | str | None, dataset: Cases | None = None, **how: Unpack[How]
+) -> Recommendation:
+    """Which optimizer to try first, and why, by the rules that the README states; sends nothing.
+
+    Args:
+        task_spec, dataset, how: as for :func:`optimize`; what matters are the cases, the checks and the caps
+            on calls. No model needs to be named.
+
+    Raises:
+        SettingsError: something is missing, unknown, or can't be used.
+    """
+    asked = assemble(task_spec, dataset, cast(How, {**how, "simulate": True}))
+    return recommend(asked.project.settings, asked.dataset)
 
 
 def evaluate(
@@ -177,7 +194,11 @@ def _best(database: Database, state: RunState) -> OptimizedPrompt:
         raise RunError("the run ended before a prompt was scored", where=f"run {state.run_id}")
     summary = summarize(state)
     best: dict[str, Any] = summary.pop("best") or {}
-    about = {"optimizer": state.optimizer, "candidate_id": state.best_id}
+    about = {
+        "optimizer": state.optimizer,
+        "candidate_id": state.best_id,
+        "failures": best.get("failures"),
+    }
     scores = {split: best.get(split) for split in ("validation", "test")}
     return OptimizedPrompt(
         text=prompt.text, demonstrations=prompt.demonstrations, metadata={**summary, **about, **scores}

@@ -90,6 +90,8 @@ class RunState:
         """The tournament under way, or the last one."""
         self.matches: dict[int, ev.MatchFinished] = {}
         """Matches of that tournament, by number."""
+        self.trials: ev.TrialsUpdated | None = None
+        """Optimizers and settings that are tried out, in a run that chooses among some."""
         self.edit: Edit | None = None
         self.paused_by = ""
         self.pause_reason = ""
@@ -349,6 +351,19 @@ class RunState:
                 f"the tournament is over after {event.played} matches: {self.name(champion)} {won}, "
                 f"rated {round(rating.rating):+d} [{round(rating.low):+d}, {round(rating.high):+d}]",
             )
+
+    @_apply.register
+    def _(self, event: ev.TrialsUpdated, at: float) -> None:
+        before, self.trials = self.trials, event
+        known = (before.played, before.chosen is not None) if before else (0, False)
+        if (event.played, event.chosen is not None) <= known:  # what an earlier worker said
+            self.trials = before
+        elif event.chosen is not None:
+            self._log(at, f"chose {event.trials[event.chosen]}: {event.reason}")
+        else:
+            dropped = [str(trial) for trial in event.trials if trial.given_up == event.played]
+            given_up = f", given up: {', '.join(dropped)}" if dropped else ""
+            self._log(at, f"fold {event.played} of {event.folds} is played{given_up}")
 
     @_apply.register
     def _(self, event: ev.BudgetMoved, at: float) -> None:

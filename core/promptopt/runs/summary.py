@@ -22,7 +22,7 @@ def summarize(state: RunState) -> dict[str, Any]:
     was expected to need; None if nothing was foretold. ``reused`` counts answers that earlier runs of the
     project paid for, by run; they are among those ``replayed``, and cost nothing. ``must_pass_broken`` names
     the cases of the sealed test that must pass, and that only the seed prompt passes. ``tournament`` is None
-    if none was played.
+    if none was played, ``trials`` if no optimizers were tried out.
     """
     finished = state.finished
     comparison = finished.comparison if finished else None
@@ -45,7 +45,17 @@ def summarize(state: RunState) -> dict[str, Any]:
         "reused": state.reused,
         "forecast": forecast_figures(state.forecast) if state.forecast else None,
         "tournament": tournament_figures(state),
+        "trials": trials_figures(state.trials) if state.trials else None,
     }
+
+
+def trials_figures(trials: ev.TrialsUpdated) -> dict[str, Any]:
+    """How an optimizer was chosen, in figures: each trial's gain and score with its interval.
+
+    ``chosen`` and ``runner_up`` are places in ``trials``, None until it is over; so is ``comparison``.
+    """
+    figures = trials.model_dump(mode="json", exclude={"kind", "comparison"})
+    return figures | {"comparison": comparison_summary(trials.comparison) if trials.comparison else None}
 
 
 def forecast_figures(forecast: ev.Forecast) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from promptopt.domain.errors import SettingsError
+from promptopt.optimizers.base import BaseOptimizer
 from promptopt.optimizers.grpo.optimizer import GrpoOptimizer
 from promptopt.optimizers.grpo.options import GrpoOptions
 from promptopt.optimizers.grpo.reward import RewardCalculator
@@ -55,3 +56,7 @@ class GRPOAdapter(GrpoOptimizer):
             fix = f"grpo knows: {', '.join(name for name in GrpoOptions.model_fields if name != 'name')}"
             raise SettingsError(flaw["msg"], where=where, fix=fix) from None
         super().__init__(options)
+
+    @classmethod
+    def from_options(cls, given: Mapping[str, Any], where: str = "optimizer") -> BaseOptimizer:
+        return GrpoOptimizer.from_options(given, where)

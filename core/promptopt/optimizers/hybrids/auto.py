@@ -2,26 +2,24 @@
 
 A block is a configuration on a fold: it searches on the other folds' cases, with a quarter of the calls of a
 full search, and what it finds is scored, case by case, on the fold against the prompt to start from. All
-configurations play the first fold, the better half of them the second, and so on (successive halving;
-Jamieson and Talwalkar 2016). Of those that played most folds the cheapest within one standard error of the
-best is chosen (Breiman et al. 1984), and searches on the run's own cases.
+configurations play the first fold, the better half of them the second, and so on, two at least to the last
+(successive halving; Jamieson and Talwalkar 2016). Of those that played most folds the cheapest within one
+standard error of the best is chosen (Breiman et al. 1984), and searches on the run's own cases.
 """
 
-import math
 import random
-import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 from pydantic import Field, model_validator
 
 from promptopt.domain.dataset import Dataset, Example
-from promptopt.domain.events import Notice
+from promptopt.domain.errors import SettingsError
 from promptopt.domain.stopping import StopRun
-from promptopt.optimizers.base import OptimizerOptions
-from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play
+from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions
+from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play, make
+from promptopt.optimizers.hybrids.trials import Trial, choose, decision, give_up, progress
 from promptopt.optimizers.stages import Rehearsal
 
 CONFIGS: list[dict[str, Any]] = [
@@ -52,45 +50,9 @@ class AutoOptions(CombinedOptions):
     def _each_has_a_name(self) -> "AutoOptions":
         if any(not isinstance(config.get("name"), str) for config in self.configs):
             raise ValueError("each of configs is a table with the name of an optimizer")
+        if any(config["name"] == "auto" for config in self.configs):
+            raise ValueError("auto can't be one of its own configs")
         return self
-
-
-@dataclass
-class Trial:
-    """A configuration and what it gained, case by case, on the folds that it played.
-
-    Attributes:
-        gains: scores of the prompts that it found less those of the prompt to start from.
-        used: target calls.
-    """
-
-    config: Mapping[str, Any]
-    gains: list[float] = field(default_factory=list[float])
-    folds: int = 0
-    used: int = 0
-
-    @property
-    def name(self) -> str:
-        return str(self.config["name"])
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return {key: value for key, value in self.config.items() if key != "name"}
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(self.gains) if self.gains else 0.0
-
-    @property
-    def error(self) -> float:
-        """Standard error of the mean."""
-        return statistics.stdev(self.gains) / math.sqrt(len(self.gains)) if len(self.gains) > 1 else 0.0
-
-    def __str__(self) -> str:
-        settings = ", ".join(f"{key} = {value}" for key, value in self.settings.items())
-        named = f"{self.name} ({settings})" if settings else self.name
-        figures = f"{self.mean * 100:+.1f} ± {self.error * 100:.1f} points"
-        return f"{named}: {figures} on {len(self.gains)} cases of {self.folds} folds, {self.used} calls"
 
 
 class Auto(Combined):
@@ -102,21 +64,33 @@ class Auto(Combined):
     def members(self) -> Sequence[str]:
         return [str(config["name"]) for config in cast(AutoOptions, self.options).configs]
 
+    def _made(self) -> list[BaseOptimizer]:
+        options = cast(AutoOptions, self.options)
+        trials = [Trial(config) for config in options.configs]
+        return [make(trial.name, options, None, trial.settings, self._classes) for trial in trials]
+
     async def combine(self, play: Play) -> StopRun:
         options = cast(AutoOptions, self.options)
         context = play.context
         start = play.edited(play.best)
         folds = deal(list(context.dataset.cases()), options.folds, options.seed)
+        if len(folds) < 2:
+            raise SettingsError(
+                "the cases are all of one group, so none can be held out to choose by",
+                where="data.group",
+                fix="give cases of several groups, or name one optimizer",
+            )
         trials = [Trial(config) for config in options.configs]
         racing = trials
-        for number, fold in enumerate(folds):
+        for number, fold in enumerate(folds, 1):
             rest = [case for other in folds if other is not fold for case in other]
-            before = (await context.evaluate(start, "train", fold, counts=False)).by_case()
+            scored = (await context.evaluate(start, "train", fold, counts=False)).by_case()
+            before = {case_id: result.score for case_id, result in scored.items()}
             for trial in racing:
                 part = Part(
                     trial.name,
                     start,
-                    f"fold {number + 1} of {len(folds)}, {len(racing)} configurations",
+                    f"fold {number} of {len(folds)}, {len(racing)} configurations",
                     calls=options.block_calls or max(60, 4 * len(fold)),
                     settings=trial.settings,
                     dataset=_halves(rest, options.seed),
@@ -124,31 +98,19 @@ class Auto(Combined):
                     scored=fold,
                 )
                 outcome = await play.stage(part)
-                trial.gains += [score - before[case].score for case, score in outcome.scores.items()]
-                trial.folds, trial.used = number + 1, trial.used + outcome.used
-            racing = sorted(racing, key=lambda one: -one.mean)[: max(1, math.ceil(len(racing) / 2))]
-            if len(racing) == 1:
-                break
+                trial.add(fold, before, outcome.scores, outcome.used)
+            if number < len(folds):
+                racing = give_up(racing, number)
+                context.show(progress(trials, number, len(folds)))
+        context.show(decision(trials, len(folds), len(folds)))
         chosen = choose(trials)
-        table = "; ".join(str(trial) for trial in sorted(trials, key=lambda one: (-one.folds, -one.mean)))
-        context.show(
-            Notice(text=f"auto chose {chosen.name}, by what was gained on cases not searched on: {table}")
-        )
+        named = f"chose {chosen.mark()}"
         if not options.final:
-            return StopRun("max_iterations", f"chose {chosen}")
+            return StopRun("max_iterations", named)
         outcome = await play.stage(
             Part(chosen.name, play.edited(start), "the choice", play.left, settings=chosen.settings)
         )
-        return StopRun("max_iterations", f"chose {chosen}; it ended: {outcome.ended}")
-
-
-def choose(trials: Sequence[Trial]) -> Trial:
-    """The cheapest of those that played most folds and are within one standard error of the best."""
-    most = max(trial.folds for trial in trials)
-    finalists = [trial for trial in trials if trial.folds == most]
-    best = max(finalists, key=lambda trial: trial.mean)
-    near = [trial for trial in finalists if trial.mean >= best.mean - best.error]
-    return min(near, key=lambda trial: trial.used)
+        return StopRun("max_iterations", f"{named}; it ended: {outcome.ended}")
 
 
 def deal(cases: Sequence[Example], folds: int, seed: int) -> list[list[Example]]:
@@ -166,5 +128,6 @@ def deal(cases: Sequence[Example], folds: int, seed: int) -> list[list[Example]]
 
 def _halves(cases: Sequence[Example], seed: int) -> Dataset:
     """Training and validation cases of a trial."""
-    train, validation = deal(cases, 2, seed)
+    train, *rest = deal(cases, 2, seed)
+    validation = rest[0] if rest else train  # all cases of one group
     return Dataset(train=tuple(train), validation=tuple(validation), test=())

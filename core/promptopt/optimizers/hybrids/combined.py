@@ -10,6 +10,7 @@ from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,6 +25,11 @@ from promptopt.domain.words import Role
 from promptopt.optimizers import registry
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
 from promptopt.optimizers.stages import DIGEST_BYTES, Stage, StageOver
+
+Classes = Mapping[str, type[BaseOptimizer]]
+"""Optimizers that the calling program has, by name."""
+
+NO_CLASSES: Classes = MappingProxyType({})
 
 
 class CombinedOptions(OptimizerOptions):
@@ -117,9 +123,10 @@ class Play:
         best: the prompt to go on from.
     """
 
-    def __init__(self, context: RunContext, options: CombinedOptions) -> None:
+    def __init__(self, context: RunContext, options: CombinedOptions, classes: Classes = NO_CLASSES) -> None:
         self._context = context
         self._options = options
+        self._classes = classes
         self._kept = _Kept.model_validate(context.restored() or {})
         self._played = 0
         self.best = context.seed_prompt
@@ -165,7 +172,7 @@ class Play:
         return None if self._options.calls is None else max(0, self._options.calls - self.used)
 
     async def _run(self, part: Part) -> Outcome:
-        optimizer = make(part.optimizer, self._options, part.seed, part.settings)
+        optimizer = make(part.optimizer, self._options, part.seed, part.settings, self._classes)
         optimizer.fit_to(self._context.settings)
         self._context.show(
             StageStarted(
@@ -231,25 +238,40 @@ async def _end_of(optimizer: BaseOptimizer, stage: Stage) -> str:
 
 
 def make(
-    name: str, options: CombinedOptions, seed: int | None = None, more: Mapping[str, Any] | None = None
+    name: str,
+    options: CombinedOptions,
+    seed: int | None = None,
+    more: Mapping[str, Any] | None = None,
+    classes: Classes = NO_CLASSES,
 ) -> BaseOptimizer:
     """An optimizer of a hybrid.
+
+    Args:
+        classes: those that the calling program has, by name; they come before the registered ones.
 
     Raises:
         SettingsError: there is none of that name, or its settings are wrong.
     """
     given = {**options.settings.get(name, {}), **(more or {})}
     own = {"name": name, "seed": options.seed if seed is None else seed, **given}
-    return registry.find(name, f"optimizer ({options.name})").from_options(own, f"optimizer.settings.{name}")
+    found = classes.get(name) or registry.find(name, f"optimizer ({options.name})")
+    return found.from_options(own, f"optimizer.settings.{name}")
 
 
 class Combined(BaseOptimizer):
-    """An optimizer made of others."""
+    """An optimizer made of others.
+
+    Args:
+        classes: optimizers of the calling program, by name, beside the registered ones.
+    """
 
     Options: ClassVar[type[OptimizerOptions]] = CombinedOptions
 
-    def __init__(self, options: OptimizerOptions | None = None, **settings: Any) -> None:
+    def __init__(
+        self, options: OptimizerOptions | None = None, *, classes: Classes = NO_CLASSES, **settings: Any
+    ) -> None:
         super().__init__(options, **settings)
+        self._classes = classes
         self._members = self._made()  # what can't be made is refused before anything is spent
 
     def fit_to(self, settings: ProjectSettings) -> None:
@@ -266,7 +288,7 @@ class Combined(BaseOptimizer):
 
     async def search(self, context: RunContext) -> StopRun:
         """Run the stages; a person's edit between two of them is what the next one starts from."""
-        play = Play(context, cast(CombinedOptions, self.options))
+        play = Play(context, cast(CombinedOptions, self.options), self._classes)
         while True:
             play.take_up_edit()
             try:
@@ -283,7 +305,8 @@ class Combined(BaseOptimizer):
         return any(member.needs_judges for member in self._members)
 
     def _made(self) -> list[BaseOptimizer]:
-        return [make(name, cast(CombinedOptions, self.options)) for name in self.members()]
+        options = cast(CombinedOptions, self.options)
+        return [make(name, options, classes=self._classes) for name in self.members()]
 
     def plan(self, scale: Scale) -> Plan | None:
         """Each member once, one after the other, within ``calls``."""
