@@ -268,6 +268,8 @@ def test_only_runs_that_searched_tell_how_long_a_search_is(
         models = {"target": {"model": model}, "optimizer": {"model": model.replace("target", "optimizer")}}
         run_id = runs.create(project(models=models), cases(8), tmp_path)
         runs.summarize(run_id, status=status, iteration=iterations)
+    database.close()  # what is queued is written then
+    database = Database.open()
     found = history(database, tmp_path, "refine", simulated=simulated)
     database.close()
     assert found.iterations == usual
