@@ -107,7 +107,7 @@ class SimpleFeedback(Combined):
         first = await play.stage(
             Part(options.optimizer, play.edited(play.best), "the first prompt", play.left)
         )
-        group = {"group_size": options.variations, "max_iterations": 1}
+        group = {"group": options.variations, "max_iterations": 1}
         varied = await play.stage(
             Part("grpo", play.edited(first.best), "variations of it", play.left, settings=group)
         )
