@@ -111,7 +111,6 @@ class Auto(Combined):
         racing = trials
         for number, fold in enumerate(folds):
             rest = [case for other in folds if other is not fold for case in other]
-            before = (await context.evaluate(start, "train", fold, counts=False)).by_case()
             for trial in racing:
                 part = Part(
                     trial.name,
@@ -124,6 +123,10 @@ class Auto(Combined):
                     scored=fold,
                 )
                 outcome = await play.stage(part)
+                # What a person wrote is no merit of the trial that it came into; the next ones start there.
+                begun = outcome.edit or start
+                before = (await context.evaluate(begun, "train", fold, counts=False)).by_case()
+                start = play.edit(outcome) or start
                 trial.gains += [score - before[case].score for case, score in outcome.scores.items()]
                 trial.folds, trial.used = number + 1, trial.used + outcome.used
             racing = sorted(racing, key=lambda one: -one.mean)[: max(1, math.ceil(len(racing) / 2))]

@@ -60,11 +60,13 @@ class Ensemble(Combined):
             for name, before in standing.items():
                 reason = f"rung {rung + 1} of {options.rungs}, {len(standing)} optimizers"
                 outcome = await play.stage(Part(name, before.best, reason, calls, options.seed + rung))
+                best = play.edited(outcome.best)
+                found |= {outcome.best.id: outcome.best, best.id: best}
                 standing[name] = outcome
-                edit = play.edited(outcome.best)
-                if edit.id != outcome.best.id:  # a person's prompt is what all others start from
+                edit = play.edit(outcome)
+                if edit is not None:  # a person's prompt is what all others start from
                     standing = {each: one.model_copy(update={"best": edit}) for each, one in standing.items()}
-            found |= {outcome.best.id: outcome.best for outcome in standing.values()}
+                    standing[name] = outcome.model_copy(update={"best": best})
             if rung + 1 < options.rungs:
                 ranked = sorted(standing.values(), key=lambda one: -one.score)
                 standing = {one.optimizer: one for one in ranked[: max(1, len(ranked) // 2)]}
