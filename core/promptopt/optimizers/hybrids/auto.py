@@ -97,6 +97,9 @@ class Auto(Combined):
     """Tries optimizers and settings out by cross-validation, and goes on with the one that did best."""
 
     name: ClassVar[str] = "auto"
+    on_edit: ClassVar[str] = (
+        "The trial under way and those to come start from your prompt, and so does the final search."
+    )
     Options: ClassVar[type[OptimizerOptions]] = AutoOptions
 
     def members(self) -> Sequence[str]:

@@ -62,6 +62,9 @@ class CostAware(Combined):
     """Slices of optimizers, chosen by what they gained per call; it changes when one stands still."""
 
     name: ClassVar[str] = "cost-aware"
+    on_edit: ClassVar[str] = (
+        "The slice under way and those to come go on from your prompt, whatever it scores."
+    )
     Options: ClassVar[type[OptimizerOptions]] = CostAwareOptions
 
     def members(self) -> Sequence[str]:

@@ -40,6 +40,7 @@ class Ensemble(Combined):
     """Optimizers side by side; the winner of a tournament of their best prompts wins the run."""
 
     name: ClassVar[str] = "ensemble"
+    on_edit: ClassVar[str] = "The optimizer at work, and all that follow, go on from your prompt."
     Options: ClassVar[type[OptimizerOptions]] = EnsembleOptions
 
     def members(self) -> Sequence[str]:

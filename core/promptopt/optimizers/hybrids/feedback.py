@@ -47,6 +47,9 @@ class Feedback(Combined):
     """Rounds of searches and tournaments; each round is steered by what the last tournament showed."""
 
     name: ClassVar[str] = "feedback"
+    on_edit: ClassVar[str] = (
+        "The search under way goes on from your prompt; the round begins anew from there."
+    )
     Options: ClassVar[type[OptimizerOptions]] = FeedbackOptions
 
     def members(self) -> Sequence[str]:
@@ -114,6 +117,9 @@ class SimpleFeedback(Combined):
     """One search, variations of its prompt in a group of GRPO's, demonstrations from the best of them."""
 
     name: ClassVar[str] = "simple-feedback"
+    on_edit: ClassVar[str] = (
+        "The step under way goes on from your prompt, the next one from what that made of it."
+    )
     Options: ClassVar[type[OptimizerOptions]] = SimpleFeedbackOptions
 
     def members(self) -> Sequence[str]:
