@@ -1,7 +1,6 @@
 """Every built-in optimizer in whole runs over real HTTP: paused, edited, stopped, out of budget, killed.
 
-Each acts on a task that no prompt solves whole, with as little to do as shows what it does. An optimizer that
-is added to the registry is tested with its own defaults, until it has a line in :data:`SMALL`.
+Each acts on a task that no prompt solves whole, with as little to do as shows what it does.
 """
 
 import random
@@ -14,12 +13,12 @@ from typing import Any
 import pytest
 
 from promptopt.domain.events import StageStarted
-from promptopt.optimizers import registry
 from promptopt.runs.state import RunState
 from promptopt.store.commands import Edit, Pause, Resume, Stop
 from promptopt.store.runlog import RunLog
 from tests.engine.test_resume import story
 from tests.engine.warm import WarmBench, prepare
+from tests.everyone import MINE, NAMES, small
 from tests.loopback import API_KEY, API_KEY_ENV, LabelTask, LoopbackServer, Record, write_project
 
 TRAIN, VALIDATION, TEST = SIZES = (10, 8, 6)
@@ -27,40 +26,9 @@ TASK = LabelTask(base=0.2, ceiling=0.85)
 LATENCY = 0.004
 """Seconds: a kill finds requests on their way."""
 
-MINE = "Label the support ticket as billing, bug, account or feature. That is all there is to say of it."
-
-_PARTS: dict[str, Any] = {
-    "refine": {"max_iterations": 2, "proposals": 2, "shorten": 1},
-    "grpo": {"max_iterations": 1, "group": 3, "batch": 8, "widest": 8, "fewest": 4},
-    "dspy-gepa": {"max_metric_calls": 30},
-    "dspy-bootstrap-random-search": {"num_candidates": 2},
-}
-
-SMALL: dict[str, dict[str, Any]] = {
-    "refine": {"max_iterations": 4, "proposals": 3},
-    "grpo": {"max_iterations": 3, "group": 4, "batch": 8, "widest": 8, "fewest": 4},
-    "dspy-bootstrap-random-search": {"num_candidates": 3},
-    "dspy-copro": {"breadth": 3, "depth": 2},
-    "dspy-simba": {"batch_size": 8, "num_candidates": 3, "max_steps": 2},
-    "dspy-gepa": {"max_metric_calls": 70},
-    "sequential": {"stages": ["dspy-gepa", "refine"], "settings": _PARTS},
-    "ensemble": {"optimizers": ["refine", "dspy-bootstrap", "dspy-gepa"], "settings": _PARTS},
-    "feedback": {
-        "optimizer": "dspy-gepa",
-        "rounds": 2,
-        "prompts": 1,
-        "settings": {"dspy-gepa": {"max_metric_calls": 60}},
-    },
-    "simple-feedback": {"optimizer": "dspy-gepa", "variations": 3, "settings": _PARTS},
-    "cost-aware": {"optimizers": ["refine", "dspy-bootstrap", "grpo"], "max_slices": 4, "settings": _PARTS},
-    "auto": {"configs": [{"name": "refine"}, {"name": "dspy-bootstrap"}], "folds": 2, "settings": _PARTS},
-}
-
-NAMES = sorted(registry.OURS)
-
 
 def project(folder: Path, server: LoopbackServer, name: str, **overrides: Any) -> Path:
-    optimizer = {"name": name, **SMALL.get(name, {})}
+    optimizer = small(name)
     return write_project(folder, server, SIZES, optimizer=optimizer, **overrides)
 
 
