@@ -23,12 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "dspy-gepa": {"max_metric_calls": 70},
     "sequential": {"stages": ["dspy-gepa", "refine"], "settings": _PARTS},
     "ensemble": {"optimizers": ["refine", "dspy-bootstrap", "dspy-gepa"], "settings": _PARTS},
-    "feedback": {
-        "optimizer": "dspy-gepa",
-        "rounds": 2,
-        "prompts": 1,
-        "settings": {"dspy-gepa": {"max_metric_calls": 60}},
-    },
+    "feedback": {"optimizer": "refine", "rounds": 2, "prompts": 1, "settings": _PARTS},
     "simple-feedback": {"optimizer": "dspy-gepa", "variations": 3, "settings": _PARTS},
     "cost-aware": {"optimizers": ["refine", "dspy-bootstrap", "grpo"], "max_slices": 4, "settings": _PARTS},
     "auto": {"configs": [{"name": "refine"}, {"name": "dspy-bootstrap"}], "folds": 2, "settings": _PARTS},

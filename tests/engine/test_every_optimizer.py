@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from promptopt.domain.events import StageStarted
+from promptopt.domain.events import EditDecided, Event, StageStarted
 from promptopt.runs.state import RunState
 from promptopt.store.commands import Edit, Pause, Resume, Stop
 from promptopt.store.runlog import RunLog
@@ -37,10 +37,20 @@ def answered(server: LoopbackServer) -> Counter[str]:
     return Counter(record.body_hash for record in server.records() if record.answered)
 
 
-def stages_from(bench: WarmBench, run_id: str) -> list[str]:
-    """The prompts that the stages of a run began from."""
-    events = [stored.event for stored in RunLog(bench.database, run_id).after(0)]
-    return [event.start_id for event in events if isinstance(event, StageStarted)]
+def told(bench: WarmBench, run_id: str) -> list[Event]:
+    return [stored.event for stored in RunLog(bench.database, run_id).after(0)]
+
+
+def stages(events: list[Event]) -> list[StageStarted]:
+    """Each once, in the order in which they began."""
+    return list({event.number: event for event in events if isinstance(event, StageStarted)}.values())
+
+
+def descends(state: RunState, candidate_id: str, from_id: str) -> bool:
+    """Whether a prompt is another one, or was made of it."""
+    while candidate_id != from_id and candidate_id:
+        candidate_id = state.candidates[candidate_id].parent_id or ""
+    return bool(candidate_id)
 
 
 def all_arrived(state: RunState, server: LoopbackServer) -> bool:
@@ -55,11 +65,12 @@ def is_sealed(record: Record) -> bool:
 
 @dataclass(frozen=True)
 class Calm:
-    """A run that nobody disturbs: its story, its requests, and how many they are."""
+    """A run that nobody disturbs: how it ended, its requests, and its stages."""
 
     name: str
     state: RunState
     requests: Counter[str]
+    stages: list[StageStarted]
 
     @property
     def calls(self) -> int:
@@ -101,7 +112,7 @@ def calm(request: pytest.FixtureRequest, bench: WarmBench, server: LoopbackServe
     if name not in _CALM:
         state = bench.run(project(tmp_path / "calm", server, name))
         assert state.status == "finished", bench.said(state.run_id)
-        _CALM[name] = Calm(name, state, answered(server))
+        _CALM[name] = Calm(name, state, answered(server), stages(told(bench, state.run_id)))
         server.clear()
     return _CALM[name]
 
@@ -127,6 +138,7 @@ def test_killed_at_three_points_it_asks_nothing_twice_and_ends_the_same(
     assert answered(server) - calm.requests == Counter(), "answered requests were sent again"
     assert answered(server) == calm.requests, bench.said(run_id)
     assert story(state) == story(calm.state), bench.said(run_id)
+    assert stages(told(bench, run_id)) == calm.stages
 
 
 def test_paused_it_sends_nothing_and_an_edit_is_what_it_goes_on_from(
@@ -149,8 +161,12 @@ def test_paused_it_sends_nothing_and_an_edit_is_what_it_goes_on_from(
     edit_id = state.edit.candidate_id
     state = bench.end(run_id)
     assert state.status == "finished", bench.said(run_id)
+    events = told(bench, run_id)
+    adopted = next(n for n, event in enumerate(events) if isinstance(event, EditDecided))
+    later = stages(events[adopted:])
+    assert all(descends(state, stage.start_id, edit_id) for stage in later), bench.said(run_id)
     children = [c for c in state.candidates.values() if c.parent_id == edit_id]
-    assert children or edit_id in stages_from(bench, run_id), bench.said(run_id)
+    assert children or later, bench.said(run_id)
     assert "test" in state.candidates[state.best_id].scores
 
 

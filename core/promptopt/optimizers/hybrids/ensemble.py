@@ -58,9 +58,11 @@ class Ensemble(Combined):
         found: dict[str, Prompt] = {}
         calls = self._first_share()
         for rung in range(options.rungs):
-            for name, before in standing.items():
+            for name in tuple(standing):
                 reason = f"rung {rung + 1} of {options.rungs}, {len(standing)} optimizers"
-                outcome = await play.stage(Part(name, before.best, reason, calls, options.seed + rung))
+                outcome = await play.stage(
+                    Part(name, standing[name].best, reason, calls, options.seed + rung)
+                )
                 best = play.edited(outcome.best)
                 found |= {outcome.best.id: outcome.best, best.id: best}
                 standing[name] = outcome
@@ -97,7 +99,9 @@ async def crown(play: Play, prompts: Sequence[Prompt], options: EnsembleOptions)
         return prompts[0]
     config = TournamentConfig(format="round_robin", judging=options.judging, seed=options.seed)
     results = await TournamentManager(config).run(context, prompts, context.dataset.validation)
+    top = max(rating.rating for rating in results.ratings)
+    beaten = {rating.candidate_id for rating in results.ratings if rating.rating < top}
     for prompt in prompts:
-        if prompt.id not in (results.champion.id, context.seed_prompt.id):
+        if prompt.id in beaten - {results.champion.id, context.seed_prompt.id}:
             context.judged(prompt, results.champion, False, "lost the tournament", None)
     return results.champion
