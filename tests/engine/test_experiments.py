@@ -51,8 +51,8 @@ def start(path: Path, *options: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=110)
+def ended(process: "subprocess.Popen[str]", within: float = 110) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=within)
     return process.returncode, out, err
 
 
@@ -91,6 +91,7 @@ def test_an_experiment_ends_with_a_table_of_what_its_runs_reached(
     assert loopback.count() == sent, "what is done is not done again"
 
 
+@pytest.mark.timeout(300)  # twelve runs, four of them whole searches
 def test_the_file_of_the_plan_ends_with_the_table_and_the_pictures(bench: Bench, tmp_path: Path) -> None:
     words = {"crash": "bug", "invoice": "billing", "login": "account", "parcel": "shipping"}
     rows = [
@@ -103,7 +104,7 @@ def test_the_file_of_the_plan_ends_with_the_table_and_the_pictures(bench: Bench,
         (tmp_path / "data" / f"{name}.jsonl").write_text(lines, encoding="utf-8")
     path = tmp_path / "experiment_config.yaml"
     path.write_bytes(PLAN.read_bytes())
-    status, out, err = ended(start(path, "--simulate", "--json"))
+    status, out, err = ended(start(path, "--simulate", "--json", "--parallel", "4"), within=280)
     assert status == 0, err
     found = json.loads(out)
     assert found["simulated"]

@@ -203,7 +203,7 @@ def test_shares_of_the_budget_never_sum_to_more(
     assert len(searches) == 1, "each search has the same share"
 
 
-def test_words_of_dspy_and_of_hybrids(stand_ins: None) -> None:
+def test_words_of_dspy_and_of_hybrids() -> None:
     def read(*entries: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
         made = [OptimizerEntry.model_validate(entry) for entry in entries]
         return [(named.label, named.name, named.config) for named in read_optimizers(made, "f")]

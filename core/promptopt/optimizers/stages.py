@@ -3,12 +3,15 @@
 Whatever combines optimizers gives each a :class:`Stage`, which is a ``RunContext``: its own prompt to start
 from, its own places in the journal, its own part of the checkpoint, and a share of the calls. What a stage
 has used is counted by what it asked for, not by what was sent, so that a resumed run, whose journal answers
-most of it, ends its stages where the first worker did.
+most of it, ends its stages where the first worker did. For the same reason what was asked for is answered
+before a stage is over: whether a request that is given up was sent is a matter of luck.
 """
 
+import asyncio
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from promptopt.domain.chat import LLMResponse
@@ -62,6 +65,8 @@ class Stage:
         self._state = state
         self._keep = keep
         self._dataset = dataset
+        self._open = 0
+        self._idle = asyncio.Event()
         self.asked: set[bytes] = set()
         """What was asked of the target model: digests of requests."""
         self.iterations = iterations
@@ -104,20 +109,22 @@ class Stage:
         judge: str = "",
     ) -> LLMResponse:
         if role == "target":
-            self._count({_call(messages, sample, temperature)})
+            await self._count({_call(messages, sample, temperature)})
         place = f"{self._name}/{path}" if path else ""
-        return await self._context.complete(
-            role,
-            messages,
-            path=place,
-            sample=sample,
-            case_id=case_id,
-            temperature=temperature,
-            judge=judge,
-        )
+        with self._under_way():
+            return await self._context.complete(
+                role,
+                messages,
+                path=place,
+                sample=sample,
+                case_id=case_id,
+                temperature=temperature,
+                judge=judge,
+            )
 
     async def judge(self, case: Example, response: LLMResponse) -> CaseResult:
-        return await self._context.judge(case, response)
+        with self._under_way():
+            return await self._context.judge(case, response)
 
     def noted(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
         self._context.noted(prompt, split, result)
@@ -133,8 +140,9 @@ class Stage:
     ) -> Evaluation:
         chosen = self.dataset[split] if cases is None else cases
         draws = range(self.settings.evaluation.repeats)
-        self._count({_call(prompt.render(case), draw) for case in chosen for draw in draws})
-        return await self._context.evaluate(prompt, split, chosen, counts=counts)
+        await self._count({_call(prompt.render(case), draw) for case in chosen for draw in draws})
+        with self._under_way():
+            return await self._context.evaluate(prompt, split, chosen, counts=counts)
 
     def candidate(
         self,
@@ -202,16 +210,29 @@ class Stage:
         self._state = state
         self._keep(self._before + iteration, state)
 
-    def _count(self, asked: set[bytes]) -> None:
+    async def _count(self, asked: set[bytes]) -> None:
         """Count what was not asked before.
 
         Raises:
-            StageOver: it is more than the stage's share.
+            StageOver: it is more than the stage's share, and nothing is under way any more.
         """
         together = len(self.asked | asked)
         if self._calls is not None and together > max(self._calls, len(self.asked)):
+            while self._open:
+                await self._idle.wait()
             raise StageOver(f"its {self._calls} target calls are used")
         self.asked |= asked
+
+    @contextlib.contextmanager
+    def _under_way(self) -> Generator[None]:
+        self._open += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._idle.set()
 
 
 class Rehearsal(Stage):
