@@ -96,6 +96,8 @@ def waiting(view: View) -> str:
     asked = state.meters.get("optimizer_calls")
     writing = "writing a new prompt" if asked is None or asked.reserved else "trying prompts"
     doing = {"search": writing if state.in_flight else "searching", "tournament": "playing"}
+    if state.tournament and not state.tournament.final:
+        return "playing" + calls
     return doing.get(state.phase, "getting ready") + calls
 
 
