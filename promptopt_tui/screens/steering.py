@@ -140,7 +140,8 @@ class Steering(Screen[None]):
         best = state.candidates.get(state.best_id)
         lines: list[paint.Line] = []
         calls = fm.plural(state.in_flight, "call")
-        lines.append([(f"{calls} in flight finish first; everything answered so far is kept.", "")])
+        finish = "finishes" if state.in_flight == 1 else "finish"
+        lines.append([(f"{calls} in flight {finish} first; everything answered so far is kept.", "")])
         if best and best.validation:
             lines.append(
                 [("Best so far: ", "muted"), (f"{view.name(best.id)}, {fm.interval(best.validation)}", "")]
@@ -164,6 +165,7 @@ class Steering(Screen[None]):
         with self.follower.lock:
             state = self.follower.state
             text, name = state.candidates[state.current_id].text, self.view().name(state.current_id)
+            on_edit = state.on_edit
 
         def answered(text: str | None) -> None:
             if text is not None:
@@ -172,7 +174,7 @@ class Steering(Screen[None]):
                     "the edit is on its way; the run takes it up at its next safe point…",
                 )
 
-        self.app.push_screen(EditScreen(text, name), answered)
+        self.app.push_screen(EditScreen(text, name, on_edit), answered)
 
     def action_resume(self) -> None:
         if self._refuse("run.resume"):

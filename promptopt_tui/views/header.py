@@ -69,7 +69,8 @@ def summary(view: View, width: int) -> list[Line]:
         right = [("best ", "muted"), (fm.interval(best.validation), "bold")]
     left: Line = []
     if state.phase and not state.over:
-        left += [(state.phase, "accent"), ("  ", "")]
+        at_work = state.stage.optimizer if state.stage and state.phase == "search" else state.phase
+        left += [(one_line(at_work, 30), "accent"), ("  ", "")]
     if state.iteration:
         left += [("iteration ", "muted"), (str(state.iteration), "bold")]
         left += [(f"/{state.max_iterations}" if state.max_iterations else "", "muted"), ("  ", "")]
@@ -92,7 +93,11 @@ def waiting(view: View) -> str:
     if state.edit and state.edit.waiting:
         return "waiting for an answer: a"
     calls = f" · {state.in_flight} in flight" if state.in_flight else ""
-    doing = {"search": "writing a new prompt", "tournament": "playing"}
+    asked = state.meters.get("optimizer_calls")
+    writing = "writing a new prompt" if asked is None or asked.reserved else "trying prompts"
+    doing = {"search": writing if state.in_flight else "searching", "tournament": "playing"}
+    if state.tournament and not state.tournament.final:
+        return "playing" + calls
     return doing.get(state.phase, "getting ready") + calls
 
 

@@ -90,6 +90,7 @@ def edit_lines(view: View, width: int) -> list[Line]:
         candidate = view.state.candidates.get(candidate_id)
         score = candidate.validation if candidate else None
         lines.append([(f"{label:12}", "muted"), (fm.interval(score), ""), ("  validation", "muted")])
+    lines += [[], *wrap([("if you go on from it: ", "muted"), (view.state.on_edit, "")], width)]
     return lines + _meanwhile(view, width)
 
 

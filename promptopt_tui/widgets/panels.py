@@ -130,7 +130,8 @@ class PromptPanel(Canvas):
     def _reason(self, shown: Candidate) -> list[paint.Line]:
         if not shown.reasoning or self.base:
             return []
-        return [*paint.text_lines(shown.reasoning, self.width, "muted"), []]
+        by = f"{shown.made_by}: " if shown.made_by else ""
+        return [*paint.text_lines(f"{by}{shown.reasoning}", self.width, "muted"), []]
 
     def _demonstrations(self, shown: Candidate) -> list[paint.Line]:
         """What is sent between the prompt and the case, a line each."""

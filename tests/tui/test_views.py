@@ -16,7 +16,7 @@ from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, plain, width_of
 from promptopt_tui.views import case, diff, header, outcome, panels, tournament
 from promptopt_tui.views.chart import course
-from promptopt_tui.views.view import View, choose_shown, choose_split, replaced
+from promptopt_tui.views.view import View, choose_shown, choose_split
 
 from .conftest import HUMAN, SECOND
 
@@ -422,7 +422,7 @@ def test_a_candidate_that_an_edit_replaced_is_not_under_way_any_more(story: Make
     told = _abandoned(story)
     seen = view(told)
 
-    assert replaced(seen.state) == {told.ids["second"]}
+    assert seen.state.given_up == {told.ids["second"]}
     assert seen.progress is None
     assert seen.shown_id == told.ids["edit"]
     assert "15/24" not in plain(panels.progress(seen, 40, 12)) + plain(header.summary(seen, 76))
@@ -434,7 +434,7 @@ def test_the_candidate_after_an_edit_is_under_way(story: Make, view: Make) -> No
     told.score(following, 4, upto=5)
     seen = view(told)
 
-    assert replaced(seen.state) == {told.ids["second"]}
+    assert seen.state.given_up == {told.ids["second"]}
     assert seen.progress and seen.progress.candidate_id == following
 
 
@@ -444,7 +444,7 @@ def test_a_candidate_is_not_replaced_by_an_edit_that_was_put_aside(story: Make, 
     told.tell(ev.EditDecided(candidate_id=edit, adopted=False, by="ada"))
     seen = view(told)
 
-    assert replaced(seen.state) == set()
+    assert seen.state.given_up == set()
     assert seen.progress and seen.progress.candidate_id == told.ids["second"]
 
 

@@ -77,11 +77,13 @@ def _one(found: "Listed", *, json: bool) -> None:
     settings = settings_of(optimizer.Options)
     about = inspect.cleandoc(optimizer.__doc__ or "")
     if json:
-        emit({**_about(found), "about": about, "settings": [asdict(setting) for setting in settings]})
+        more = {"about": about, "on_edit": optimizer.on_edit}
+        emit({**_about(found), **more, "settings": [asdict(setting) for setting in settings]})
         return
     say(f"{found.name}, of {found.package or 'promptopt'} ({found.place})")
     if about:
         say(f"\n{about}")
+    say(f"\nWhen an edit of yours is adopted: {optimizer.on_edit}")
     say("\nIn the project file:\n")
     say(f"  [optimizer]\n  name = {jsonlib.dumps(found.name)}\n")
     rows = [[each.name, each.type, _default(each), each.doc] for each in settings]

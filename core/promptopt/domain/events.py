@@ -44,7 +44,12 @@ class ModelInfo(BaseModel):
 
 
 class RunStarted(_Event):
-    """The run's frozen frame. ``judges``: the panel that judges matches, where the project names one."""
+    """The run's frozen frame.
+
+    Attributes:
+        judges: the panel that judges matches, where the project names one.
+        on_edit: what a person's edit means for the optimizer, once it is adopted: a sentence for them.
+    """
 
     kind: Literal["run_started"] = "run_started"
     run_id: str
@@ -57,6 +62,7 @@ class RunStarted(_Event):
     held_back: bool = True
     max_iterations: int | None = None
     simulated: bool = False
+    on_edit: str = ""
 
 
 class Forecast(_Event):

@@ -193,9 +193,11 @@ class BaseOptimizer(ABC):
     Attributes:
         name: as in ``[optimizer] name = …``.
         Options: pydantic model of its settings, with documented defaults.
+        on_edit: what a person's edit means for it, once it is adopted: a sentence for them.
     """
 
     name: ClassVar[str]
+    on_edit: ClassVar[str] = "The search goes on from your prompt."
     Options: ClassVar[type[OptimizerOptions]] = OptimizerOptions
     _asked: Mapping[str, Any] = MappingProxyType({})
 

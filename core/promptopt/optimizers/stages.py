@@ -73,6 +73,8 @@ class Stage:
         """Of the run, this stage's included."""
         self.best = start
         """The prompt that it accepted last, or that a person put in its place."""
+        self.edit: Prompt | None = None
+        """The person's prompt that it took up last."""
 
     @property
     def settings(self) -> ProjectSettings:
@@ -197,7 +199,8 @@ class Stage:
 
     def adopted(self) -> Prompt | None:
         edit = self._context.adopted()
-        self.best = edit or self.best
+        if edit is not None:
+            self.best = self.edit = edit
         return edit
 
     def restored(self) -> dict[str, Any] | None:

@@ -369,6 +369,7 @@ class Engine:
                 held_back=self._dataset.held_back,
                 max_iterations=optimizer.max_iterations if optimizer else None,
                 simulated=any(each.settings.simulated for each in endpoints.values()),
+                on_edit=optimizer.on_edit if optimizer else "",
             )
         )
 

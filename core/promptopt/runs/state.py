@@ -60,6 +60,8 @@ class RunState:
         self.status: ev.Status = "created"
         self.phase = ""
         self.simulated = False
+        self.on_edit = "The search goes on from your prompt."
+        """What a person's edit means for the optimizer, once it is adopted."""
         self.held_back = True
         self.models: dict[ev.Role, ev.ModelInfo] = {}
         self.judges: list[ev.ModelInfo] = []
@@ -70,6 +72,8 @@ class RunState:
         self.iteration = 0
         self.max_iterations: int | None = None
         self.candidates: dict[str, Candidate] = {}
+        self.given_up: set[str] = set()
+        """Candidates that nothing more was heard of since the run went on from a person's edit."""
         self.seed_id = ""
         self.current_id = ""
         """The prompt that the search goes on from."""
@@ -182,6 +186,7 @@ class RunState:
         self.held_back = event.held_back
         self.max_iterations = event.max_iterations
         self.simulated = event.simulated
+        self.on_edit = event.on_edit or self.on_edit
         self.status = "running"
         note = " (simulated models)" if event.simulated else ""
         kinds = {"none": "evaluation", "tournament": "tournament"}
@@ -250,6 +255,7 @@ class RunState:
     @_apply.register
     def _(self, event: ev.EvaluationStarted, at: float) -> None:
         place = (event.candidate_id, event.split)
+        self.given_up.discard(event.candidate_id)
         self._forget_old_marks(keep=event.candidate_id)
         # What an earlier worker reported of this evaluation is reported again: it is counted anew.
         self.marks[place] = {}
@@ -298,6 +304,7 @@ class RunState:
     def _(self, event: ev.CandidateJudged, at: float) -> None:
         candidate = self.candidates.get(event.candidate_id)
         if candidate:
+            self.given_up.discard(event.candidate_id)
             candidate.accepted = event.accepted
             candidate.judgement = event.reason
             candidate.comparison = event.comparison or candidate.comparison
@@ -437,6 +444,12 @@ class RunState:
         if event.adopted:
             self.current_id = event.candidate_id
             self.evaluations.clear()  # what was under way is given up
+            since = candidate.iteration if candidate else self.iteration
+            self.given_up |= {
+                c.id
+                for c in self.candidates.values()
+                if c.source == "optimizer" and c.accepted is None and c.iteration >= since
+            }
         word = "the run goes on from the edit" if event.adopted else "the edit was put aside"
         self._log(at, f"{word} ({event.by}{': ' + event.reason if event.reason else ''})")
 

@@ -15,7 +15,7 @@ import random
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from promptopt.domain.dataset import Split
 from promptopt.domain.prompt import Prompt
@@ -70,6 +70,11 @@ class Kit:
 
 class DSPyOptimizer(BaseOptimizer):
     """One of DSPy's optimizers."""
+
+    on_edit: ClassVar[str] = (
+        "DSPy starts again from your prompt, with the budget that is left; what it found before stays in the "
+        "running."
+    )
 
     @abstractmethod
     def compile(self, kit: Kit) -> Any:

@@ -36,6 +36,7 @@ class GrpoOptimizer(BaseOptimizer):
     """
 
     name: ClassVar[str] = "grpo"
+    on_edit: ClassVar[str] = "The next group descends from your prompt; lessons stay, other parents do not."
     Options: ClassVar[type[OptimizerOptions]] = GrpoOptions
 
     play: judging.Judging = staticmethod(judging.play)

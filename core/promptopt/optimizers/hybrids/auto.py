@@ -59,6 +59,9 @@ class Auto(Combined):
     """Tries optimizers and settings out by cross-validation, and goes on with the one that did best."""
 
     name: ClassVar[str] = "auto"
+    on_edit: ClassVar[str] = (
+        "The trial under way and those to come start from your prompt, and so does the final search."
+    )
     Options: ClassVar[type[OptimizerOptions]] = AutoOptions
 
     def members(self) -> Sequence[str]:
@@ -84,8 +87,6 @@ class Auto(Combined):
         racing = trials
         for number, fold in enumerate(folds, 1):
             rest = [case for other in folds if other is not fold for case in other]
-            scored = (await context.evaluate(start, "train", fold, counts=False)).by_case()
-            before = {case_id: result.score for case_id, result in scored.items()}
             for trial in racing:
                 part = Part(
                     trial.name,
@@ -98,6 +99,11 @@ class Auto(Combined):
                     scored=fold,
                 )
                 outcome = await play.stage(part)
+                # What a person wrote is no merit of the trial that it came into; the next ones start there.
+                begun = outcome.edit or start
+                scored = (await context.evaluate(begun, "train", fold, counts=False)).by_case()
+                before = {case_id: result.score for case_id, result in scored.items()}
+                start = play.edit(outcome) or start
                 trial.add(fold, before, outcome.scores, outcome.used)
             if number < len(folds):
                 racing = give_up(racing, number)

@@ -9,7 +9,7 @@ import base64
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
@@ -86,6 +86,7 @@ class Outcome(BaseModel):
         used: different target calls that it asked for.
         ended: why, in words.
         iterations: of the run, this stage's included.
+        edit: a person's prompt that it took up.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -97,6 +98,7 @@ class Outcome(BaseModel):
     used: int
     ended: str
     iterations: int
+    edit: Prompt | None = None
 
 
 class _Kept(BaseModel):
@@ -104,14 +106,17 @@ class _Kept(BaseModel):
 
     Attributes:
         done: stages that came to their end.
-        state, best, asked: what the stage under way kept, its best prompt so far, and the target calls that
-            it asked for (their digests, in base64).
+        state, iteration, best, edit, asked: what the stage under way kept, the run's iterations then, its
+            best prompt so far, the person's that it took up, and the target calls that it asked for (their
+            digests, in base64).
         edits: a person's prompts that were taken up between stages, by how many stages were done.
     """
 
     done: list[Outcome] = []
     state: dict[str, Any] | None = None
+    iteration: int = 0
     best: Prompt | None = None
+    edit: Prompt | None = None
     asked: str = ""
     edits: dict[int, Prompt] = {}
 
@@ -129,6 +134,7 @@ class Play:
         self._classes = classes
         self._kept = _Kept.model_validate(context.restored() or {})
         self._played = 0
+        self._last: Part | None = None
         self.best = context.seed_prompt
         self.used = 0
 
@@ -143,6 +149,7 @@ class Play:
             StopRun: the run ends.
         """
         self._played += 1
+        self._last = part
         if self._played <= len(self._kept.done):
             outcome = self._kept.done[self._played - 1]
         else:
@@ -156,6 +163,18 @@ class Play:
         """``best``, or the person's prompt that was adopted after the stage that came to it."""
         self.best = self._kept.edits.get(self._played, best)
         return self.best
+
+    def edit(self, outcome: Outcome) -> Prompt | None:
+        """The person's prompt that was adopted during the last stage, which came to ``outcome``, or after."""
+        return self._kept.edits.get(self._played, outcome.edit)
+
+    async def follow_up(self) -> None:
+        """Run the last stage once more, from the person's prompt that was adopted after it, if one was."""
+        while self._last is not None and self._played in self._kept.edits:
+            left = self.left
+            calls = self._last.calls if left is None else min(left, self._last.calls or left)
+            start = self._kept.edits[self._played]
+            await self.stage(replace(self._last, start=start, reason="again, from your prompt", calls=calls))
 
     def take_up_edit(self) -> None:
         """Go on from a person's prompt, if one was adopted between two stages."""
@@ -181,7 +200,8 @@ class Play:
         )
 
         def keep(iteration: int, state: dict[str, Any]) -> None:
-            self._kept.state, self._kept.best = state, stage.best
+            self._kept.state, self._kept.iteration = state, iteration
+            self._kept.best, self._kept.edit = stage.best, stage.edit
             self._kept.asked = base64.b64encode(b"".join(sorted(stage.asked))).decode()
             self._keep(iteration)
 
@@ -195,7 +215,8 @@ class Play:
             keep=keep,
             dataset=part.dataset,
         )
-        stage.best = self._kept.best or part.start
+        stage.best, stage.edit = self._kept.best or part.start, self._kept.edit
+        stage.iterations = max(stage.iterations, self._kept.iteration)
         stage.asked = _digests(self._kept.asked)
         ended = await _end_of(optimizer, stage)
         evaluation = await self._context.evaluate(
@@ -209,6 +230,7 @@ class Play:
             used=stage.used,
             ended=ended,
             iterations=stage.iterations,
+            edit=stage.edit,
         )
 
     @property
@@ -292,7 +314,9 @@ class Combined(BaseOptimizer):
         while True:
             play.take_up_edit()
             try:
-                return await self.combine(play)
+                end = await self.combine(play)
+                await play.follow_up()
+                return end
             except Redirected:
                 continue
 

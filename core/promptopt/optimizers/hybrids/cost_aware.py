@@ -62,6 +62,9 @@ class CostAware(Combined):
     """Slices of optimizers, chosen by what they gained per call; it changes when one stands still."""
 
     name: ClassVar[str] = "cost-aware"
+    on_edit: ClassVar[str] = (
+        "The slice under way and those to come go on from your prompt, whatever it scores."
+    )
     Options: ClassVar[type[OptimizerOptions]] = CostAwareOptions
 
     def members(self) -> Sequence[str]:
@@ -84,10 +87,11 @@ class CostAware(Combined):
             outcome = await play.stage(Part(arm.name, best, reason, calls, seed))
             gain = outcome.score - score
             arm.rewards.append((number, 100 * gain / max(1, outcome.used)))
-            barren = 0 if gain > 0 else barren + 1
-            if gain > 0:
-                score = outcome.score
-            best = play.edited(outcome.best if gain > 0 else best)
+            turned = play.edit(outcome) is not None  # by a person, whose prompt counts whatever it scores
+            barren = 0 if gain > 0 or turned else barren + 1
+            if gain > 0 or turned:
+                best = play.edited(outcome.best)
+                score = (await play.context.evaluate(best, "validation")).score.mean
             if score >= 1.0:
                 return StopRun("all_pass", "every validation case passes")
             if barren >= options.patience and all(one.rewards for one in arms):

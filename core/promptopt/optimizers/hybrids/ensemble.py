@@ -40,6 +40,7 @@ class Ensemble(Combined):
     """Optimizers side by side; the winner of a tournament of their best prompts wins the run."""
 
     name: ClassVar[str] = "ensemble"
+    on_edit: ClassVar[str] = "The optimizer at work, and all that follow, go on from your prompt."
     Options: ClassVar[type[OptimizerOptions]] = EnsembleOptions
 
     def members(self) -> Sequence[str]:
@@ -57,14 +58,18 @@ class Ensemble(Combined):
         found: dict[str, Prompt] = {}
         calls = self._first_share()
         for rung in range(options.rungs):
-            for name, before in standing.items():
+            for name in tuple(standing):
                 reason = f"rung {rung + 1} of {options.rungs}, {len(standing)} optimizers"
-                outcome = await play.stage(Part(name, before.best, reason, calls, options.seed + rung))
+                outcome = await play.stage(
+                    Part(name, standing[name].best, reason, calls, options.seed + rung)
+                )
+                best = play.edited(outcome.best)
+                found |= {outcome.best.id: outcome.best, best.id: best}
                 standing[name] = outcome
-                edit = play.edited(outcome.best)
-                if edit.id != outcome.best.id:  # a person's prompt is what all others start from
+                edit = play.edit(outcome)
+                if edit is not None:  # a person's prompt is what all others start from
                     standing = {each: one.model_copy(update={"best": edit}) for each, one in standing.items()}
-            found |= {outcome.best.id: outcome.best for outcome in standing.values()}
+                    standing[name] = outcome.model_copy(update={"best": best})
             if rung + 1 < options.rungs:
                 ranked = sorted(standing.values(), key=lambda one: -one.score)
                 standing = {one.optimizer: one for one in ranked[: max(1, len(ranked) // 2)]}
@@ -94,7 +99,9 @@ async def crown(play: Play, prompts: Sequence[Prompt], options: EnsembleOptions)
         return prompts[0]
     config = TournamentConfig(format="round_robin", judging=options.judging, seed=options.seed)
     results = await TournamentManager(config).run(context, prompts, context.dataset.validation)
+    top = max(rating.rating for rating in results.ratings)
+    beaten = {rating.candidate_id for rating in results.ratings if rating.rating < top}
     for prompt in prompts:
-        if prompt.id not in (results.champion.id, context.seed_prompt.id):
+        if prompt.id in beaten - {results.champion.id, context.seed_prompt.id}:
             context.judged(prompt, results.champion, False, "lost the tournament", None)
     return results.champion

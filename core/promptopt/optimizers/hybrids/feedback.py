@@ -47,6 +47,9 @@ class Feedback(Combined):
     """Rounds of searches and tournaments; each round is steered by what the last tournament showed."""
 
     name: ClassVar[str] = "feedback"
+    on_edit: ClassVar[str] = (
+        "The search under way goes on from your prompt; the round begins anew from there."
+    )
     Options: ClassVar[type[OptimizerOptions]] = FeedbackOptions
 
     def members(self) -> Sequence[str]:
@@ -59,25 +62,43 @@ class Feedback(Combined):
         score = (await context.evaluate(best, "validation")).score.mean
         train = context.dataset.train[: options.train_cases]
         cases: Dataset | None = None
-        for number in range(options.rounds):
-            found = [best]
-            for at in range(options.prompts):
-                left = play.left
-                calls = None if left is None else left // (options.prompts * (options.rounds - number) - at)
-                seed = options.seed + number * options.prompts + at
-                reason = f"round {number + 1} of {options.rounds}, search {at + 1} of {options.prompts}"
-                outcome = await play.stage(Part(options.optimizer, best, reason, calls, seed, dataset=cases))
-                found.append(play.edited(outcome.best))
+        number = 0
+        while number < options.rounds:
+            found, turned = await self._searches(play, best, number, cases)
+            if turned:  # by a person: the round begins anew from what came of their prompt
+                best = found[-1]
+                score = (await context.evaluate(best, "validation")).score.mean
+                continue
             top = await _top([*{prompt.id: prompt for prompt in found}.values()], play, train)
             champion = await _with_examples(top, play, train, options.examples)
             reached = (await context.evaluate(champion, "validation")).score.mean
+            number += 1
             if reached >= 1.0:
-                return StopRun("all_pass", f"every validation case passes after round {number + 1}")
+                return StopRun("all_pass", f"every validation case passes after round {number}")
             if reached <= score:
-                return StopRun("plateau", f"round {number + 1} brought no gain")
+                return StopRun("plateau", f"round {number} brought no gain")
             best, score = champion, reached
             cases = _contested([evaluation for _, evaluation in top], context.dataset)
         return StopRun("max_iterations", f"{options.rounds} rounds, as many as were allowed")
+
+    async def _searches(
+        self, play: Play, best: Prompt, number: int, cases: Dataset | None
+    ) -> tuple[list[Prompt], bool]:
+        """A round's prompts, first the one that it starts from, and whether a person's edit ended it: then
+        the last is what came of that.
+        """
+        options = cast(FeedbackOptions, self.options)
+        found = [best]
+        for at in range(options.prompts):
+            left = play.left
+            calls = None if left is None else left // (options.prompts * (options.rounds - number) - at)
+            seed = options.seed + number * options.prompts + at
+            reason = f"round {number + 1} of {options.rounds}, search {at + 1} of {options.prompts}"
+            outcome = await play.stage(Part(options.optimizer, best, reason, calls, seed, dataset=cases))
+            found.append(play.edited(outcome.best))
+            if play.edit(outcome) is not None:
+                return found, True
+        return found, False
 
 
 class SimpleFeedbackOptions(CombinedOptions):
@@ -96,6 +117,9 @@ class SimpleFeedback(Combined):
     """One search, variations of its prompt in a group of GRPO's, demonstrations from the best of them."""
 
     name: ClassVar[str] = "simple-feedback"
+    on_edit: ClassVar[str] = (
+        "The step under way goes on from your prompt, the next one from what that made of it."
+    )
     Options: ClassVar[type[OptimizerOptions]] = SimpleFeedbackOptions
 
     def members(self) -> Sequence[str]:
@@ -107,7 +131,7 @@ class SimpleFeedback(Combined):
         first = await play.stage(
             Part(options.optimizer, play.edited(play.best), "the first prompt", play.left)
         )
-        group = {"group_size": options.variations, "max_iterations": 1}
+        group = {"group": options.variations, "max_iterations": 1}
         varied = await play.stage(
             Part("grpo", play.edited(first.best), "variations of it", play.left, settings=group)
         )

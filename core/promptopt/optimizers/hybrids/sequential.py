@@ -32,6 +32,9 @@ class Sequential(Combined):
     """Optimizers one after the other: by default DSPy's GEPA, then GRPO from what it found."""
 
     name: ClassVar[str] = "sequential"
+    on_edit: ClassVar[str] = (
+        "The stage under way goes on from your prompt, and the next one from what that made of it."
+    )
     Options: ClassVar[type[OptimizerOptions]] = SequentialOptions
 
     def members(self) -> Sequence[str]:

@@ -37,6 +37,7 @@ class RefineOptimizer(BaseOptimizer):
     """Iterative meta-prompt refinement."""
 
     name: ClassVar[str] = "refine"
+    on_edit: ClassVar[str] = "Your prompt is the only parent of the next proposals."
     Options: ClassVar[type[OptimizerOptions]] = RefineOptions
 
     @property
