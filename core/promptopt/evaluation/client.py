@@ -25,6 +25,7 @@ from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.checks import reasons
 from promptopt.evaluation.checks.asking import Pairwise, read_winner
 from promptopt.evaluation.checks.base import Tools
+from promptopt.evaluation.together import together
 from promptopt.models.budget import Ledger, Stopwatch
 from promptopt.models.endpoint import Endpoint
 from promptopt.models.gateway import Gateway
@@ -144,7 +145,7 @@ class LLMClient:
                 return LLMResponse(text="", metadata={"error": str(failure)})
 
         async def every() -> list[LLMResponse]:
-            return await asyncio.gather(*map(one, prompts))
+            return await together(map(one, prompts))
 
         return self._line.wait(every())
 
@@ -234,7 +235,9 @@ class _Line:
         try:
             return asyncio.run_coroutine_threadsafe(work, self._loop).result()
         except StopRun as stop:
-            self._endpoint.gone = None  # it may be asked again when that is mended
+            # It may be asked again when that is mended; what is still under way must not fail that call, too.
+            asyncio.run_coroutine_threadsafe(self._gateway.drain(), self._loop).result()
+            self._endpoint.gone = None
             raise ModelError(stop.detail or str(stop), where=self._settings.model) from None
 
     def close(self) -> None:
