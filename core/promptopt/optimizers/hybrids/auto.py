@@ -16,10 +16,12 @@ from pydantic import Field, model_validator
 
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.errors import SettingsError
+from promptopt.domain.forecast import Plan, Scale, Spread
 from promptopt.domain.stopping import StopRun
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions
 from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play, make
-from promptopt.optimizers.hybrids.trials import Trial, choose, decision, give_up, progress
+from promptopt.optimizers.hybrids.outlook import Share, any_of, trial_scale
+from promptopt.optimizers.hybrids.trials import Trial, choose, decision, give_up, progress, stay
 from promptopt.optimizers.stages import Rehearsal
 
 CONFIGS: list[dict[str, Any]] = [
@@ -72,6 +74,24 @@ class Auto(Combined):
         trials = [Trial(config) for config in options.configs]
         return [make(trial.name, options, None, trial.settings, self._classes) for trial in trials]
 
+    def scale_of_stages(self, scale: Scale) -> Scale:
+        """Trials search on the other folds' cases; the choice, on all of them, is taken to cost the same."""
+        cases = scale.validation if scale.shared else scale.train + scale.validation
+        folds = cast(AutoOptions, self.options).folds
+        return trial_scale(scale, cases - cases // folds)
+
+    def outlook(self, plans: Sequence[Plan], scale: Scale) -> list[Share]:
+        """All configurations on the first fold, fewer on each later one, and the search of the choice."""
+        options = cast(AutoOptions, self.options)
+        cases = scale.validation if scale.shared else scale.train + scale.validation
+        fold = -(-cases // options.folds)
+        calls = options.block_calls or _block(fold)
+        shares, standing = [Share(plan, calls=calls, scored=fold) for plan in plans], len(plans)
+        for _ in range(1, options.folds):
+            standing = stay(standing)
+            shares.append(Share(any_of(plans), Spread.exactly(standing), calls, fold))
+        return [*shares, Share(any_of(plans))] if options.final else shares
+
     async def combine(self, play: Play) -> StopRun:
         options = cast(AutoOptions, self.options)
         context = play.context
@@ -92,7 +112,7 @@ class Auto(Combined):
                     trial.name,
                     start,
                     f"fold {number} of {len(folds)}, {len(racing)} configurations",
-                    calls=options.block_calls or max(60, 4 * len(fold)),
+                    calls=options.block_calls or _block(len(fold)),
                     settings=trial.settings,
                     dataset=_halves(rest, options.seed),
                     kind=Rehearsal,
@@ -117,6 +137,11 @@ class Auto(Combined):
             Part(chosen.name, play.edited(start), "the choice", play.left, settings=chosen.settings)
         )
         return StopRun("max_iterations", f"{named}; it ended: {outcome.ended}")
+
+
+def _block(fold: int) -> int:
+    """Target calls of a trial with so many cases in its fold."""
+    return max(60, 4 * fold)
 
 
 def deal(cases: Sequence[Example], folds: int, seed: int) -> list[list[Example]]:

@@ -7,7 +7,6 @@ one that was under way goes on from what it kept, and its calls are answered fro
 
 import base64
 from abc import abstractmethod
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -17,13 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.events import StageStarted
-from promptopt.domain.forecast import NONE, Plan, Question, Scale, Spread
+from promptopt.domain.forecast import Plan, Scale
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.domain.words import Role
 from promptopt.optimizers import registry
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
+from promptopt.optimizers.hybrids.outlook import Share, together
 from promptopt.optimizers.stages import DIGEST_BYTES, Stage, StageOver
 
 Classes = Mapping[str, type[BaseOptimizer]]
@@ -333,47 +333,17 @@ class Combined(BaseOptimizer):
         return [make(name, options, classes=self._classes) for name in self.members()]
 
     def plan(self, scale: Scale) -> Plan | None:
-        """Each member once, one after the other, within ``calls``."""
-        options = cast(CombinedOptions, self.options)
-        plans = [member.plan(scale) for member in self._members]
+        """What its stages need together, within ``calls``; None if one of its optimizers states no plan."""
+        plans = [member.plan(self.scale_of_stages(scale)) for member in self._members]
         known = [plan for plan in plans if plan is not None]
         if len(known) < len(plans):
             return None
-        calls = _sum([plan.target_calls for plan in known])
-        if options.calls is not None:
-            most = options.calls
-            likely = None if calls.likely is None else min(calls.likely, most)
-            calls = Spread.of(min(calls.low, most), likely, min(calls.high or most, most))
-        return Plan(
-            iterations=_sum([plan.iterations for plan in known]),
-            first_target_calls=max((plan.first_target_calls for plan in known), key=lambda one: one.low),
-            target_calls=calls,
-            optimizer_calls=_sum([plan.optimizer_calls for plan in known]),
-            added_chars=max((plan.added_chars for plan in known), key=lambda one: one.likely or 0.0),
-            optimizer_chars=max((plan.optimizer_chars for plan in known), key=lambda one: one.likely or 0.0),
-            reply_prompts=max(plan.reply_prompts for plan in known),
-            optimizer_at_once=min(plan.optimizer_at_once for plan in known),
-            others=_others(known),
-        )
+        return together(self.outlook(known, scale), cast(CombinedOptions, self.options).calls)
 
+    def outlook(self, plans: Sequence[Plan], scale: Scale) -> list[Share]:
+        """The stages that are to be expected, by the plans of its members; here: each once."""
+        return [Share(plan) for plan in plans]
 
-def _others(plans: Sequence[Plan]) -> dict[Role, Question]:
-    """What they ask of other models, all together; of requests the longest counts."""
-    found: dict[Role, list[Question]] = defaultdict(list)
-    for plan in plans:
-        for role, question in plan.others.items():
-            found[role].append(question)
-    return {
-        role: Question(
-            _sum([one.calls for one in asked]),
-            max((one.chars for one in asked), key=lambda chars: chars.likely or 0.0),
-        )
-        for role, asked in found.items()
-    }
-
-
-def _sum(spreads: Sequence[Spread]) -> Spread:
-    total = NONE
-    for spread in spreads:
-        total = total + spread
-    return total
+    def scale_of_stages(self, scale: Scale) -> Scale:
+        """How large a search of one stage is; here: as large as the run's own."""
+        return scale

@@ -13,9 +13,11 @@ from typing import ClassVar, cast
 
 from pydantic import Field
 
+from promptopt.domain.forecast import Plan, Scale, Spread
 from promptopt.domain.stopping import StopRun
 from promptopt.optimizers.base import OptimizerOptions
 from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play
+from promptopt.optimizers.hybrids.outlook import Share, any_of
 
 _FADING = 0.8
 """What a slice's reward counts after one more slice of anybody's."""
@@ -70,13 +72,20 @@ class CostAware(Combined):
     def members(self) -> Sequence[str]:
         return cast(CostAwareOptions, self.options).optimizers
 
+    def outlook(self, plans: Sequence[Plan], scale: Scale) -> list[Share]:
+        """Slices of whichever optimizer: one if that solves it, else until none brings anything."""
+        options = cast(CostAwareOptions, self.options)
+        likely = min(options.max_slices, len(plans) + options.patience)
+        size = options.slice_calls or _slice(scale.validation)
+        return [Share(any_of(plans), Spread.of(1, likely, options.max_slices), size)]
+
     async def combine(self, play: Play) -> StopRun:
         options = cast(CostAwareOptions, self.options)
         dice = random.Random(f"cost-aware/{options.seed}")
         arms = [_Arm(name) for name in options.optimizers]
         best = play.edited(play.best)
         score = (await play.context.evaluate(play.context.seed_prompt, "validation")).score.mean
-        size = options.slice_calls or max(60, 4 * len(play.context.dataset.validation))
+        size = options.slice_calls or _slice(len(play.context.dataset.validation))
         barren = 0
         for number in range(options.max_slices):
             calls = size if play.left is None else min(size, play.left)
@@ -97,6 +106,11 @@ class CostAware(Combined):
             if barren >= options.patience and all(one.rewards for one in arms):
                 return StopRun("plateau", f"{barren} slices in a row brought no gain")
         return StopRun("max_iterations", f"{options.max_slices} slices, as many as were allowed")
+
+
+def _slice(validation: int) -> int:
+    """Target calls of a slice with so many validation cases."""
+    return max(60, 4 * validation)
 
 
 def _choose(arms: Sequence[_Arm], number: int, dice: random.Random) -> tuple[_Arm, str]:

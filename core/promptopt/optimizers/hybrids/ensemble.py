@@ -9,10 +9,12 @@ from typing import ClassVar, Literal, cast
 
 from pydantic import Field
 
+from promptopt.domain.forecast import Plan, Scale, Spread
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.stopping import StopRun
 from promptopt.optimizers.base import OptimizerOptions
 from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Outcome, Part, Play
+from promptopt.optimizers.hybrids.outlook import Share, any_of
 from promptopt.tournament.config import TournamentConfig
 from promptopt.tournament.manager import TournamentManager
 
@@ -76,6 +78,15 @@ class Ensemble(Combined):
                 calls = None if calls is None else 2 * calls
         await crown(play, [start, *(prompt for prompt in found.values() if prompt.id != start.id)], options)
         return StopRun("max_iterations", f"the {len(options.optimizers)} optimizers came to their end")
+
+    def outlook(self, plans: Sequence[Plan], scale: Scale) -> list[Share]:
+        """Each optimizer on the first rung, half of them, whichever those are, on each later one."""
+        calls = self._first_share()
+        shares, standing = [Share(plan, calls=calls) for plan in plans], len(plans)
+        for _ in range(1, cast(EnsembleOptions, self.options).rungs):
+            standing, calls = max(1, standing // 2), None if calls is None else 2 * calls
+            shares.append(Share(any_of(plans), Spread.exactly(standing), calls))
+        return shares
 
     def _first_share(self) -> int | None:
         options = cast(EnsembleOptions, self.options)

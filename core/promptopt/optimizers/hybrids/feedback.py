@@ -6,18 +6,20 @@ the champion, with its answers to cases that the others failed as demonstrations
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from pydantic import Field
 
 from promptopt.domain.dataset import Dataset, Example
+from promptopt.domain.forecast import Plan, Scale, Spread
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Evaluation
 from promptopt.domain.stopping import StopRun
 from promptopt.evaluation.gates import gate
 from promptopt.evaluation.statistics import compare
-from promptopt.optimizers.base import OptimizerOptions
-from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play
+from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions
+from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play, make
+from promptopt.optimizers.hybrids.outlook import Share
 from promptopt.tournament.config import TournamentConfig
 from promptopt.tournament.manager import TournamentManager
 
@@ -54,6 +56,14 @@ class Feedback(Combined):
 
     def members(self) -> Sequence[str]:
         return [cast(FeedbackOptions, self.options).optimizer]
+
+    def outlook(self, plans: Sequence[Plan], scale: Scale) -> list[Share]:
+        """Searches of one to all rounds; what each found plays on training cases."""
+        options = cast(FeedbackOptions, self.options)
+        likely = options.prompts * (1 + options.rounds) / 2
+        times = Spread.of(options.prompts, likely, options.prompts * options.rounds)
+        calls = None if options.calls is None else max(1, options.calls // (options.prompts * options.rounds))
+        return [Share(plans[0], times, calls, scored=min(scale.train, options.train_cases))]
 
     async def combine(self, play: Play) -> StopRun:
         options = cast(FeedbackOptions, self.options)
@@ -125,13 +135,18 @@ class SimpleFeedback(Combined):
     def members(self) -> Sequence[str]:
         return [cast(SimpleFeedbackOptions, self.options).optimizer, "grpo", "dspy-bootstrap"]
 
+    def _made(self) -> list[BaseOptimizer]:
+        options = cast(SimpleFeedbackOptions, self.options)
+        more = {"grpo": _group(options)}
+        return [make(name, options, None, more.get(name), self._classes) for name in self.members()]
+
     async def combine(self, play: Play) -> StopRun:
         options = cast(SimpleFeedbackOptions, self.options)
         dataset = play.context.dataset
         first = await play.stage(
             Part(options.optimizer, play.edited(play.best), "the first prompt", play.left)
         )
-        group = {"group": options.variations, "max_iterations": 1}
+        group = _group(options)
         varied = await play.stage(
             Part("grpo", play.edited(first.best), "variations of it", play.left, settings=group)
         )
@@ -146,6 +161,11 @@ class SimpleFeedback(Combined):
                 )
             )
         return StopRun("max_iterations", "search, variations and demonstrations came to their end")
+
+
+def _group(options: SimpleFeedbackOptions) -> dict[str, Any]:
+    """Settings of ``grpo`` for one group of variations."""
+    return {"group": options.variations, "max_iterations": 1}
 
 
 async def _top(

@@ -95,13 +95,17 @@ class Trial:
         return told.model_copy(update={"folds": self.folds, "score": found.score, "gain": gain})
 
 
+def stay(racing: int) -> int:
+    """How many of so many configurations play another fold."""
+    return min(racing, max(FEWEST, math.ceil(racing / 2)))
+
+
 def give_up(racing: Sequence[Trial], fold: int) -> list[Trial]:
     """The better half, at least :data:`FEWEST`, of equals the cheaper; others end after ``fold`` (from 1)."""
     ranked = sorted(racing, key=lambda trial: (-trial.mean, trial.used))
-    stay = ranked[: max(FEWEST, math.ceil(len(ranked) / 2))]
-    for trial in ranked[len(stay) :]:
+    for trial in ranked[stay(len(ranked)) :]:
         trial.given_up = fold
-    return stay
+    return ranked[: stay(len(ranked))]
 
 
 def choose(trials: Sequence[Trial]) -> Trial:
