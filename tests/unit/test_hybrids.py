@@ -68,7 +68,7 @@ SCALE = Scale(train=60, validation=30, shared=False, prompt_chars=100)
         # Two searches a round on a share of the calls, and what each found plays on 40 training cases.
         ({"name": "feedback", "optimizer": "refine", "calls": 300, "train_cases": 10}, 20, 300),
         # 2 configurations on each of 3 folds of 30 cases, and the search of the choice.
-        ({"name": "auto", "configs": [{"name": "refine"}, {"name": "grpo"}], "final": False}, 180, 900),
+        ({"name": "auto", "configs": [{"name": "refine"}, {"name": "grpo"}], "final": False}, 180, 1620),
     ],
 )
 def test_a_hybrid_expects_its_stages_to_take_what_they_may(

@@ -39,7 +39,7 @@ class AutoOptions(CombinedOptions):
     Attributes:
         configs: optimizers with settings, each a table with ``name``.
         folds: parts that training and validation cases are dealt into.
-        block_calls: target calls of one trial; None: four times the cases of a fold, at least 60.
+        block_calls: target calls of one trial; None: eight times the cases of a fold, at least 120.
         final: search with the choice at the end; false: only say which it is.
     """
 
@@ -141,7 +141,7 @@ class Auto(Combined):
 
 def _block(fold: int) -> int:
     """Target calls of a trial with so many cases in its fold."""
-    return max(60, 4 * fold)
+    return max(120, 8 * fold)
 
 
 def deal(cases: Sequence[Example], folds: int, seed: int) -> list[list[Example]]:

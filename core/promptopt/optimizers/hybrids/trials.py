@@ -113,7 +113,7 @@ def choose(trials: Sequence[Trial]) -> Trial:
     finalists = _finalists(trials)
     best = max(finalists, key=lambda trial: trial.mean)
     near = [trial for trial in finalists if trial.mean >= best.mean - best.error]
-    return min(near, key=lambda trial: trial.used)
+    return min(near, key=lambda trial: (trial.used, -trial.mean))
 
 
 def progress(trials: Sequence[Trial], played: int, folds: int) -> TrialsUpdated:
