@@ -71,6 +71,9 @@ _KEY_NAMES = {
 PANELS = ("progress", "standings", "prompt", "cases", "errors", "budget", "log")
 """The cockpit's panels, in the order of their number keys."""
 
+TOURNAMENT = "tournament"
+"""A panel that is there only in a run that plays one; it has a key of its own."""
+
 ACTIONS: tuple[Action, ...] = (
     Action("anywhere.help", ("question_mark", "f1"), "help", "Show every key.", 90),
     Action("anywhere.palette", ("ctrl+p", "colon"), "commands", "Find a command by name.", 91, palette=False),
@@ -106,6 +109,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("run.outcome", ("o",), "result", "Show the result: verdict, scores, what was spent.", 6),
     Action("run.full", ("f",), "full", "Give the focused panel the whole screen, or put it back.", 8),
     Action("run.panel", tuple("1234567"), "panels", "Go to a panel by its number.", 7, palette=False),
+    Action(
+        "run.tournament",
+        ("m",),
+        "matches",
+        "Show the tournament at full size: ratings, bracket, who beat whom; again: back.",
+        12,
+    ),
     Action("run.next", ("tab",), "next", "Go to the next panel.", palette=False),
     Action("run.previous", ("shift+tab",), "previous", "Go to the panel before.", palette=False),
     Action("run.copy", ("y",), "copy", "Copy what the focused panel shows.", 20),

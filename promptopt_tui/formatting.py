@@ -41,6 +41,7 @@ STOP_REASONS = {
     "user": "stopped by a person",
     "error": "an error",
     "scored": "the prompt is scored",
+    "played": "the tournament is over",
 }
 
 UNITS = {"usd": "USD", "calls": "calls", "tokens": "tokens", "minutes": "minutes"}

@@ -5,11 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.loopback import API_KEY, API_KEY_ENV, LoopbackServer
 
 # Set for the whole session, since litellm reads it once, at import; worker processes inherit it.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+# How long an example takes says more of a busy machine than of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _SECRET_ENDINGS = ("_API_KEY", "_API_TOKEN", "_AUTH_TOKEN", "_ACCESS_KEY", "_ACCESS_KEY_ID", "_SESSION_TOKEN")
 _ENDPOINT_ENDINGS = ("_API_BASE", "_BASE_URL")

@@ -9,36 +9,122 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from promptopt.domain.chat import LLMResponse
     from promptopt.domain.dataset import Dataset, Example
-    from promptopt.domain.prompt import OptimizedPrompt, Prompt
+    from promptopt.domain.prompt import Message, OptimizedPrompt, Prompt
+    from promptopt.domain.stopping import Redirected, StopRun
     from promptopt.domain.task import Constraint, TaskSpec
+    from promptopt.enterprise.adapters import EnterpriseDSPyAdapter, EnterpriseSequentialHybrid
+    from promptopt.enterprise.assets import create_team_deployment_assets
+    from promptopt.enterprise.context import BusinessContext
+    from promptopt.evaluation.analyzer import StatisticalAnalyzer
+    from promptopt.evaluation.client import LLMClient
+    from promptopt.evaluation.metrics import CheckMetric, EvaluationMetric
     from promptopt.models.prices import CostTracker
+    from promptopt.models.sending import CallFailed
+    from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
+    from promptopt.optimizers.grpo.adapter import GRPOAdapter
+    from promptopt.optimizers.grpo.reward import RewardCalculator
+    from promptopt.optimizers.hybrids.fronts import (
+        CostAwareHybrid,
+        EnsembleHybrid,
+        FeedbackHybrid,
+        SimpleFeedbackHybrid,
+    )
+    from promptopt.optimizers.hybrids.tuning import MetaOptimizer, TunedOptimizer
+    from promptopt.reporting.dashboard import ResultsDashboard
+    from promptopt.runs.library import evaluate, optimize, recommend_optimizer
     from promptopt.runs.state import RunState
+    from promptopt.tournament.config import TournamentConfig
+    from promptopt.tournament.manager import TournamentManager
+    from promptopt.tournament.panel import JudgePanel
+    from promptopt.tournament.results import TournamentResults
 
     __version__: str
 
 __all__ = [
+    "BaseOptimizer",
+    "BusinessContext",
+    "CallFailed",
+    "CheckMetric",
     "Constraint",
+    "CostAwareHybrid",
     "CostTracker",
     "Dataset",
+    "EnsembleHybrid",
+    "EnterpriseDSPyAdapter",
+    "EnterpriseSequentialHybrid",
+    "EvaluationMetric",
     "Example",
+    "FeedbackHybrid",
+    "GRPOAdapter",
+    "JudgePanel",
+    "LLMClient",
     "LLMResponse",
+    "Message",
+    "MetaOptimizer",
     "OptimizedPrompt",
+    "OptimizerOptions",
     "Prompt",
+    "Redirected",
+    "ResultsDashboard",
+    "RewardCalculator",
+    "RunContext",
     "RunState",
+    "SimpleFeedbackHybrid",
+    "StatisticalAnalyzer",
+    "StopRun",
     "TaskSpec",
+    "TournamentConfig",
+    "TournamentManager",
+    "TournamentResults",
+    "TunedOptimizer",
     "__version__",
+    "create_team_deployment_assets",
+    "evaluate",
+    "optimize",
+    "recommend_optimizer",
 ]
 
 _HOMES = {
+    "BaseOptimizer": "promptopt.optimizers.base",
+    "BusinessContext": "promptopt.enterprise.context",
+    "CallFailed": "promptopt.models.sending",
+    "CheckMetric": "promptopt.evaluation.metrics",
     "Constraint": "promptopt.domain.task",
+    "CostAwareHybrid": "promptopt.optimizers.hybrids.fronts",
     "CostTracker": "promptopt.models.prices",
     "Dataset": "promptopt.domain.dataset",
+    "EnsembleHybrid": "promptopt.optimizers.hybrids.fronts",
+    "EnterpriseDSPyAdapter": "promptopt.enterprise.adapters",
+    "EnterpriseSequentialHybrid": "promptopt.enterprise.adapters",
+    "EvaluationMetric": "promptopt.evaluation.metrics",
     "Example": "promptopt.domain.dataset",
+    "FeedbackHybrid": "promptopt.optimizers.hybrids.fronts",
+    "GRPOAdapter": "promptopt.optimizers.grpo.adapter",
+    "JudgePanel": "promptopt.tournament.panel",
+    "LLMClient": "promptopt.evaluation.client",
     "LLMResponse": "promptopt.domain.chat",
+    "Message": "promptopt.domain.prompt",
+    "MetaOptimizer": "promptopt.optimizers.hybrids.tuning",
     "OptimizedPrompt": "promptopt.domain.prompt",
+    "OptimizerOptions": "promptopt.optimizers.base",
     "Prompt": "promptopt.domain.prompt",
+    "Redirected": "promptopt.domain.stopping",
+    "ResultsDashboard": "promptopt.reporting.dashboard",
+    "RewardCalculator": "promptopt.optimizers.grpo.reward",
+    "RunContext": "promptopt.optimizers.base",
     "RunState": "promptopt.runs.state",
+    "SimpleFeedbackHybrid": "promptopt.optimizers.hybrids.fronts",
+    "StatisticalAnalyzer": "promptopt.evaluation.analyzer",
+    "StopRun": "promptopt.domain.stopping",
     "TaskSpec": "promptopt.domain.task",
+    "TournamentConfig": "promptopt.tournament.config",
+    "TournamentManager": "promptopt.tournament.manager",
+    "TournamentResults": "promptopt.tournament.results",
+    "TunedOptimizer": "promptopt.optimizers.hybrids.tuning",
+    "create_team_deployment_assets": "promptopt.enterprise.assets",
+    "evaluate": "promptopt.runs.library",
+    "optimize": "promptopt.runs.library",
+    "recommend_optimizer": "promptopt.runs.library",
 }
 
 

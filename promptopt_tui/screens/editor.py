@@ -47,13 +47,15 @@ class EditScreen(ModalScreen[str | None]):
     Args:
         text: the prompt as it is.
         name: what it is called.
+        on_edit: what it means for the run's optimizer to go on from the new text.
     """
 
     BINDINGS = bindings("editor")
 
-    def __init__(self, text: str, name: str) -> None:
+    def __init__(self, text: str, name: str, on_edit: str) -> None:
         super().__init__(classes="-editor")
         self._title = name
+        self._on_edit = on_edit
         self._original = text
         self._before = sanitize(text)
         self._unsafe = self._before != text.replace("\r\n", "\n")
@@ -102,6 +104,7 @@ class EditScreen(ModalScreen[str | None]):
         def build(width: int) -> list[paint.Line]:
             return [
                 [(f"+{fm.plural(added, 'line')}", "good"), (f"  -{fm.plural(removed, 'line')}", "bad")],
+                *paint.wrap([("if you then go on from it: ", "muted"), (self._on_edit, "")], width),
                 [],
                 *diff.unified(before, after, width),
             ]

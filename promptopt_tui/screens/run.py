@@ -13,13 +13,14 @@ from textual.widgets import Input
 
 from promptopt.domain.dataset import SPLITS, Split
 from promptopt.domain.text import one_line, sanitize
-from promptopt_tui.actions import PANELS, Scope, bindings, shown
+from promptopt_tui.actions import PANELS, TOURNAMENT, Scope, bindings, shown
 from promptopt_tui.casebook import Casebook
 from promptopt_tui.paint import Line
 from promptopt_tui.screens.steering import Steering
 from promptopt_tui.views import header, panels
 from promptopt_tui.views.clusters import analysed
 from promptopt_tui.views.tally import Tally
+from promptopt_tui.views.tournament import tournament
 from promptopt_tui.views.view import View, choose_shown, choose_split
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
@@ -84,6 +85,7 @@ class RunScreen(Steering):
             with Vertical(id="main", classes="column"):
                 with Vertical(id="middle", classes="column"):
                     yield StandingsPanel()
+                    yield LinesPanel(TOURNAMENT, tournament)
                     yield CasesPanel()
                     yield Input(placeholder="show cases that contain …", id="filter", classes="field")
                 with Vertical(id="right", classes="column"):
@@ -160,6 +162,8 @@ class RunScreen(Steering):
         with self.follower.lock:
             view = self.view()
             self._shown_seconds = view.active_seconds
+            self.set_class(view.state.tournament is not None, "-tournament")
+            self.set_class(not view.state.has_search and view.state.tournament is not None, "-plays")
             self._draw_frame(view)
             for panel in self.query(".panel"):
                 # A layout of many panels may still stand when there is to be one alone.
@@ -178,7 +182,8 @@ class RunScreen(Steering):
         if self.alone:
             summary, tabs = self.query_one("#summary", Canvas), self.query_one("#tabs", Canvas)
             summary.set_lines(header.summary(view, summary.width or self.size.width - 2))
-            tabs.set_lines(header.tabs(self.active, tabs.width or self.size.width - 2))
+            room = tabs.width or self.size.width - 2
+            tabs.set_lines(header.tabs(self.active, room, tournament=self.has_class("-tournament")))
 
     def _draw_panel(self, panel: Widget, view: View) -> None:
         if isinstance(panel, CasesPanel):
@@ -222,7 +227,7 @@ class RunScreen(Steering):
         self.call_after_refresh(self.draw)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        if event.widget.id in PANELS and event.widget.id != self.active:
+        if event.widget.id in self._panels and event.widget.id != self.active:
             self._activate(event.widget.id)
         self._drawn = ()
 
@@ -230,14 +235,26 @@ class RunScreen(Steering):
         self._go_to(PANELS[number - 1])
 
     def action_next(self) -> None:
-        self._go_to(PANELS[(PANELS.index(self.active) + 1) % len(PANELS)])
+        self._go_to(self._panels[(self._panels.index(self.active) + 1) % len(self._panels)])
 
     def action_previous(self) -> None:
-        self._go_to(PANELS[PANELS.index(self.active) - 1])
+        self._go_to(self._panels[self._panels.index(self.active) - 1])
 
     def _go_to(self, panel: str) -> None:
         self._activate(panel)
         self.query_one(f"#{panel}").focus()
+
+    @property
+    def _panels(self) -> tuple[str, ...]:
+        return (*PANELS, TOURNAMENT) if self.has_class("-tournament") else PANELS
+
+    def action_tournament(self) -> None:
+        if self._refuse("run.tournament"):
+            return
+        here = self.active == TOURNAMENT
+        self._go_to("standings" if here and self.has_class("-solo") else TOURNAMENT)
+        if self.has_class("-solo") == here:
+            self.action_full()
 
     def action_full(self) -> None:
         self.toggle_class("-solo")

@@ -58,15 +58,21 @@ class Steering(Screen[None]):
         edit = self.follower.state.edit
         return bool(edit and edit.waiting and edit.comparison and not self.follower.state.over)
 
+    @property
+    def _may_edit(self) -> bool:
+        state = self.follower.state
+        return self.is_live and bool(state.current_id) and state.has_search and not self._edit_waits
+
     def may(self, action_id: str) -> bool:
         """Whether an action makes sense now."""
         needs = {
             "run.pause": self.is_live,
-            "run.edit": self.is_live and bool(self.follower.state.current_id) and not self._edit_waits,
+            "run.edit": self._may_edit,
             "run.stop": self.is_live,
             "run.answer": self._edit_waits,
             "run.resume": self.follower.status in RESUMABLE and self.follower.state.resumable,
             "run.outcome": self.follower.state.over,
+            "run.tournament": self.follower.state.tournament is not None,
         }
         return needs.get(action_id, True)
 
@@ -78,6 +84,10 @@ class Steering(Screen[None]):
         why = "Answer the question about the edit first: a." if self._edit_waits else f"The run is {status}."
         if action_id == "run.answer":
             why = "No edit waits for an answer."
+        elif action_id == "run.tournament":
+            why = "This run has played no tournament."
+        elif action_id == "run.edit" and self.is_live and not self.follower.state.has_search:
+            why = "This run has no search that could go on from an edit."
         elif action_id == "run.outcome":
             why = "The run is not over yet."
         elif action_id != "run.resume" and self.may("run.resume"):
@@ -113,6 +123,8 @@ class Steering(Screen[None]):
             Option("s", "Stop, then test", "end the search, score the sealed test", "test"),
             Option("x", "Stop now", "no sealed test: no claim about new cases", "now"),
         ]
+        if not self.follower.state.has_search:
+            options[1:] = [Option("s", "Stop", "it can be resumed, and nothing is paid twice", "now")]
 
         def answered(answer: str | None) -> None:
             if answer:
@@ -128,12 +140,15 @@ class Steering(Screen[None]):
         best = state.candidates.get(state.best_id)
         lines: list[paint.Line] = []
         calls = fm.plural(state.in_flight, "call")
-        lines.append([(f"{calls} in flight finish first; everything answered so far is kept.", "")])
+        finish = "finishes" if state.in_flight == 1 else "finish"
+        lines.append([(f"{calls} in flight {finish} first; everything answered so far is kept.", "")])
         if best and best.validation:
             lines.append(
                 [("Best so far: ", "muted"), (f"{view.name(best.id)}, {fm.interval(best.validation)}", "")]
             )
         tests = state.sizes.get("test", 0)
+        if not state.has_search:
+            return lines
         if not tests:
             lines.append([("There is no test split, so neither way gives a tested verdict.", "warn")])
             return lines
@@ -150,6 +165,7 @@ class Steering(Screen[None]):
         with self.follower.lock:
             state = self.follower.state
             text, name = state.candidates[state.current_id].text, self.view().name(state.current_id)
+            on_edit = state.on_edit
 
         def answered(text: str | None) -> None:
             if text is not None:
@@ -158,7 +174,7 @@ class Steering(Screen[None]):
                     "the edit is on its way; the run takes it up at its next safe point…",
                 )
 
-        self.app.push_screen(EditScreen(text, name), answered)
+        self.app.push_screen(EditScreen(text, name, on_edit), answered)
 
     def action_resume(self) -> None:
         if self._refuse("run.resume"):

@@ -1,8 +1,9 @@
 """The header, the one-line summary of narrow screens, the tabs and the banners."""
 
 from promptopt.domain.text import one_line
+from promptopt.runs import brackets
 from promptopt_tui import formatting as fm
-from promptopt_tui.actions import PANELS
+from promptopt_tui.actions import PANELS, TOURNAMENT
 from promptopt_tui.paint import Line, columns, cut, width_of
 from promptopt_tui.views.view import View
 
@@ -14,6 +15,7 @@ TITLES = {
     "errors": "Errors",
     "budget": "Budget",
     "log": "Log",
+    TOURNAMENT: "Tournament",
 }
 
 
@@ -67,7 +69,8 @@ def summary(view: View, width: int) -> list[Line]:
         right = [("best ", "muted"), (fm.interval(best.validation), "bold")]
     left: Line = []
     if state.phase and not state.over:
-        left += [(state.phase, "accent"), ("  ", "")]
+        at_work = state.stage.optimizer if state.stage and state.phase == "search" else state.phase
+        left += [(one_line(at_work, 30), "accent"), ("  ", "")]
     if state.iteration:
         left += [("iteration ", "muted"), (str(state.iteration), "bold")]
         left += [(f"/{state.max_iterations}" if state.max_iterations else "", "muted"), ("  ", "")]
@@ -90,18 +93,25 @@ def waiting(view: View) -> str:
     if state.edit and state.edit.waiting:
         return "waiting for an answer: a"
     calls = f" · {state.in_flight} in flight" if state.in_flight else ""
-    return ("writing a new prompt" if state.phase == "search" else "getting ready") + calls
+    asked = state.meters.get("optimizer_calls")
+    writing = "writing a new prompt" if asked is None or asked.reserved else "trying prompts"
+    doing = {"search": writing if state.in_flight else "searching", "tournament": "playing"}
+    if state.tournament and not state.tournament.final:
+        return "playing" + calls
+    return doing.get(state.phase, "getting ready") + calls
 
 
-def tabs(active: str, width: int) -> list[Line]:
+def tabs(active: str, width: int, *, tournament: bool = False) -> list[Line]:
     """The panels and their keys, for screens that show one at a time."""
+    keys = [(str(number), panel) for number, panel in enumerate(PANELS, 1)]
+    keys += [("m", TOURNAMENT)] if tournament else []
     line: Line = []
     for letters in (9, 5, 0):
         line = []
-        for number, panel in enumerate(PANELS, 1):
+        for key, panel in keys:
             here = panel == active
             title = TITLES[panel] if here else TITLES[panel][:letters]
-            line += [(f" {number} {title}".rstrip() + " ", "pill-accent" if here else "muted")]
+            line += [(f" {key} {title}".rstrip() + " ", "pill-accent" if here else "muted")]
         if width_of(line) <= width:
             break
     return [line]
@@ -156,6 +166,8 @@ def _ending(view: View) -> tuple[str, Line, Line]:
         line += [(f"  {fm.gap(finished.comparison)}", "")]
     elif finished.stop_reason == "scored":
         line = [("the prompt is scored", "")]
+    elif not view.state.has_search and view.state.tournament:
+        line = [(brackets.leader(view.state) or "nothing was played", "")]
     else:
         line = [(finished.test_note or "no sealed test", "")]
     return (" ✓ result ", line, _key("o", "result"))

@@ -5,6 +5,7 @@ from promptopt.domain.text import one_line
 from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, text_lines, wrap
+from promptopt_tui.views import tournament
 from promptopt_tui.views.diff import prompt_text
 from promptopt_tui.views.view import View
 
@@ -24,6 +25,8 @@ def outcome(view: View, width: int) -> list[Line]:
         return lines + _failure(view, width)
     if finished.stop_reason == "scored":
         return lines + _evaluation(view, width)
+    if not view.state.has_search:
+        return lines + _tournament(view, width)
     lines += [*_verdict(view, width), [], *_scores(view, width), []]
     lines += _facts(view, width)
     best = view.state.candidates.get(finished.best_id)
@@ -87,6 +90,7 @@ def edit_lines(view: View, width: int) -> list[Line]:
         candidate = view.state.candidates.get(candidate_id)
         score = candidate.validation if candidate else None
         lines.append([(f"{label:12}", "muted"), (fm.interval(score), ""), ("  validation", "muted")])
+    lines += [[], *wrap([("if you go on from it: ", "muted"), (view.state.on_edit, "")], width)]
     return lines + _meanwhile(view, width)
 
 
@@ -137,6 +141,16 @@ def _evaluation(view: View, width: int) -> list[Line]:
     return [*lines, [], [(f"{'run time':14}", "muted"), (fm.clock(view.active_seconds), "")], *_spent(view)]
 
 
+def _tournament(view: View, width: int) -> list[Line]:
+    """What a run came to that did nothing but play a tournament: its standings, and the champion's prompt."""
+    lines = [*tournament.ending(view, width), [], *_facts(view, width)]
+    best = view.state.candidates.get(view.state.best_id)
+    if best is not None:
+        lines += [[], [(view.name(best.id), "heading"), (f"   {best.id}", "muted")]]
+        lines += [[("  ", ""), *line] for line in prompt_text(best.text, width - 2)]
+    return [*lines, [], [("take it along", "heading")], [("  promptopt export ", ""), (_id(view), "accent")]]
+
+
 def _scores(view: View, width: int) -> list[Line]:
     state = view.state
     label = 14
@@ -166,7 +180,7 @@ def _facts(view: View, width: int) -> list[Line]:
             # The detail says the same, and how many.
             finished.detail or fm.STOP_REASONS.get(finished.stop_reason, finished.stop_reason),
         ),
-        ("iterations", str(finished.iterations)),
+        *([("iterations", str(finished.iterations))] if state.has_search else []),
         ("candidates", str(len(state.candidates))),
         ("run time", fm.clock(view.active_seconds)),
     ]

@@ -4,15 +4,22 @@ from promptopt.domain.events import Meter
 from promptopt.domain.forecast import Spread
 from promptopt.domain.text import one_line
 from promptopt.domain.words import ROLES, Role
+from promptopt.runs import brackets
 from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
-from promptopt_tui.paint import Line, columns, fit, width_of, wrap
+from promptopt_tui.paint import Line, columns, cut, fit, width_of, wrap
 from promptopt_tui.views.chart import course
 from promptopt_tui.views.clusters import cluster_lines
 from promptopt_tui.views.header import waiting
 from promptopt_tui.views.view import View
 
-PHASES = {"baseline": "baseline", "search": "search", "test": "sealed test", "": "–"}
+PHASES = {
+    "baseline": "baseline",
+    "search": "search",
+    "test": "sealed test",
+    "tournament": "tournament",
+    "": "–",
+}
 
 
 def progress(view: View, width: int, height: int) -> list[Line]:
@@ -27,9 +34,12 @@ def progress(view: View, width: int, height: int) -> list[Line]:
             else [],
             width,
         ),
+        *_stage(view, width),
         _evaluation(view, width),
         _evaluation_note(view, width),
     ]
+    if state.tournament and not state.tournament.final:
+        lines.append(columns([("playing ", "muted"), (brackets.progress(state), "")], [], width))
     seed, best = state.candidates.get(state.seed_id), state.candidates.get(state.best_id)
     if seed and seed.validation:
         lines.append(_score_line("seed", seed, width))
@@ -39,6 +49,15 @@ def progress(view: View, width: int, height: int) -> list[Line]:
     if chart:
         lines += [[], *chart]
     return lines
+
+
+def _stage(view: View, width: int) -> list[Line]:
+    """Which optimizer is at work, in a run that combines several, and why this one."""
+    stage = view.state.stage
+    if stage is None or view.state.phase != "search" or view.state.over:
+        return []
+    said: Line = [(f"stage {stage.number} ", "muted"), (one_line(stage.optimizer, 40), "accent")]
+    return [cut([*said, (f"  {one_line(stage.reason, 200)}", "muted")], width)]
 
 
 def _evaluation(view: View, width: int) -> Line:

@@ -92,25 +92,10 @@ class View:
         return self.state.name(candidate_id)
 
 
-def replaced(state: RunState) -> set[str]:
-    """Candidates that were given up, unjudged, because the run went on from a person's edit."""
-    adopted = [c.iteration for c in state.candidates.values() if c.source == "human" and c.accepted]
-    if not adopted:
-        return set()
-    since = min(adopted)
-    return {
-        c.id
-        for c in state.candidates.values()
-        if c.source == "optimizer" and c.accepted is None and c.iteration >= since and c.id != state.latest_id
-    }
-
-
 def going_on(state: RunState) -> Progress | None:
     """The evaluation that started last; one of a candidate that an edit replaced does not go on."""
-    if not state.evaluations:
-        return None
-    gone = replaced(state)
-    return next((p for p in reversed(state.evaluations.values()) if p.candidate_id not in gone), None)
+    under_way = reversed(state.evaluations.values())
+    return next((p for p in under_way if p.candidate_id not in state.given_up), None)
 
 
 def choose_shown(state: RunState, pinned_id: str) -> str:
@@ -122,7 +107,9 @@ def choose_shown(state: RunState, pinned_id: str) -> str:
     progress = going_on(state)
     if progress and progress.candidate_id in state.candidates:
         return progress.candidate_id
-    return state.latest_id if state.edit and state.edit.waiting else state.current_id
+    if state.edit and state.edit.waiting:
+        return state.latest_id
+    return state.current_id if state.has_search else state.best_id or state.latest_id
 
 
 def choose_split(state: RunState, shown_id: str, wanted: Split | None) -> Split:

@@ -13,7 +13,7 @@ from promptopt.domain.events import CaseMark
 from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
-from promptopt_tui.actions import PANELS, bindings
+from promptopt_tui.actions import PANELS, TOURNAMENT, bindings
 from promptopt_tui.views import diff
 from promptopt_tui.views import panels as views
 from promptopt_tui.views.clusters import analysed
@@ -36,8 +36,8 @@ def is_visible(widget: Widget) -> bool:
 
 def set_title(widget: Widget, note: str = "") -> None:
     """Number, title and a note in the frame of a panel."""
-    number = PANELS.index(widget.id or "") + 1
-    text = f"{number} {TITLES[widget.id or '']}"
+    key = "m" if widget.id == TOURNAMENT else PANELS.index(widget.id or "") + 1
+    text = f"{key} {TITLES[widget.id or '']}"
     if note:
         text += f" · {paint.one_line(note, 100)}"
     if str(widget.border_title or "") != text:
@@ -111,7 +111,7 @@ class PromptPanel(Canvas):
         if self._drawn[:1] != drawn[:1]:
             self.scroll_home(animate=False)
         self._drawn = drawn
-        self.set_lines([*self._reason(shown), *self._text(shown, other)])
+        self.set_lines([*self._reason(shown), *self._text(shown, other), *self._demonstrations(shown)])
 
     def _other(self, view: View, shown: Candidate) -> Candidate | None:
         state = view.state
@@ -130,7 +130,22 @@ class PromptPanel(Canvas):
     def _reason(self, shown: Candidate) -> list[paint.Line]:
         if not shown.reasoning or self.base:
             return []
-        return [*paint.text_lines(shown.reasoning, self.width, "muted"), []]
+        by = f"{shown.made_by}: " if shown.made_by else ""
+        return [*paint.text_lines(f"{by}{shown.reasoning}", self.width, "muted"), []]
+
+    def _demonstrations(self, shown: Candidate) -> list[paint.Line]:
+        """What is sent between the prompt and the case, a line each."""
+        number = len(shown.demonstrations)
+        if not number:
+            return []
+        title = f"{number} demonstration{'' if number == 1 else 's'}, sent before each case"
+        lines: list[paint.Line] = [[], [(title, "muted")]]
+        for demo in shown.demonstrations:
+            answer = f" → {paint.one_line(demo.output[:200], 60)}"
+            asked = paint.one_line("; ".join(demo.inputs.values())[:600], 200)
+            room = max(8, self.width - paint.width_of([(answer, "")]))
+            lines.append([*paint.cut([(f"  {asked}", "")], room), (answer, "muted")])
+        return lines
 
     def _text(self, shown: Candidate, other: Candidate | None) -> list[paint.Line]:
         if other is None:

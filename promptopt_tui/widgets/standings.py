@@ -9,7 +9,7 @@ from promptopt.runs.standings import Candidate
 from promptopt.runs.state import Progress, RunState
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
-from promptopt_tui.views.view import View, replaced
+from promptopt_tui.views.view import View
 from promptopt_tui.widgets.panels import set_title
 from promptopt_tui.widgets.table import Column, SortableTable
 
@@ -29,7 +29,6 @@ class StandingsPanel(SortableTable):
         super().__init__(columns, lambda c: c.id, id="standings", classes="panel")
         self._ranked: Sequence[Candidate] = ()
         self._places: dict[str, int] = {}
-        self._replaced: set[str] = set()
         self._view: View | None = None
         self._drawn: list[tuple[Any, ...]] = []
 
@@ -39,12 +38,12 @@ class StandingsPanel(SortableTable):
         note = fm.plural(len(view.state.candidates), "candidate")
         set_title(self, note if view.state.held_back else f"{note} · no case is held back")
         ranked = view.state.standings()
-        drawn: list[tuple[Any, ...]] = [_turning_points(view.state)]
+        drawn: list[tuple[Any, ...]] = [_turning_points(view.state), tuple(view.state.given_up)]
         drawn += [(c.id, c.validation, c.accepted, c.scores.get("test")) for c in ranked]
         self.mark(view.shown_id)
         if drawn != self._drawn:
             self._drawn = drawn
-            self._ranked, self._replaced = ranked, replaced(view.state)
+            self._ranked = ranked
             self._places = {c.id: place for place, c in enumerate(ranked, 1) if c.validation}
             self.set_empty([[("no candidate yet", "muted")]])
             self.reorder()
@@ -91,11 +90,17 @@ class StandingsPanel(SortableTable):
         if candidate.validation:
             return fm.interval(candidate.validation), ""
         assert self._view
-        if candidate.id in self._replaced:
+        if candidate.id in self._view.state.given_up:
             return "replaced by edit", "muted"
-        progress = self._view.progress
-        scoring = progress is not None and progress.candidate_id == candidate.id
-        return "being scored" if scoring else "not scored", "muted"
+        return "being scored" if self._progress(candidate) else "not scored", "muted"
+
+    def _progress(self, candidate: Candidate) -> Progress | None:
+        """Its evaluation under way; several candidates may be scored side by side."""
+        assert self._view
+        if candidate.id in self._view.state.given_up:
+            return None
+        under_way = reversed(self._view.state.evaluations.values())
+        return next((each for each in under_way if each.candidate_id == candidate.id), None)
 
     def _delta(self, candidate: Candidate) -> paint.Span:
         assert self._view
@@ -108,10 +113,10 @@ class StandingsPanel(SortableTable):
     def _state(self, candidate: Candidate) -> paint.Span:
         assert self._view
         state = self._view.state
-        progress = self._view.progress
-        if candidate.id in self._replaced:
+        progress = self._progress(candidate)
+        if candidate.id in state.given_up:
             return "✗ dropped", "muted"
-        if progress and progress.candidate_id == candidate.id:
+        if progress:
             return f"… {_done(progress)}", "accent"
         edit = state.edit
         if edit and edit.waiting and edit.candidate_id == candidate.id:
@@ -120,7 +125,7 @@ class StandingsPanel(SortableTable):
             return "✓ scored", "good"
         if candidate.id == state.best_id and candidate.validation:
             return "★ best", "good"
-        if candidate.id == state.current_id and not state.over:
+        if candidate.id == state.current_id and state.has_search and not state.over:
             return "▸ current", "accent"
         words = {True: ("✓ accepted", ""), False: ("✗ rejected", "muted"), None: ("", "")}
         return words[candidate.accepted]
@@ -139,4 +144,5 @@ def _done(progress: Progress) -> str:
 
 def _turning_points(state: RunState) -> tuple[Any, ...]:
     """What the state column of the standings depends on, beside the candidates."""
-    return state.current_id, state.best_id, state.over, copy(state.progress), copy(state.edit)
+    under_way = tuple(copy(each) for each in state.evaluations.values())
+    return state.current_id, state.best_id, state.over, under_way, copy(state.edit)

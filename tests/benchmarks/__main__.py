@@ -1,8 +1,9 @@
 """``python -m tests.benchmarks [--cases N] [--at-once C] [--latency SECONDS] [--rounds R]``.
 
-Prints how close an evaluation with everything on (relay, receipts, journal, budget, events, checks) comes to
-what the server's latency allows, what a call costs in processor time and memory, what the journal's share
-is, and how long a killed run takes to be back at its frontier.
+``python -m tests.benchmarks optimizers`` compares optimizers, see ``tests/benchmarks/optimizers.py``. Without
+it, this prints how close an evaluation with everything on (relay, receipts, journal, budget, events, checks)
+comes to what the server's latency allows, what a call costs in processor time and memory, what the journal's
+share is, and how long a killed run takes to be back at its frontier.
 """
 
 import argparse
@@ -146,6 +147,11 @@ def _resident_mb(pid: int) -> float:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["optimizers"]:
+        from tests.benchmarks import optimizers
+
+        optimizers.main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--cases", type=int, nargs="+", default=[1000, 10_000])
     parser.add_argument("--at-once", type=int, default=64)

@@ -1,5 +1,6 @@
 """Real runs for tests: a worker process, a store, and a model server on loopback."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -8,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from promptopt.models.budget import Ledger
+from promptopt.runs.engine import Engine
 from promptopt.runs.launch import create_run, start_worker
 from promptopt.runs.state import RunState, fold
 from promptopt.store.commands import Command, Commands
@@ -97,3 +100,33 @@ class Bench:
                 worker.kill()
                 worker.wait(PATIENCE)
         self.database.close()
+
+
+class Desk:
+    """A simulated run in this process, and a person who steers it."""
+
+    def __init__(self, bench: Bench, run_id: str) -> None:
+        self.bench = bench
+        self.run_id = run_id
+        self.engine = Engine(bench.database, Runs(bench.database).find(run_id))
+
+    @property
+    def state(self) -> RunState:
+        return self.engine.state
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.engine._ledger
+
+    @property
+    def calls(self) -> int:
+        return self.ledger.spent("target").calls + self.ledger.spent("optimizer").calls
+
+    async def until(self, condition: Any) -> None:
+        async with asyncio.timeout(60):
+            while not condition():
+                assert not self.state.over, [line.text for line in self.state.activity]
+                await asyncio.sleep(0.01)
+
+    async def tried(self, prompts: int) -> None:
+        await self.until(lambda: len(self.state.candidates) > prompts)

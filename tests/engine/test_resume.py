@@ -55,7 +55,7 @@ def kill_after(bench: Bench, server: LoopbackServer, run_id: str, answers: int) 
         bench.kill(run_id)
 
 
-@pytest.mark.parametrize("points", [(1,), (30, 31, 45), (70, 100, 120)])
+@pytest.mark.parametrize("points", [(1,), (30, 31, 45), (70, 100, 150)])
 def test_a_killed_run_asks_nothing_twice_and_ends_the_same(
     bench: Bench,
     loopback: LoopbackServer,

@@ -76,13 +76,6 @@ def test_an_edit_that_is_worse_is_put_aside_if_asked_so(bench: Bench, run_id: st
     assert comparison and state.edit.adopted is (comparison.verdict != "worse")  # type: ignore[union-attr]
 
 
-def test_a_stopped_run_scores_the_sealed_test(bench: Bench, run_id: str) -> None:
-    bench.send(run_id, Stop())
-    state = bench.end(run_id)
-    assert (state.status, state.finished and state.finished.stop_reason) == ("stopped", "user")
-    assert "test" in state.candidates[state.seed_id].scores
-
-
 def test_a_run_stopped_at_once_does_not(bench: Bench, loopback: LoopbackServer, run_id: str) -> None:
     bench.send(run_id, Stop(now=True))
     state = bench.end(run_id)

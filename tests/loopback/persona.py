@@ -8,7 +8,9 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from itertools import combinations
 
+from promptopt.models.simulator.forms import form_of
 from tests.loopback.wire import Call
 
 PHRASES = (
@@ -33,6 +35,11 @@ LABELS = ("billing", "bug", "account", "feature")
 WORDS = tuple(_LABEL_OF_WORD)
 
 _TICKET = re.compile(r"Ticket \d+: [^\n]*")
+_TRIED = re.compile(r"^#\d+\w? .* → ", re.MULTILINE)
+_SLOT = re.compile(r"^slot (\d+):", re.MULTILINE)
+_AGAIN = re.compile(r"for the slots ([\d, ]+)\.")
+_ADDED = re.compile(r"\{\+(.*?)\+\}", re.DOTALL)
+_WON = re.compile(r"^Case (C\d+) \(the better one won\)", re.MULTILINE)
 _CURRENT = re.compile(r"<current_prompt>\n?(.*?)\n?</current_prompt>", re.DOTALL)
 
 
@@ -83,11 +90,62 @@ class LabelTask:
 
 
 def propose(call: Call) -> str:
-    """The optimizer's answer: the last ``<current_prompt>`` of the request with the next missing phrase."""
+    """The optimizer's answer, in the form that the request asks for.
+
+    It knows what helps: the last ``<current_prompt>`` of the request with the next missing phrase. Each of
+    several variants gets others of them, and again others the more was tried; words without effect if none is
+    missing. A lesson is what the better prompt has more.
+    """
+    form = form_of(call.text)
+    if form is not None:  # DSPy's, or gepa's
+        base = form.prompt or SEED_PROMPT
+        missing = [phrase for phrase in PHRASES if phrase not in base] or [""]
+        number = int(hashlib.sha256(call.text.encode()).hexdigest()[:8], 16) % len(missing)
+        return form.write(f"{base}\n{missing[number]}".strip(), ["It is missing."], [missing[number]])
+    if '"operations"' in call.text:
+        return _lessons(call)
     found = _CURRENT.findall(call.text)
     current = found[-1] if found else SEED_PROMPT
     missing = [phrase for phrase in PHRASES if phrase not in current]
+    if '"variants"' in call.text:
+        tried = len(_TRIED.findall(call.text))
+        return json.dumps({"variants": [_variant(slot, current, missing, tried) for slot in _slots(call)]})
     if not missing:
         return json.dumps({"prompt": current, "reasoning": "Nothing is missing.", "confidence": 0.1})
     reasoning = f"The failed tickets show that this is missing: {missing[0]}"
     return json.dumps({"prompt": f"{current}\n{missing[0]}", "reasoning": reasoning, "confidence": 0.8})
+
+
+def _slots(call: Call) -> list[int]:
+    """The slots that are asked for: those of the list, or of the last correction."""
+    asked = _AGAIN.findall(call.last_user)
+    numbers = asked[-1].split(",") if asked else _SLOT.findall(call.text)
+    return [int(number) for number in numbers]
+
+
+def _variant(slot: int, current: str, missing: list[str], tried: int) -> dict[str, object]:
+    choices = [some for size in range(1, len(missing) + 1) for some in combinations(missing, size)]
+    if choices:
+        added = "\n".join(choices[(slot - 1 + tried) % len(choices)])
+        reasoning = f"This is missing: {added}"
+    else:
+        added, reasoning = (
+            f"This is attempt {tried + slot} at the same thing.",
+            "Nothing seems to be missing.",
+        )
+    return {"slot": slot, "prompt": f"{current}\n{added}", "reasoning": reasoning, "confidence": 0.5}
+
+
+def _lessons(call: Call) -> str:
+    difference = " ".join(_ADDED.findall(call.last_user))
+    helped = [phrase for phrase in PHRASES if phrase in difference]
+    operations = [
+        {
+            "op": "ADD",
+            "when": "tickets fail",
+            "do": f"say: {phrase}",
+            "evidence_cases": _WON.findall(call.last_user),
+        }
+        for phrase in helped
+    ]
+    return json.dumps({"operations": operations})

@@ -104,6 +104,7 @@ class LoopbackServer:
         self._arrival = threading.Condition()
         self._open = 0
         self._writing = 0
+        self._hold_from: int | None = None
         self._file: TextIO | None = record_file.open("a", encoding="utf-8") if record_file else None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -173,13 +174,26 @@ class LoopbackServer:
                 self._file.close()
 
     @contextlib.contextmanager
-    def holding(self) -> Iterator[None]:
-        """Keep every answer back while the block runs, so that calls pile up without any timing."""
-        self._call(lambda: self._gate.clear())
+    def holding(self, after: int = 0) -> Iterator[None]:
+        """Keep answers back while the block runs, so that calls pile up without any timing.
+
+        Args:
+            after: the first so many requests, of all that came, are answered; then the gate is shut.
+        """
+        self._call(lambda: self._hold(after))
         try:
             yield
         finally:
-            self._call(lambda: self._gate.set())
+            self._call(self._release)
+
+    def _hold(self, after: int) -> None:
+        self._hold_from = after
+        if len(self._records) >= after:
+            self._gate.clear()
+
+    def _release(self) -> None:
+        self._hold_from = None
+        self._gate.set()
 
     # -- what it saw --------------------------------------------------------------------------------------
 
@@ -260,6 +274,8 @@ class LoopbackServer:
         record = Record(request.path, call.model, body_hash, call.body, _headers(request), attempt, fault)
         record.connection = request.transport.get_extra_info("peername")[1] if request.transport else 0
         self._add(record)
+        if self._hold_from is not None and len(self._records) > self._hold_from:
+            self._gate.clear()
         self._open += 1
         self.peak = max(self.peak, self._open)
         try:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,6 +76,26 @@ def comparison(mean: float, half: float, verdict: str, fixed: int, broken: int, 
     )
 
 
+def rated(players: list[str], played: int) -> list[ev.Rating]:
+    """Ratings of players, best first; alike before a match was played."""
+    strong = [162.0, 118.0, -61.0, -219.0] if played else [0.0] * 4
+    half = 110.0 if played else 430.0
+    return [
+        ev.Rating(
+            candidate_id=player,
+            rating=rating,
+            low=rating - half,
+            high=rating + half,
+            wins=(3 - place) * 5 if played else 0,
+            losses=place * 4 if played else 0,
+            ties=22 if played else 0,
+            win_rate=0.5 + (1.5 - place) / 10 if played else 0.5,
+            p_best=(0.74, 0.25, 0.01, 0.0)[place] if played else 0.25,
+        )
+        for place, (player, rating) in enumerate(zip(players, strong, strict=True))
+    ]
+
+
 @dataclass
 class Story:
     """Records a run as a worker would, event by event."""
@@ -104,11 +124,17 @@ class Story:
         self.log = RunLog(self.database, self.run_id)
         self.cells = Cells(self.database, self.run_id)
         self.ids: dict[str, str] = {}
+        self.optimizer = "refine"
+        self.start()
+
+    def start(self) -> None:
+        sizes = {"train": 24, "validation": self.validation, "test": self.test}
+        model = "sim/target" if self.simulated else "openai/gpt-4o-mini"
         self.tell(
             ev.RunStarted(
                 run_id=self.run_id,
                 project=self.project,
-                optimizer="refine",
+                optimizer=self.optimizer,
                 models={"target": ev.ModelInfo(model=model, simulated=self.simulated)},
                 limits={"usd": 0.5},
                 sizes=sizes,  # type: ignore[arg-type]
@@ -133,7 +159,12 @@ class Story:
         self.database.transact(lambda connection: None).result()
 
     def propose(
-        self, text: str, source: ev.Source = "optimizer", iteration: int = 0, parent: str = ""
+        self,
+        text: str,
+        source: ev.Source = "optimizer",
+        iteration: int = 0,
+        parent: str = "",
+        shown: Sequence[ev.Demonstration] = (),
     ) -> str:
         prompt = Prompt(text=text)
         self.cells.keep_prompt(prompt)
@@ -146,6 +177,7 @@ class Story:
                 iteration=iteration,
                 parent_id=parent or None,
                 reasoning=reasoning,
+                demonstrations=list(shown),
             )
         )
         return prompt.id
@@ -289,6 +321,70 @@ class Story:
                 candidate_id=edit, against_id=against, comparison=judged, waiting=True, command_id=1
             )
         )
+        return self
+
+    def tournament(self, format: str = "round_robin", *, over: bool = False) -> "Story":
+        """Four prompts play each other, in the middle of it or at its end."""
+        self.begin()
+        second = self.propose(SECOND, iteration=3, parent=self.ids["first"])
+        self.ids["human"] = human = self.propose(HUMAN, "human", iteration=3, parent=second)
+        players = [human, second, self.ids["first"], self.ids["seed"]]
+        self.tell(ev.StandingsUpdated(format=format, ratings=rated(players, 0), played=0, planned=7))
+        pairs = [(0, 3), (1, 2), (0, 2), (1, 3), (0, 1), (2, 3), (0, 1)]
+        if format == "single_elimination":
+            pairs = [(0, 3), (1, 2), (0, 1)]
+        played = pairs if over else pairs[:-2]
+        for number, (one, two) in enumerate(played, 1):
+            tied = one + two == 1 and number < len(pairs)
+            stage = "final" if number == len(pairs) else f"round {(number + 1) // 2}"
+            stage = "semi-final" if format == "single_elimination" and stage == "round 1" else stage
+            self.tell(
+                ev.MatchFinished(
+                    number=number,
+                    stage=stage,
+                    first_id=players[one],
+                    second_id=players[two],
+                    winner_id=None if tied else players[one],
+                    wins=2 if tied else 4 + two - one,
+                    losses=2 if tied else two - 1 if one else 0,
+                    ties=11,
+                    missing=number % 2,
+                    by="judges",
+                    reason="decided, evidence 18.3 to 1" if stage == "final" else "ahead by 4",
+                )
+            )
+        self.tell(
+            ev.StandingsUpdated(
+                format=format,
+                ratings=rated(players, len(played)),
+                played=len(played),
+                planned=len(pairs),
+                final=over,
+                champion_id=human if over else "",
+                decided=over,
+                notes=[
+                    "judge haiku: 61 pairs, 12% turned with the order",
+                    "judge mini: 61 pairs, 2 without a verdict, 31% turned with the order",
+                    "the judges agree on 71% of the pairs; 2 of them are worth 1.4 independent votes",
+                ],
+            )
+        )
+        self.spend(0.0721, 312)
+        return self
+
+    def plays(self) -> "Story":
+        """A run that does nothing but play a tournament, over."""
+        self.optimizer = "tournament"
+        self.start()
+        self.tournament(over=True)
+        table = self.ids["human"]
+        self.tell(
+            ev.RunFinished(
+                status="finished", stop_reason="played", detail="7 matches played",
+                seed_id=self.ids["seed"], best_id=table, iterations=0,
+            )
+        )  # fmt: skip
+        self.summarize(status="finished", usd=0.0721, calls=312, heartbeat_at=None)
         return self
 
     def finish(self, verdict: str = "better", *, test_note: str = "") -> "Story":

@@ -23,6 +23,8 @@ from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.panels import CasesPanel, LogPanel, PromptPanel
 from promptopt_tui.widgets.standings import StandingsPanel
 
+from .conftest import rated
+
 Make = Callable[..., Any]
 FIRST = "Classify the support ticket into billing, bug, account or other.\nAnswer with one lower-case word."
 """The prompt that the search stands on in the recorded runs."""
@@ -301,6 +303,54 @@ async def test_a_panel_at_full_size_and_back(story: Make, make_app: Make, settle
         assert pilot.app.screen.query_one("#log").region.width > 0
 
 
+async def test_the_tournament_is_a_panel_of_its_own_while_there_is_one(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().begin()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        screen = cockpit(pilot)
+        assert not screen.query_one("#tournament").display and "matches" not in text(pilot, "keys")
+        await pilot.press("m")
+        await settle(pilot)
+        assert screen.active == "standings"
+
+        players = [told.ids["first"], told.ids["seed"]]
+        told.tell(ev.StandingsUpdated(format="duels", ratings=rated([*players, "x", "y"], 3)[:2], played=3))
+        await settle(pilot)
+        assert screen.query_one("#tournament").display and "matches" in text(pilot, "keys")
+        await pilot.press("m")
+        await settle(pilot)
+        assert screen.active == "tournament" and screen.has_class("-solo")
+        assert "duels, 3 matches" in text(pilot, "tournament") and "m Tournament" in text(pilot, "tabs")
+        await pilot.press("m")
+        await settle(pilot)
+        assert screen.active == "standings" and not screen.has_class("-solo")
+        await pilot.press("shift+tab", "shift+tab")
+        await settle(pilot)
+        assert screen.active == "tournament"
+
+
+async def test_a_run_that_only_plays_offers_no_edit_and_no_test(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story()
+    told.tell(
+        ev.RunStarted(run_id=told.run_id, project="p", optimizer="tournament", models={}, sizes={"test": 4}),
+        ev.PhaseStarted(phase="tournament"),
+    )
+    told.propose(FIRST, "human")
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert "edit" not in text(pilot, "keys") and FIRST[:30] in text(pilot, "prompt")
+        await pilot.press("s")
+        await settle(pilot)
+        assert "sealed" not in text(pilot, "body") + text(pilot, "menu")
+        await pilot.press("s")
+        await settle(pilot)
+        assert asked(told) == [Stop(now=True)]
+
+
 async def test_a_small_window_says_so_and_comes_back(story: Make, make_app: Make, settle: Make) -> None:
     async with make_app(story().live().run_id).run_test(size=(59, 20)) as pilot:
         await settle(pilot)
@@ -361,6 +411,20 @@ async def test_the_diff_goes_through_its_bases(story: Make, make_app: Make, sett
         await settle(pilot)
         assert "│" in text(pilot, "prompt")
         assert pilot.app.screen.query_one(PromptPanel).side
+
+
+async def test_demonstrations_are_shown_with_the_prompt_that_they_are_sent_with(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().live()
+    shown = [ev.Demonstration(inputs={"text": "where is\n my order"}, output="shipping")]
+    found = told.propose("Label it, as shown.", iteration=3, shown=shown)
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        cockpit(pilot).pinned_id = found
+        await settle(pilot)
+        assert "1 demonstration, sent before each case" in text(pilot, "prompt")
+        assert "where is my order → shipping" in text(pilot, "prompt")
 
 
 async def test_cases_are_filtered_by_text_and_by_failure(story: Make, make_app: Make, settle: Make) -> None:

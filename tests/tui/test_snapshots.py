@@ -92,6 +92,20 @@ def test_failed(looks: Make, story: Make, make_app: Make) -> None:
     assert looks(make_app(story().fail().run_id), (80, 24), "o")
 
 
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_tournament(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().tournament().run_id), size)
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])
+def test_tournament_at_full_size(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().tournament().run_id), size, "m")
+
+
+def test_bracket(looks: Make, story: Make, make_app: Make) -> None:
+    assert looks(make_app(story().tournament("single_elimination", over=True).run_id), (120, 40), "m")
+
+
 def test_case(looks: Make, story: Make, make_app: Make) -> None:
     assert looks(make_app(story().live().run_id), (120, 40), "4", "n", "enter")
 
@@ -119,6 +133,11 @@ def test_stop(looks: Make, story: Make, make_app: Make) -> None:
 
 def test_help(looks: Make, story: Make, make_app: Make) -> None:
     assert looks(make_app(story().live().run_id), (120, 40), "question_mark")
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])
+def test_run_that_plays(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().plays().run_id), size, "o")
 
 
 @pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])

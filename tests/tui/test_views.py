@@ -14,9 +14,9 @@ from promptopt.evaluation.reliability import merge
 from promptopt.runs.state import RunState
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, plain, width_of
-from promptopt_tui.views import case, diff, header, outcome, panels
+from promptopt_tui.views import case, diff, header, outcome, panels, tournament
 from promptopt_tui.views.chart import course
-from promptopt_tui.views.view import View, choose_shown, choose_split, replaced
+from promptopt_tui.views.view import View, choose_shown, choose_split
 
 from .conftest import HUMAN, SECOND
 
@@ -422,7 +422,7 @@ def test_a_candidate_that_an_edit_replaced_is_not_under_way_any_more(story: Make
     told = _abandoned(story)
     seen = view(told)
 
-    assert replaced(seen.state) == {told.ids["second"]}
+    assert seen.state.given_up == {told.ids["second"]}
     assert seen.progress is None
     assert seen.shown_id == told.ids["edit"]
     assert "15/24" not in plain(panels.progress(seen, 40, 12)) + plain(header.summary(seen, 76))
@@ -434,7 +434,7 @@ def test_the_candidate_after_an_edit_is_under_way(story: Make, view: Make) -> No
     told.score(following, 4, upto=5)
     seen = view(told)
 
-    assert replaced(seen.state) == {told.ids["second"]}
+    assert seen.state.given_up == {told.ids["second"]}
     assert seen.progress and seen.progress.candidate_id == following
 
 
@@ -444,7 +444,7 @@ def test_a_candidate_is_not_replaced_by_an_edit_that_was_put_aside(story: Make, 
     told.tell(ev.EditDecided(candidate_id=edit, adopted=False, by="ada"))
     seen = view(told)
 
-    assert replaced(seen.state) == set()
+    assert seen.state.given_up == set()
     assert seen.progress and seen.progress.candidate_id == told.ids["second"]
 
 
@@ -541,3 +541,70 @@ def test_a_verdict_says_that_the_search_has_gone_on(story: Make, view: Make) -> 
     )
 
     assert "Meanwhile the search went on to #3 " in plain(outcome.edit_lines(view(told), 90))
+
+
+def test_without_a_tournament_there_is_none_to_see(story: Make, view: Make) -> None:
+    assert "no tournament" in plain(tournament.tournament(view(story().live()), 60, 20))
+
+
+@pytest.mark.parametrize("width", [36, 50, 77, 116])
+@pytest.mark.parametrize("format", ["round_robin", "single_elimination", "duels"])
+def test_a_tournament_fits_whatever_the_width(story: Make, view: Make, width: int, format: str) -> None:
+    seen = view(story().tournament(format, over=True))
+    lines = tournament.tournament(seen, width, 20)
+    assert max(width_of(line) for line in lines) <= width, plain(lines)
+    assert "162" in plain(lines)
+
+
+def test_standings_tell_ratings_intervals_cases_and_chances(story: Make, view: Make) -> None:
+    text = plain(tournament.tournament(view(story().tournament()), 110, 40))
+    assert "round robin, 5 of 7 matches" in text and "leads (chance to be the best 74%)" in text
+    first = next(line for line in text.splitlines() if " edit " in line and "+162" in line)
+    assert "[+52, +272]" in first and "15–0–22" in first and "74%" in first
+    assert first.index("●") > first.index("─")
+    assert "cases won against" in text and "last matches" in text and "haiku" in text
+
+
+def test_a_bar_is_as_wide_as_its_room(story: Make, view: Make) -> None:
+    rating = ev.Rating(candidate_id="a", rating=0, low=-100, high=50, wins=0, losses=0, ties=0, win_rate=0.5)
+    drawn = plain([tournament.bar(rating, -200, 100, 31)])
+    assert drawn == "·" * 10 + "─" * 10 + "●" + "─" * 5 + "·" * 5
+    alone = plain([tournament.bar(rating.model_copy(update={"low": 0, "high": 0}), 0, 0, 9)])
+    assert alone == "●" + "·" * 8
+
+
+def test_a_bracket_tells_who_went_on_and_why(story: Make, view: Make) -> None:
+    text = plain(tournament.tournament(view(story().tournament("single_elimination", over=True)), 110, 40))
+    assert "semi-final" in text and "  final" in text and "won the final" in text
+    assert "decided, evidence 18.3 to 1" in text and "last matches" not in text
+
+
+def test_the_end_of_a_tournament_is_its_standings(story: Make, view: Make) -> None:
+    told = story().tournament(over=True)
+    seen = view(told)
+    seen.state.optimizer = "tournament"
+    best = seen.state.tournament.champion_id
+    told.tell(
+        ev.RunFinished(
+            status="finished", stop_reason="played", seed_id=told.ids["seed"], best_id=best, iterations=0
+        )
+    )
+    for item in list(told.log.after())[-1:]:
+        seen.state.apply(item.event, item.at)
+    seen.status = "finished"
+    text = plain(outcome.outcome(seen, 100))
+    assert "★ won the final" in text and "[+52, +272]" in text and "promptopt export" in text
+    assert "sealed" not in text and "won the final" in plain(header.banners(seen, 100))
+    seen.state.tournament = seen.state.tournament.model_copy(update={"decided": False})
+    assert "Its lead can be chance" in plain(outcome.outcome(seen, 100))
+    seen.state.tournament = None
+    assert "nothing was played" in plain(outcome.outcome(seen, 100))
+
+
+def test_hostile_names_of_prompts_and_judges_are_made_safe(story: Make, view: Make) -> None:
+    told = story().tournament()
+    seen = view(told)
+    table = seen.state.tournament
+    seen.state.candidates[table.ratings[0].candidate_id].label = "\x1b]52;c;x\x07[bold]"
+    seen.state.tournament = table.model_copy(update={"notes": ["\x1b[2Jjudge\nx"]})
+    assert "\x1b" not in plain(tournament.tournament(seen, 110, 40))

@@ -13,9 +13,10 @@ from promptopt.domain.errors import SettingsError
 from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import ProjectSettings
 from promptopt.evaluation.boxes import Boxes
-from promptopt.evaluation.checks import CHECKS, build_judge, score_checks
+from promptopt.evaluation.checks import CHECKS, build_judge
 from promptopt.evaluation.checks.base import Check, Opinion
 from promptopt.evaluation.checks.structured import same_json
+from promptopt.evaluation.scores import form_score, score_checks
 
 
 def project(*checks: dict[str, Any], **task: Any) -> ProjectSettings:
@@ -449,3 +450,26 @@ async def test_code_that_fails_by_itself_is_told_once():
     assert len(told) == 2
     assert "assert otuput == 'a'" in told[0] and "NameError" in told[0]
     assert "raise SystemExit(3)" in told[1]
+
+
+# --- form ---
+
+
+async def test_checks_and_constraints_say_whether_they_look_at_the_form():
+    results = await judged(
+        '{"queue": "billing"}',
+        '{"queue": "billing"}',
+        {"type": "exact"},
+        {"type": "length", "max": 9},
+        {"type": "format", "json": True, "weight": 3},
+        {"type": "json_schema", "schema": True},
+        {"type": "all_of", "name": "form", "checks": [{"type": "length", "max": 0}]},
+        {"type": "contains", "name": "told so", "form": True},
+        {"type": "length", "name": "told not", "max": 9, "form": False},
+        {"type": "any_of", "name": "mixed", "checks": [{"type": "length", "max": 9}, {"type": "exact"}]},
+        constraints=[{"name": "short", "max_words": 9, "weight": 2}],
+    )
+    form = {result.name for result in results if result.form}
+    assert form == {"length", "format", "json_schema", "form", "told so", "constraint short"}
+    assert form_score(results) == pytest.approx((1 + 3 + 1 + 0 + 1 + 2) / 9)
+    assert form_score([result for result in results if not result.form]) is None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from promptopt.cli.app import COMMANDS
-from promptopt.cli.checking import check_runnable
+from promptopt.runs.checking import check_runnable
 from promptopt.runs.launch import simulated
 from promptopt.store.casefiles import load_dataset
 from promptopt.store.database import Database

@@ -86,7 +86,7 @@ GAP = Comparison(
 @pytest.mark.parametrize(
     ("verdict", "decided", "said"),
     [
-        ("not distinguishable", True, "the run goes on from your prompt"),
+        ("not distinguishable", True, "it was adopted. The search goes on from your prompt."),
         (
             "worse",
             False,

@@ -174,7 +174,7 @@ def test_an_event_tells_few_clusters_in_few_words_whatever_there_is():
         {"name": "p", "prompt": "x", "models": {"target": {"model": "sim/target"}}}
     )
     nothing, empty = cast(Any, None), Dataset(train=(), validation=())
-    context = Context(project, TaskSpec(description=""), empty, nothing, nothing, nothing, told.append)
+    context = Context(project, TaskSpec(description=""), empty, nothing, nothing, nothing, told.append, dict)
     clusters = tuple(
         Cluster(key="k", category="c", detail="d" * 5000, case_ids=tuple(str(n) for n in range(9000)))
         for _ in range(500)

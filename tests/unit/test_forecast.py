@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptopt.cli.outcome import lines
@@ -79,6 +79,7 @@ pasts = st.builds(
 )
 
 
+@settings(deadline=None)  # it reads price lists the first time
 @given(
     prompt=st.text(min_size=1, max_size=60),
     text=st.text(max_size=60),
@@ -122,6 +123,48 @@ def test_low_is_at_most_likely_is_at_most_high(
         assert getattr(made.total.calls, level) == sum(parts)
 
 
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(
+    prompt=st.text(min_size=1, max_size=60),
+    number=st.integers(1, 40),
+    tokens=figures,
+    options=st.fixed_dictionaries(
+        {
+            "max_iterations": st.integers(1, 40),
+            "plateau": st.integers(1, 40),
+            "group": st.integers(2, 16),
+            "batch": st.integers(4, 40),
+            "widest": st.integers(40, 60),
+            "tries": st.integers(1, 5),
+            "room": st.integers(0, 9000),
+        }
+    ),
+)
+def test_groups_of_variants_are_foretold_in_order(
+    prompt: str, number: int, tokens: int, options: dict[str, int]
+) -> None:
+    models = {"target": {"model": "openai/gpt-4o-mini"}, "optimizer": {"max_tokens": tokens}}
+    settings = project(prompt=prompt, models=models, optimizer={"name": "grpo", **options})
+    made = foretold(settings, cases(number, "text", None))
+    for spread in spreads(made):
+        assert ordered(spread), spread
+
+
+def test_a_reply_with_several_prompts_is_longer() -> None:
+    prompt = "Label {text}. " + "And mind the rest of it. " * 40
+    one, several = (
+        foretold(
+            project(prompt=prompt, optimizer={"name": name, "max_iterations": 4, "plateau": 2}), cases(40)
+        )
+        for name in ("refine", "grpo")
+    )
+    length = [
+        (made.roles["optimizer"].completion_tokens.likely or 0) / (made.roles["optimizer"].calls.likely or 1)
+        for made in (one, several)
+    ]
+    assert length[1] > 3 * length[0]
+
+
 def test_nothing_that_a_run_sends_is_above_the_bound() -> None:
     settings, dataset = project(), cases(40)
     bound = sum(
@@ -135,9 +178,10 @@ def test_nothing_that_a_run_sends_is_above_the_bound() -> None:
 def test_the_least_is_a_prompt_that_passes_at_once() -> None:
     dataset = cases(40)
     target = foretold(project(), dataset).roles["target"]
-    assert target.calls.low == len(dataset)
+    # Two of the twenty training cases may be left out: a prompt is first looked at on eighteen.
+    assert target.calls.low == len(dataset) - 2
     again = Dataset(train=dataset.train, validation=dataset.train[:5], test=dataset.test[:3])
-    assert foretold(project(), again).roles["target"].calls.low == len(dataset.train) + 3
+    assert foretold(project(), again).roles["target"].calls.low == len(dataset.train) - 2 + 3
 
 
 def test_a_sample_of_training_cases_has_all_that_must_pass() -> None:
@@ -147,14 +191,15 @@ def test_a_sample_of_training_cases_has_all_that_must_pass() -> None:
         update={"train": tuple(case.model_copy(update={"must_pass": True}) for case in dataset.train)}
     )
     few, all_of_them = (foretold(settings, one).roles["target"].calls.high for one in (dataset, marked))
-    assert few is not None and all_of_them == few + 2 * 35  # of the first prompt and of the proposal
+    assert few is not None and all_of_them == few + 7 * 35
+    # Of the first prompt, of five proposals, and of what is put together of them.
 
 
 def test_few_cases_serve_twice_and_are_asked_once() -> None:
     dataset = cases(5)
     target = foretold(project(), dataset).roles["target"]
     assert not dataset.held_back and target.calls.low == 5
-    assert target.calls.high == 5 + 20 * 5
+    assert target.calls.high == 5 + 20 * 6 * 5 + 4 * 5  # rounds of five and what they make, and shortening
 
 
 def test_an_unknown_price_makes_cost_unknown_and_tokens_are_told() -> None:
@@ -303,7 +348,7 @@ def test_a_run_s_answers_are_judged_as_often_as_they_come() -> None:
     made = asking(dataset, JUDGE)
     target, judge = made.roles["target"], made.roles["judge"]
     assert set(made.roles) == {"target", "optimizer", "judge"}
-    assert judge.calls.low == target.calls.low == len(dataset)  # what is answered later may be as before
+    assert judge.calls.low == target.calls.low == len(dataset) - 2  # what is answered later may be as before
     assert judge.calls.likely == target.calls.likely and judge.calls.high == 3 * (target.calls.high or 0)
     assert judge.seconds and ordered(judge.seconds)
     assert made.seconds.likely and judge.seconds.likely
@@ -405,7 +450,7 @@ def test_estimate_needs_no_key_and_starts_nothing(cli: CommandLine, tmp_path: Pa
     path = write_project(tmp_path / "p", "http://127.0.0.1:9", budget={"calls": 100})
     told = cli("estimate", str(path), "--json")
     (figures,) = told.objects
-    assert told.status == 0 and figures["calls"]["low"] == 24 * 3
+    assert told.status == 0 and figures["calls"]["low"] == 18 + 24 * 2
     assert figures["cap"]["name"] == "calls" and figures["cap"]["expected"]
     assert (
         set(figures["roles"]) == {"target", "optimizer"} and figures["roles"]["target"]["seconds"]["low"] > 0
@@ -438,6 +483,6 @@ def test_the_end_of_a_run_is_told_beside_its_forecast() -> None:
     for event in (*opening("r1"), foretold(project(), cases(40)), *rest()):
         state.apply(event, 1.0)
     summary = summarize(state)
-    assert summary["forecast"]["calls"]["low"] == 40
+    assert summary["forecast"]["calls"]["low"] == 38
     assert json.loads(json.dumps(summary)) == summary
     assert any(line.startswith("  forecast ") for line in lines(summary))

@@ -14,7 +14,7 @@ from promptopt.domain import events as ev
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
 from promptopt.domain.errors import SettingsError
-from promptopt.domain.prompt import Prompt
+from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Evaluation
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import StopRun
@@ -22,6 +22,7 @@ from promptopt.domain.task import TaskSpec
 from promptopt.evaluation.statistics import interval
 from promptopt.models.telemetry import OFF
 from promptopt.optimizers import registry
+from promptopt.optimizers.stages import Rehearsal, Stage
 from promptopt.runs.context import Context
 from promptopt.store.casefiles import load_dataset
 
@@ -31,7 +32,7 @@ SETTINGS = ProjectSettings.model_validate(
         "name": "p",
         "prompt": "seed",
         "models": {"target": {"model": "sim/target"}},
-        "optimizer": {"max_iterations": 1},
+        "optimizer": {"max_iterations": 1, "proposals": 1, "demonstrations": 0, "shorten": 0},
     }
 )
 
@@ -66,15 +67,27 @@ class Door:
             TaskSpec(description=""),
             self.dataset,
             cast(Any, gateway),
-            cast(Any, SimpleNamespace(evaluate=self.evaluate)),
+            cast(Any, SimpleNamespace(evaluate=self.evaluate, judge=self.judge)),
             cast(Any, cells),
             self.told.append,
+            dict,
         )
         context.restore_edits([])
         return context
 
-    async def call(self, *_: object, **__: object) -> LLMResponse:
-        return LLMResponse(text='{"prompt": "other", "reasoning": "r", "confidence": 0.5}')
+    async def call(
+        self, role: str, messages: Sequence[Message], *, case_id: str = "", **_: object
+    ) -> LLMResponse:
+        if role != "target":
+            return LLMResponse(text='{"prompt": "other", "reasoning": "r", "confidence": 0.5}')
+        prompt, split = messages[0].content, "train" if int(case_id) < 8 else "validation"
+        self.scored.append((prompt, split))
+        self.sampled |= {case_id} if split == "train" else set()
+        return LLMResponse(text="x" if case_id in self._passes[prompt] else "y")
+
+    async def judge(self, case: Example, response: LLMResponse, *_: object) -> CaseResult:
+        good = response.text == "x"
+        return CaseResult(case_id=case.id, output=response.text, score=float(good), passed=good)
 
     async def evaluate(
         self, prompt: Prompt, split: Split, cases: Sequence[Example], *_: object
@@ -211,6 +224,35 @@ async def test_a_worker_that_takes_the_run_up_knows_what_was_passed() -> None:
     later = door.opened(json.dumps(door.kept))
     await later.evaluate(B, "validation")
     assert later.breaks(B) == "breaks the case 9 that must pass, on the validation cases"
+
+
+async def test_a_worker_that_takes_the_run_up_knows_what_others_broke() -> None:
+    door = Door({"seed": SEED | ids(8), "a": ids(9)}, ids(8))
+    for prompt in (door.context.seed_prompt, A):
+        await door.context.evaluate(prompt, "validation")
+    door.context.checkpoint(1, {})
+    later = door.opened(json.dumps(door.kept))
+    assert not later.judged(A, later.seed_prompt, True, "from an earlier worker's pool", None)
+
+
+async def test_what_an_optimizer_measures_itself_counts() -> None:
+    door = Door({"seed": SEED}, ids(0))
+    for prompt, passed in ((door.context.seed_prompt, True), (A, False)):
+        result = CaseResult(case_id="0", output="x", score=float(passed), passed=passed)
+        door.context.noted(prompt, "train", result)
+    assert door.context.breaks(A) == "breaks the case 0 that must pass, on the train cases"
+
+
+@pytest.mark.parametrize("kind", [Stage, Rehearsal])
+async def test_a_stage_does_not_go_on_from_what_the_run_refuses(kind: type[Stage]) -> None:
+    door = Door({"seed": SEED, "a": ALL - {"8"}, "b": ALL}, ids(8))
+    seed = door.context.seed_prompt
+    stage = kind(door.context, "1 refine", seed, keep=lambda *_: None)
+    for prompt in (seed, A, B):
+        await stage.evaluate(prompt, "validation")
+    assert not stage.judged(A, seed, True, "higher", None) and stage.best == seed
+    assert stage.breaks(A) and not stage.breaks(B)
+    assert stage.judged(B, seed, True, "higher", None) and stage.best == B
 
 
 async def test_an_edit_that_breaks_one_may_be_gone_on_from_and_can_not_win() -> None:

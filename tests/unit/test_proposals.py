@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptopt.domain.dataset import Example
+from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Interval
 from promptopt.domain.task import TaskSpec
 from promptopt.optimizers.metaprompt import Attempt, conversation
-from promptopt.optimizers.proposals import Malformed, Proposal, Rules, parse_proposal
+from promptopt.optimizers.proposals import Malformed, Proposal, Rules, guarded_answers, parse_proposal
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,51 @@ def test_copying_a_guarded_case_is_an_objection() -> None:
     assert (
         rules(guarded=guarded).objection(Proposal("Parcels that are late: shipping.", "", None), []) is None
     )
+
+
+def test_a_long_answer_of_a_validation_case_is_no_part_of_a_prompt() -> None:
+    def cases(*answers: str) -> tuple[Example, ...]:
+        return tuple(Example(id=a, inputs={"text": a}, expected=a) for a in answers)
+
+    secret = "the depot in Lyon sends it back"
+    dataset = Dataset(
+        train=cases("a label of four words", "x"),
+        validation=cases("a label of four words", "billing", secret, "this is what the task says"),
+    )
+    answers = guarded_answers(dataset, "Mind that this is what the task says.")
+    assert answers == (secret,)
+    kept = rules(answers=answers)
+    assert "copies a case" in (kept.objection(Proposal(f"Say: {secret} !", "", None), []) or "")
+    assert kept.objection(Proposal("Say a label of four words, or billing.", "", None), []) is None
+    assert guarded_answers(dataset.model_copy(update={"held_back": False}), "") == ()
+
+
+def test_the_proposers_own_instructions_are_no_part_of_a_prompt() -> None:
+    told = "Find the failure that costs the most, and its cause in the prompt."
+    kept = rules(secret=(told,))
+    assert "repeats these" in (kept.objection(Proposal(f"Sort it. {told}", "", None), []) or "")
+    assert kept.objection(Proposal("Find the failure that costs the most.", "", None), []) is None
+
+
+def test_protected_texts_stay_to_the_byte() -> None:
+    kept = rules(protected=("Never give  medical advice.",))
+    assert "protected" in (kept.objection(Proposal("Never give medical advice.", "", None), []) or "")
+    assert kept.objection(Proposal("Hi. Never give  medical advice.", "", None), []) is None
+
+
+def test_how_near_a_repetition_is_can_be_set() -> None:
+    tried = [Prompt(text=" ".join(f"word{n}" for n in range(40)))]
+    proposal = Proposal(f"{tried[0].text} more", "", None)
+    assert rules().objection(proposal, tried) is not None
+    assert rules(near_duplicate=0.99).objection(proposal, tried) is None
+
+
+def test_a_short_rule_in_a_long_prompt_is_no_repetition() -> None:
+    tried = [Prompt(text=" ".join(f"word{n}" for n in range(600)))]
+    rule = "Never answer in more than one word."
+    kept = rules(max_chars=9000)
+    assert kept.objection(Proposal(f"{tried[0].text} {rule}", "", None), tried) is None
+    assert "tried" in (kept.objection(Proposal(f"{tried[0].text} Never.", "", None), tried) or "")
 
 
 def attempt(number: int, accepted: bool) -> Attempt:

@@ -9,14 +9,20 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from promptopt.cli.app import COMMANDS
+from promptopt.cli.app import COMMANDS, EXPERIMENT
+from promptopt.cli.tournaments import Means, Rules
 from promptopt.domain import settings as s
 from promptopt.evaluation.checks import CHECKS
 from promptopt.evaluation.checks.options import option_names
+from promptopt.experiments import config
+from promptopt.experiments.config import load_experiment
+from promptopt.experiments.planning import make_plan
+from promptopt.optimizers.grpo.options import GrpoOptions
 from promptopt.optimizers.refine import RefineOptions
 from promptopt.store.database import Database
 from promptopt.store.export import Format
 from promptopt.store.projects import settings_from
+from promptopt.tournament.config import TournamentConfig
 from promptopt_tui.actions import help_table
 from tests.unit.finished_run import BEST, finished_run
 
@@ -29,6 +35,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[[task.constraints]]": s.ConstraintSettings,
     "[models.target], [models.optimizer]": s.ModelSettings,
     "[optimizer]": RefineOptions,
+    "[optimizer], grpo": GrpoOptions,
     "[data]": s.DataSettings,
     "[evaluation]": s.EvaluationSettings,
     "[[checks]]": s.CheckSettings,
@@ -76,12 +83,55 @@ def test_the_reference_has_every_key_with_its_default(title: str) -> None:
         expected["models"] = "table"  # a table per role; the file must have one of them
     if title == "[optimizer]":
         expected["name"] = '`"refine"`'
+    if title == "[optimizer], grpo":
+        expected["name"] = '`"grpo"`'
     assert rows(title) == expected
+
+
+def test_the_keys_of_a_judge_are_told_beside_those_of_a_model() -> None:
+    own = s.JudgeSettings.model_fields.keys() - s.ModelSettings.model_fields.keys()
+    expected = {
+        name: shown(field, name) for name, field in s.JudgeSettings.model_fields.items() if name in own
+    }
+    assert rows("[[judges]]") == expected
+
+
+def test_every_option_of_a_tournament_is_told() -> None:
+    told = section("Commands") + section("Tournaments")
+    for option in (*Rules.__dataclass_fields__, *Means.__dataclass_fields__):
+        assert f"`--{option}" in told, option
+    for field in ("format", "judging", "voting"):
+        for choice in TournamentConfig.model_fields[field].annotation.__args__:  # type: ignore[union-attr]
+            assert re.search(rf"[` ]{choice}`", section("Tournaments")), choice
 
 
 def test_every_cap_is_told() -> None:
     for name in s.BudgetSettings.model_fields:
         assert f"`{name}`" in section("[budget]")
+
+
+def test_every_key_of_an_experiment_is_told_with_its_default() -> None:
+    table = rows("Experiments")
+    told = {name for key in table for name in key.split("`, `")}
+    for name, field in config.ExperimentFile.model_fields.items():
+        part = {"experiment": config.About, "evaluation": config.EvaluationPart}.get(name)
+        if part is None:
+            assert name in told
+        else:
+            for key, inner in part.model_fields.items():
+                assert table[f"{name}.{key}"] == shown(inner, key).replace("'", '"'), key
+        assert field
+
+
+def test_the_experiment_of_the_readme_is_one(tmp_path: Path, home: Path) -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "data").mkdir()
+    for at, name in enumerate(("train", "val", "test")):
+        lines = [f'{{"input": "{name} {n}", "expected": "low"}}\n' for n in range(10 + at)]
+        (tmp_path / "data" / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    (tmp_path / "experiment.yaml").write_text(text, encoding="utf-8")
+    plan = make_plan(load_experiment(str(tmp_path / "experiment.yaml")), simulate=True)
+    assert {cell.label for cell in plan.cells} == {"none", "refine", "patient"} and plan.limits == {"usd": 20}
 
 
 def test_every_check_and_every_option_is_told() -> None:
@@ -94,6 +144,8 @@ def test_every_check_and_every_option_is_told() -> None:
 def test_every_command_and_format_is_told() -> None:
     for command in COMMANDS:
         assert f"promptopt {command.name}" in section("Commands")
+    for command in EXPERIMENT:
+        assert f"experiment {command.name}" in section("Commands")
     for form in Format.__args__:
         assert re.search(rf"\b{form}\b", section("Commands"))
 
@@ -113,14 +165,14 @@ def test_the_set_up_commands() -> None:
 
 
 def test_the_example_project_is_one() -> None:
-    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    text, _ = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     settings, notices = settings_from(tomllib.loads(text), Path("README.md"))
     assert settings.models["target"].max_tokens == 64 and not notices
 
 
 def test_the_python_example_runs(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finished_run(Database.open(), tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    _, code = re.findall(r"```python\n(.*?)```", section("From Python"), re.DOTALL)
     exec(code, {})
     assert BEST.id in capsys.readouterr().out
 

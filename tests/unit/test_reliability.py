@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Message, Prompt
-from promptopt.domain.results import CaseResult, Judging, Sample
+from promptopt.domain.results import CaseResult, CheckResult, Judging, Sample
 from promptopt.domain.stopping import StopRun
 from promptopt.evaluation.checks import build_judge
 from promptopt.evaluation.classification import classify, label_reader
@@ -47,6 +47,15 @@ def test_draws_come_to_one_result():
     assert merged.cost == pytest.approx(0.3) and merged.latency == 2 and merged.prompt_tokens == 10
     assert merged.judging == Judging(calls=1, usd=0.5)
     assert [sample.output for sample in merged.samples] == ["x", "bad"] and merged.flaky
+
+
+def test_each_draw_keeps_what_its_form_was_worth():
+    checks = (
+        CheckResult(name="a", score=0, passed=False),
+        CheckResult(name="b", score=1, passed=True, form=True),
+    )
+    merged = merge([draw(0.5, checks=checks), draw(1)])
+    assert [sample.form for sample in merged.samples] == [1, None]
 
 
 def test_an_unknown_price_stays_unknown_and_one_draw_is_itself():

@@ -2,12 +2,15 @@
 
 from typing import get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptopt.domain import events as ev
+from promptopt.domain.errors import RunError
 from promptopt.domain.forecast import Need, Spread
 from promptopt.domain.results import Comparison, Interval
+from promptopt.runs.candidates import find_candidate
 from promptopt.runs.state import RunState
 
 HALF = Interval(mean=0.5, low=0.3, high=0.7, n=10)
@@ -21,6 +24,11 @@ NEED = Need(
     prompt_tokens=Spread.exactly(900),
     completion_tokens=Spread.exactly(90),
     usd=None,
+)
+
+
+RATED = ev.Rating(
+    candidate_id="a", rating=60.0, low=-20.0, high=140.0, wins=7, losses=2, ties=1, win_rate=0.75
 )
 
 
@@ -44,6 +52,7 @@ def story() -> list[ev.Event]:
         ev.CasesFinished(candidate_id="s", split="validation", cases=marks[4:]),
         ev.CandidateScored(candidate_id="s", split="validation", score=HALF, passed=5),
         ev.PhaseStarted(phase="search"),
+        ev.StageStarted(number=1, optimizer="refine", start_id="s", reason="it comes first"),
         ev.IterationStarted(iteration=1),
         ev.ProposalFailed(iteration=1, attempt=1, reason="malformed"),
         ev.CandidateProposed(candidate_id="a", text="better", source="optimizer", iteration=1, parent_id="s"),
@@ -59,6 +68,11 @@ def story() -> list[ev.Event]:
             fixed=["1"],
         ),
         ev.CandidateJudged(candidate_id="a", against_id="s", accepted=True, reason="gain", comparison=GAP),
+        ev.MatchFinished(
+            number=1, stage="final", first_id="s", second_id="a", winner_id="a", wins=2, losses=7, ties=1
+        ),
+        ev.StandingsUpdated(format="round_robin", ratings=[RATED], played=1, planned=1, final=True),
+        ev.TrialsUpdated(trials=[ev.TrialMark(optimizer="refine")], played=1, folds=3),
         ev.BudgetMoved(meters={"usd": ev.Meter(spent=0.1)}, in_flight=3),
         ev.EndpointMoved(role="target", at_once=12, most=16, refused=9),
         ev.CheckpointSaved(iteration=1),
@@ -109,7 +123,7 @@ def test_the_story_comes_out_right() -> None:
 def test_feedback_that_was_stored_before_there_were_clusters_is_read() -> None:
     stored = '{"kind":"feedback_ready","candidate_id":"a","split":"train","categories":{"refusal":2}}'
     event = ev.EVENT.validate_json(stored)
-    state = fold([*story()[:12], event])
+    state = fold([*story()[:13], event])
     assert state.candidates["a"].categories == {"refusal": 2} and state.candidates["a"].clusters == []
 
 
@@ -146,6 +160,18 @@ def test_a_rejected_candidate_is_never_the_best() -> None:
     assert fold([*events, judged]).best_id == "s"
 
 
+def test_whom_judges_beat_can_not_win_with_a_higher_score() -> None:
+    events = story()[:16]
+    low = ev.CandidateScored(candidate_id="a", split="validation", score=HALF, passed=5)
+    high = ev.CandidateScored(candidate_id="s", split="validation", score=MORE, passed=8)
+    judged = ev.CandidateJudged(candidate_id="a", against_id="s", accepted=True, reason="judges")
+    assert fold([*events, low, high, judged]).best_id == "s"
+    outright = judged.model_copy(update={"outright": True})
+    assert fold([*events, low, high, outright]).best_id == "a"
+    withdrawn = judged.model_copy(update={"accepted": False, "withdrawn": True})
+    assert fold([*events, low, high, outright, withdrawn]).best_id == "s"
+
+
 def test_no_two_candidates_have_the_same_name() -> None:
     proposed = [("s", "seed", 0), ("aaaaaa1", "optimizer", 2), ("aaaaaa2", "optimizer", 2)]
     proposed += [("aaaaaa3", "optimizer", 3), ("bbbbbb", "human", 2), ("cccccc", "human", 2)]
@@ -156,6 +182,11 @@ def test_no_two_candidates_have_the_same_name() -> None:
     state = fold([*events, *events])  # a resumed worker proposes them again
     names = [state.name(candidate_id) for candidate_id in state.candidates]
     assert names == ["seed", "#2 aaaaaa", "#2b aaaaaa", "#3 aaaaaa", "edit bbbbbb", "edit cccccc"]
+    for wanted, found in (("#2", "aaaaaa1"), ("#2b", "aaaaaa2"), ("#3", "aaaaaa3"), ("seed", "s")):
+        assert find_candidate(state, "r", wanted) == found
+    for wanted in ("#2c", "#9", "aaaaaa", "edit"):
+        with pytest.raises(RunError):
+            find_candidate(state, "r", wanted)
 
 
 def test_marks_are_held_for_few_candidates() -> None:
@@ -168,3 +199,56 @@ def test_marks_are_held_for_few_candidates() -> None:
         state.apply(ev.CasesFinished(candidate_id=name, split="train", cases=[mark]), 1.0)
         state.apply(ev.CandidateScored(candidate_id=name, split="train", score=HALF, passed=1), 1.0)
     assert len({candidate_id for candidate_id, _ in state.marks}) <= 4
+
+
+def test_a_tournament_is_shown_until_the_next_one_begins() -> None:
+    match = ev.MatchFinished(
+        number=1, stage="round 1", first_id="s", second_id="a", winner_id=None, wins=3, losses=3, ties=0
+    )
+    over = ev.StandingsUpdated(format="swiss", ratings=[RATED], played=1, final=True)
+    state = fold([match, over])
+    assert state.tournament == over and list(state.matches) == [1]
+    state.apply(match.model_copy(update={"number": 2}), 2.0)
+    assert state.tournament is None and list(state.matches) == [2]
+
+
+def test_a_stage_goes_on_from_its_own_prompt() -> None:
+    state = fold([*story()[:11], ev.StageStarted(number=2, optimizer="grpo", start_id="s")])
+    assert state.stage and state.stage.optimizer == "grpo" and state.current_id == "s"
+
+
+def test_a_candidate_is_found_by_the_name_that_every_face_shows() -> None:
+    state = RunState()
+    state.apply(ev.CandidateProposed(candidate_id="s", text="seed", source="seed"), 0.0)
+    for name in ("a", "b", "c"):
+        told = ev.CandidateProposed(candidate_id=name * 12, text=name, source="optimizer", iteration=3)
+        state.apply(told, 0.0)
+    found = {wanted: find_candidate(state, "r", wanted) for wanted in ("seed", "#3", "#3b", "#3c", "bb")}
+    assert found == {"seed": "s", "#3": "a" * 12, "#3b": "b" * 12, "#3c": "c" * 12, "bb": "b" * 12}
+    with pytest.raises(RunError, match="no candidate '#3d'"):
+        find_candidate(state, "r", "#3d")
+
+
+def test_of_equal_scores_the_one_that_took_another_s_place_last_is_the_best() -> None:
+    state = RunState()
+    score = Interval(mean=0.5, low=0.4, high=0.6, n=10)
+    state.apply(ev.CandidateProposed(candidate_id="s", text="x" * 50, source="seed"), 0.0)
+    judged = ev.CandidateJudged(candidate_id="a", against_id="s", accepted=True, reason="")
+    for name in ("a", "b"):
+        told = ev.CandidateProposed(candidate_id=name, text=name, source="optimizer", iteration=1)
+        state.apply(told, 0.0)
+        state.apply(ev.CandidateScored(candidate_id=name, split="validation", score=score, passed=5), 0.0)
+    state.apply(judged, 0.0)
+    assert state.best_id == "a"
+    state.apply(judged.model_copy(update={"candidate_id": "b", "against_id": "a"}), 0.0)
+    state.apply(judged, 0.0)  # said again by a resumed run
+    assert state.best_id == "b"
+
+
+def test_a_candidate_that_is_judged_is_not_under_way_any_more() -> None:
+    state = RunState()
+    state.apply(ev.CandidateProposed(candidate_id="a", text="a", source="optimizer", iteration=1), 0.0)
+    state.apply(ev.EvaluationStarted(candidate_id="a", split="validation", total=40), 0.0)
+    assert state.progress
+    state.apply(ev.CandidateJudged(candidate_id="a", against_id="s", accepted=False, reason="given up"), 0.0)
+    assert state.progress is None

@@ -1,5 +1,6 @@
 """The tree of commands. Nothing but names and help here: ``--help`` imports none of the commands."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from cyclopts import App, Group, Parameter
@@ -32,10 +33,11 @@ COMMANDS = (
         "new",
         "creating:new",
         START,
-        "Make a project, from a template or from a file of your cases.",
+        "Make a project, from a template, an example or a file of your cases.",
         (
             "new triage",
             "new triage --from cases.csv --input message --expected queue",
+            "new --example sentiment",
             "new triage --from promptfooconfig.yaml",
         ),
     ),
@@ -64,6 +66,17 @@ COMMANDS = (
         START,
         "Forecast a run's calls, cost and time, and which cap ends it first; sends nothing.",
         ("estimate triage", "estimate triage --max-iterations 5 --json | jq .cost_usd.high"),
+    ),
+    Command(
+        "tournament",
+        "tournaments:tournament",
+        START,
+        "Let prompts play each other, judged by the metric, by judge models, or both.",
+        (
+            "tournament latest",
+            "tournament latest seed best new.txt --judging judges --judge openai/gpt-4o-mini",
+            "tournament triage a.txt b.txt c.txt --format duels",
+        ),
     ),
     Command(
         "trust",
@@ -137,6 +150,27 @@ COMMANDS = (
             "compare latest:seed latest:#1 latest:#2 --json | jq '.comparisons[].verdict'",
         ),
     ),
+    Command(
+        "plot",
+        "plotting:plot",
+        LOOK,
+        "Draw runs or an experiment: scores, learning curves, cost, tournaments.",
+        ("plot latest", "plot 261125-3b78ec 261125-9c5a41 --format svg --output pictures"),
+    ),
+    Command(
+        "experiment",
+        "",
+        LOOK,
+        "Run optimizers side by side on datasets and seeds, under one budget, and tell what is better.",
+        ("experiment run experiment.yaml", "experiment run examples --simulate", "experiment show latest"),
+    ),
+    Command(
+        "optimizers",
+        "optimizers:optimizers",
+        LOOK,
+        "List the optimizers, or the settings of one.",
+        ("optimizers", "optimizers refine", "optimizers --json | jq '.[].name'"),
+    ),
     Command("projects", "listing:projects", LOOK, "List your projects.", ("projects", "projects --json")),
     Command(
         "runs", "listing:runs", LOOK, "List runs, newest first.", ("runs", "runs --project triage --json")
@@ -156,6 +190,29 @@ COMMANDS = (
         ("doctor", "doctor triage"),
     ),
 )
+
+EXPERIMENT = (
+    Command(
+        "run",
+        "experimenting:run",
+        START,
+        "Carry an experiment file out, or go on with it.",
+        (
+            "experiment run experiment.yaml --usd 20",
+            "experiment run experiment.yaml --simulate",
+            "experiment run examples --simulate --parallel 4",
+        ),
+    ),
+    Command(
+        "show",
+        "experimenting:show",
+        LOOK,
+        "Show the table of an experiment, finished or under way.",
+        ("experiment show latest", "experiment show latest --json | jq '.rows[].score.score'"),
+    ),
+    Command("list", "experimenting:list_all", LOOK, "List experiments, newest first.", ("experiment list",)),
+)
+"""The commands below ``experiment``."""
 
 _EXIT = """\
 Exit status
@@ -201,13 +258,41 @@ app = App(
     result_action="return_value",
 )
 
-for _place, _command in enumerate(COMMANDS):
-    app.command(
-        f"promptopt.cli.{_command.target}",
-        name=_command.name,
-        group=_command.group,
-        help=_command.help,
-        sort_key=_place,
+
+def _add(parent: App, commands: Iterable[Command]) -> None:
+    for place, command in enumerate(commands):
+        if not command.target:
+            _add_group(parent, place, command)
+            continue
+        parent.command(
+            f"promptopt.cli.{command.target}",
+            name=command.name,
+            group=command.group,
+            help=command.help,
+            sort_key=place,
+            help_format="plaintext",
+            help_epilogue=_examples(command),
+        )
+
+
+def _add_group(parent: App, place: int, command: Command) -> None:
+    below = App(
+        name=command.name,
+        help=command.help,
+        group=command.group,
+        sort_key=place,
         help_format="plaintext",
-        help_epilogue="Examples\n" + "\n".join(f"  promptopt {example}" for example in _command.examples),
+        help_epilogue=_examples(command),
+        version_flags=(),
+        default_parameter=parent.default_parameter,
+        result_action="return_value",
     )
+    _add(below, EXPERIMENT)
+    parent.command(below)
+
+
+def _examples(command: Command) -> str:
+    return "Examples\n" + "\n".join(f"  promptopt {example}" for example in command.examples)
+
+
+_add(app, COMMANDS)

@@ -12,6 +12,7 @@ from promptopt.domain.errors import SettingsError
 
 if TYPE_CHECKING:
     from promptopt.runs.compared import Side
+    from promptopt.runs.scoreboard import Scoreboard
     from promptopt.store.database import Database
 
 NAMED = 8
@@ -39,6 +40,7 @@ def compare(
 
     CANDIDATE is an id or the beginning of it, seed, best, or #3 for that of iteration 3. With several
     prompts the p-values are corrected for their number (Holm), and the verdicts go by the corrected ones.
+    Whole runs are also put side by side in a table: what each reached, what it cost, how it got there.
 
     Args:
         split: the cases to compare on; all takes those of every split.
@@ -51,12 +53,15 @@ def compare(
     with closing(Database.open()) as database:
         first, *rest = sides(database, [base, prompt, *others])
         compared = compare_sides(database, first, rest, SPLITS if split == "all" else (split,))
+        board = side_by_side(database, [base, prompt, *others], split)
     found = {"split": split, **compared_summary(compared)}
     if json:
-        emit(found)
+        emit({**found, "runs": board_rows(board)})
         return
     for line in comparison_report(found):
         say(line)
+    if board is not None:
+        say_runs(board)
     for notice in compared.notices:
         note(f"note: {notice}")
 
@@ -71,7 +76,7 @@ def sides(database: "Database", references: Sequence[str]) -> "list[Side]":
     from promptopt.domain.prompt import Prompt
     from promptopt.runs.compared import side_of_prompt, side_of_run
 
-    files = {reference for reference in references if _is_file(reference)}
+    files = {reference for reference in references if is_file(reference)}
     named = {each: side_of_run(database, each) for each in references if each not in files}
     prefer = [side.row.id for side in named.values()]
     for each in files:
@@ -106,7 +111,44 @@ def comparison_report(found: dict[str, Any]) -> list[str]:
     return shown
 
 
-def _is_file(reference: str) -> bool:
+def side_by_side(database: "Database", references: Sequence[str], split: Wanted) -> "Scoreboard | None":
+    """Those of the references that are whole runs, as rows of one table; None if there are fewer than two."""
+    from promptopt.runs.outcomes import outcome_of
+    from promptopt.runs.scoreboard import Entry, scoreboard
+    from promptopt.store.runs import Runs
+
+    whole = [each for each in dict.fromkeys(references) if ":" not in each and not is_file(each)]
+    if len(whole) < 2 or split == "all":
+        return None
+    rows = {each: Runs(database).find(each) for each in whole}
+    entries = [
+        Entry("runs side by side", f"{row.id} {row.optimizer}", 0, outcome_of(database, row, split))
+        for row in rows.values()
+    ]
+    return scoreboard(entries, split)
+
+
+def board_rows(board: "Scoreboard | None") -> list[dict[str, Any]]:
+    """The rows of that table in JSON values."""
+    from promptopt.experiments.tables import as_json
+
+    return [] if board is None else as_json(board)["rows"]
+
+
+def say_runs(board: "Scoreboard") -> None:
+    """Print that table. A run's gain is on its own prompt to start from."""
+    from promptopt.cli.output import table
+    from promptopt.experiments.tables import HEADER, block, heading
+
+    for dataset in board.datasets():
+        say(f"\n{heading(board, dataset)}")
+        for line in table(HEADER, block(board, dataset)):
+            say(f"  {line}")
+    say("gain: points on the prompt that the run started from; ★ no other run scores as high for less")
+
+
+def is_file(reference: str) -> bool:
+    """Whether a prompt is named by a file."""
     try:
         return Path(reference).expanduser().is_file()
     except (OSError, RuntimeError, ValueError):

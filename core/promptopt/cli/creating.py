@@ -1,6 +1,8 @@
-"""new: a project from a template or from a file of cases. And the demo's project."""
+"""new: a project from a template, an example or a file of cases. And the demo's project."""
 
 import builtins
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from promptopt.domain.settings import ProjectSettings
+    from promptopt.store.columns import ColumnChoice
 
 _FROM = (
     "a file of cases (.csv, .tsv, .jsonl, .json, .yaml, .parquet), a folder with a data set, a YAML "
@@ -21,22 +24,15 @@ _FROM = (
 )
 
 
-def new(
-    name: str,
-    /,
-    *,
-    source: Annotated[Path | None, Parameter(name="--from", help=_FROM)] = None,
-    input: tuple[str, ...] | None = None,
-    expected: str | None = None,
-    id: str | None = None,
-    tags: str | None = None,
-    group: str | None = None,
-    weight: str | None = None,
-) -> None:
-    """Make a project in the data directory. A project that is there is never overwritten.
+_EXAMPLE = "one of the example tasks that come with promptopt; list shows them."
 
-    Args:
-        name: what to call it.
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Columns:
+    """Which column of --from is what.
+
+    Attributes:
         input: column of --from with the input; give it again for more columns.
         expected: column with the expected output.
         id: column with the case's id.
@@ -44,29 +40,104 @@ def new(
         group: column with the case's group; cases of a group are never parted.
         weight: column with the case's weight in a mean.
     """
+
+    input: tuple[str, ...] | None = None
+    expected: str | None = None
+    id: str | None = None
+    tags: str | None = None
+    group: str | None = None
+    weight: str | None = None
+
+    def choice(self) -> "ColumnChoice":
+        """As the reader of files takes it."""
+        from promptopt.store.columns import ColumnChoice
+
+        return ColumnChoice(self.input or (), self.expected, self.id, self.group, self.tags, self.weight)
+
+
+NO_COLUMNS = Columns()
+
+
+def new(
+    name: str | None = None,
+    /,
+    *,
+    source: Annotated[Path | None, Parameter(name="--from", help=_FROM)] = None,
+    example: Annotated[str | None, Parameter(help=_EXAMPLE)] = None,
+    columns: Columns = NO_COLUMNS,
+) -> None:
+    """Make a project in the data directory. A project that is there is never overwritten.
+
+    Args:
+        name: what to call it; with --example it may be left out.
+    """
     from promptopt.domain.errors import SettingsError
-    from promptopt.store.columns import NOT_SAID, ColumnChoice
-    from promptopt.store.projects import projects_dir, save_project, slugify
+    from promptopt.store.projects import projects_dir, slugify
 
-    folder = projects_dir() / slugify(name)
-    columns = ColumnChoice(input or (), expected, id, group, tags, weight)
-    if source is None:
-        if columns != NOT_SAID:
-            raise SettingsError("columns are named, but no file of cases", fix="give one: --from FILE")
-        path = _from_template(name, folder)
+    if example == "list":
+        _list_examples()
+        return
+    if example is not None and source is not None:
+        raise SettingsError("--example and --from are given", fix="give one of them")
+    if name is None and example is None:
+        raise SettingsError("the project has no name", fix="give one: promptopt new NAME")
+    called = str(name if name is not None else example)
+    folder = projects_dir() / slugify(called)
+    if source is None and columns != NO_COLUMNS:
+        raise SettingsError("columns are named, but no file of cases", fix="give one: --from FILE")
+    if example is not None:
+        path = _from_example(example, called, folder)
+    elif source is not None:
+        path = _from_cases(source, called, folder, columns)
     else:
-        from promptopt.store.importing import import_project
-
-        made = import_project(source, name, columns, _choose if on_terminal() else None, _accepts)
-        path = save_project(made.settings, folder, made.files)
-        if made.files:
-            note(f"data beside it: {', '.join(made.files)}")
-        for notice in [*made.notices, *_look(made.settings, folder)]:
-            note(notice)
-        _tell(made.settings)
-        _tell_of_trust(path)
+        path = _from_template(called, folder)
     say(str(path))
     note(f"edit it, then: promptopt run {folder.name}    (to try without a key or cost: add --simulate)")
+
+
+def _from_cases(source: Path, name: str, folder: Path, columns: Columns) -> Path:
+    """Make a project of a file of cases and tell what was taken for what."""
+    from promptopt.store.importing import import_project
+    from promptopt.store.projects import save_project
+
+    made = import_project(source, name, columns.choice(), _choose if on_terminal() else None, _accepts)
+    path = save_project(made.settings, folder, made.files)
+    if made.files:
+        note(f"data beside it: {', '.join(made.files)}")
+    for notice in [*made.notices, *_look(made.settings, folder)]:
+        note(notice)
+    _tell(made.settings)
+    _tell_of_trust(path)
+    return path
+
+
+def _from_example(example: str, name: str, folder: Path) -> Path:
+    """Copy an example, under its own name or another."""
+    import tomli_w
+
+    from promptopt.examples import example_dir
+    from promptopt.store.projects import FILE, settings_from, write_files
+    from promptopt.store.textfiles import parse_toml
+
+    source = example_dir(example)
+    text = (source / FILE).read_text(encoding="utf-8")
+    named = tomli_w.dumps({"name": name}).strip()
+    text = re.sub(r"(?m)^name = .*$", lambda _: named, text, count=1)
+    settings, _ = settings_from(parse_toml(text, folder / FILE), folder / FILE)
+    data = {path.name: path.read_bytes() for path in sorted(source.iterdir()) if path.name != FILE}
+    write_files(folder, {**data, FILE: text.encode()})
+    _tell(settings)
+    return folder / FILE
+
+
+def _list_examples() -> None:
+    from promptopt.cli.output import table
+    from promptopt.examples import examples
+
+    rows = [[each.name, str(each.cases), each.about] for each in examples()]
+    for line in table(["example", "cases", "what it is"], rows):
+        say(line)
+    note("promptopt new --example NAME makes a project of one")
 
 
 def _choose(question: str, options: "Sequence[str]") -> str | None:
@@ -155,5 +226,5 @@ def _tell_of_trust(path: Path) -> None:
 
 def _tell(settings: "ProjectSettings") -> None:
     """Say which models a project made of somebody's file would call."""
-    for role, model in settings.models.items():
+    for _, role, model in settings.every_model():
         note(f"{role} model: {model.model}")

@@ -1,6 +1,5 @@
 """data: what is odd about the cases of a project, or of a file."""
 
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -57,21 +56,14 @@ def data(
 def _load(source: str) -> "tuple[LoadedData, list[str]]":
     """The cases of a project, or those of a file as a new project would read them, and what to tell."""
     from promptopt.store.casefiles import load_dataset
-    from promptopt.store.importing import import_project
-    from promptopt.store.projects import find_project, load_project, write_files
+    from promptopt.store.importing import load_cases
+    from promptopt.store.projects import find_project, load_project
 
     path = Path(source).expanduser() if source.startswith("~") else Path(source)
     if not (source.strip() and _is_cases(path)):
         project = load_project(find_project(source))
         return load_dataset(project.settings, project.dir), list(project.notices)
-    made = import_project(path)
-    # A prompt that was made up says nothing of what people wrote into theirs.
-    settings = made.settings.model_copy(update={"prompt": ""})
-    if path.is_file() and path.name in made.files:
-        return load_dataset(settings, path.parent), made.notices
-    with tempfile.TemporaryDirectory(prefix="promptopt-") as folder:
-        write_files(Path(folder), made.files)
-        return load_dataset(settings, Path(folder)), made.notices
+    return load_cases(path)
 
 
 def _is_cases(path: Path) -> bool:

@@ -18,8 +18,8 @@ from promptopt.cli.output import emit, note, say
 from promptopt.domain.errors import PromptoptError, SettingsError
 
 if TYPE_CHECKING:
-    from promptopt.domain.events import Role
     from promptopt.domain.settings import ModelSettings, ProjectSettings
+    from promptopt.domain.words import Role
     from promptopt.store.projects import Project
 
 TIMEOUT = 5.0
@@ -178,7 +178,6 @@ def _how_to_trust(project: "Project") -> str:
 
 
 def _project(reference: str, offline: bool) -> Iterator[Finding]:
-    from promptopt.domain.words import ROLES
     from promptopt.store.projects import find_project, load_project
 
     loaded: list[Project] = []
@@ -198,10 +197,8 @@ def _project(reference: str, offline: bool) -> Iterator[Finding]:
     yield trust
     yield _tried("optimizer", lambda: _optimizer(project.settings))
     why_not = Finding("", "note", "not tried: --offline") if offline else None
-    for role in ROLES:
-        if role in project.settings.models:
-            model = project.settings.models[role]
-            yield from _model(role, project, why_not or _not_to_be_contacted(model, trust, project))
+    for where, role, model in project.settings.every_model():
+        yield from _model(where, role, model, project, why_not or _not_to_be_contacted(model, trust, project))
 
 
 def _not_to_be_contacted(model: "ModelSettings", trust: Finding, project: "Project") -> Finding | None:
@@ -232,7 +229,8 @@ def _cases(project: "Project", notices: list[str]) -> str:
     from promptopt.store.casefiles import load_dataset
 
     data = load_dataset(project.settings, project.dir)
-    judge = build_judge(project.settings, project.dir, data.dataset.cases())
+    cases, judged = data.dataset.cases(), bool(project.settings.panel)
+    judge = build_judge(project.settings, project.dir, cases, optional=judged)
     for role in judge.asks:
         model_of(project.settings, role)
     sizes = ", ".join(f"{len(data.dataset[split])} {split}" for split in SPLITS)
@@ -247,12 +245,16 @@ def _optimizer(settings: "ProjectSettings") -> str:
     return registry.make(settings).name
 
 
-def _model(role: "Role", project: "Project", why_not: Finding | None) -> Iterator[Finding]:
-    """Key, endpoint and price of a role's model; ``why_not``: its endpoint is not to be contacted."""
+def _model(
+    where: str, role: "Role", model: "ModelSettings", project: "Project", why_not: Finding | None
+) -> Iterator[Finding]:
+    """Key, endpoint and price of a model; ``why_not``: its endpoint is not to be contacted."""
     from promptopt.models.keys import missing_key
 
-    model = project.settings.models[role]
-    name = f"{role} model {model.model}"
+    called = where.partition(".")[2]
+    name = (
+        f"{role} model {model.model}" if called in (role, model.model) else f"judge {called}, {model.model}"
+    )
     if model.simulated:
         yield Finding(name, "note", "simulated: its scores say nothing about a real model")
         return
@@ -264,7 +266,7 @@ def _model(role: "Role", project: "Project", why_not: Finding | None) -> Iterato
         yield Finding(f"{name}, key", "ok", "there, or none is needed")
     endpoint = f"{name}, endpoint"
     yield replace(why_not, check=endpoint) if why_not else _endpoint(endpoint, model, project.path)
-    yield _price(f"{name}, price", role, project.settings)
+    yield _price(f"{name}, price", where, role, model, project.settings)
 
 
 def _endpoint(check: str, model: "ModelSettings", project: Path) -> Finding:
@@ -323,14 +325,15 @@ def _address(model: "ModelSettings") -> tuple[str | None, str]:
     return ENDPOINTS.get(provider), ""
 
 
-def _price(check: str, role: "Role", settings: "ProjectSettings") -> Finding:
+def _price(
+    check: str, where: str, role: "Role", model: "ModelSettings", settings: "ProjectSettings"
+) -> Finding:
     from promptopt.models.prices import lookup_price
 
-    model = settings.models[role]
     price = lookup_price(model)
     if price is not None:
         return Finding(check, "ok", f"${price.input:g} in, ${price.output:g} out per million tokens")
-    fix = f"give models.{role}.price = {{ input = …, output = … }} in USD per million tokens"
+    fix = f"give {where}.price = {{ input = …, output = … }} in USD per million tokens"
     limits = settings.budget.limits()
     capped = "usd" in limits or f"{role}_usd" in limits
     said = "unknown, so the cap on USD can't be kept" if capped else "unknown, so cost is not counted"

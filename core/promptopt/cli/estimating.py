@@ -34,6 +34,7 @@ def estimate(
     from promptopt.optimizers import registry
     from promptopt.runs.forecast import forecast
     from promptopt.runs.launch import simulated
+    from promptopt.runs.setup import model_of
     from promptopt.runs.summary import forecast_figures
     from promptopt.store.casefiles import load_dataset
     from promptopt.store.database import Database
@@ -46,11 +47,12 @@ def estimate(
     data = load_dataset(settings, found.dir)
     for notice in (*found.notices, *data.notices):
         note(f"note: {notice}")
-    judge = build_judge(settings, found.dir, data.dataset.cases())
+    cases = data.dataset.cases()
+    judge = build_judge(settings, found.dir, cases, optional=optimizer.needs_judges)
     with closing(Database.open()) as database:
         past = history(database, found.dir.resolve(), settings.optimizer.name, simulated=settings.simulated)
     figures = forecast_figures(forecast(settings, data.dataset, optimizer, past, SPLITS, judge))
-    models = {role: settings.models[role].model for role in settings.models if role in figures["roles"]}
+    models = {role: model_of(settings, role).model for role in figures["roles"]}
     outcome = {"project": settings.name, "models": models, "simulated": settings.simulated, **figures}
     if json:
         emit(outcome)

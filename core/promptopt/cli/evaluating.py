@@ -49,10 +49,10 @@ def evaluate(
         trust: you have looked at the project's code and endpoints, and trust them from now on.
         json: print one JSON object at the end, and nothing else.
     """
-    from promptopt.cli.checking import check_cases, check_runnable
     from promptopt.cli.follow import Interruptions, PlainLines, follow, silent
     from promptopt.cli.running import reusing
     from promptopt.cli.trusting import with_trust
+    from promptopt.runs.checking import check_cases, check_runnable
     from promptopt.runs.launch import create_run, simulated, start_worker
     from promptopt.store.database import Database
     from promptopt.store.projects import find_project, load_project
@@ -95,7 +95,7 @@ def _adjusted(project: "Project", prompt: Path | None, split: Wanted, concurrenc
         "optimizer": OptimizerSettings.model_validate({"name": "none", "split": split})
     }
     if prompt is not None:
-        changes["prompt"] = read_prompt(prompt)
+        changes |= {"prompt": read_prompt(prompt), "demonstrations": []}
         if not changes["prompt"].strip():
             raise SettingsError("the prompt is empty", where=str(prompt))
     if concurrency is not None:

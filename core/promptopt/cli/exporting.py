@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from promptopt.cli.arguments import RunArgument
-from promptopt.cli.output import note
+from promptopt.cli.output import counted, note
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.text import sanitize
 from promptopt.store.export import Exported, Format
@@ -41,7 +41,7 @@ def export(
     from promptopt.store.database import Database
 
     with closing(Database.open()) as database:
-        text = write(_gather(database, reference, candidate), form)
+        text = write(_gather(database, reference, candidate, form), form)
     data = text.encode("utf-8", "surrogatepass")
     if output is not None:
         _save(data, output)
@@ -51,7 +51,7 @@ def export(
         sys.stdout.buffer.write(data)
 
 
-def _gather(database: "Database", reference: str, candidate: str | None) -> Exported:
+def _gather(database: "Database", reference: str, candidate: str | None, form: str) -> Exported:
     from promptopt.cli.outcome import summary_of
     from promptopt.domain.prompt import Prompt
     from promptopt.runs.candidates import find_candidate
@@ -69,6 +69,9 @@ def _gather(database: "Database", reference: str, candidate: str | None) -> Expo
     prompt = Cells(database, row.id).prompt(chosen) or Prompt(text=found.text)
     if not state.over:
         note(f"note: run {row.id} is {row.status}; this is the best prompt so far")
+    if form == "text" and prompt.demonstrations:
+        number = counted(len(prompt.demonstrations), "demonstration")
+        note(f"note: the prompt has {number}, which a text can't carry; --format messages has all of it")
     if row.simulated:
         note("note: this run used simulated models; its scores say nothing about a real one")
     scores = {split: score_on(found, split) for split in ("validation", "test")}

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from promptopt.cli.output import emit, note, say
 from promptopt.domain import events as ev
+from promptopt.runs.brackets import progress as tournament_progress
 from promptopt.runs.state import Activity, RunState
 from promptopt.store.commands import Commands, GiveUp, Stop
 from promptopt.store.database import Database
@@ -183,18 +184,26 @@ class PlainLines:
         elif stored.n > self._quiet_until:
             self._progress(stored, state)
 
+    def _standings(self, stored: Stored, state: RunState) -> str:
+        """The first of the standings, in short."""
+        table = state.tournament
+        if not isinstance(stored.event, ev.StandingsUpdated) or table is None or not table.played:
+            return ""
+        first = [f"{state.name(each.candidate_id)} {round(each.rating):+d}" for each in table.ratings[:3]]
+        return f"{tournament_progress(state)}: {', '.join(first)}"
+
     def _progress(self, stored: Stored, state: RunState) -> None:
-        progress = state.progress
-        if progress is None or stored.at - self._told_at < PROGRESS_EVERY:
+        if stored.at - self._told_at < PROGRESS_EVERY:
             return
-        self._told_at = stored.at
-        say(
-            f"{_clock(stored.at)}  {progress.split}: {progress.done} of {progress.total} cases, "
-            f"{progress.passed} pass{' (simulated)' if state.simulated else ''}"
-        )
+        progress, said = state.progress, self._standings(stored, state)
+        if progress is not None and not said:
+            said = f"{progress.split}: {progress.done} of {progress.total} cases, {progress.passed} pass"
+        if said:
+            self._told_at = stored.at
+            say(f"{_clock(stored.at)}  {said}{' (simulated)' if state.simulated else ''}")
 
 
-_MEASURED = (ev.CandidateScored, ev.CandidateJudged, ev.EditJudged)
+_MEASURED = (ev.CandidateScored, ev.CandidateJudged, ev.EditJudged, ev.MatchFinished, ev.StandingsUpdated)
 
 
 class JsonLines:

@@ -5,7 +5,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from promptopt.cli.arguments import RunArgument
-from promptopt.cli.output import emit, note, number, say, table
+from promptopt.cli.output import counted, emit, note, number, say, table
+from promptopt.domain.text import one_line
 
 if TYPE_CHECKING:
     from promptopt.store.runs import RunRow
@@ -108,6 +109,7 @@ def show(
             say(f"  {line}")
     if best:
         say("\n" + best["prompt"])
+        _say_demonstrations(best["demonstrations"])
     if row.status == "interrupted":
         note(f"\nits worker is gone; to go on: promptopt resume {row.id}")
 
@@ -178,3 +180,12 @@ def _cells(row: "RunRow") -> list[str]:
 def _as_json(row: "RunRow") -> dict[str, Any]:
     inner = {"dataset_id", "pid", "heartbeat_at"}
     return {name: value for name, value in asdict(row).items() if name not in inner}
+
+
+def _say_demonstrations(shown: list[dict[str, Any]]) -> None:
+    """What is sent between the prompt and the case."""
+    if shown:
+        say(f"\n{counted(len(shown), 'demonstration')}, sent before each case:")
+    for demo in shown:
+        asked = "; ".join(demo["inputs"].values())
+        say(f"  {one_line(asked, 80)} → {one_line(demo['output'], 60)}")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from promptopt.cli.output import counted, emit, note, number, points, say
 from promptopt.cli.spreads import in_short, likely
+from promptopt.cli.standings import standings
+from promptopt.cli.trials import trial_lines
 from promptopt.domain.text import one_line
 from promptopt.runs.summary import summarize
 from promptopt.store.database import Database
@@ -95,7 +97,11 @@ def lines(summary: dict[str, Any]) -> list[str]:
     shown = [
         f"run {summary['run_id']} of {one_line(summary['project'], 60)}: {summary['status']}{why}{detail}"
     ]
+    if summary["tournament"]:
+        shown += [f"  {line}" if line else "" for line in standings(summary["tournament"], simulated)]
     seed, best = summary["seed"], summary["best"]
+    if summary["optimizer"] == "tournament":
+        return shown + _money(summary, simulated)
     only_scored = summary["stop_reason"] == "scored"
     splits = ("train", "validation", "test") if only_scored else ("validation", "test")
     if seed:
@@ -105,6 +111,8 @@ def lines(summary: dict[str, Any]) -> list[str]:
     elif best and best["validation"] and not only_scored:
         shown.append("  best the seed prompt itself")
     shown += _verdict(summary, simulated)
+    if summary["trials"]:
+        shown += [f"  {line}" for line in trial_lines(summary["trials"], simulated)]
     shown += _money(summary, simulated)
     if summary["forecast"]:
         shown.append(f"  forecast {in_short(summary['forecast'])}{simulated}")
@@ -127,6 +135,8 @@ def _by_role(summary: dict[str, Any], simulated: str) -> list[str]:
 
 def _scores(candidate: dict[str, Any], splits: Sequence[str]) -> str:
     parts = [str(candidate["candidate_id"])]
+    if candidate["demonstrations"]:
+        parts.append(f"with {counted(len(candidate['demonstrations']), 'demonstration')}")
     for split in splits:
         score = candidate[split]
         if score:

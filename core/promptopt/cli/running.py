@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -13,10 +13,13 @@ from promptopt.cli.output import emit, note, on_terminal, say
 if TYPE_CHECKING:
     import subprocess
 
-    from promptopt.domain.settings import ProjectSettings
+    from promptopt.domain.settings import ModelSettings, ProjectSettings
     from promptopt.store.database import Database
     from promptopt.store.projects import Project
     from promptopt.store.runs import RunRow
+
+
+Model = TypeVar("Model", bound="ModelSettings")
 
 
 @Parameter(name="*")
@@ -92,11 +95,11 @@ def demo(
 
     project = load_project(make_demo())
     if fast:
-        models = {
-            role: model.model_copy(update={"latency": 0.0}) if model.simulated else model
-            for role, model in project.settings.models.items()
-        }
-        project = replace(project, settings=project.settings.model_copy(update={"models": models}))
+        settings = project.settings
+        models = {role: _at_once(model) for role, model in settings.models.items()}
+        judges = [_at_once(judge) for judge in settings.judges]
+        changed = settings.model_copy(update={"models": models, "judges": judges})
+        project = replace(project, settings=changed)
     return launch(adjusted(project, {"seed": seed}, None), face)
 
 
@@ -130,7 +133,7 @@ def resume(reference: RunArgument, /, *, trust: bool = False, face: Face = PLAIN
             )
             note(f"run {row.id} was {row.status}; a new worker takes it up")
         began_after = 0 if worker is None else before
-        return _watch(database, row, worker, replace(face, headless=True), before=began_after, quiet=before)
+        return watch(database, row, worker, replace(face, headless=True), before=began_after, quiet=before)
 
 
 def attach(reference: RunArgument = "latest", /, *, headless: bool = False, json: bool = False) -> int:
@@ -150,7 +153,7 @@ def attach(reference: RunArgument = "latest", /, *, headless: bool = False, json
         quiet = 0 if json else RunLog(database, row.id).length()
         if not json and not face.cockpit:
             note(f"run {row.id} of {row.project}: {row.status}, iteration {row.iteration}")
-        return _watch(database, row, None, face, before=0, quiet=quiet, stop_first=False)
+        return watch(database, row, None, face, before=0, quiet=quiet, stop_first=False)
 
 
 def launch(project: "Project", face: Face, *, simulate: bool = False, trust: bool = False) -> int:
@@ -159,8 +162,8 @@ def launch(project: "Project", face: Face, *, simulate: bool = False, trust: boo
     Raises:
         PromptoptError: the project can't be run as it is; nothing was started.
     """
-    from promptopt.cli.checking import check_cases, check_runnable
     from promptopt.cli.trusting import with_trust
+    from promptopt.runs.checking import check_cases, check_runnable
     from promptopt.runs.launch import create_run, simulated, start_worker
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs
@@ -177,7 +180,12 @@ def launch(project: "Project", face: Face, *, simulate: bool = False, trust: boo
         for notice in notices:
             note(f"note: {notice}")
         row = Runs(database).find(run_id)
-        return _watch(database, row, start_worker(run_id), face)
+        return watch(database, row, start_worker(run_id), face)
+
+
+def _at_once(model: "Model") -> "Model":
+    """The model, answering at once if it is simulated."""
+    return model.model_copy(update={"latency": 0.0}) if model.simulated else model
 
 
 def _abandoned(row: "RunRow") -> bool:
@@ -185,7 +193,7 @@ def _abandoned(row: "RunRow") -> bool:
     return row.pid is None and row.heartbeat_at is not None
 
 
-def _watch(
+def watch(
     database: "Database",
     row: "RunRow",
     worker: "subprocess.Popen[bytes] | None",
@@ -194,7 +202,17 @@ def _watch(
     before: int = 0,
     quiet: int = 0,
     stop_first: bool = True,
+    sealed_test: bool = True,
 ) -> int:
+    """Follow a run in the face that is wanted; returns the exit status.
+
+    Args:
+        worker: the worker's process, if this process started it.
+        before: number of events that earlier workers left.
+        quiet: number of events that are folded in without being shown.
+        stop_first: the first Ctrl-C asks the run to end.
+        sealed_test: the run has one, which it still scores if it ends in order.
+    """
     if face.cockpit:
         from promptopt.cli.cockpit import open_cockpit
 
@@ -208,7 +226,7 @@ def _watch(
         said = " (simulated models)" if row.simulated else ""
         say(f"run {row.id} of {row.project}{said}")
     show = JsonLines(quiet) if face.json else PlainLines(quiet)
-    with Interruptions(database, row.id, stop_first=stop_first) as interruptions:
+    with Interruptions(database, row.id, stop_first=stop_first, sealed_test=sealed_test) as interruptions:
         followed = follow(
             database,
             row.id,

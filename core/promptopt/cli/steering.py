@@ -173,7 +173,7 @@ def _answer(state: "RunState", number: int, outcome: str) -> list[str]:
     if edit.adopted is None:
         return [*told, f"it waits for an answer: promptopt attach {state.run_id}, then press a"]
     if edit.adopted:
-        return [*told, "the run goes on from your prompt"]
+        return [*told, f"it was adopted. {state.on_edit}"]
     candidate = state.candidates.get(edit.candidate_id)
     why = f", for {candidate.judgement}" if candidate and candidate.judgement else ""
     return [*told, f"your prompt was put aside{why}; the run goes on as if there had been no edit"]

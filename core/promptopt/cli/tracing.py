@@ -87,6 +87,8 @@ def trace(
         inputs = _inputs(runs, row) if redact_inputs else None
         which = _Which(limit, text.casefold(), full)
         models = {name: model.model for name, model in settings.models.items()}
+        if settings.judges:  # which of them an attempt was made with, its path tells
+            models["judge"] = "a judge" if len(settings.panel) > 1 else settings.judges[0].model
         found = _found(database, row, models, wanted, which, Withholder(settings, inputs))
         _tell(found, row, which, json=json)
 

@@ -31,7 +31,7 @@ def trust(project: ProjectArgument, /, *, show: bool = False) -> None:
 
     found = load_project(find_project(project))
     cases = list(load_dataset(found.settings, found.dir).dataset.cases())
-    build_judge(found.settings, found.dir, cases)
+    build_judge(found.settings, found.dir, cases, optional=bool(found.settings.panel))
     everything = powers(found.settings, cases, found.dir)
     if not everything:
         say(f"{found.path} needs no trust: it has no code and no endpoint that could do anything here")

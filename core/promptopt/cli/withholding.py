@@ -22,7 +22,7 @@ class Withholder:
     """
 
     def __init__(self, settings: ProjectSettings, inputs: Mapping[str, Sequence[str]] | None = None) -> None:
-        self._redact = Redactor(settings.models.values()).redact
+        self._redact = Redactor(model for _, _, model in settings.every_model()).redact
         self._inputs = inputs
 
     def clean(self, call: TracedCall) -> TracedCall:

@@ -4,10 +4,11 @@ Every event states where things stand (totals, ids), never a change to them, so 
 is the same as folding it once: a resumed run may say again what it said before it was killed.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.forecast import CapReached, Need, Spread
 from promptopt.domain.results import Comparison, Interval
 from promptopt.domain.words import Role, Split
@@ -15,8 +16,8 @@ from promptopt.domain.words import Role, Split
 Status = Literal["created", "running", "paused", "finished", "stopped", "failed"]
 """What a run says of itself. ``interrupted`` (its worker died) is derived from the heartbeat."""
 
-StopReason = Literal["all_pass", "max_iterations", "plateau", "budget", "user", "error", "scored"]
-"""``scored``: a run that was only to score a prompt has done so."""
+StopReason = Literal["all_pass", "max_iterations", "plateau", "budget", "user", "error", "scored", "played"]
+"""``scored``: a run that was only to score a prompt has done so; ``played``: its tournament is over."""
 
 Source = Literal["seed", "optimizer", "human"]
 
@@ -26,11 +27,15 @@ class _Event(BaseModel):
 
 
 class ModelInfo(BaseModel):
-    """A model in a role. Prices in USD per million tokens; None is unknown, never free."""
+    """A model in a role. Prices in USD per million tokens; None is unknown, never free.
+
+    ``name``: of a judge of a panel.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     model: str
+    name: str = ""
     endpoint: str = ""
     input_price: float | None = None
     output_price: float | None = None
@@ -39,18 +44,25 @@ class ModelInfo(BaseModel):
 
 
 class RunStarted(_Event):
-    """The run's frozen frame."""
+    """The run's frozen frame.
+
+    Attributes:
+        judges: the panel that judges matches, where the project names one.
+        on_edit: what a person's edit means for the optimizer, once it is adopted: a sentence for them.
+    """
 
     kind: Literal["run_started"] = "run_started"
     run_id: str
     project: str
     optimizer: str
     models: dict[Role, ModelInfo]
+    judges: list[ModelInfo] = []
     limits: dict[str, float] = {}
     sizes: dict[Split, int]
     held_back: bool = True
     max_iterations: int | None = None
     simulated: bool = False
+    on_edit: str = ""
 
 
 class Forecast(_Event):
@@ -81,13 +93,14 @@ class RunResumed(_Event):
 
 
 class PhaseStarted(_Event):
-    """``baseline``: the seed prompt is scored; ``search``: iterations; ``test``: the sealed test.
+    """``baseline``: the seed prompt is scored; ``search``: iterations; ``test``: the sealed test;
+    ``tournament``: prompts play each other, in a run that does nothing else.
 
     ``test`` says why the search ended: once the seal is broken, no worker searches on.
     """
 
     kind: Literal["phase_started"] = "phase_started"
-    phase: Literal["baseline", "search", "test"]
+    phase: Literal["baseline", "search", "test", "tournament"]
     stop_reason: StopReason | None = None
     detail: str = ""
 
@@ -99,8 +112,29 @@ class IterationStarted(_Event):
     iteration: int
 
 
+class StageStarted(_Event):
+    """An optimizer that combines others starts one of them.
+
+    Attributes:
+        number: of the stage, from 1.
+        optimizer: its name.
+        start_id: the prompt that it starts from.
+        reason: why this one, now.
+    """
+
+    kind: Literal["stage_started"] = "stage_started"
+    number: int
+    optimizer: str
+    start_id: str
+    reason: str = ""
+
+
 class CandidateProposed(_Event):
-    """A prompt entered the running. ``iteration`` 0: the seed; ``confidence`` (0 to 1): its proposer's."""
+    """A prompt entered the running. ``iteration`` 0: the seed; ``confidence`` (0 to 1): its proposer's.
+
+    ``made_by``: the optimizer, where a run has several; ``demonstrations`` are sent with the text;
+    ``label``: what a person calls it who brought it.
+    """
 
     kind: Literal["candidate_proposed"] = "candidate_proposed"
     candidate_id: str
@@ -110,6 +144,9 @@ class CandidateProposed(_Event):
     parent_id: str | None = None
     reasoning: str = ""
     confidence: float | None = None
+    made_by: str = ""
+    label: str = ""
+    demonstrations: list[Demonstration] = []
 
 
 class ProposalFailed(_Event):
@@ -149,7 +186,12 @@ class CasesFinished(_Event):
 
 
 class CandidateScored(_Event):
-    """An evaluation is complete. ``at_once``: calls of the target at once, on average; it can move scores."""
+    """An evaluation is complete.
+
+    Attributes:
+        at_once: calls of the target at once, on average; it can move scores.
+        counts: it is the candidate's score on the split from now on; false for cases chosen for a purpose.
+    """
 
     kind: Literal["candidate_scored"] = "candidate_scored"
     candidate_id: str
@@ -158,6 +200,7 @@ class CandidateScored(_Event):
     passed: int
     errors: int = 0
     at_once: float | None = None
+    counts: bool = True
 
 
 class ClusterMark(BaseModel):
@@ -202,7 +245,11 @@ class FeedbackReady(_Event):
 
 
 class CandidateJudged(_Event):
-    """Whether a candidate took its parent's place as the prompt that the search goes on from."""
+    """Whether a candidate took its parent's place as the prompt that the search goes on from.
+
+    ``outright``: whatever the checks' scores say, since judges decided; then its predecessor can't win.
+    ``withdrawn``: it was accepted before, and breaks a case that must pass, as has turned out.
+    """
 
     kind: Literal["candidate_judged"] = "candidate_judged"
     candidate_id: str
@@ -210,6 +257,8 @@ class CandidateJudged(_Event):
     accepted: bool
     reason: str
     comparison: Comparison | None = None
+    outright: bool = False
+    withdrawn: bool = False
 
 
 class Meter(BaseModel):
@@ -226,6 +275,129 @@ class Meter(BaseModel):
     uncertain: float = 0.0
     held: float = 0.0
     limit: float | None = None
+
+
+class MatchFinished(_Event):
+    """Two candidates were compared, case by case.
+
+    Attributes:
+        number: of the match in its run, from 1.
+        stage: what it was played in, in words: ``round 2``, ``final``.
+        wins, losses, ties: cases that went to the first one, to the second, to neither.
+        missing: cases without an answer or a verdict.
+        winner_id: None for a tie.
+        by: who judged: the metric, or judge models.
+        reason: why it ended when it did.
+    """
+
+    kind: Literal["match_finished"] = "match_finished"
+    number: int
+    stage: str
+    first_id: str
+    second_id: str
+    winner_id: str | None
+    wins: int
+    losses: int
+    ties: int
+    missing: int = 0
+    by: str = ""
+    reason: str = ""
+
+
+class Rating(BaseModel):
+    """A candidate's strength, as its matches tell.
+
+    Attributes:
+        rating: Bradley-Terry strength on Elo's scale (400 points are odds of 10 to 1), mean 0.
+        low, high: bounds of the 95 % interval.
+        wins, losses, ties: cases.
+        win_rate: share of the cases won, a tie as half, in [0, 1].
+        p_best: chance that it is the strongest.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    candidate_id: str
+    rating: float
+    low: float
+    high: float
+    wins: int
+    losses: int
+    ties: int
+    win_rate: float
+    p_best: float = 0.0
+
+
+class StandingsUpdated(_Event):
+    """Ratings of a tournament under way, or (``final``) over, best first.
+
+    Attributes:
+        format: ``round_robin``, ``swiss``, ``single_elimination`` or ``duels``.
+        played, planned: matches; None if nobody can say how many there will be. None played: it begins.
+        champion_id: of a tournament that is over.
+        decided: the champion won a final by evidence; if not, it leads, and no more.
+        notes: what there is to know of judges and verdicts, in words.
+    """
+
+    kind: Literal["standings_updated"] = "standings_updated"
+    format: str
+    ratings: list[Rating]
+    played: int
+    planned: int | None = None
+    final: bool = False
+    champion_id: str = ""
+    decided: bool = False
+    notes: list[str] = []
+
+
+class TrialMark(BaseModel):
+    """An optimizer with settings that is tried out by cross-validation.
+
+    Attributes:
+        optimizer, settings: the configuration.
+        folds: gain on each fold that it played: mean score of the prompt that it found on the other folds'
+            cases, less that of the prompt to start from.
+        score: of those prompts, over all cases of these folds.
+        gain: the same less the prompt to start from, case by case.
+        calls: of the target model, different ones, that its searches asked for.
+        given_up: the fold, from 1, after which it was given up; None if it was not.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    optimizer: str
+    settings: dict[str, Any] = {}
+    folds: list[float] = []
+    score: Interval | None = None
+    gain: Interval | None = None
+    calls: int = 0
+    given_up: int | None = None
+
+    def __str__(self) -> str:
+        settings = ", ".join(f"{key} = {value}" for key, value in self.settings.items())
+        return f"{self.optimizer} ({settings})" if settings else self.optimizer
+
+
+class TrialsUpdated(_Event):
+    """Optimizers and settings are tried out; stated anew after each fold, and when one is chosen.
+
+    Attributes:
+        trials: in the order in which they were asked for.
+        played, folds: folds that were played, and that there are.
+        chosen, runner_up: places in ``trials``, from 0; None until it is over.
+        comparison: the chosen one's scores against the runner-up's on the cases that both have, corrected for
+            the number of configurations.
+        reason: why it was chosen, in words.
+    """
+
+    kind: Literal["trials_updated"] = "trials_updated"
+    trials: list[TrialMark]
+    played: int
+    folds: int
+    chosen: int | None = None
+    runner_up: int | None = None
+    comparison: Comparison | None = None
+    reason: str = ""
 
 
 class BudgetMoved(_Event):
@@ -247,6 +419,7 @@ class EndpointMoved(_Event):
     """How much the model of a role takes.
 
     Attributes:
+        judge: which judge of a panel it is.
         at_once: calls at once that are allowed now; ``most`` is what the project allows.
         refused: calls that were refused so far (rate limit, overload, no answer in time).
         held: seconds for which nothing is sent, because the server asked for it.
@@ -254,6 +427,7 @@ class EndpointMoved(_Event):
 
     kind: Literal["endpoint_moved"] = "endpoint_moved"
     role: Role
+    judge: str = ""
     at_once: int
     most: int
     refused: int = 0
@@ -355,6 +529,7 @@ Event = Annotated[
     | RunResumed
     | PhaseStarted
     | IterationStarted
+    | StageStarted
     | CandidateProposed
     | ProposalFailed
     | EvaluationStarted
@@ -362,6 +537,9 @@ Event = Annotated[
     | CandidateScored
     | FeedbackReady
     | CandidateJudged
+    | MatchFinished
+    | StandingsUpdated
+    | TrialsUpdated
     | BudgetMoved
     | EndpointMoved
     | Paused

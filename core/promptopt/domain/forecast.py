@@ -162,6 +162,8 @@ class Plan:
         optimizer_calls: of the optimizer model.
         added_chars: by which a proposed prompt is longer than the first one.
         optimizer_chars: length of one request to the optimizer model.
+        reply_prompts: whole prompts that a reply of the optimizer model has, usually.
+        optimizer_at_once: calls of the optimizer model that are made at once, usually.
         others: what it asks of other models (a generator, say).
     """
 
@@ -171,6 +173,8 @@ class Plan:
     optimizer_calls: Spread
     added_chars: Spread = NONE
     optimizer_chars: Spread = NONE
+    reply_prompts: float = 1.0
+    optimizer_at_once: int = 1
     others: Mapping[Role, Question] = field(default_factory=dict[Role, Question])
 
 

@@ -48,6 +48,7 @@ class CheckResult(BaseModel):
         reason: why it did not (or did), in words.
         weight: the check's share in the case's score.
         hard: failing it makes the case score 0.
+        form: it looks at the form of the output (or what it took), not at whether it is right.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,10 +59,11 @@ class CheckResult(BaseModel):
     reason: str = ""
     weight: float = 1.0
     hard: bool = False
+    form: bool = False
 
 
 class Sample(BaseModel):
-    """One of several answers to a case."""
+    """One of several answers to a case. ``form``: the score of the checks of its form, if there are any."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -69,6 +71,7 @@ class Sample(BaseModel):
     score: float = Field(default=0.0, ge=0, le=1)
     passed: bool = False
     error: str = ""
+    form: float | None = None
 
 
 class Judging(BaseModel):

@@ -1,10 +1,15 @@
 """What a project file says. Every key has a documented default; ``store/projects.py`` reads and writes it."""
 
-from typing import Any, Literal, cast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from promptopt.domain.words import ROLES, Role
+from promptopt.domain.demonstrations import Demonstration
+from promptopt.domain.words import Role
+
+if TYPE_CHECKING:
+    from promptopt.domain.prompt import Prompt
 
 BUDGETS = ("usd", "calls", "tokens", "minutes")
 
@@ -19,6 +24,7 @@ class ConstraintSettings(_Section):
 
     ``code`` is Python that asserts something of ``output``; ``regex`` must be found and ``not_regex`` must
     not be found in it; ``one_of`` lists the only outputs allowed (case and surrounding space ignored).
+    ``validator`` tells of a function of the program that started the run; no file can have one.
     """
 
     name: str
@@ -34,6 +40,7 @@ class ConstraintSettings(_Section):
     json_output: bool = False
     code: str | None = None
     sandbox: Literal["monty", "python"] = "monty"
+    validator: str | None = None
 
 
 class TaskSettings(_Section):
@@ -90,6 +97,18 @@ class ModelSettings(_Section):
     @property
     def simulated(self) -> bool:
         return self.model.startswith("sim/")
+
+
+class JudgeSettings(ModelSettings):
+    """One judge of a panel: a model, and how it counts.
+
+    Attributes:
+        name: how reports call it; default is the model's.
+        weight: its share in a weighted vote; None: by how far it agrees with itself when the order turns.
+    """
+
+    name: str = Field(default="", max_length=60)
+    weight: float | None = Field(default=None, ge=0)
 
 
 OPTIMIZER_MODEL: dict[str, Any] = {
@@ -200,6 +219,7 @@ class CheckSettings(_Section):
         threshold: lowest score in [0, 1] that passes; None for the type's own, which mostly is 1.
         hard: failing it makes the case score 0.
         tags: it judges only cases with one of these tags; empty: all cases.
+        form: whether it is about the form of an output rather than whether it is right; None: as its type is.
     """
 
     type: str
@@ -208,6 +228,7 @@ class CheckSettings(_Section):
     threshold: float | None = Field(default=None, ge=0, le=1)
     hard: bool = False
     tags: list[str] = Field(default_factory=list[str])
+    form: bool | None = None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -247,8 +268,10 @@ class ProjectSettings(_Section):
 
     name: str = Field(min_length=1, max_length=100)
     prompt: str = ""
+    demonstrations: list[Demonstration] = Field(default_factory=list[Demonstration])
     task: TaskSettings = Field(default_factory=TaskSettings)
     models: dict[Role, ModelSettings] = Field(default_factory=dict[Role, ModelSettings])
+    judges: list[JudgeSettings] = Field(default_factory=list[JudgeSettings])
     optimizer: OptimizerSettings = Field(default_factory=OptimizerSettings)
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
     data: DataSettings = Field(default_factory=DataSettings)
@@ -279,12 +302,44 @@ class ProjectSettings(_Section):
             self.prompt = self.task.description
         if not self.prompt:
             raise ValueError("give a prompt to start from, or at least task.description")
+        for judge in self.judges:
+            judge.name = judge.name.strip() or judge.model
+        names = [judge.name for judge in self.judges]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"judges: two are called {twice!r}: give each a name of its own")
         return self
+
+    def every_model(self) -> Iterator[tuple[str, Role, ModelSettings]]:
+        """Each model with its place in the file and the role that it counts to."""
+        for role, model in self.models.items():
+            yield f"models.{role}", role, model
+        for judge in self.judges:
+            yield f"judges.{judge.name}", "judge", judge
+
+    @property
+    def panel(self) -> dict[str, float | None]:
+        """Names and weights of those who judge matches: ``judges``, else ``models.judge``, named ``""``."""
+        if self.judges:
+            return {judge.name: judge.weight for judge in self.judges}
+        return {"": None} if "judge" in self.models else {}
+
+    @property
+    def seed_prompt(self) -> "Prompt":
+        """The prompt to start from, with its demonstrations."""
+        from promptopt.domain.dataset import Example
+        from promptopt.domain.prompt import Prompt
+
+        shown = [
+            Example(id=f"demonstration {number}", inputs=demo.inputs, expected=demo.output)
+            for number, demo in enumerate(self.demonstrations, 1)
+        ]
+        return Prompt(text=self.prompt, demonstrations=tuple(shown))
 
     @property
     def simulated(self) -> bool:
         """Whether any model in use is a simulation."""
-        return any(self.models[role].simulated for role in ROLES if role in self.models)
+        return any(model.simulated for _, _, model in self.every_model())
 
 
 def _priced_by_input(embedding: dict[str, Any]) -> dict[str, Any]:

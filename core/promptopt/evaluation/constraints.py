@@ -6,12 +6,18 @@ from promptopt.domain.dataset import Example
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.task import Constraint, TaskSpec
 from promptopt.evaluation.checks.rules import Rule, build_rules
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 
 __all__ = ["Rule", "build_rules", "build_task"]
 
 
-def build_task(settings: ProjectSettings, examples: Sequence[Example] = ()) -> TaskSpec:
+def build_task(
+    settings: ProjectSettings, examples: Sequence[Example] = (), functions: Functions = NO_FUNCTIONS
+) -> TaskSpec:
     """The task of a project, with validators that can be called without an event loop.
+
+    Args:
+        functions: those of the calling program.
 
     Raises:
         SettingsError: as ``build_rules``.
@@ -25,7 +31,7 @@ def build_task(settings: ProjectSettings, examples: Sequence[Example] = ()) -> T
             weight=rule.settings.weight,
             hard=rule.settings.hard,
         )
-        for rule in build_rules(task.constraints)
+        for rule in build_rules(task.constraints, functions=functions)
     ]
     return TaskSpec(
         description=task.description,

@@ -376,10 +376,14 @@ def _fair(room: int, sizes: Sequence[int]) -> int:
 
 
 def _seal(cases: Mapping[str, Example], results: Sequence[CaseResult]) -> str:
-    """A mark that no text shown contains; the same for the same texts, so that a replay asks the same."""
-    texts = [
+    """The seal of all texts of these results."""
+    return seal_of(
         t for r in results for t in (cases[r.case_id].input_text, cases[r.case_id].expected or "", r.output)
-    ]
+    )
+
+
+def seal_of(texts: Iterable[str]) -> str:
+    """A mark that none of the texts contains; the same for the same texts, so that a replay asks the same."""
     everything = "\0".join(texts)
     seal = hashlib.sha256(everything.encode("utf-8", "replace")).hexdigest()
     size = 6

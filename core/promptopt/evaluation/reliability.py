@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from promptopt.domain.results import CaseResult, Reliability, Sample
+from promptopt.evaluation.scores import form_score
 
 
 def merge(draws: Sequence[CaseResult]) -> CaseResult:
@@ -23,7 +24,13 @@ def merge(draws: Sequence[CaseResult]) -> CaseResult:
             "score": fmean(draw.score for draw in draws),
             "passed": all(draw.passed for draw in draws),
             "samples": tuple(
-                Sample(output=draw.output, score=draw.score, passed=draw.passed, error=draw.error)
+                Sample(
+                    output=draw.output,
+                    score=draw.score,
+                    passed=draw.passed,
+                    error=draw.error,
+                    form=form_score(draw.checks),
+                )
                 for draw in draws
             ),
             "prompt_tokens": sum(draw.prompt_tokens for draw in draws),

@@ -9,10 +9,11 @@ from promptopt.domain.dataset import Example, Split
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Evaluation, Judging
 from promptopt.evaluation.categories import categorize
-from promptopt.evaluation.checks import Judge, score_checks
+from promptopt.evaluation.checks import Judge
 from promptopt.evaluation.checks.base import Ask
 from promptopt.evaluation.embedding import Embed, Embedded
 from promptopt.evaluation.reliability import merge
+from promptopt.evaluation.scores import score_checks
 from promptopt.evaluation.statistics import interval
 from promptopt.models.sending import CallFailed
 
@@ -80,9 +81,7 @@ class Runner:
 
         async def work() -> None:
             for position, case, draw in waiting:
-                drawn[position][draw] = await self._run_case(
-                    prompt, case, send, draw, _Asking(case, ask, embed)
-                )
+                drawn[position][draw] = await self._run_case(prompt, case, send, draw, ask, embed)
                 if len(drawn[position]) == self._repeats:
                     result = merge([drawn[position][number] for number in range(self._repeats)])
                     results[position] = result
@@ -101,18 +100,27 @@ class Runner:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
             flush()
-        done = tuple(_complete(results))
-        scores = [result.score for result in done]
-        weights = [result.weight for result in done]
-        return Evaluation(prompt_id=prompt.id, split=split, results=done, score=interval(scores, weights))
+        return gathered(prompt.id, split, list(_complete(results)))
 
     async def _run_case(
-        self, prompt: Prompt, case: Example, send: Send, draw: int, asking: "_Asking"
+        self, prompt: Prompt, case: Example, send: Send, draw: int, ask: Ask | None, embed: EmbedFor | None
     ) -> CaseResult:
         try:
             response = await send(prompt.render(case), case_id=case.id, draw=draw)
         except CallFailed as failure:
-            return CaseResult(case_id=case.id, weight=case.weight, category="error", error=str(failure))
+            return failed(case, failure)
+        return await self.judge(case, response, ask, embed)
+
+    async def judge(
+        self, case: Example, response: LLMResponse, ask: Ask | None, embed: EmbedFor | None = None
+    ) -> CaseResult:
+        """What one answer to a case is worth.
+
+        Args:
+            ask: the judge model, for checks that need one.
+            embed: the embedding model, likewise.
+        """
+        asking = _Asking(case, ask, embed)
         checks = await self._judge.judge(case, response.text, response, *asking.models)
         score, passed = score_checks(checks)
         return CaseResult(
@@ -130,6 +138,17 @@ class Runner:
             judging=asking.judging,
             embedding=asking.embedding,
         )
+
+
+def gathered(prompt_id: str, split: Split, results: Sequence[CaseResult]) -> Evaluation:
+    """The evaluation that results make."""
+    score = interval([result.score for result in results], [result.weight for result in results])
+    return Evaluation(prompt_id=prompt_id, split=split, results=tuple(results), score=score)
+
+
+def failed(case: Example, failure: CallFailed) -> CaseResult:
+    """The result of a case that no answer came to."""
+    return CaseResult(case_id=case.id, weight=case.weight, category="error", error=str(failure))
 
 
 class _Asking:

@@ -4,15 +4,20 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from promptopt.domain.chat import LLMResponse, Request
 from promptopt.domain.settings import ModelSettings, Price
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import storable
+from promptopt.domain.words import Role
 from promptopt.models.limits import Limiter, Turn
 from promptopt.models.transport import Reply, Transport
 from promptopt.store.receipts import Place
 from promptopt.store.reuse import REDIRECTED
+
+Seat = str
+"""Where a model sits: its role, or ``judge/NAME``, a judge of a panel, which counts to the role ``judge``."""
 
 QUIET = 3.0
 """Seconds without an answer that are no accident, however many calls there are."""
@@ -22,6 +27,28 @@ ENOUGH = 4
 
 OUTAGE = 20.0
 """Seconds without an answer after which a model is taken to be gone, where few calls tell."""
+
+
+def seat_of(role: Role, judge: str = "") -> Seat:
+    """The seat of a role, or of the judge of that name."""
+    return f"judge/{judge}" if judge else role
+
+
+def role_of(seat: Seat) -> Role:
+    """The role whose budget and record a seat counts to."""
+    return cast(Role, seat.partition("/")[0])
+
+
+def named(seat: Seat) -> str:
+    """A seat in words: ``the target model``, ``the judge haiku``."""
+    role, _, judge = seat.partition("/")
+    return f"the {role} {judge}" if judge else f"the {role} model"
+
+
+def setting_of(seat: Seat) -> str:
+    """Where the project file has it: ``models.target``, ``judges.haiku``."""
+    role, _, judge = seat.partition("/")
+    return f"judges.{judge}" if judge else f"models.{role}"
 
 
 class Silence:
@@ -69,7 +96,7 @@ class Silence:
         return last or (often and (long or not alone)) or (long and self._failures >= ENOUGH)
 
 
-@dataclass
+@dataclass(eq=False)
 class Endpoint:
     """A model in a role: how to reach it, what it costs (``price`` None: unknown), how much it takes."""
 
@@ -83,7 +110,7 @@ class Endpoint:
     """Why no call can succeed any more."""
     failed: list[Place] = field(default_factory=list[Place])
     """Calls that failed for good before any was answered."""
-    silence: "Silence" = field(default_factory=lambda: Silence())
+    silence: Silence = field(default_factory=Silence)
     """What failed since the last answer."""
     _tokens: float = 0.0
 

@@ -14,7 +14,7 @@ from promptopt.domain.events import Role
 from promptopt.domain.prompt import Message
 from promptopt.domain.stopping import StopRun
 from promptopt.models.budget import Ledger
-from promptopt.models.endpoint import Endpoint, PauseGate
+from promptopt.models.endpoint import Endpoint, PauseGate, Seat, role_of
 from promptopt.models.sending import CallFailed, Flight, Sender
 from promptopt.models.telemetry import OFF
 from promptopt.store.journal import Journal, Recorded
@@ -29,13 +29,14 @@ class Gateway:
     """Makes calls for one run. Used from one event loop.
 
     Args:
+        endpoints: the models by seat: by role, and the judges of a panel by ``judge/NAME``.
         notice: told, in words, of retries worth knowing.
         redact: takes secrets out of error texts.
     """
 
     def __init__(
         self,
-        endpoints: Mapping[Role, Endpoint],
+        endpoints: Mapping[Seat, Endpoint],
         journal: Journal,
         ledger: Ledger,
         notice: Callable[[str], None],
@@ -76,7 +77,7 @@ class Gateway:
 
     async def call(
         self,
-        role: Role,
+        seat: Seat,
         messages: Sequence[Message],
         *,
         path: str = "",
@@ -84,8 +85,9 @@ class Gateway:
         urgent: bool = False,
         finishing: bool = False,
         case_id: str = "",
+        temperature: float | None = None,
     ) -> LLMResponse:
-        """Answer ``messages`` by the model of ``role``.
+        """Answer ``messages`` by the model of a seat, which is a role or a judge of a panel.
 
         Args:
             path: where in the run the call is made. Calls of equal content and path share one answer.
@@ -93,18 +95,19 @@ class Gateway:
             urgent: goes through the pause gate (a person asked for it while the run is paused).
             finishing: may use what was held back for the sealed test.
             case_id: the case that is asked about, if it is one, for the record.
+            temperature: in place of the model's own.
 
         Raises:
             CallFailed: no answer, after all retries.
             StopRun: a cap is reached, the endpoint is gone, or the run was stopped.
         """
-        request = self._request(role, messages)
+        request = self._request(seat, messages, temperature)
         key = request.content_key()
         if sample is None:
             sample = self._occurrences[key, path]
             self._occurrences[key, path] += 1
         place = (key, path, sample)
-        return await self._answer(role, request, place, urgent=urgent, finishing=finishing, case_id=case_id)
+        return await self._answer(seat, request, place, urgent=urgent, finishing=finishing, case_id=case_id)
 
     async def embed(
         self, text: str, *, urgent: bool = False, finishing: bool = False, case_id: str = ""
@@ -121,7 +124,7 @@ class Gateway:
         )
 
     async def _answer(
-        self, role: Role, request: Request, place: Place, *, urgent: bool, finishing: bool, case_id: str
+        self, seat: Seat, request: Request, place: Place, *, urgent: bool, finishing: bool, case_id: str
     ) -> LLMResponse:
         """The recorded answer to a request, that of an equal one under way, or a new one."""
         if urgent:
@@ -140,7 +143,7 @@ class Gateway:
             if case_id:
                 self._journal.concerns(place, case_id)
             flight = self._under_way[place] = Flight()
-            flight.task = asyncio.create_task(self._make(role, request, place, finishing, flight, case_id))
+            flight.task = asyncio.create_task(self._make(seat, request, place, finishing, flight, case_id))
             flight.task.add_done_callback(lambda done: self._forget(place, done))
         return await self._wait_for(flight, place)
 
@@ -175,22 +178,24 @@ class Gateway:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self) -> None:
-        for endpoint in self.endpoints.values():
+        for endpoint in dict.fromkeys(self.endpoints.values()):
             await endpoint.transport.close()
 
-    def _request(self, role: Role, messages: Sequence[Message]) -> ChatRequest:
-        settings = self.endpoints[role].settings
+    def _request(
+        self, seat: Seat, messages: Sequence[Message], temperature: float | None = None
+    ) -> ChatRequest:
+        settings = self.endpoints[seat].settings
         return ChatRequest(
             model=settings.model,
             messages=tuple(messages),
-            temperature=settings.temperature,
+            temperature=settings.temperature if temperature is None else temperature,
             max_tokens=settings.max_tokens,
             params=settings.params,
         )
 
     async def _make(
         self,
-        role: Role,
+        seat: Seat,
         request: Request,
         place: Place,
         finishing: bool,
@@ -199,11 +204,11 @@ class Gateway:
     ) -> LLMResponse:
         """Make a call, and tell telemetry how it ended."""
         try:
-            response = await self._sender.make(role, request, place, finishing, flight)
+            response = await self._sender.make(seat, request, place, finishing, flight)
         except CallFailed as failure:
-            self.telemetry.called(role, request, place, case_id, str(failure))
+            self.telemetry.called(role_of(seat), request, place, case_id, str(failure))
             raise
-        self.telemetry.called(role, request, place, case_id, response)
+        self.telemetry.called(role_of(seat), request, place, case_id, response)
         return response
 
     async def _wait_for(self, flight: Flight, place: Place) -> LLMResponse:

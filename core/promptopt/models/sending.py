@@ -12,12 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from promptopt.domain.chat import LLMResponse, Request
-from promptopt.domain.events import Role
 from promptopt.domain.settings import ModelSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import storable
 from promptopt.models.budget import Amount, Ledger
-from promptopt.models.endpoint import Endpoint, PauseGate
+from promptopt.models.endpoint import Endpoint, PauseGate, Seat, named, role_of, setting_of
 from promptopt.models.limits import Turn
 from promptopt.models.transport import Reply, TransportError
 from promptopt.store.journal import Journal, Received
@@ -78,7 +77,7 @@ class Sender:
 
     def __init__(
         self,
-        endpoints: Mapping[Role, Endpoint],
+        endpoints: Mapping[Seat, Endpoint],
         journal: Journal,
         ledger: Ledger,
         gate: PauseGate,
@@ -110,7 +109,7 @@ class Sender:
         return f"{self._name}{next(self._numbers):08x}"
 
     async def make(
-        self, role: Role, request: Request, place: Place, finishing: bool, flight: Flight
+        self, seat: Seat, request: Request, place: Place, finishing: bool, flight: Flight
     ) -> LLMResponse:
         """Attempt a call until it is answered or there is no hope left.
 
@@ -121,18 +120,18 @@ class Sender:
             CallFailed: no answer; that is recorded as the call's outcome.
             StopRun: a cap is reached, the endpoint refuses everybody, or the run was stopped.
         """
-        endpoint = self._endpoints[role]
+        endpoint = self._endpoints[seat]
         attempt, began, asked = 0, time.monotonic(), False
-        alone = role != "target" or endpoint.limiter.most == 1
+        alone = seat != "target" or endpoint.limiter.most == 1
         while True:
             try:
-                response = await self._attempt(role, request, place, finishing, flight)
+                response = await self._attempt(seat, request, place, finishing, flight)
             except NotNow:
                 continue
             except TransportError as error:
                 flight.sent = False
                 if not error.retryable:
-                    return await self._fail(role, request, place, error)
+                    return await self._fail(seat, request, place, error)
                 endpoint.silence.failed(place, self._gate.opened_at)
                 last = attempt == endpoint.settings.retries
                 out = endpoint.silence.means_nobody(
@@ -141,15 +140,15 @@ class Sender:
                 if began < self._gate.opened_at:  # what failed before somebody mended it counts no more
                     attempt, began = 0, time.monotonic()
                 elif out and (error.unsent or not asked):
-                    self._give_up(role, endpoint, error)
+                    self._give_up(seat, endpoint, error)
                     if not self._gate.stops(place):  # a person asked for it during a pause, and is told
-                        return await self._fail(role, request, place, error)
+                        return await self._fail(seat, request, place, error)
                     # Once is enough, unless nothing can be reached at all: it may be this call, after all.
                     attempt, began, asked = 0, time.monotonic(), True
                 elif last:
-                    return await self._fail(role, request, place, error)
+                    return await self._fail(seat, request, place, error)
                 else:
-                    await asyncio.sleep(self._at_most(role, _backoff(attempt, error.retry_after)))
+                    await asyncio.sleep(self._at_most(seat, _backoff(attempt, error.retry_after)))
                     attempt += 1
             else:
                 endpoint.answered(response)
@@ -166,42 +165,44 @@ class Sender:
         await asyncio.shield(self._preparing)
 
     async def _prepare(self) -> None:
-        for endpoint in self._endpoints.values():
+        for endpoint in dict.fromkeys(self._endpoints.values()):
             await endpoint.transport.prepare()
         self.on_ready()
 
     async def _attempt(
-        self, role: Role, request: Request, place: Place, finishing: bool, flight: Flight
+        self, seat: Seat, request: Request, place: Place, finishing: bool, flight: Flight
     ) -> LLMResponse:
         """Send one request, with its own reservation, and keep what comes back."""
-        endpoint = self._endpoints[role]
+        endpoint = self._endpoints[seat]
         await self._gate.passed(place)
         self._may_go(endpoint, place)
         await self._prepared()
-        known = await self._found(role, request, place) or await self._reused(role, request, place)
+        known = await self._found(seat, request, place) or await self._reused(seat, request, place)
         if known is not None:
             return known
-        async with self._turn(role, request, place) as turn:
+        async with self._turn(seat, request, place) as turn:
             self._may_go(endpoint, place)
             prompt_bound = request.token_bound()
             tokens = prompt_bound + request.max_tokens
             bound = Amount(1, tokens, endpoint.cost(prompt_bound, request.max_tokens) or 0.0)
-            await self._ledger.reserve(role, bound, finishing=finishing)
+            await self._ledger.reserve(role_of(seat), bound, finishing=finishing)
             intent = self._new_id()
-            reply = await self._send(role, request, Slip(intent, place), bound, flight)
+            reply = await self._send(seat, request, Slip(intent, place), bound, flight)
             response = endpoint.response(request, reply)
             endpoint.took(turn, response, reply.wait)
-        return await _finish(self._book(role, request, place, bound, intent, response))
+        return await _finish(self._book(seat, request, place, bound, intent, response))
 
-    async def _send(self, role: Role, request: Request, slip: Slip, bound: Amount, flight: Flight) -> Reply:
+    async def _send(self, seat: Seat, request: Request, slip: Slip, bound: Amount, flight: Flight) -> Reply:
         """Send a request that ``bound`` is reserved for; a failure is booked."""
-        endpoint = self._endpoints[role]
+        endpoint = self._endpoints[seat]
         relay = endpoint.transport.relay
         try:
-            intended = self._journal.intend(slip.intent_id, role, bound.usd, bound.tokens, relay, slip.place)
+            intended = self._journal.intend(
+                slip.intent_id, role_of(seat), bound.usd, bound.tokens, relay, slip.place
+            )
             await asyncio.wrap_future(intended)
             self._may_go(endpoint, slip.place)  # again: room in the budget can be long in coming
-            timeout = self._timeout(role, endpoint)
+            timeout = self._timeout(seat, endpoint)
             started = time.perf_counter()
             flight.sent = True
             async with asyncio.timeout(timeout):
@@ -209,26 +210,26 @@ class Sender:
                     request, sample=slip.place[2], timeout=timeout, slip=slip
                 )
         except Exception as error:
-            failure = _as_transport_error(error, role, endpoint.settings)
+            failure = _as_transport_error(error, seat, endpoint.settings)
             endpoint.limiter.failed(crowded=failure.crowded, retry_after=failure.retry_after)
             sent = flight.sent and not failure.unsent
-            await _finish(self._book_failure(role, slip.intent_id, bound, failure, sent=sent))
+            await _finish(self._book_failure(seat, slip.intent_id, bound, failure, sent=sent))
             raise failure from None
         except BaseException:
             if flight.sent:
                 # Its answer may still come, and a resumed run will find it: the intent stays open.
-                await _finish(self._ledger.settle(role, bound, bound, uncertain=True))
+                await _finish(self._ledger.settle(role_of(seat), bound, bound, uncertain=True))
             else:
                 unsent = TransportError("given up before it was sent")
-                await _finish(self._book_failure(role, slip.intent_id, bound, unsent, sent=False))
+                await _finish(self._book_failure(seat, slip.intent_id, bound, unsent, sent=False))
             raise
         return reply if reply.seconds is not None else replace(reply, seconds=time.perf_counter() - started)
 
     @asynccontextmanager
-    async def _turn(self, role: Role, request: Request, place: Place) -> AsyncGenerator[Turn]:
+    async def _turn(self, seat: Seat, request: Request, place: Place) -> AsyncGenerator[Turn]:
         """A turn at the endpoint, past the gate. Who waits at the gate holds none: others may pass."""
-        endpoint = self._endpoints[role]
-        turn = await self._enter(role, endpoint, request)
+        endpoint = self._endpoints[seat]
+        turn = await self._enter(seat, endpoint, request)
         try:
             if self._gate.stops(place):
                 raise NotNow
@@ -239,15 +240,16 @@ class Sender:
         finally:
             endpoint.limiter.leave(turn)
 
-    async def _enter(self, role: Role, endpoint: Endpoint, request: Request) -> Turn:
+    async def _enter(self, seat: Seat, endpoint: Endpoint, request: Request) -> Turn:
         """A turn, if one comes before the budget's time is over. Raises StopRun."""
         while True:
-            left = self._ledger.seconds_left(role)
+            left = self._ledger.seconds_left(role_of(seat))
             try:
                 async with asyncio.timeout(None if left is None else max(SHORTEST_WAIT, left)):
                     return await endpoint.limiter.enter(endpoint.expected_tokens(request))
             except TimeoutError:
-                self._ledger.check_time(role, finishing=True)  # there may be time: in a pause none goes by
+                # There may be time: in a pause none goes by.
+                self._ledger.check_time(role_of(seat), finishing=True)
 
     def _may_go(self, endpoint: Endpoint, place: Place) -> None:
         stop = self.stopped or endpoint.gone
@@ -258,7 +260,7 @@ class Sender:
 
     async def _book(
         self,
-        role: Role,
+        seat: Seat,
         request: Request,
         place: Place,
         bound: Amount,
@@ -266,44 +268,46 @@ class Sender:
         response: LLMResponse,
     ) -> LLMResponse:
         """Record an answer and settle its reservation."""
-        await asyncio.wrap_future(self._journal.record(intent, role, request, place, response))
+        await asyncio.wrap_future(self._journal.record(intent, role_of(seat), request, place, response))
         actual = _amount(response)
-        await self._ledger.settle(role, bound, actual, priced=response.cost is not None)
+        await self._ledger.settle(role_of(seat), bound, actual, priced=response.cost is not None)
         if actual.tokens > bound.tokens:
-            self._notice(f"the {role} model bills more tokens than max_tokens allows: no cap holds then")
+            self._notice(f"{named(seat)} bills more tokens than max_tokens allows: no cap holds then")
         return response
 
-    async def _found(self, role: Role, request: Request, place: Place) -> LLMResponse | None:
+    async def _found(self, seat: Seat, request: Request, place: Place) -> LLMResponse | None:
         """The answer that an earlier worker's relay has received, or will receive."""
         while self._journal.under_way(place):  # noqa: ASYNC110 — another process's file has no event
             await asyncio.sleep(RELAY_SECONDS)
         received = self._journal.received(place)
-        return await _finish(self._read(role, request, place, received)) if received else None
+        return await _finish(self._read(seat, request, place, received)) if received else None
 
-    async def _reused(self, role: Role, request: Request, place: Place) -> LLMResponse | None:
+    async def _reused(self, seat: Seat, request: Request, place: Place) -> LLMResponse | None:
         """The answer to an equal request that an earlier run of the project paid for. No budget counts it."""
-        found = self.earlier.find(place) if self.earlier and role == "target" else None
-        return await _finish(self._take(role, request, place, *found)) if found else None
+        found = self.earlier.find(place) if self.earlier and seat == "target" else None
+        return await _finish(self._take(seat, request, place, *found)) if found else None
 
     async def _take(
-        self, role: Role, request: Request, place: Place, response: LLMResponse, source: str
+        self, seat: Seat, request: Request, place: Place, response: LLMResponse, source: str
     ) -> LLMResponse:
         """Record an answer of an earlier run as this run's own, at what it would cost now."""
         usage = response.usage
-        cost = self._endpoints[role].cost(usage["prompt_tokens"], usage["completion_tokens"])
+        cost = self._endpoints[seat].cost(usage["prompt_tokens"], usage["completion_tokens"])
         metadata = {**response.metadata, "replayed": True, "reused_from": source}
         response = response.model_copy(update={"cost": cost, "metadata": metadata})
-        recorded = self._journal.record(self._new_id(), role, request, place, response, reused_from=source)
+        recorded = self._journal.record(
+            self._new_id(), role_of(seat), request, place, response, reused_from=source
+        )
         await asyncio.wrap_future(recorded)
         self.found += 1
         self.reused[source] += 1
         return response
 
     async def _read(
-        self, role: Role, request: Request, place: Place, received: Received
+        self, seat: Seat, request: Request, place: Place, received: Received
     ) -> LLMResponse | None:
         """Read and record an answer that an earlier worker received; None if it can't be read."""
-        endpoint = self._endpoints[role]
+        endpoint = self._endpoints[seat]
         try:
             reply = await endpoint.transport.complete(
                 request, sample=place[2], timeout=endpoint.settings.timeout, kept=received.answers
@@ -311,6 +315,7 @@ class Sender:
         except TransportError:
             return None  # half an answer, or of a kind that nobody can read: it is asked for again
         response = endpoint.response(request, reply)
+        role = role_of(seat)
         await asyncio.wrap_future(self._journal.record(received.intent_id, role, request, place, response))
         bound = Amount(1, received.tokens, received.usd)
         await self._ledger.found(role, bound, _amount(response), priced=response.cost is not None)
@@ -318,46 +323,46 @@ class Sender:
         return response
 
     async def _book_failure(
-        self, role: Role, intent: str, bound: Amount, error: TransportError, *, sent: bool
+        self, seat: Seat, intent: str, bound: Amount, error: TransportError, *, sent: bool
     ) -> None:
         unknown = sent and error.billed
         actual = bound if unknown else Amount(calls=int(sent))
         outcome = "unknown" if unknown else "refused" if sent else "unsent"
         booked = self._journal.settle(
-            intent, role, outcome, actual.usd, actual.tokens, self._said(error)[:500]
+            intent, role_of(seat), outcome, actual.usd, actual.tokens, self._said(error)[:500]
         )
         await asyncio.wrap_future(booked)
-        await self._ledger.settle(role, bound, actual, uncertain=unknown)
+        await self._ledger.settle(role_of(seat), bound, actual, uncertain=unknown)
 
-    async def _fail(self, role: Role, request: Request, place: Place, error: TransportError) -> LLMResponse:
+    async def _fail(self, seat: Seat, request: Request, place: Place, error: TransportError) -> LLMResponse:
         """Keep the error as the call's outcome, or stop the run if it will meet every call."""
-        endpoint = self._endpoints[role]
+        endpoint = self._endpoints[seat]
         if endpoint.gone:
             raise endpoint.gone
         text = self._said(error)
         if error.fatal:
-            endpoint.gone = StopRun("error", f"the {role} model can't be called: {text}", now=True)
+            endpoint.gone = StopRun("error", f"{named(seat)} can't be called: {text}", now=True)
             raise endpoint.gone
-        await asyncio.wrap_future(self._journal.record(self._new_id(), role, request, place, text))
-        self._stop_if_all_fail(role, place, text)
-        self._notice(f"a call of the {role} model failed: {text}")
+        await asyncio.wrap_future(self._journal.record(self._new_id(), role_of(seat), request, place, text))
+        self._stop_if_all_fail(seat, place, text)
+        self._notice(f"a call of {named(seat)} failed: {text}")
         raise CallFailed(text)
 
-    def _stop_if_all_fail(self, role: Role, place: Place, text: str) -> None:
+    def _stop_if_all_fail(self, seat: Seat, place: Place, text: str) -> None:
         """A model that has never answered and fails every call is not worth a run's whole budget."""
-        if self._ledger.spent(role).tokens:
+        if self._ledger.spent(role_of(seat)).tokens:
             return
-        endpoint = self._endpoints[role]
+        endpoint = self._endpoints[seat]
         endpoint.failed.append(place)
         if len(endpoint.failed) < HOPELESS:
             return
         self._journal.forget(endpoint.failed)  # so that a resumed run makes these calls again
-        endpoint.gone = StopRun("error", f"the {role} model fails every call, as in: {text}", now=True)
+        endpoint.gone = StopRun("error", f"{named(seat)} fails every call, as in: {text}", now=True)
         raise endpoint.gone
 
-    def _give_up(self, role: Role, endpoint: Endpoint, error: TransportError) -> None:
+    def _give_up(self, seat: Seat, endpoint: Endpoint, error: TransportError) -> None:
         """The endpoint answers nobody: let the run wait for a person, or end it."""
-        detail = f"the {role} model answers no call any more; the last one failed with: {self._said(error)}"
+        detail = f"{named(seat)} answers no call any more; the last one failed with: {self._said(error)}"
         if self._gate.shut:
             return
         if self.trouble is None:
@@ -368,13 +373,13 @@ class Sender:
     def _said(self, error: TransportError) -> str:
         return self._redact(storable(str(error)))
 
-    def _timeout(self, role: Role, endpoint: Endpoint) -> float:
+    def _timeout(self, seat: Seat, endpoint: Endpoint) -> float:
         """Seconds that a request has: caps on minutes end it too."""
-        return self._at_most(role, endpoint.settings.timeout)
+        return self._at_most(seat, endpoint.settings.timeout)
 
-    def _at_most(self, role: Role, seconds: float) -> float:
+    def _at_most(self, seat: Seat, seconds: float) -> float:
         """``seconds``, or what is left of the budget's time."""
-        left = self._ledger.seconds_left(role)
+        left = self._ledger.seconds_left(role_of(seat))
         return seconds if left is None else max(0.0, min(seconds, left))
 
 
@@ -386,11 +391,12 @@ def _amount(response: LLMResponse) -> Amount:
     return Amount(1, sum(response.usage.values()), response.cost or 0.0)
 
 
-def _as_transport_error(error: Exception, role: Role, settings: ModelSettings) -> TransportError:
+def _as_transport_error(error: Exception, seat: Seat, settings: ModelSettings) -> TransportError:
     if isinstance(error, TransportError):
         return error
     if isinstance(error, TimeoutError):
-        said = f"no whole answer of {settings.model} in time; models.{role}.timeout is {settings.timeout:g} s"
+        place, most = setting_of(seat), f"{settings.timeout:g} s"
+        said = f"no whole answer of {settings.model} in time; {place}.timeout is {most}"
         return TransportError(said, retryable=True, billed=True, crowded=True)
     return TransportError(f"{type(error).__name__}: {error}", billed=True)
 

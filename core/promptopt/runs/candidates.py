@@ -5,7 +5,8 @@ from promptopt.runs.state import RunState
 
 
 def find_candidate(state: RunState, run_id: str, wanted: str | None) -> str:
-    """Id of a candidate: ``seed``, ``best`` (also None), ``#3`` (of iteration 3), an id or its beginning.
+    """Id of a candidate: ``seed``, ``best`` (also None), ``#3`` or ``#3b`` (as it is called), an id or its
+    beginning.
 
     Raises:
         RunError: no candidate fits, or several do.
@@ -15,7 +16,7 @@ def find_candidate(state: RunState, run_id: str, wanted: str | None) -> str:
     if wanted == "seed":
         return _known(state, run_id, state.seed_id)
     if wanted.startswith("#"):
-        fitting = [c.id for c in state.candidates.values() if c.iteration and f"#{c.iteration}" == wanted]
+        fitting = [each for each in state.candidates if state.name(each).partition(" ")[0] == wanted]
     else:
         fitting = [each for each in state.candidates if wanted and each.startswith(wanted)]
     if len(fitting) != 1:

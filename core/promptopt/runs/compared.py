@@ -9,7 +9,8 @@ from promptopt.domain.errors import RunError
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult, Comparison, Evaluation
 from promptopt.domain.settings import ProjectSettings
-from promptopt.evaluation.statistics import compare_several, interval
+from promptopt.evaluation.runner import gathered
+from promptopt.evaluation.statistics import compare_several
 from promptopt.runs.candidates import find_candidate
 from promptopt.runs.state import RunState, fold
 from promptopt.runs.summary import DIGITS, comparison_summary
@@ -142,8 +143,7 @@ def _same(first: Example, second: Example) -> bool:
 
 
 def _evaluation(side: Side, results: Sequence[CaseResult], split: Split) -> Evaluation:
-    score = interval([result.score for result in results], [result.weight for result in results])
-    return Evaluation(prompt_id=side.prompt_id, split=split, results=tuple(results), score=score)
+    return gathered(side.prompt_id, split, results)
 
 
 def _notices(base: Side, others: Sequence[Side], splits: Sequence[Split]) -> list[str]:

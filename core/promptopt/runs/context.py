@@ -2,23 +2,27 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 from promptopt.domain import events as ev
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example, Split
+from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.errors import RunError
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Cluster, Comparison, Evaluation, Feedback
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected
 from promptopt.domain.task import TaskSpec
+from promptopt.evaluation.checks.base import Ask
 from promptopt.evaluation.clusters import MOST_CLUSTERS
 from promptopt.evaluation.embedding import Embedder
-from promptopt.evaluation.runner import Runner
+from promptopt.evaluation.runner import FLUSH_SECONDS, EmbedFor, Runner, gathered
+from promptopt.models.endpoint import seat_of
 from promptopt.models.gateway import Gateway
+from promptopt.optimizers.base import Shown
 from promptopt.runs.mustpass import MustPass
 from promptopt.store.cells import Cells
 
@@ -29,6 +33,9 @@ LONGEST_DETAIL = 200
 
 EVALUATIONS_KEPT = 6
 """Whole evaluations at hand (the current prompt's, on two splits, are asked for again and again)."""
+
+RESULTS_KEPT = 20_000
+"""Results at hand, of the prompts scored last: who asks for some more cases pays and waits for those only."""
 
 
 class Context:
@@ -43,16 +50,20 @@ class Context:
         runner: Runner,
         cells: Cells,
         emit: Callable[[ev.Event], None],
+        meters: Callable[[], Mapping[str, ev.Meter]],
     ) -> None:
         self.settings = settings
         self.task = task
         self.dataset = dataset.model_copy(update={"test": ()})
-        self.seed_prompt = Prompt(text=settings.prompt)
+        self.seed_prompt = settings.seed_prompt
         self._gateway = gateway
         self._runner = runner
         self._cells = cells
         self._emit = emit
+        self._meters = meters
+        self._fresh: dict[tuple[str, Split], list[CaseResult]] = {}
         self._known: dict[tuple[str, Split, tuple[str, ...]], Evaluation] = {}
+        self._results: dict[tuple[str, Split], dict[str, CaseResult]] = {}
         self._prompts: dict[str, Prompt] = {}
         self._must_pass = MustPass(self.dataset.cases(), self.seed_prompt.id)
         self._checkpoint: dict[str, Any] | None = None
@@ -61,15 +72,60 @@ class Context:
         self._redirect = asyncio.Event()
         self._embedder = Embedder()
 
-    async def complete(self, role: ev.Role, messages: Sequence[Message], *, path: str) -> LLMResponse:
-        with self._gateway.telemetry.span("propose", {"promptopt.role": role, "promptopt.path": path}):
-            return await self._unless_redirected(self._gateway.call(role, messages, path=path))
+    async def complete(
+        self,
+        role: ev.Role,
+        messages: Sequence[Message],
+        *,
+        path: str = "",
+        sample: int = 0,
+        case_id: str = "",
+        temperature: float | None = None,
+        judge: str = "",
+    ) -> LLMResponse:
+        seat = seat_of(role, judge)
+        call = self._gateway.call(
+            seat, messages, path=path, sample=sample, case_id=case_id, temperature=temperature
+        )
+        doing = "judge" if role == "judge" else "propose"
+        with self._gateway.telemetry.span(doing, {"promptopt.role": role, "promptopt.path": path}):
+            return await self._unless_redirected(call)
+
+    async def judge(self, case: Example, response: LLMResponse) -> CaseResult:
+        return await self._unless_redirected(
+            self._runner.judge(case, response, *self._asking(self._gateway.call, self._gateway.embed))
+        )
+
+    def noted(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
+        self._note(prompt.id, split, [result])
+        if not self._fresh:
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
+        self._fresh.setdefault((prompt.id, split), []).append(result)
+
+    def measuring(self, prompt: Prompt, split: Split, total: int) -> None:
+        self._emit(ev.EvaluationStarted(candidate_id=prompt.id, split=split, total=total))
+
+    def measured(self, evaluation: Evaluation) -> None:
+        self.flush()
+        self._tell_score(evaluation, None)
+
+    def flush(self) -> None:
+        """Keep and show what was noted so far."""
+        fresh, self._fresh = self._fresh, {}
+        for (prompt_id, split), results in fresh.items():
+            self._sink(prompt_id, split, results)
+
+    def spending(self) -> Mapping[str, ev.Meter]:
+        return self._meters()
+
+    def show(self, event: Shown) -> None:
+        self._emit(event)
 
     async def evaluate(
-        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None
+        self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None, *, counts: bool = True
     ) -> Evaluation:
         chosen = self.dataset[split] if cases is None else cases
-        return await self._unless_redirected(self.score(prompt, split, chosen))
+        return await self._unless_redirected(self.score(prompt, split, chosen, counts=counts))
 
     async def score(
         self,
@@ -79,10 +135,12 @@ class Context:
         *,
         urgent: bool = False,
         finishing: bool = False,
+        counts: bool = True,
     ) -> Evaluation:
         """Score a prompt on any cases, told to everyone who watches.
 
         Args:
+            counts: it becomes the candidate's score on the split.
             urgent: also while the run is paused.
             finishing: the sealed test, with the budget that was held back for it.
         """
@@ -90,9 +148,11 @@ class Context:
         if place in self._known:
             return self._known[place]
         self._emit(ev.EvaluationStarted(candidate_id=prompt.id, split=split, total=len(cases)))
+        known = self._results.get((prompt.id, split), {})
+        self._say_results(prompt.id, split, [known[case.id] for case in cases if case.id in known])
         concurrency = self._gateway.concurrency("target")
         call = partial(self._gateway.call, urgent=urgent, finishing=finishing)
-        embed = partial(self._gateway.embed, urgent=urgent, finishing=finishing)
+        ask, embed = self._asking(call, partial(self._gateway.embed, urgent=urgent, finishing=finishing))
 
         def send(messages: Sequence[Message], /, *, case_id: str, draw: int) -> Awaitable[LLMResponse]:
             return call("target", messages, case_id=case_id, sample=draw)
@@ -102,46 +162,87 @@ class Context:
             evaluation = await self._runner.evaluate(
                 prompt,
                 split,
-                cases,
+                [case for case in cases if case.id not in known],
                 send,
                 partial(self._sink, prompt.id, split),
-                lambda messages, path, draw: call("judge", messages, path=path, sample=draw),
-                lambda text, case_id: self._embedder.embed(text, partial(embed, case_id=case_id)),
+                ask,
+                embed,
             )
+            evaluation = self._with_known(evaluation, known, cases)
             note({"promptopt.score": evaluation.score.mean, "promptopt.passed": evaluation.passed})
-        self._must_pass.note(evaluation)
-        self._withdraw_broken()
-        self._emit(
-            ev.CandidateScored(
-                candidate_id=prompt.id,
-                split=split,
-                score=evaluation.score,
-                passed=evaluation.passed,
-                errors=evaluation.errors,
-                at_once=concurrency(),
-            )
-        )
+        self._note(evaluation.prompt_id, split, evaluation.results)
+        self._tell_score(evaluation, concurrency(), counts)
         self._known[place] = evaluation
         while len(self._known) > EVALUATIONS_KEPT:
             del self._known[next(iter(self._known))]
         return evaluation
 
+    def _asking(
+        self, call: Callable[..., Awaitable[LLMResponse]], embed: Callable[..., Awaitable[LLMResponse]]
+    ) -> tuple[Ask, EmbedFor]:
+        """The models that checks may ask, by the gateway's ways to call."""
+        return (
+            lambda messages, path, draw: call("judge", messages, path=path, sample=draw),
+            lambda text, case_id: self._embedder.embed(text, partial(embed, case_id=case_id)),
+        )
+
+    def _tell_score(self, evaluation: Evaluation, at_once: float | None, counts: bool = True) -> None:
+        self._emit(
+            ev.CandidateScored(
+                candidate_id=evaluation.prompt_id,
+                split=evaluation.split,
+                score=evaluation.score,
+                passed=evaluation.passed,
+                errors=evaluation.errors,
+                at_once=at_once,
+                counts=counts,
+            )
+        )
+
+    def _with_known(
+        self, evaluation: Evaluation, known: Mapping[str, CaseResult], cases: Sequence[Example]
+    ) -> Evaluation:
+        """The evaluation with the results that were at hand before; all of them are at hand from now on."""
+        place = evaluation.prompt_id, evaluation.split
+        results = {**self._results.pop(place, {}), **known, **evaluation.by_case()}
+        self._results[place] = results  # the newest last
+        while len(self._results) > 1 and sum(map(len, self._results.values())) > RESULTS_KEPT:
+            del self._results[next(iter(self._results))]
+        if len(evaluation.results) == len(cases):
+            return evaluation
+        return gathered(*place, [results[case.id] for case in cases])
+
     def propose(self, prompt: Prompt, source: ev.Source, **details: Any) -> None:
         """Enter a prompt in the running."""
         self._prompts[prompt.id] = prompt
         self._cells.keep_prompt(prompt)
-        self._emit(ev.CandidateProposed(candidate_id=prompt.id, text=prompt.text, source=source, **details))
+        shown = [
+            Demonstration(inputs=demo.inputs, output=demo.expected or "") for demo in prompt.demonstrations
+        ]
+        self._emit(
+            ev.CandidateProposed(
+                candidate_id=prompt.id, text=prompt.text, source=source, demonstrations=shown, **details
+            )
+        )
 
     def candidate(
-        self, prompt: Prompt, *, iteration: int, parent: Prompt, reasoning: str, confidence: float | None
+        self,
+        prompt: Prompt,
+        *,
+        iteration: int,
+        parent: Prompt | None,
+        reasoning: str,
+        confidence: float | None = None,
+        made_by: str = "",
     ) -> None:
         self.propose(
             prompt,
             "optimizer",
             iteration=iteration,
-            parent_id=parent.id,
+            parent_id=parent.id if parent else None,
             reasoning=reasoning,
             confidence=confidence,
+            made_by=made_by,
         )
 
     def feedback(self, feedback: Feedback, against: Prompt | None = None) -> None:
@@ -163,7 +264,14 @@ class Context:
         return broken.said if broken else ""
 
     def judged(
-        self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Comparison | None
+        self,
+        prompt: Prompt,
+        against: Prompt,
+        accepted: bool,
+        reason: str,
+        comparison: Comparison | None,
+        *,
+        outright: bool = False,
     ) -> bool:
         broken = self.breaks(prompt)
         if accepted and broken:
@@ -175,6 +283,7 @@ class Context:
                 accepted=accepted,
                 reason=reason,
                 comparison=comparison,
+                outright=outright,
             )
         )
         if accepted:
@@ -185,6 +294,10 @@ class Context:
         self._must_pass.accept(prompt.id)
         self._withdraw_broken()
 
+    def _note(self, prompt_id: str, split: Split, results: Sequence[CaseResult]) -> None:
+        self._must_pass.note(prompt_id, split, results)
+        self._withdraw_broken()
+
     def _withdraw_broken(self) -> None:
         """Let no accepted candidate win of which it has turned out that it breaks a case that must pass."""
         for prompt_id in self._must_pass.accepted:
@@ -193,7 +306,11 @@ class Context:
                 self._must_pass.withdraw(prompt_id)
                 reason = f"it can't win: it {broken.said}"
                 judged = ev.CandidateJudged(
-                    candidate_id=prompt_id, against_id=broken.against_id, accepted=False, reason=reason
+                    candidate_id=prompt_id,
+                    against_id=broken.against_id,
+                    accepted=False,
+                    reason=reason,
+                    withdrawn=True,
                 )
                 self._emit(judged)
 
@@ -262,11 +379,15 @@ class Context:
 
     def _sink(self, prompt_id: str, split: Split, results: Sequence[CaseResult]) -> None:
         self._cells.keep(prompt_id, split, results)
+        self._say_results(prompt_id, split, results)
+
+    def _say_results(self, prompt_id: str, split: Split, results: Sequence[CaseResult]) -> None:
         marks = [
             ev.CaseMark(case_id=r.case_id, score=r.score, passed=r.passed, category=r.category)
             for r in results
         ]
-        self._emit(ev.CasesFinished(candidate_id=prompt_id, split=split, cases=marks))
+        if marks:
+            self._emit(ev.CasesFinished(candidate_id=prompt_id, split=split, cases=marks))
 
     async def _unless_redirected(self, work: Coroutine[Any, Any, T]) -> T:
         """Give ``work`` up as soon as an edit is adopted. Requests that were sent are answered and kept."""

@@ -173,9 +173,10 @@ class Control:
 
     def _edit(self, sent: Sent, command: Edit) -> str | None:
         state = self._engine.state
-        prompt = Prompt(text=command.text)
-        if state.optimizer == "none":
-            return "an evaluation has no search that could go on from it"
+        prompt = self._rewritten(command.text)
+        if not state.has_search:
+            kind = "an evaluation" if state.optimizer == "none" else "a tournament"
+            return f"{kind} has no search that could go on from it"
         if self._too_early():
             return None
         if self._too_late():
@@ -193,6 +194,12 @@ class Control:
         self._scoring[sent.id] = task
         task.add_done_callback(lambda _: self._scored(sent.id))
         return None
+
+    def _rewritten(self, text: str) -> Prompt:
+        """The prompt that the run goes on from with another text; its demonstrations stay."""
+        current = self._engine.state.current_id
+        demonstrations = self._context.prompt(current).demonstrations if current else ()
+        return Prompt(text=text, demonstrations=demonstrations)
 
     def _scored(self, command_id: int) -> None:
         del self._scoring[command_id]

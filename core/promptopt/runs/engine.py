@@ -3,7 +3,8 @@
 import asyncio
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -13,14 +14,16 @@ from promptopt.domain.dataset import SPLITS, Example, Split
 from promptopt.domain.errors import PromptoptError, RunError
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Comparison, Evaluation
+from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.checks import Judge, build_judge
 from promptopt.evaluation.constraints import build_task
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 from promptopt.evaluation.prospects import Prospect, data_faults, failing_references, headroom, outlook
 from promptopt.evaluation.runner import Runner
 from promptopt.evaluation.statistics import compare, interval
 from promptopt.models.budget import Ledger, Stopwatch
-from promptopt.models.endpoint import Endpoint
+from promptopt.models.endpoint import Endpoint, Seat, role_of
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import WINDOW
 from promptopt.models.redaction import Redactor
@@ -33,7 +36,8 @@ from promptopt.runs.control import Control
 from promptopt.runs.forecast import forecast
 from promptopt.runs.holding import for_the_test
 from promptopt.runs.meters import Meters, seconds_by_role
-from promptopt.runs.setup import describe, open_endpoints, roles_in_use, why_no_reuse
+from promptopt.runs.playing import NAME, outlook_of, plan_of, play
+from promptopt.runs.setup import describe, open_endpoints, seats_in_use, why_no_reuse
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
 from promptopt.store.commands import Commands
@@ -59,10 +63,45 @@ PATIENCE = {True: 3.0, False: 30.0}
 """Seconds that calls in flight have when a run is stopped: at once, or in order."""
 
 
-class Engine:
-    """Carries one run out. Make it, then await :meth:`run`, once."""
+@dataclass(frozen=True)
+class Own:
+    """What the program that carries a run out brings beside its settings: it lives in that program only.
 
-    def __init__(self, database: Database, row: RunRow) -> None:
+    Attributes:
+        optimizer: in the place of the one that the settings name.
+        functions: that judge outputs.
+        examples: cases that illustrate the task.
+    """
+
+    optimizer: BaseOptimizer | None = None
+    functions: Functions = NO_FUNCTIONS
+    examples: Sequence[Example] = ()
+
+    def optimizer_for(self, settings: ProjectSettings) -> BaseOptimizer:
+        """The optimizer of a run with these settings.
+
+        Raises:
+            SettingsError: as :func:`registry.make`, or the project lacks something that it needs.
+        """
+        if self.optimizer is None:
+            return registry.make(settings)
+        self.optimizer.fit_to(settings)
+        return self.optimizer
+
+
+NOTHING = Own()
+
+
+class Engine:
+    """Carries one run out. Make it, then await :meth:`run`, once.
+
+    Attributes:
+        fault: what ended the run, if that was an error in an optimizer or a check.
+    """
+
+    def __init__(self, database: Database, row: RunRow, own: Own = NOTHING) -> None:
+        self.fault: Exception | None = None
+        self._own = own
         self._db = database
         self._row = row
         self._runs = Runs(database)
@@ -70,7 +109,7 @@ class Engine:
         self._cells = Cells(database, row.id)
         self._settings = self._runs.settings(row.id)
         self._dataset = self._runs.dataset(row.id)
-        self._seed = Prompt(text=self._settings.prompt)
+        self._seed = self._settings.seed_prompt
         self.state = RunState()
         self.watch = Stopwatch(row.active_seconds)
         self._ledger = Ledger(self._settings.budget.limits(), self.watch)
@@ -79,7 +118,10 @@ class Engine:
         self._told: set[str] = set()
         """Notices of this run, also those of its earlier workers."""
         self._telemetry = OFF
-        self._redact = Redactor(self._settings.models.values()).redact
+        self._plan = plan_of(self._settings) if row.kind == NAME else None
+        self._judged = False
+        """Judge models decide matches."""
+        self._redact = Redactor(model for _, _, model in self._settings.every_model()).redact
 
     async def run(self) -> None:
         """Run to the end; whatever ends it is in the last event."""
@@ -91,12 +133,24 @@ class Engine:
         found = journal.take_over(RELAY_PATIENCE)
         self._ledger.restore(found.spending, seconds_by_role(self.state))
         try:
+            optimizer = self._own.optimizer_for(self._settings) if self._row.kind == "optimize" else None
+            self._judged = bool(
+                (self._plan and self._plan.config.needs_judges) or (optimizer and optimizer.needs_judges)
+            )
             folder, cases = Path(self._row.project_dir), tuple(self._dataset.cases())
             fix = f"look at it, then: promptopt resume {self._row.id} --trust"
             code = trusted_code(self._settings, cases, folder, fix)
-            judge = build_judge(self._settings, folder, cases, self._say_once, code)
+            judge = build_judge(
+                self._settings,
+                folder,
+                cases,
+                self._say_once,
+                code,
+                functions=self._own.functions,
+                optional=self._judged,
+            )
             try:
-                await self._carry_out(judge, journal, found, edits, wire)
+                await self._carry_out(judge, optimizer, journal, found, edits, wire)
             finally:
                 await asyncio.to_thread(self._telemetry.close)
                 await judge.close()
@@ -105,8 +159,10 @@ class Engine:
             self._fail(str(error))
         except Exception as error:
             # A fault in an optimizer or a check, ours or not: the run ends in order all the same.
+            self.fault = error
             print(self._redact(traceback.format_exc()), file=sys.stderr)
-            self._fail(f"{type(error).__name__}: {error}\n  → the worker's log has the details")
+            details = "" if self._own.optimizer else "\n  → the worker's log has the details"
+            self._fail(f"{type(error).__name__}: {error}{details}")
 
     async def _let_go(self, journal: Journal, wire: RunWire) -> None:
         """Leave the relay to itself; it ends when the last request has been answered or given up."""
@@ -115,23 +171,30 @@ class Engine:
         journal.tidy()
 
     async def _carry_out(
-        self, judge: Judge, journal: Journal, found: Found, edits: Sequence[Prompt], wire: RunWire
+        self,
+        judge: Judge,
+        optimizer: BaseOptimizer | None,
+        journal: Journal,
+        found: Found,
+        edits: Sequence[Prompt],
+        wire: RunWire,
     ) -> None:
-        judge.check_cases(self._dataset.cases())
-        optimizer = None if self._row.kind == "eval" else registry.make(self._settings)
         asked = judge.asks | optimizer.asks if optimizer else judge.asks
-        roles = roles_in_use(self._row.kind, asked)
-        endpoints = open_endpoints(self._settings, self._dataset, roles, wire)
-        for role, endpoint in endpoints.items():
-            endpoint.limiter.remember(journal.recent(role, WINDOW))
+        seats = seats_in_use(self._settings, self._row.kind, asked, panel=self._judged)
+        endpoints = open_endpoints(self._settings, self._dataset, seats, wire)
+        for endpoint, seat in {endpoint: seat for seat, endpoint in endpoints.items()}.items():
+            endpoint.limiter.remember(journal.recent(role_of(seat), WINDOW))
         gateway = Gateway(endpoints, journal, self._ledger, self._say_once, self._redact)
         self._telemetry = open_telemetry(self._settings.telemetry, self._say_once, self._redact)
         gateway.telemetry = self._telemetry
         gateway.reuse(self._earlier(endpoints["target"]), found.reused)
-        task = build_task(self._settings)
-        at_once = sum(endpoints[role].settings.max_concurrency for role in roles if role != "optimizer")
+        task = build_task(self._settings, self._own.examples, self._own.functions)
+        answering = [seat for seat in endpoints if seat != "optimizer" and "/" not in seat]
+        at_once = sum(endpoints[seat].settings.max_concurrency for seat in answering)
         runner = Runner(judge, CASES_PER_CALL * at_once, self._settings.evaluation.repeats)
-        context = Context(self._settings, task, self._dataset, gateway, runner, self._cells, self.emit)
+        context = Context(
+            self._settings, task, self._dataset, gateway, runner, self._cells, self.emit, self._ledger.meters
+        )
         context.restore_edits(edits)
         control = Control(self, context, gateway, Commands(self._db, self._row.id))
         gateway.on_trouble(control.pause_itself)
@@ -140,8 +203,9 @@ class Engine:
             control.drop_stale()
             self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
         if not self.state.models:  # never announced, or by a worker that could not open them
-            self._announce({role: describe(endpoint) for role, endpoint in endpoints.items()}, optimizer)
-            self._say_forecast(optimizer, judge)
+            self._announce(endpoints, optimizer)
+            if self._plan is None:
+                self._say_forecast(optimizer, judge)
             if self._settings.cache.reuse and why_no_reuse(self._settings):
                 self._say_once(why_no_reuse(self._settings))
         background = [
@@ -155,6 +219,7 @@ class Engine:
                 await self._look_ahead(judge)
             with self._telemetry.span("run", self._about_run()) as note:
                 end = await self._phases(optimizer, context, gateway, control)
+                context.flush()
                 note({"promptopt.stop_reason": end[0].reason, "promptopt.best_id": self.state.best_id})
         finally:
             self.watch.pause()
@@ -181,6 +246,10 @@ class Engine:
     async def _phases(
         self, optimizer: BaseOptimizer | None, context: Context, gateway: Gateway, control: Control
     ) -> tuple[StopRun, Comparison | None, str]:
+        if self._plan is not None:
+            game = play(self._plan, self._seed, self._dataset, context, self._cells)
+            self.emit(ev.PhaseStarted(phase="tournament"))
+            return await control.stoppable(game), None, ""
         if optimizer is None:
             return await self._only_evaluate(context, control), None, ""
         begun = self.state.search_end
@@ -240,7 +309,9 @@ class Engine:
 
     async def _look_ahead(self, judge: Judge) -> None:
         """Say what the cases can show, and which can't be passed, before anything is spent on them."""
-        if self._row.kind == "eval":
+        if self._plan is not None:
+            self._foretell(outlook_of(self._plan, self._settings, self._dataset, judge))
+        elif self._row.kind == "eval":
             scored = self._asked_for()
             self._foretell([outlook(sum(len(cases) for _, cases in scored), "all")])
         else:
@@ -279,19 +350,26 @@ class Engine:
         """Say it to everyone: the stream, and the fold that this engine itself reads."""
         self.state.apply(event, self._log.append(event))
 
-    def _announce(self, models: dict[ev.Role, ev.ModelInfo], optimizer: BaseOptimizer | None = None) -> None:
+    def _announce(self, endpoints: Mapping[Seat, Endpoint], optimizer: BaseOptimizer | None = None) -> None:
         sizes: dict[Split, int] = {split: len(self._dataset[split]) for split in SPLITS}
+        models: dict[ev.Role, ev.ModelInfo] = {
+            role_of(seat): describe(each) for seat, each in endpoints.items() if "/" not in seat
+        }
+        panel = [(seat.partition("/")[2], each) for seat, each in endpoints.items() if "/" in seat]
+        judges = [describe(each, name) for name, each in panel]
         self.emit(
             ev.RunStarted(
                 run_id=self._row.id,
                 project=self._row.project,
                 optimizer=self._row.optimizer,
                 models=models,
+                judges=judges,
                 limits=self._settings.budget.limits(),
                 sizes=sizes,
                 held_back=self._dataset.held_back,
                 max_iterations=optimizer.max_iterations if optimizer else None,
-                simulated=any(model.simulated for model in models.values()),
+                simulated=any(each.settings.simulated for each in endpoints.values()),
+                on_edit=optimizer.on_edit if optimizer else "",
             )
         )
 

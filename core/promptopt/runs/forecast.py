@@ -13,7 +13,6 @@ from math import ceil
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import SPLITS, Dataset, Example, Split
 from promptopt.domain.forecast import NONE, Need, Plan, Question, Scale, Spread
-from promptopt.domain.prompt import Prompt
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
 from promptopt.evaluation.checks import Judge
 from promptopt.models.prices import lookup_price
@@ -62,18 +61,20 @@ class _Forecaster:
         self._settings = settings
         self._dataset = dataset
         self._past = past
-        self._seed = Prompt(text=settings.prompt)
+        self._seed = settings.seed_prompt
+        self._at_once = 1
         self._notes: list[str] = []
         self._split_tokens: dict[Split, Spread] = {}
 
     def whole(self, optimizer: BaseOptimizer | None, splits: Sequence[Split]) -> ev.Forecast:
         plan = self._plan(optimizer) if optimizer else None
+        self._at_once = plan.optimizer_at_once if plan else 1
         answers = self._of_run(plan) if optimizer else self._of_splits(splits)
         sent = sum((part.calls * self._each(part) for part in answers), NONE)
         calls = sum((part.calls for part in answers), NONE)
         roles: dict[ev.Role, Need] = {"target": self._need("target", Asked(calls, sent), self._answer())}
         if optimizer is not None:
-            roles["optimizer"] = self._need("optimizer", self._optimizer(plan), self._reply())
+            roles["optimizer"] = self._need("optimizer", self._optimizer(plan), self._reply(plan))
         for role, asked in self._others(optimizer, plan, answers).items():
             roles[role] = self._need(role, asked, self._other_reply(role))
         total = _together(list(roles.values()))
@@ -95,11 +96,11 @@ class _Forecaster:
         scale = Scale(
             train=len(data.train),
             validation=len(data.validation),
-            must_pass=sum(case.must_pass for case in data.train),
             shared=not data.held_back,
             prompt_chars=len(settings.prompt),
             task_chars=len(settings.task.description) + len(str(settings.task.output_format)),
             reply_tokens=settings.models["optimizer"].max_tokens,
+            must_pass=sum(case.must_pass for case in data.train),
         )
         try:
             plan = optimizer.plan(scale)
@@ -157,9 +158,10 @@ class _Forecaster:
         """What checks and the search ask of other models than target and optimizer."""
         asked = self._judge.asks if self._judge else frozenset[ev.Role]()
         searching = optimizer.asks if optimizer else frozenset[ev.Role]()
+        if optimizer and optimizer.needs_judges:
+            searching |= frozenset[ev.Role](["judge"])
         found: dict[ev.Role, Asked] = {}
         for role in roles_in_use("eval", asked | searching)[1:]:
-            model_of(self._settings, role)
             total = Asked(NONE, NONE)
             if self._judge and role in asked:
                 total += Questions(self._settings, self._dataset, self._judge, self._answer()).of(
@@ -229,30 +231,32 @@ class _Forecaster:
         size = sum(size_of(text) for text in expected) / len(expected)
         return _between(1, ceil(size / BYTES_PER_TOKEN), model.max_tokens)
 
-    def _reply(self) -> Spread:
-        """Tokens of one reply of the optimizer model: a whole prompt, and why."""
+    def _reply(self, plan: Plan | None) -> Spread:
+        """Tokens of one reply of the optimizer model: whole prompts, and why."""
         model = self._settings.models["optimizer"]
         seen = self._known("optimizer")
         if seen:
             return _between(seen.fewest, seen.completion_tokens, model.max_tokens)
-        whole = len(self._settings.prompt) // BYTES_PER_TOKEN + GUESSED_OUTPUT
+        prompts = plan.reply_prompts if plan else 1.0
+        whole = prompts * (len(self._settings.prompt) // BYTES_PER_TOKEN + GUESSED_OUTPUT)
         return _between(1, whole, model.max_tokens)
 
     def _other_reply(self, role: ev.Role) -> Spread:
         """Tokens of one reply of a model beside target and optimizer."""
         if role == "embedding":
             return NONE
-        seen, most = self._known(role), self._settings.models[role].max_tokens
+        seen, most = self._known(role), self._model(role).max_tokens
         if seen:
             return _between(seen.fewest, seen.completion_tokens, most)
         return _between(1, GUESSED_VERDICT if role == "judge" else GUESSED_OUTPUT, most)
 
     def _need(self, role: ev.Role, asked: Asked, answer: Spread) -> Need:
         sent, generated = asked.tokens, asked.calls * answer
-        price = _price(self._settings.models[role])
+        model = self._model(role)
+        price = _price(model)
         usd = None if price is None else sent * _per_token(price.input) + generated * _per_token(price.output)
         if price is None:
-            self._notes.append(f"the price of {self._settings.models[role].model} is unknown, and so is cost")
+            self._notes.append(f"the price of {model.model} is unknown, and so is cost")
             if {"usd", f"{role}_usd"} & self._settings.budget.limits().keys():
                 self._notes.append(f"with a cap on USD a run does not start: give models.{role}.price")
         need = Need(
@@ -264,16 +268,17 @@ class _Forecaster:
         return need.model_copy(update={"seconds": self._seconds(role, need)})
 
     def _seconds(self, role: ev.Role, need: Need) -> Spread:
-        """Time in which calls are under way: many at once, but the optimizer's one after the other."""
-        model = self._settings.models[role]
+        """Time in which calls are under way: many at once, the optimizer's as its plan says."""
+        model = self._model(role)
         sizes = [len(self._dataset[split]) for split in SPLITS if self._dataset[split]]
-        at_once = 1 if role == "optimizer" else max(1, min(model.max_concurrency, *sizes, 10**6))
+        asked = [self._at_once] if role == "optimizer" else sizes
+        at_once = max(1, min(model.max_concurrency, *asked, 10**6))
         spent = need.calls * self._latency(role, need) * Spread.exactly(1 / at_once)
         return _not_faster(spent, need, model).rounded(1)
 
     def _latency(self, role: ev.Role, need: Need) -> Spread:
         """Seconds of one call."""
-        model, seen = self._settings.models[role], self._known(role)
+        model, seen = self._model(role), self._known(role)
         if model.simulated:
             from promptopt.models.simulator.simulator import MODELS
 
@@ -288,7 +293,11 @@ class _Forecaster:
         return Spread.of(min(0.2, mean), mean, min(model.timeout, 5 * mean))
 
     def _known(self, role: ev.Role) -> Past | None:
-        return self._past.models.get((role, self._settings.models[role].model))
+        return self._past.models.get((role, self._model(role).model))
+
+    def _model(self, role: ev.Role) -> ModelSettings:
+        """The model of a role, of a panel of judges the first. Raises SettingsError."""
+        return model_of(self._settings, role)
 
     def _sources(self, roles: dict[ev.Role, Need]) -> list[str]:
         """What the lengths of answers and the latencies come from."""
@@ -352,6 +361,8 @@ def _with_iterations(plan: Plan, usual: float | None) -> Plan:
         optimizer_calls=as_usual(plan.optimizer_calls),
         added_chars=plan.added_chars,
         optimizer_chars=plan.optimizer_chars,
+        reply_prompts=plan.reply_prompts,
+        optimizer_at_once=plan.optimizer_at_once,
         others={
             role: Question(as_usual(question.calls), question.chars) for role, question in plan.others.items()
         },

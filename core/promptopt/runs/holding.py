@@ -9,6 +9,7 @@ from promptopt.domain.events import Role
 from promptopt.domain.results import Evaluation, Judging
 from promptopt.domain.settings import ModelSettings, ProjectSettings
 from promptopt.models.budget import Amount
+from promptopt.runs.setup import model_of
 
 MARGIN = 1.5
 """The sealed test may cost this multiple of what the baseline's calls did on average."""
@@ -48,7 +49,7 @@ def for_the_test(settings: ProjectSettings, cases: int, baseline: Evaluation) ->
     }
     for role, took in asked.items():
         if took.calls:
-            model = settings.models[role]
+            model = model_of(settings, role)
             most = 0 if role == "embedding" else model.max_tokens
             amounts[role] = _asked_by_checks(took, len(answered), number, most)
             times[role] = _time(took.seconds / took.calls, took.calls * number / len(answered), model)

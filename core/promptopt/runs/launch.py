@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,12 +53,36 @@ def create_run(
     data = load_dataset(settings, project.dir)
     if check is not None:
         check(settings, data.dataset, project.dir)
-    found = powers(settings, data.dataset.cases(), project.dir)
-    command = f"promptopt trust {shlex.quote(str(project.path))}"
-    fix = f"look at it and trust it: {command}    (or give the option --trust)"
-    _require_trust(found, trusted, str(project.path), fix)
-    run_id = Runs(database).create(settings, data.dataset, project.dir.resolve(), kind)
+    frozen = Frozen(settings, data.dataset, project.dir, project.path)
+    run_id = create_frozen(database, frozen, kind=kind, trusted=trusted)
     return run_id, [*project.notices, *data.notices]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What a run is made of: settings, cases, the project's folder, and its file, for messages."""
+
+    settings: ProjectSettings
+    dataset: Dataset
+    folder: Path
+    path: Path
+
+
+def create_frozen(database: Database, source: Frozen, *, kind: str, trusted: bool = False) -> str:
+    """Make a run of settings and cases; nothing is sent yet. Returns its id.
+
+    Args:
+        kind: ``optimize``, ``eval`` or ``tournament``.
+        trusted: the owner has looked at the project and trusts it from now on.
+
+    Raises:
+        TrustError: it has code or an endpoint of its own that its owner has not trusted.
+    """
+    found = powers(source.settings, source.dataset.cases(), source.folder)
+    command = f"promptopt trust {shlex.quote(str(source.path))}"
+    fix = f"look at it and trust it: {command}    (or give the option --trust)"
+    _require_trust(found, trusted, str(source.path), fix)
+    return Runs(database).create(source.settings, source.dataset, source.folder.resolve(), kind)
 
 
 def simulated(settings: ProjectSettings) -> ProjectSettings:
@@ -67,7 +92,8 @@ def simulated(settings: ProjectSettings) -> ProjectSettings:
         role: model.model_copy(update={"model": f"sim/{role if role in own else 'target'}", "base_url": None})
         for role, model in settings.models.items()
     }
-    return settings.model_copy(update={"models": models})
+    judges = [judge.model_copy(update={"model": "sim/judge", "base_url": None}) for judge in settings.judges]
+    return settings.model_copy(update={"models": models, "judges": judges})
 
 
 def _require_trust(found: Sequence[Power], trusted: bool, where: str, fix: str) -> None:
@@ -89,6 +115,12 @@ def resume_run(database: Database, run_id: str, *, trusted: bool = False) -> "su
         RunError: it came to its end, or its sealed test was scored: a test that is looked at again, after
             more search, would be no test.
     """
+    may_resume(database, run_id, trusted=trusted)
+    return start_worker(run_id)
+
+
+def may_resume(database: Database, run_id: str, *, trusted: bool = False) -> None:
+    """Raise what :func:`resume_run` raises; nothing is started."""
     state = fold(RunLog(database, run_id))
     if not state.resumable:
         raise RunError(
@@ -99,7 +131,6 @@ def resume_run(database: Database, run_id: str, *, trusted: bool = False) -> "su
     found = powers(runs.settings(run_id), runs.dataset(run_id).cases(), Path(runs.find(run_id).project_dir))
     fix = f"look at it, then: promptopt resume {run_id} --trust"
     _require_trust(found, trusted, f"run {run_id}", fix)
-    return start_worker(run_id)
 
 
 def start_worker(run_id: str) -> "subprocess.Popen[bytes]":

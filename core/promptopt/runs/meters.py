@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from promptopt.domain import events as ev
 from promptopt.domain.words import ROLES
 from promptopt.models.budget import Ledger
+from promptopt.models.endpoint import Seat, role_of
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import Limiter
 from promptopt.runs.state import RunState
@@ -66,19 +67,20 @@ class Meters:
             return
         self._told = now
         self.say_budget(gateway.replayed, gateway.reused)
-        for role, endpoint in gateway.endpoints.items():
-            self._say_endpoint(role, endpoint.limiter)
+        for seat, endpoint in gateway.endpoints.items():
+            self._say_endpoint(seat, endpoint.limiter)
 
-    def _say_endpoint(self, role: ev.Role, limiter: Limiter) -> None:
+    def _say_endpoint(self, seat: Seat, limiter: Limiter) -> None:
         """How much a model takes, once it has refused something and when that changes."""
         moved = ev.EndpointMoved(
-            role=role,
+            role=role_of(seat),
+            judge=seat.partition("/")[2],
             at_once=limiter.at_once,
             most=limiter.most,
             refused=limiter.refused,
             held=round(limiter.held, 1),
         )
-        if limiter.refused and moved != self._state.endpoints.get(role):
+        if limiter.refused and moved != self._state.endpoints.get(f"{moved.role} {moved.judge}".strip()):
             self._emit(moved)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from promptopt.domain.dataset import Example
-from promptopt.domain.results import Evaluation
+from promptopt.domain.results import CaseResult
+from promptopt.domain.words import Split
 
 LISTED = 3
 """Cases that are named of those that are broken."""
@@ -35,15 +36,13 @@ class MustPass:
         self._failed: dict[str, dict[str, str]] = {}
         """Prompt id to the cases that it fails, each with the split on which that was seen."""
 
-    def note(self, evaluation: Evaluation) -> None:
+    def note(self, prompt_id: str, split: Split, results: Iterable[CaseResult]) -> None:
         """Take in how a prompt did, on all cases of a split or on some."""
-        passed = self._passed.setdefault(evaluation.prompt_id, set())
-        failed = self._failed.setdefault(evaluation.prompt_id, {})
-        for result in evaluation.results:
+        for result in results:
             if result.case_id in self._marked and result.passed:
-                passed.add(result.case_id)
+                self._passed.setdefault(prompt_id, set()).add(result.case_id)
             elif result.case_id in self._marked:
-                failed[result.case_id] = evaluation.split
+                self._failed.setdefault(prompt_id, {})[result.case_id] = split
 
     def accept(self, prompt_id: str) -> None:
         """Those that come later may not break what this prompt passes."""
@@ -77,11 +76,14 @@ class MustPass:
         return Broken(said, keepers[ids[0]])
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps, as JSON values: the accepted prompts and how they did."""
+        """What a checkpoint keeps, as JSON values: the accepted prompts, and how all did.
+
+        Also how those did that were not accepted: a search may go back to one without scoring it again.
+        """
         return {
-            "line": self._line,
-            "passed": {each: sorted(self._passed.get(each, ())) for each in self._line},
-            "failed": {each: self._failed.get(each, {}) for each in self._line},
+            "line": list(self._line),
+            "passed": {each: sorted(cases) for each, cases in self._passed.items()},
+            "failed": {each: dict(cases) for each, cases in self._failed.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from promptopt.domain.events import Role
 from promptopt.domain.forecast import NONE, Asking, Spread
 from promptopt.domain.settings import ProjectSettings
 from promptopt.evaluation.checks import Judge
+from promptopt.runs.setup import model_of
 from promptopt.runs.tokens import BYTES_PER_TOKEN, MOST_BYTES_PER_TOKEN, size_of, tokens_of
 
 SAMPLED = 2000
@@ -95,7 +96,7 @@ class Questions:
         """Of one call."""
         tokens = tokens_of(asking.sent) + self._answer
         if asking.tries > 1 and tokens.high is not None:
-            reply = self._settings.models[role].max_tokens * MOST_BYTES_PER_TOKEN + CORRECTION
+            reply = model_of(self._settings, role).max_tokens * MOST_BYTES_PER_TOKEN + CORRECTION
             tokens = with_high(tokens, tokens.high + (asking.tries - 1) * reply)
         return tokens
 

@@ -7,7 +7,7 @@ from promptopt.domain.errors import ModelError, SettingsError
 from promptopt.domain.events import ModelInfo
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
 from promptopt.domain.words import ROLES, Role
-from promptopt.models.endpoint import Endpoint
+from promptopt.models.endpoint import Endpoint, Seat, role_of, seat_of, setting_of
 from promptopt.models.keys import missing_key, redirected
 from promptopt.models.prices import lookup_price
 from promptopt.models.transport import Transport
@@ -18,41 +18,76 @@ def roles_in_use(kind: str, asked: Collection[Role] = ()) -> tuple[Role, ...]:
     """The models that a run of this kind calls.
 
     Args:
-        asked: by some check.
+        asked: by some check, or by the optimizer.
     """
-    roles: tuple[Role, ...] = ("target",) if kind == "eval" else ("target", "optimizer")
+    roles: tuple[Role, ...] = ("target", "optimizer") if kind == "optimize" else ("target",)
     return (*roles, *(role for role in ROLES if role in asked))
 
 
-def model_of(settings: ProjectSettings, role: Role) -> ModelSettings:
-    """The model of a role. Raises SettingsError if the project names none."""
-    model = settings.models.get(role)
+def seats_in_use(
+    settings: ProjectSettings, kind: str, asked: Collection[Role] = (), *, panel: bool = False
+) -> tuple[Seat, ...]:
+    """The models that a run calls, by seat.
+
+    Args:
+        asked: by some check, or by the optimizer.
+        panel: matches are judged, by all of ``judges`` or else by ``models.judge``.
+
+    Raises:
+        SettingsError: matches are judged, and there is no judge.
+    """
+    seats: list[Seat] = list(roles_in_use(kind, asked))
+    if panel and not settings.panel:
+        raise SettingsError(
+            "matches are to be judged, and there is no judge",
+            where="models.judge",
+            fix='add a table [models.judge] with model = "…", or [[judges]] for each judge of a panel',
+        )
+    if panel:
+        seats += [seat_of("judge", name) for name in settings.panel]
+    return tuple(dict.fromkeys(seats))
+
+
+def model_of(settings: ProjectSettings, seat: Seat) -> ModelSettings:
+    """The model of a seat; without a ``models.judge``, checks ask the first of the ``judges``.
+
+    Raises:
+        SettingsError: the project names none.
+    """
+    role, _, name = seat.partition("/")
+    model = settings.models.get(role_of(seat))
+    if role == "judge" and (name or model is None):
+        named = [judge for judge in settings.judges if judge.name == name or not name]
+        model = named[0] if named else None
     if model is None:
         raise SettingsError(
             f"a check or the optimizer asks the {role} model, and there is none",
-            where=f"models.{role}",
+            where=setting_of(seat),
             fix=f'add a table [models.{role}] with model = "…"',
         )
     return model
 
 
 def open_endpoints(
-    settings: ProjectSettings, dataset: Dataset, roles: Iterable[Role], wire: Wire
-) -> dict[Role, Endpoint]:
-    """Transports and prices for the roles in use; what is sent goes over ``wire``.
+    settings: ProjectSettings, dataset: Dataset, seats: Iterable[Seat], wire: Wire
+) -> dict[Seat, Endpoint]:
+    """Transports and prices for the seats in use; what is sent goes over ``wire``.
 
     Raises:
         ModelError: a key is missing, or a cap on USD meets a model of unknown price.
-        SettingsError: a role has no model, or there is no such simulated model.
+        SettingsError: a seat has no model, or there is no such simulated model.
     """
-    endpoints: dict[Role, Endpoint] = {}
-    for role in roles:
-        model = model_of(settings, role)
-        problem = missing_key(model)
-        if problem:
-            raise ModelError(problem, where=f"models.{role}", fix="`promptopt doctor` checks it again")
-        transport = _transport(settings, dataset, role, wire)
-        endpoints[role] = Endpoint(model, transport, price_of(settings, role), redirected(model))
+    endpoints: dict[Seat, Endpoint] = {}
+    opened: dict[int, Endpoint] = {}  # a judge that sits in two places has one limit
+    for seat in seats:
+        model = model_of(settings, seat)
+        if id(model) not in opened:
+            problem = missing_key(model)
+            if problem:
+                raise ModelError(problem, where=setting_of(seat), fix="`promptopt doctor` checks it again")
+            transport = _transport(settings, dataset, seat, wire)
+            opened[id(model)] = Endpoint(model, transport, price_of(settings, seat), redirected(model))
+        endpoints[seat] = opened[id(model)]
     return endpoints
 
 
@@ -69,10 +104,11 @@ def why_no_reuse(settings: ProjectSettings) -> str:
     return ""
 
 
-def describe(endpoint: Endpoint) -> ModelInfo:
-    """An endpoint as the run's first event tells it."""
+def describe(endpoint: Endpoint, judge: str = "") -> ModelInfo:
+    """An endpoint as the run's first event tells it; ``judge``: its name in a panel."""
     price = endpoint.price
     return ModelInfo(
+        name=judge,
         model=endpoint.settings.model,
         endpoint=endpoint.settings.base_url or "",
         input_price=price.input if price else None,
@@ -82,21 +118,21 @@ def describe(endpoint: Endpoint) -> ModelInfo:
     )
 
 
-def price_of(settings: ProjectSettings, role: Role) -> Price | None:
-    """What the model of a role costs; None if that is unknown.
+def price_of(settings: ProjectSettings, seat: Seat) -> Price | None:
+    """What the model of a seat costs; None if that is unknown.
 
     Raises:
         ModelError: it is unknown, and there is a cap on USD to keep.
     """
-    model = settings.models[role]
+    model = model_of(settings, seat)
     if model.simulated and model.price is None:
         return Price(input=0.0, output=0.0)  # a simulation costs nothing, and that is known
     price = lookup_price(model)
-    if price is None and {"usd", f"{role}_usd"} & settings.budget.limits().keys():
+    if price is None and {"usd", f"{role_of(seat)}_usd"} & settings.budget.limits().keys():
         raise ModelError(
             f"the price of {model.model} is unknown, so a cap on USD can't be kept",
-            where=f"models.{role}",
-            fix=f"give models.{role}.price = {{ input = …, output = … }} in USD per million tokens, or "
+            where=setting_of(seat),
+            fix=f"give {setting_of(seat)}.price = {{ input = …, output = … }} in USD per million tokens, or "
             "free = true for a model that costs nothing, or cap calls or tokens in place of USD",
         )
     return price
@@ -113,11 +149,11 @@ def real_transport(role: Role, model: ModelSettings, wire: Wire | None = None) -
     return LiteLLMTransport(model, wire=wire)
 
 
-def _transport(settings: ProjectSettings, dataset: Dataset, role: Role, wire: Wire) -> Transport:
-    model = settings.models[role]
+def _transport(settings: ProjectSettings, dataset: Dataset, seat: Seat, wire: Wire) -> Transport:
+    model = model_of(settings, seat)
     if model.simulated:
         from promptopt.models.simulator import Simulator
 
         seed = (settings.optimizer.model_extra or {}).get("seed", 0)
         return Simulator(model.model, dataset, settings, seed if isinstance(seed, int) else 0, model.latency)
-    return real_transport(role, model, wire)
+    return real_transport(role_of(seat), model, wire)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from promptopt.domain import events as ev
+from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.results import Comparison, Interval
 from promptopt.domain.words import Split
 
@@ -29,8 +30,17 @@ class Candidate:
     parent_id: str | None = None
     reasoning: str = ""
     confidence: float | None = None
+    made_by: str = ""
+    """The optimizer, where the run has several."""
+    label: str = ""
+    """What a person calls it who brought it."""
+    demonstrations: list[Demonstration] = field(default_factory=list[Demonstration])
     scores: dict[Split, Score] = field(default_factory=dict[Split, Score])
     accepted: bool | None = None
+    taken: int = 0
+    """How many had been accepted when it was, itself included; 0: never."""
+    beaten_by: str = ""
+    """Id of the candidate that judges put in its place, whatever the scores."""
     judgement: str = ""
     comparison: Comparison | None = None
     categories: dict[str, int] = field(default_factory=dict[str, int])
@@ -50,9 +60,13 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """``seed``, ``#3 a1b2c3``, ``#3b d4e5f6`` for the second of an iteration, ``edit a1b2c3``."""
+        """``seed``, ``#3 a1b2c3``, ``#3b d4e5f6`` for the second of an iteration, ``edit a1b2c3``, or as the
+        one called it who brought it: ``v2 a1b2c3``.
+        """
         if self.source == "seed":
             return "seed"
+        if self.label:
+            return f"{self.label} {self.id[:6]}"
         if self.source == "human":
             return f"edit {self.id[:6]}"
         return f"#{self.iteration}{_letter(self.place)} {self.id[:6]}"
@@ -69,9 +83,12 @@ def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
     """The highest validation score among the seed and the accepted candidates; None if none has one.
 
     A candidate that the gate rejected gained less than its noise; that it scored higher by chance is no
-    reason to prefer it at the end.
+    reason to prefer it at the end. One that judges beat can't win. Of equals it is a person's, then the
+    one that took another's place last.
     """
-    eligible = (c for c in candidates if c.validation and (c.accepted or c.source == "seed"))
+    eligible = (
+        c for c in candidates if c.validation and not c.beaten_by and (c.accepted or c.source == "seed")
+    )
     return max(eligible, key=_rank, default=None)
 
 
@@ -85,6 +102,7 @@ def _letter(place: int) -> str:
     return "" if place == 1 else chr(ord("a") + place - 1) if place <= 26 else f"-{place}"
 
 
-def _rank(candidate: Candidate) -> tuple[float, bool, int]:
+def _rank(candidate: Candidate) -> tuple[float, bool, int, int]:
+    """Of equal scores a person's counts more, then what took another's place last, then the earlier one."""
     assert candidate.validation
-    return candidate.validation.mean, candidate.source == "human", -candidate.iteration
+    return candidate.validation.mean, candidate.source == "human", candidate.taken, -candidate.iteration

@@ -60,14 +60,20 @@ class RunState:
         self.status: ev.Status = "created"
         self.phase = ""
         self.simulated = False
+        self.on_edit = "The search goes on from your prompt."
+        """What a person's edit means for the optimizer, once it is adopted."""
         self.held_back = True
         self.models: dict[ev.Role, ev.ModelInfo] = {}
+        self.judges: list[ev.ModelInfo] = []
+        """The panel that judges matches, where the project names one."""
         self.limits: dict[str, float] = {}
         self.sizes: dict[Split, int] = {}
         self.forecast: ev.Forecast | None = None
         self.iteration = 0
         self.max_iterations: int | None = None
         self.candidates: dict[str, Candidate] = {}
+        self.given_up: set[str] = set()
+        """Candidates that nothing more was heard of since the run went on from a person's edit."""
         self.seed_id = ""
         self.current_id = ""
         """The prompt that the search goes on from."""
@@ -82,12 +88,20 @@ class RunState:
         self.reused: dict[str, int] = {}
         """Answers that earlier runs paid for, by run."""
         self.unpriced: list[ev.Role] = []
+        self.stage: ev.StageStarted | None = None
+        """The optimizer that is at work, in a run that combines several."""
+        self.tournament: ev.StandingsUpdated | None = None
+        """The tournament under way, or the last one."""
+        self.matches: dict[int, ev.MatchFinished] = {}
+        """Matches of that tournament, by number."""
+        self.trials: ev.TrialsUpdated | None = None
+        """Optimizers and settings that are tried out, in a run that chooses among some."""
         self.edit: Edit | None = None
         self.paused_by = ""
         self.pause_reason = ""
         """Why the run paused itself, if it did."""
-        self.endpoints: dict[ev.Role, ev.EndpointMoved] = {}
-        """How much the models take, those that have refused something."""
+        self.endpoints: dict[str, ev.EndpointMoved] = {}
+        """How much the models take that have refused something, by role (``judge NAME`` of a panel)."""
         self.stop_requested: ev.StopRequested | None = None
         self.finished: ev.RunFinished | None = None
         self.search_end: ev.PhaseStarted | None = None
@@ -98,9 +112,14 @@ class RunState:
 
     @property
     def best_id(self) -> str:
-        """Id of the highest validation score among the seed and the accepted candidates."""
+        """Id of the highest validation score among the seed and the accepted candidates; of a run that only
+        plays a tournament, of its leader.
+        """
         if self.finished:
             return self.finished.best_id
+        if self.optimizer == "tournament" and self.tournament:
+            table = self.tournament
+            return table.champion_id or (table.ratings[0].candidate_id if table.played else "")
         best = best_of(self.candidates.values())
         return best.id if best else self.seed_id
 
@@ -114,10 +133,17 @@ class RunState:
         return self.finished is not None
 
     @property
+    def has_search(self) -> bool:
+        """Whether it looks for a better prompt: not if it only scores one, or plays a tournament."""
+        return self.optimizer not in ("none", "tournament")
+
+    @property
     def resumable(self) -> bool:
         """Whether a worker may still take the run up: it did not come to its end, and no test was scored."""
         if self.finished is None:
             return True
+        if self.optimizer == "tournament":
+            return self.finished.status != "finished"
         seed = self.candidates.get(self.seed_id)
         return self.finished.status != "finished" and not (seed and "test" in seed.scores)
 
@@ -154,14 +180,17 @@ class RunState:
         self.project = event.project
         self.optimizer = event.optimizer
         self.models = event.models
+        self.judges = event.judges
         self.limits = event.limits
         self.sizes = event.sizes
         self.held_back = event.held_back
         self.max_iterations = event.max_iterations
         self.simulated = event.simulated
+        self.on_edit = event.on_edit or self.on_edit
         self.status = "running"
         note = " (simulated models)" if event.simulated else ""
-        what = "evaluation" if event.optimizer == "none" else f"run started: {event.optimizer}"
+        kinds = {"none": "evaluation", "tournament": "tournament"}
+        what = kinds.get(event.optimizer, f"run started: {event.optimizer}")
         self._log(at, f"{what} on {event.project}{note}")
 
     @_apply.register
@@ -187,6 +216,7 @@ class RunState:
             "baseline": "scoring the prompt to start from",
             "search": "searching for a better prompt",
             "test": "scoring the sealed test split, once",
+            "tournament": "the prompts play each other",
         }
         self._log(at, said[event.phase])
 
@@ -206,9 +236,12 @@ class RunState:
                 parent_id=event.parent_id,
                 reasoning=event.reasoning,
                 confidence=event.confidence,
+                made_by=event.made_by,
+                label=event.label,
+                demonstrations=event.demonstrations,
                 place=1 + sum(proposed_beside(event, other) for other in self.candidates.values()),
             )
-            if event.source != "seed":
+            if event.source != "seed" and self.phase != "tournament":
                 self._log(at, f"proposed {self.name(event.candidate_id)}: {event.reasoning}")
         self.latest_id = event.candidate_id
         if event.source == "seed":
@@ -222,6 +255,7 @@ class RunState:
     @_apply.register
     def _(self, event: ev.EvaluationStarted, at: float) -> None:
         place = (event.candidate_id, event.split)
+        self.given_up.discard(event.candidate_id)
         self._forget_old_marks(keep=event.candidate_id)
         # What an earlier worker reported of this evaluation is reported again: it is counted anew.
         self.marks[place] = {}
@@ -231,6 +265,8 @@ class RunState:
     @_apply.register
     def _(self, event: ev.CasesFinished, at: float) -> None:
         place = (event.candidate_id, event.split)
+        if place not in self.marks:  # an optimizer's own measuring is told of case by case
+            self._forget_old_marks(keep=event.candidate_id)
         marks = self.marks.setdefault(place, {})
         progress = self.evaluations.get(place)
         for mark in event.cases:
@@ -242,7 +278,9 @@ class RunState:
     @_apply.register
     def _(self, event: ev.CandidateScored, at: float) -> None:
         candidate = self.candidates.get(event.candidate_id)
-        if candidate:
+        known = candidate.scores.get(event.split) if candidate else None
+        # A part of the cases, scored after more of them, takes nothing back.
+        if candidate and event.counts and not (known and known.interval.n > event.score.n):
             candidate.scores[event.split] = Score(event.score, event.passed, event.errors, event.at_once)
         self.evaluations.pop((event.candidate_id, event.split), None)
         interval = event.score
@@ -266,13 +304,73 @@ class RunState:
     def _(self, event: ev.CandidateJudged, at: float) -> None:
         candidate = self.candidates.get(event.candidate_id)
         if candidate:
+            self.given_up.discard(event.candidate_id)
             candidate.accepted = event.accepted
             candidate.judgement = event.reason
             candidate.comparison = event.comparison or candidate.comparison
+            if event.accepted and not candidate.taken:
+                candidate.taken = 1 + max(other.taken for other in self.candidates.values())
         if event.accepted:
             self.current_id = event.candidate_id
+            against = self.candidates.get(event.against_id)
+            if event.outright and against:
+                against.beaten_by = event.candidate_id
+        if event.withdrawn:  # what it had beaten is in the running again
+            for other in self.candidates.values():
+                other.beaten_by = "" if other.beaten_by == event.candidate_id else other.beaten_by
+        for place in [place for place in self.evaluations if place[0] == event.candidate_id]:
+            del self.evaluations[place]  # what was not measured to the end was given up
         word = "accepted" if event.accepted else "rejected"
         self._log(at, f"{word} {self.name(event.candidate_id)}: {event.reason}")
+
+    @_apply.register
+    def _(self, event: ev.StageStarted, at: float) -> None:
+        self.stage = event
+        self.current_id = event.start_id
+        why = f": {event.reason}" if event.reason else ""
+        self._log(at, f"stage {event.number}: {event.optimizer} from {self.name(event.start_id)}{why}")
+
+    @_apply.register
+    def _(self, event: ev.MatchFinished, at: float) -> None:
+        if self.tournament and self.tournament.final:
+            self.tournament, self.matches = None, {}
+        known = event.number in self.matches
+        self.matches[event.number] = event
+        if known:  # a pair that plays on, case by case, or what an earlier worker said
+            return
+        outcome = f"goes to {self.name(event.winner_id)}" if event.winner_id else "ends in a tie"
+        first, second = self.name(event.first_id), self.name(event.second_id)
+        tally = f"{event.wins}:{event.losses}, {event.ties} tied"
+        said = f"{event.stage}, match {event.number}: {first} against {second} {outcome} ({tally})"
+        self._log(at, f"{said}: {event.reason}" if event.reason else said)
+
+    @_apply.register
+    def _(self, event: ev.StandingsUpdated, at: float) -> None:
+        before, self.tournament = self.tournament, event
+        if not event.played and not event.final:
+            self.matches = {}
+        if event.final and event.ratings and not (before and before.final):
+            champion = event.champion_id or event.ratings[0].candidate_id
+            rating = next(each for each in event.ratings if each.candidate_id == champion)
+            won = "won the final" if event.decided else "leads, and is not proven the best"
+            self._log(
+                at,
+                f"the tournament is over after {event.played} matches: {self.name(champion)} {won}, "
+                f"rated {round(rating.rating):+d} [{round(rating.low):+d}, {round(rating.high):+d}]",
+            )
+
+    @_apply.register
+    def _(self, event: ev.TrialsUpdated, at: float) -> None:
+        before, self.trials = self.trials, event
+        known = (before.played, before.chosen is not None) if before else (0, False)
+        if (event.played, event.chosen is not None) <= known:  # what an earlier worker said
+            self.trials = before
+        elif event.chosen is not None:
+            self._log(at, f"chose {event.trials[event.chosen]}: {event.reason}")
+        else:
+            dropped = [str(trial) for trial in event.trials if trial.given_up == event.played]
+            given_up = f", given up: {', '.join(dropped)}" if dropped else ""
+            self._log(at, f"fold {event.played} of {event.folds} is played{given_up}")
 
     @_apply.register
     def _(self, event: ev.BudgetMoved, at: float) -> None:
@@ -286,10 +384,12 @@ class RunState:
 
     @_apply.register
     def _(self, event: ev.EndpointMoved, at: float) -> None:
-        before = self.endpoints.get(event.role)
-        self.endpoints[event.role] = event
+        who = f"{event.role} {event.judge}".strip()
+        before = self.endpoints.get(who)
+        self.endpoints[who] = event
         if event.at_once < event.most and not (before and before.at_once < before.most):
-            self._log(at, f"the {event.role} model refuses calls: fewer are made at once", "warning")
+            which = who if event.judge else f"{who} model"
+            self._log(at, f"the {which} refuses calls: fewer are made at once", "warning")
 
     @_apply.register
     def _(self, event: ev.Paused, at: float) -> None:
@@ -344,6 +444,12 @@ class RunState:
         if event.adopted:
             self.current_id = event.candidate_id
             self.evaluations.clear()  # what was under way is given up
+            since = candidate.iteration if candidate else self.iteration
+            self.given_up |= {
+                c.id
+                for c in self.candidates.values()
+                if c.source == "optimizer" and c.accepted is None and c.iteration >= since
+            }
         word = "the run goes on from the edit" if event.adopted else "the edit was put aside"
         self._log(at, f"{word} ({event.by}{': ' + event.reason if event.reason else ''})")
 

@@ -6,6 +6,7 @@ from promptopt.domain import events as ev
 from promptopt.domain.forecast import Need
 from promptopt.domain.results import Comparison
 from promptopt.domain.words import ROLES, Role, Split
+from promptopt.runs.brackets import tournament_figures
 from promptopt.runs.standings import Candidate
 from promptopt.runs.state import RunState
 
@@ -20,13 +21,15 @@ def summarize(state: RunState) -> dict[str, Any]:
     ``uncertain`` is what calls without a known outcome may have cost at most. ``forecast`` is what the run
     was expected to need; None if nothing was foretold. ``reused`` counts answers that earlier runs of the
     project paid for, by run; they are among those ``replayed``, and cost nothing. ``must_pass_broken`` names
-    the cases of the sealed test that must pass, and that only the seed prompt passes.
+    the cases of the sealed test that must pass, and that only the seed prompt passes. ``tournament`` is None
+    if none was played, ``trials`` if no optimizers were tried out.
     """
     finished = state.finished
     comparison = finished.comparison if finished else None
     return {
         "run_id": state.run_id,
         "project": state.project,
+        "optimizer": state.optimizer,
         "status": state.status,
         "stop_reason": finished.stop_reason if finished else None,
         "detail": finished.detail if finished else "",
@@ -41,7 +44,18 @@ def summarize(state: RunState) -> dict[str, Any]:
         "replayed": state.replayed,
         "reused": state.reused,
         "forecast": forecast_figures(state.forecast) if state.forecast else None,
+        "tournament": tournament_figures(state),
+        "trials": trials_figures(state.trials) if state.trials else None,
     }
+
+
+def trials_figures(trials: ev.TrialsUpdated) -> dict[str, Any]:
+    """How an optimizer was chosen, in figures: each trial's gain and score with its interval.
+
+    ``chosen`` and ``runner_up`` are places in ``trials``, None until it is over; so is ``comparison``.
+    """
+    figures = trials.model_dump(mode="json", exclude={"kind", "comparison"})
+    return figures | {"comparison": comparison_summary(trials.comparison) if trials.comparison else None}
 
 
 def forecast_figures(forecast: ev.Forecast) -> dict[str, Any]:
@@ -120,6 +134,7 @@ def _candidate(candidate: Candidate | None) -> dict[str, Any] | None:
     return {
         "candidate_id": candidate.id,
         "prompt": candidate.text,
+        "demonstrations": [demo.model_dump() for demo in candidate.demonstrations],
         "source": candidate.source,
         "iteration": candidate.iteration,
         "train": score_on(candidate, "train"),

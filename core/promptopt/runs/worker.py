@@ -10,9 +10,10 @@ import os
 import sys
 import threading
 import uuid
+from collections.abc import Callable
 
-from promptopt.domain.errors import PromptoptError
-from promptopt.runs.engine import Engine
+from promptopt.domain.errors import PromptoptError, RunError
+from promptopt.runs.engine import NOTHING, Engine, Own
 from promptopt.store.database import Database, StoreError
 from promptopt.store.runs import Runs
 
@@ -22,44 +23,81 @@ TAKEN = 3
 """Exit code: another worker is on the run."""
 
 
+class Taken(RunError):
+    """Another worker is on the run."""
+
+
 def main(run_id: str) -> int:
     """Carry the run out to its end; returns the exit code."""
     database = Database.open()
     try:
-        return _work(database, run_id)
+        engine = carry_out(database, run_id, lambda _: os._exit(TAKEN))
+    except Taken as error:
+        print(error, file=sys.stderr)
+        return TAKEN
     except PromptoptError as error:
         print(error, file=sys.stderr)
         return 2
     finally:
         database.close()
+    return 1 if engine.state.status == "failed" else 0
 
 
-def _work(database: Database, run_id: str) -> int:
+def carry_out(
+    database: Database, run_id: str, lost: Callable[[Callable[[], object]], object], own: Own = NOTHING
+) -> Engine:
+    """Be the run's worker, in this thread, until the run ends; returns the engine that did it.
+
+    Args:
+        lost: called in another thread if the run was taken over (this process slept for long, say): not one
+            event more may be written. It is given what makes the engine give up.
+        own: what the calling program brings.
+
+    Raises:
+        Taken: the run has another worker.
+        PromptoptError: the run can't be taken up.
+    """
     runs = Runs(database)
     worker = uuid.uuid4().hex
     if not runs.claim(run_id, worker):
-        print(f"run {run_id} has another worker", file=sys.stderr)
-        return TAKEN
+        raise Taken(f"run {run_id} has another worker")
     row = runs.find(run_id)
-    engine = Engine(database, row)
+    engine = Engine(database, row, own)
     stop = threading.Event()
+    give_up: Callable[[], object] = _nothing
+
+    async def work() -> None:
+        nonlocal give_up
+        task = asyncio.current_task()
+        assert task is not None
+        loop = asyncio.get_running_loop()
+
+        def cancel() -> None:
+            loop.call_soon_threadsafe(task.cancel)
+
+        give_up = cancel
+        await engine.run()
 
     def beat() -> None:
         while not stop.wait(BEAT_SECONDS):
             with contextlib.suppress(StoreError):  # a store that is busy may hear the next beat
                 if not runs.beat(row.id, worker, engine.watch.seconds):
-                    # Asleep for so long that somebody else took the run: not one event more.
-                    os._exit(TAKEN)
+                    lost(give_up)
+                    return
 
     heart = threading.Thread(target=beat, name="heartbeat", daemon=True)
     heart.start()
     try:
-        asyncio.run(engine.run())
+        asyncio.run(work())
     finally:
         stop.set()
         heart.join()
         runs.release(row.id, worker, status=engine.state.status, active_seconds=engine.watch.seconds)
-    return 1 if engine.state.status == "failed" else 0
+    return engine
+
+
+def _nothing() -> None:
+    """The engine has not begun."""
 
 
 if __name__ == "__main__":

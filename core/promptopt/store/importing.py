@@ -1,6 +1,7 @@
 """Making project settings of other files: cases, a YAML configuration, another project."""
 
 import re
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
@@ -11,10 +12,11 @@ from promptopt.domain.dataset import SPLITS
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import BudgetSettings, ModelSettings, OptimizerSettings, ProjectSettings
 from promptopt.domain.text import one_line
+from promptopt.store.casefiles import LoadedData, load_dataset
 from promptopt.store.caserows import FORMATS, MAX_BYTES, Row, format_of
 from promptopt.store.columns import NOT_SAID, Ask, ColumnChoice
 from promptopt.store.newcases import LONGEST_NAME, project_of_cases
-from promptopt.store.projects import FILE, YAML, load_project, settings_from
+from promptopt.store.projects import FILE, YAML, load_project, settings_from, write_files
 from promptopt.store.projects import MAX_BYTES as MAX_PROJECT_BYTES
 from promptopt.store.promptfoo import NAMES, is_promptfoo, read_promptfoo
 from promptopt.store.promptfoo_checks import Accepts, accepts_core
@@ -124,6 +126,27 @@ def import_project(
             raise SettingsError(f"the name has {len(name.strip())} characters, expected 1 to {LONGEST_NAME}")
         imported = imported._replace(settings=imported.settings.model_copy(update={"name": name}))
     return imported
+
+
+def load_cases(source: Path, columns: ColumnChoice = NOT_SAID, **data: Any) -> tuple[LoadedData, list[str]]:
+    """The cases of a file or folder, as a new project made of it would read them, and what to tell.
+
+    Args:
+        columns: which column is what, as far as somebody said so.
+        data: keys of ``[data]`` that say more: ``split``, ``seed``.
+
+    Raises:
+        SettingsError: the source can't be used.
+    """
+    made = import_project(source, columns=columns)
+    # A prompt that was made up says nothing of what people wrote into theirs.
+    kept = made.settings.data.model_copy(update=data)
+    settings = made.settings.model_copy(update={"prompt": "", "data": kept})
+    if source.is_file() and source.name in made.files:
+        return load_dataset(settings, source.parent), made.notices
+    with tempfile.TemporaryDirectory(prefix="promptopt-") as folder:
+        write_files(Path(folder), made.files)
+        return load_dataset(settings, Path(folder)), made.notices
 
 
 def _imported(source: Path, columns: ColumnChoice, ask: Ask | None, accepts: Accepts) -> Imported:

@@ -320,6 +320,20 @@ class Journal:
         self._db.transact(take_back)
 
 
+def answers_in_time(database: Database, run_id: str) -> list[tuple[float, float]]:
+    """When each answer that the run paid for came, and USD of all up to it (0 where no price is known)."""
+    query = select(calls.c.at, calls.c.usd).where(
+        calls.c.run_id == run_id, calls.c.response.is_not(None), calls.c.reused_from == ""
+    )
+    found: list[tuple[float, float]] = []
+    total = 0.0
+    with database.read() as connection:
+        for at, usd in connection.execute(query.order_by(calls.c.at)):
+            total += usd or 0.0
+            found.append((at, total))
+    return found
+
+
 def _recorded(row: Any) -> Recorded:
     if row.response is None:
         return Recorded(response=None, error=row.error)

@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """Revision that the tables below describe; ``database.py`` compares it with the store's."""
 
 metadata = MetaData()
@@ -43,7 +43,7 @@ runs = Table(
     Column("project", Text, nullable=False),
     Column("project_dir", Text, nullable=False),
     Column("optimizer", Text, nullable=False),
-    Column("kind", String(16), nullable=False),  # optimize | eval
+    Column("kind", String(16), nullable=False),  # optimize | eval | tournament
     Column("settings", Text, nullable=False),
     Column("dataset_id", String(32), ForeignKey("datasets.id"), nullable=False),
     Column("simulated", Boolean, nullable=False),
@@ -175,4 +175,25 @@ checkpoints = Table(
     Column("iteration", Integer, nullable=False),
     Column("body", Text, nullable=False),
     Column("at", Float, nullable=False),
+)
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", String(32), nullable=False),  # of all that its runs are made of: the same file goes on
+    Column("plan", Text, nullable=False),
+    Column("output_dir", Text, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index("experiments_by_age", "created_at"),
+)
+
+experiment_runs = Table(
+    "experiment_runs",
+    metadata,
+    Column("experiment_id", String(32), ForeignKey("experiments.id"), primary_key=True),
+    Column("cell", Text, primary_key=True),  # its place: dataset, optimizer, seed, judge
+    Column("run_id", String(32), ForeignKey("runs.id"), nullable=False),
 )

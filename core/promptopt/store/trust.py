@@ -216,10 +216,9 @@ def _shown_function(function: str, code: ProjectCode) -> str:
 
 
 def _of_endpoints(settings: ProjectSettings, project_dir: Path) -> Iterator[Power]:
-    for role, model in settings.models.items():
+    for where, _, model in settings.every_model():
         if model.simulated or model.base_url is None or on_this_machine(model.base_url):
             continue
-        where = f"models.{role}"
         if model.api_key_env:
             shown = f"the key in {model.api_key_env} is sent to {model.base_url}"
             digest = _digest("key", model.base_url, model.api_key_env)

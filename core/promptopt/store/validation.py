@@ -58,7 +58,7 @@ def validate(model: type[Model], raw: Mapping[str, Any], path: Path) -> tuple[Mo
     refuse_secrets(raw, path)
     errors: list[str] = []
     notices: list[str] = []
-    for keys, section in _unknown_keys(model, raw):
+    for keys, section in unknown_keys(model, raw):
         _judge_unknown(keys, section, errors, notices)
     for keys, value in walk(raw):
         if isinstance(value, float) and not math.isfinite(value):
@@ -136,7 +136,7 @@ def _children(value: Any) -> Iterable[tuple[str | int, Any]]:
 Unknown = tuple[KeyPath, type[BaseModel]]
 
 
-def _unknown_keys(model: type[BaseModel], raw: Any, keys: KeyPath = ()) -> Iterator[Unknown]:
+def unknown_keys(model: type[BaseModel], raw: Any, keys: KeyPath = ()) -> Iterator[Unknown]:
     """Keys that ``model`` lacks, or that are true or false in place of a number: where, in which section."""
     for key, value in _children(raw) if isinstance(raw, Mapping) else ():
         field = model.model_fields.get(str(key))
@@ -157,7 +157,7 @@ def _is_number(annotation: Any) -> bool:
 def _unknown_below(annotation: Any, raw: Any, keys: KeyPath) -> Iterator[Unknown]:
     origin, inner = get_origin(annotation), get_args(annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield from _unknown_keys(annotation, raw, keys)
+        yield from unknown_keys(annotation, raw, keys)
     elif origin in (Union, UnionType):
         for option in inner:
             yield from _unknown_below(option, raw, keys)

@@ -15,6 +15,7 @@ from promptopt.domain.forecast import Asking
 from promptopt.domain.prompt import Message
 from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.embedding import Embed
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Tools:
         ask: the judge model; None if there is none to ask.
         embed: the embedding model; None if there is none to ask.
         warn: tells the reader of the run something, once.
+        functions: those of the calling program.
     """
 
     project_dir: Path
@@ -61,6 +63,7 @@ class Tools:
     ask: Ask | None = None
     embed: Embed | None = None
     warn: Callable[[str], None] = _tell_nobody
+    functions: Functions = NO_FUNCTIONS
 
 
 class Check(BaseModel, ABC):
@@ -68,10 +71,12 @@ class Check(BaseModel, ABC):
 
     Attributes:
         passes_from: lowest score that passes if the project gives no threshold.
+        about_form: it looks at the output's form (or what it took), not at whether the output is right.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     passes_from: ClassVar[float] = 1.0
+    about_form: ClassVar[bool] = False
 
     @property
     def needs_expected(self) -> bool:
@@ -86,6 +91,11 @@ class Check(BaseModel, ABC):
     def asking(self, case: Example) -> Sequence[Asking]:
         """What judging one answer to ``case`` asks of models, for the forecast."""
         return ()
+
+    @property
+    def of_form(self) -> bool:
+        """``about_form``, or what a group's members make of it."""
+        return self.about_form
 
     def applies(self, case: Example) -> bool:
         """Whether it has something to say of ``case``."""

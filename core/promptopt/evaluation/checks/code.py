@@ -1,4 +1,4 @@
-"""Checks that run code of people in the sandbox: ``assertion``, ``callable``."""
+"""Checks that run code of people: ``assertion`` and ``callable`` in the sandbox, ``python`` in place."""
 
 import ast
 import sys
@@ -73,6 +73,20 @@ class Call(Check):
         request = _request("call", self.function, case, output, self.timeout)
         outcome = await tools.boxes.run(request)
         return Opinion(outcome.score, outcome.reason)
+
+
+class Own(Check):
+    """A function of the program that started the run; a project file can't have it (see ``functions.py``).
+
+    Attributes:
+        function: what the program calls it.
+    """
+
+    function: str = Field(min_length=1)
+
+    async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
+        score, reason = await tools.functions.score(self.function, output, case.expected, case.inputs)
+        return Opinion(score, reason)
 
 
 def import_paths(project_dir: Path) -> list[str]:

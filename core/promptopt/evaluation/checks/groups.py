@@ -14,6 +14,7 @@ from promptopt.domain.results import CheckResult
 from promptopt.domain.settings import CheckSettings
 from promptopt.evaluation.checks.base import NO_ROLES, RIGHT, Check, Opinion, Tools
 from promptopt.evaluation.checks.named import Build, Named, name_checks
+from promptopt.evaluation.scores import score_checks
 
 GROUPS = ("all_of", "any_of")
 
@@ -37,6 +38,10 @@ class Group(Check):
 
     def asking(self, case: Example) -> Sequence[Asking]:
         return [asking for member in self._members for asking in member.asking(case)]
+
+    @property
+    def of_form(self) -> bool:
+        return all(member.of_form for member in self._members)
 
     def applies(self, case: Example) -> bool:
         return any(member.applies(case) for member in self._members)
@@ -102,17 +107,6 @@ class AnyOf(Group):
         passing = [result.score for result in results if result.passed]
         best = max(passing or [result.score for result in results])
         return Opinion(best, "" if passing else "none passes: " + _reasons(results), bool(passing))
-
-
-def score_checks(results: list[CheckResult] | tuple[CheckResult, ...]) -> tuple[float, bool]:
-    """The score of several checks (weighted mean, 0 if a hard one failed), and whether all passed."""
-    if not results:
-        return 0.0, False
-    if any(result.hard and not result.passed for result in results):
-        return 0.0, False
-    total = sum(result.weight for result in results)
-    score = sum(result.weight * result.score for result in results) / total
-    return min(1.0, score), all(result.passed for result in results)
 
 
 def _reasons(results: list[CheckResult]) -> str:

@@ -15,11 +15,12 @@ from promptopt.domain.text import one_line
 from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.checks import reasons, schema
 from promptopt.evaluation.checks.base import NO_ROLES, Ask, Tools
-from promptopt.evaluation.checks.code import import_paths
+from promptopt.evaluation.checks.code import Own, import_paths
 from promptopt.evaluation.checks.named import Named
 from promptopt.evaluation.checks.options import build_checks, read_settings
 from promptopt.evaluation.checks.rules import Rule, build_rules
 from promptopt.evaluation.embedding import Embed
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 from promptopt.evaluation.sandbox import Outcome, Request
 from promptopt.store.projectcode import ProjectCode
 
@@ -33,6 +34,9 @@ def build_judge(
     cases: Iterable[Example] = (),
     notice: Callable[[str], None] | None = None,
     code: ProjectCode | None = None,
+    *,
+    functions: Functions = NO_FUNCTIONS,
+    optional: bool = False,
 ) -> "Judge":
     """Make the judge of a project. Without any check or constraint, outputs are compared with ``exact``.
 
@@ -43,16 +47,22 @@ def build_judge(
         notice: told, in words, of code and patterns that fail themselves, once each.
         code: the project's modules as its owner trusted them, from which ``callable`` checks import; None: as
             they are on the disk.
+        functions: those of the calling program.
+        optional: cases that no check applies to are no fault: others judge their outputs.
 
     Raises:
         SettingsError: a check, constraint or case that can't be used, with its place and the fix.
     """
-    rules = build_rules(settings.task.constraints)
+    rules = build_rules(settings.task.constraints, functions=functions)
     checks = build_checks([(table, f"checks[{i}]") for i, table in enumerate(settings.checks)], project_dir)
-    judge = Judge(checks, rules, project_dir, notice, code)
+    for named in checks:
+        if isinstance(named.check, Own):
+            functions.require_check(named.check.function, f"{named.where}.function")
+    judge = Judge(checks, rules, project_dir, notice, code, functions=functions, optional=optional)
     known = tuple(cases)
     if (
         known
+        and not optional
         and not checks
         and not rules
         and not any(case.checks or case.expected is not None for case in known)
@@ -79,7 +89,11 @@ class Judge:
         project_dir: Path,
         notice: Callable[[str], None] | None = None,
         code: ProjectCode | None = None,
+        *,
+        functions: Functions = NO_FUNCTIONS,
+        optional: bool = False,
     ) -> None:
+        self._optional = optional
         self._notice = notice
         self._told: set[str] = set()
         self._checks = tuple(checks)
@@ -90,7 +104,7 @@ class Judge:
             () if checks or rules else build_checks([(CheckSettings(type="exact"), "checks")], project_dir)
         )
         boxes = Boxes(import_paths(project_dir), self._tell, code)
-        self._tools = Tools(project_dir=project_dir, boxes=boxes, warn=self._warn)
+        self._tools = Tools(project_dir=project_dir, boxes=boxes, warn=self._warn, functions=functions)
 
     @property
     def asks(self) -> frozenset[Role]:
@@ -127,7 +141,7 @@ class Judge:
         """Raise SettingsError if a case can't be judged."""
         where = f"case {case.id!r}"
         applying = self._for(case)
-        if not applying and not self._rules:
+        if not applying and not self._rules and not self._optional:
             raise SettingsError(
                 "no check applies to it: each needs an expected output or a tag that it does not have",
                 where=where,
@@ -138,6 +152,10 @@ class Judge:
             if flaw:
                 fix = f"mend its expected output, or the check {named.name!r} ({named.where})"
                 raise SettingsError(flaw, where=where, fix=fix)
+
+    def applies(self, case: Example) -> bool:
+        """Whether a check or a constraint has something to say of a case."""
+        return bool(self._rules or self._for(case))
 
     async def judge(
         self,
@@ -167,6 +185,7 @@ class Judge:
 
     async def close(self) -> None:
         """End the sandbox's processes."""
+        self._tools.functions.close()
         await self._tools.boxes.close()
 
     def _warn(self, text: str) -> None:
@@ -216,4 +235,5 @@ class Judge:
             reason=reasons.shorten(fault),
             weight=rule.settings.weight,
             hard=rule.settings.hard,
+            form=True,
         )

@@ -1,5 +1,7 @@
 """Checks of what an answer took: ``latency``, ``cost``."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from promptopt.domain.dataset import Example
@@ -14,6 +16,7 @@ class Latency(Check):
         max: most seconds from sending to the whole answer, without waiting for a turn.
     """
 
+    about_form: ClassVar[bool] = True
     max: float = Field(gt=0)
 
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:
@@ -33,6 +36,7 @@ class Cost(Check):
         max: most USD for the call that gave the answer.
     """
 
+    about_form: ClassVar[bool] = True
     max: float = Field(ge=0)
 
     async def judge(self, case: Example, output: str, tools: Tools) -> Opinion:

@@ -26,6 +26,11 @@ class Named:
     check: Check
     where: str
 
+    @property
+    def of_form(self) -> bool:
+        """Whether it is about the form of an output, as its settings say or else its type."""
+        return self.check.of_form if self.settings.form is None else self.settings.form
+
     def applies(self, case: Example) -> bool:
         """Whether it judges ``case``: the case has one of its tags, and the expected output that it needs."""
         tags = self.settings.tags
@@ -49,6 +54,7 @@ class Named:
             reason=reasons.shorten(opinion.reason),
             weight=self.settings.weight,
             hard=self.settings.hard,
+            form=self.of_form,
         )
 
     def _passes(self, score: float, said: bool | None) -> bool:

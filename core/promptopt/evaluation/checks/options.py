@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -12,8 +12,8 @@ from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import CheckSettings
 from promptopt.evaluation.checks.asking import LlmJudge, Pairwise
 from promptopt.evaluation.checks.base import Check
-from promptopt.evaluation.checks.code import Assertion, Call
-from promptopt.evaluation.checks.groups import AllOf, AnyOf, Group
+from promptopt.evaluation.checks.code import Assertion, Call, Own
+from promptopt.evaluation.checks.groups import GROUPS, AllOf, AnyOf, Group
 from promptopt.evaluation.checks.limits import Cost, Latency
 from promptopt.evaluation.checks.lists import ListF1
 from promptopt.evaluation.checks.matching import Contains, Exact, Regex
@@ -43,6 +43,7 @@ CHECKS: dict[str, type[Check]] = {
     "pairwise": Pairwise,
     "assertion": Assertion,
     "callable": Call,
+    "python": Own,
     "all_of": AllOf,
     "any_of": AnyOf,
 }
@@ -109,6 +110,17 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     listed = f"known: {', '.join(names)}" if names else "it has no options"
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     return f"did you mean {near[0]!r}? ({listed})" if near else listed
+
+
+def is_about_form(settings: CheckSettings) -> bool:
+    """Whether a check is about the form of an output, as its settings say or else its type."""
+    if settings.form is not None:
+        return settings.form
+    if settings.type in GROUPS:
+        members = cast("list[dict[str, Any]]", settings.options.get("checks", []))
+        return all(is_about_form(read_settings(member, settings.type)) for member in members)
+    kind = CHECKS.get(settings.type)
+    return kind is not None and kind.about_form
 
 
 def option_names(kind: type[Check]) -> list[str]:

@@ -13,9 +13,13 @@ from promptopt.evaluation.checks.code import check_code, operation
 from promptopt.evaluation.checks.matching import check_pattern
 from promptopt.evaluation.checks.options import did_you_mean
 from promptopt.evaluation.checks.structured import MISSING, read_json, unwrap
+from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 from promptopt.evaluation.sandbox import Outcome, Request
 
 RULES = ("max_words", "min_words", "max_chars", "regex", "not_regex", "one_of", "json_output", "code")
+
+OWN = "validator"
+"""The rule that is a function of the calling program."""
 
 TIMEOUT = 2.0
 """Seconds for a pattern or for code."""
@@ -37,15 +41,22 @@ class Rule:
     _fault: Callable[[str], str] | None = None
     _request: Callable[[str], Request] | None = None
     _verdict: Callable[[str, Outcome], str] | None = None
+    _functions: Functions | None = None
 
     async def fault(self, output: str, boxes: Boxes) -> str:
         """Why ``output`` breaks the rule; empty if it keeps it."""
+        if self._functions:
+            kept = await self._functions.keeps(self.settings.name, output)
+            return _KEPT if kept else self.description
         if self._request and self._verdict:
             return self._verdict(output, await boxes.run(self._request(output)))
         return self._fault(output) if self._fault else _KEPT
 
     def fault_now(self, output: str) -> str:
         """The same, blocking. Patterns and code get a sandbox worker of their own for each call."""
+        if self._functions:
+            kept = self._functions.validators[self.settings.name](output)
+            return _KEPT if kept else self.description
         if self._request and self._verdict:
             return self._verdict(output, run_once(self._request(output)))
         return self._fault(output) if self._fault else _KEPT
@@ -55,12 +66,19 @@ class Rule:
         return not self.fault_now(output)
 
 
-def build_rules(constraints: Sequence[ConstraintSettings], where: str = "task.constraints") -> list[Rule]:
+def build_rules(
+    constraints: Sequence[ConstraintSettings],
+    where: str = "task.constraints",
+    functions: Functions = NO_FUNCTIONS,
+) -> list[Rule]:
     """Make the constraints of a project file ready.
 
+    Args:
+        functions: those of the calling program.
+
     Raises:
-        SettingsError: an unknown key, no rule or several in one constraint, a bad pattern or bad code, or a
-            name that is used twice.
+        SettingsError: an unknown key, no rule or several in one constraint, a bad pattern or bad code, a
+            function that this process does not have, or a name that is used twice.
     """
     rules: list[Rule] = []
     for position, settings in enumerate(constraints):
@@ -71,16 +89,16 @@ def build_rules(constraints: Sequence[ConstraintSettings], where: str = "task.co
                 where=f"{place}.name",
                 fix="give each a name of its own",
             )
-        rules.append(_build(settings, place))
+        rules.append(_build(settings, place, functions))
     return rules
 
 
-def _build(settings: ConstraintSettings, where: str) -> Rule:
+def _build(settings: ConstraintSettings, where: str, functions: Functions) -> Rule:
     for key in settings.model_extra or {}:
         raise SettingsError(
             f"there is no key {key!r} in a constraint", where=f"{where}.{key}", fix=did_you_mean(key, _KEYS)
         )
-    values = {name: getattr(settings, name) for name in RULES}
+    values = {name: getattr(settings, name) for name in (*RULES, OWN)}
     given = [name for name, value in values.items() if value is not None and value is not False]
     if len(given) != 1:
         raise SettingsError(
@@ -88,6 +106,10 @@ def _build(settings: ConstraintSettings, where: str) -> Rule:
             where=where,
             fix=f"give one of {', '.join(RULES)}",
         )
+    if given[0] == OWN:
+        functions.require_validator(settings.name, f"{where}.{OWN}")
+        description = settings.description or settings.validator or settings.name
+        return Rule(settings, description, _functions=functions)
     return _MAKERS[given[0]](settings, f"{where}.{given[0]}")
 
 

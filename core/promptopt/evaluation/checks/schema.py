@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from pydantic import Field, PrivateAttr
 
@@ -29,6 +29,7 @@ class JsonSchema(Check):
         timeout: seconds. Default: 2.
     """
 
+    about_form: ClassVar[bool] = True
     schema_: dict[str, Any] | bool | str | None = Field(default=None, alias="schema")
     file: str | None = None
     allow_fence: bool = False

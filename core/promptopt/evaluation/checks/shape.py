@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,7 @@ class Length(Check):
         max: most. Default: no limit.
     """
 
+    about_form: ClassVar[bool] = True
     unit: Unit = "words"
     min: int | None = Field(default=None, ge=0)
     max: int | None = Field(default=None, ge=0)
@@ -62,6 +63,7 @@ class Format(Check):
         ignore_case: for starts_with, ends_with and one_of, upper and lower case are the same. Default: false.
     """
 
+    about_form: ClassVar[bool] = True
     json_only: bool = Field(default=False, alias="json")
     one_line: bool = False
     no_fence: bool = False

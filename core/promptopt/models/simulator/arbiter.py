@@ -33,7 +33,7 @@ class Arbiter:
         self._seed = seed
 
     def answer(self, request: ChatRequest, sample: int) -> str:
-        """The JSON object with ``reason`` and ``score`` or ``winner``."""
+        """The JSON object with ``reason`` and ``score``, or ``winner`` and ``confidence``."""
         text = "\n".join(message.content for message in request.messages)
         parts = {name: body for name, _, body in _PART.findall(text)}
         dice = Dice(self._seed, "judge", request.content_key(), sample)
@@ -55,7 +55,9 @@ class Arbiter:
             winner = "first" if dice.roll("prefers the first") < 0.5 else "tie"
         else:
             winner = "first" if first > second else "second"
-        return {"reason": _said(f"worth {first:.0%} and {second:.0%} of what is wanted"), "winner": winner}
+        reason = _said(f"worth {first:.0%} and {second:.0%} of what is wanted")
+        sure = round(0.5 + min(0.5, abs(first - second)), 2)
+        return {"reason": reason, "winner": winner, "confidence": sure}
 
     def _worth(self, parts: dict[str, str], output: str) -> float:
         """In [0, 1]: likeness to what is right, else to what was asked."""

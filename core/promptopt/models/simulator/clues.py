@@ -75,8 +75,8 @@ class Clues:
 
 def read_request(text: str) -> Clues:
     """Read the meta-prompt ``text``: the last marked prompt and the last marked feedback count."""
-    prompt = _marked("current_prompt", text) or _last(_FENCED_PROMPT, text) or _last(_HEADED_PROMPT, text)
-    feedback = _marked("feedback", text) or text
+    prompt = marked("current_prompt", text) or _last(_FENCED_PROMPT, text) or _last(_HEADED_PROMPT, text)
+    feedback = marked("feedback", text) or text
     failures = _failures(feedback)
     expected = [failure.expected for failure in failures if failure.expected]
     objects = [found for found in map(_object, expected) if found]
@@ -98,7 +98,7 @@ def read_request(text: str) -> Clues:
     )
 
 
-def _marked(name: str, text: str) -> str:
+def marked(name: str, text: str) -> str:
     """What stands in the last ``<name>`` … ``</name>``; the marks are also spoken of before."""
     end = text.rfind(f"</{name}>")
     start = text.rfind(f"<{name}>", 0, max(end, 0))

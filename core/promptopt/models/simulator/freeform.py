@@ -12,7 +12,7 @@ from promptopt.models.simulator.reading import Instruction
 from promptopt.models.simulator.wording import Draft
 
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(.{3,120})$", re.MULTILINE)
-_NOT_CONTENT = frozenset({"type", "name", "weight", "threshold", "hard", "tags"})
+_NOT_CONTENT = frozenset({"type", "name", "weight", "threshold", "hard", "tags", "form"})
 _CONTENT_CHECKS = frozenset({"contains"})
 _MOST_ITEMS = 6
 _UNLIMITED = 90

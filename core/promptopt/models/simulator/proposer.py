@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from promptopt.domain.chat import ChatRequest
 from promptopt.models.simulator.chance import Dice
 from promptopt.models.simulator.clues import Clues, read_request
 from promptopt.models.simulator.edits import GOOD, MISSTEPS, Edit, insert, read_prompt
+from promptopt.models.simulator.forms import form_of
+from promptopt.models.simulator.groups import lessons, variants, wants_lessons, wants_several
 
 MALFORMED = 0.05
 """Share of replies that can't be read as JSON."""
@@ -27,25 +30,45 @@ class Proposer:
         self._seed = seed
 
     def answer(self, request: ChatRequest, sample: int) -> str:
-        """The reply: the JSON object with ``prompt``, ``reasoning`` and ``confidence``, mostly."""
+        """The reply: mostly JSON, with ``prompt``, ``reasoning`` and ``confidence``, or what is asked for."""
         dice = Dice(self._seed, request.content_key(), sample)
-        clues = read_request("\n".join(message.content for message in request.messages))
-        return _dressed(_proposal(clues, dice), dice)
+        text = "\n".join(message.content for message in request.messages)
+        if wants_lessons(text):
+            return _dressed(lessons(text), dice)
+        clues, form = read_request(text), form_of(text)
+        if form is not None:
+            draft = _draft(replace(clues, prompt=form.prompt), dice)
+            return form.write(draft.prompt, draft.because, draft.rules)
+        if wants_several(text):
+            return _dressed(variants(clues, dice, _proposal), dice)
+        return _dressed(_as_fields(_draft(clues, dice)), dice)
 
 
 def _proposal(clues: Clues, dice: Dice) -> dict[str, object]:
+    return _as_fields(_draft(clues, dice))
+
+
+@dataclass(frozen=True)
+class _Draft:
+    prompt: str
+    because: list[str]
+    rules: list[str]
+    confidence: float
+
+
+def _draft(clues: Clues, dice: Dice) -> _Draft:
     useful = _useful(clues, dice)
     if not useful or dice.roll("misstep") < MISSTEP:
         untried = [misstep for misstep in MISSTEPS if misstep.because not in clues.request]
         misstep = dice.pick(untried or MISSTEPS, "which misstep")
-        return _as_fields(
-            misstep.change(clues.prompt, dice), [misstep.because], 0.3 + 0.5 * dice.roll("confidence")
-        )
+        changed = misstep.change(clues.prompt, dice)
+        return _Draft(changed, [misstep.because], [changed], 0.3 + 0.5 * dice.roll("confidence"))
     chosen = _chosen(useful, dice)
     prompt = clues.prompt
     for _, rule in chosen:
         prompt = insert(prompt, rule)
-    return _as_fields(prompt, [edit.because for edit, _ in chosen], 0.55 + 0.4 * dice.roll("confidence"))
+    because = [edit.because for edit, _ in chosen]
+    return _Draft(prompt, because, [rule for _, rule in chosen], 0.55 + 0.4 * dice.roll("confidence"))
 
 
 def _useful(clues: Clues, dice: Dice) -> list[tuple[Edit, str]]:
@@ -68,8 +91,9 @@ def _chosen(useful: Sequence[tuple[Edit, str]], dice: Dice) -> list[tuple[Edit, 
     return [useful[0] if best else dice.pick(useful[1:], "another idea")]
 
 
-def _as_fields(prompt: str, because: Sequence[str], confidence: float) -> dict[str, object]:
-    return {"prompt": prompt, "reasoning": " ".join(because), "confidence": round(confidence, 2)}
+def _as_fields(draft: _Draft) -> dict[str, object]:
+    reasoning = " ".join(draft.because)
+    return {"prompt": draft.prompt, "reasoning": reasoning, "confidence": round(draft.confidence, 2)}
 
 
 def _dressed(fields: dict[str, object], dice: Dice) -> str:
@@ -77,11 +101,12 @@ def _dressed(fields: dict[str, object], dice: Dice) -> str:
     text = json.dumps(fields, ensure_ascii=False, indent=2)
     luck = dice.roll("dress")
     if luck < MALFORMED / 2:
-        return f"I would suggest this: {fields['reasoning']} Shall I write the new prompt out?"
+        idea = fields.get("reasoning", "I have some ideas.")
+        return f"I would suggest this: {idea} Shall I write the new prompt out?"
     if luck < MALFORMED:
         return text[: len(text) * 2 // 3]
     if luck < 0.30:
         return f"```json\n{text}\n```"
     if luck < 0.42:
-        return f"Here is the improved prompt.\n\n{text}"
+        return f"Here is what you asked for.\n\n{text}"
     return text

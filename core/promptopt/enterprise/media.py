@@ -1,0 +1,42 @@
+"""Text from prompts, models and people, put into Markdown and into Slack's mrkdwn as data."""
+
+import re
+
+from promptopt.domain.text import one_line, sanitize
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&])")
+_LEADING = re.compile(r"^(\d+)([.)])|^([-+=])")
+_BROADCAST = re.compile(r"@(?=(?:here|channel|everyone)\b)", re.IGNORECASE)
+_BREAK = "\u200b"
+
+
+def inline(text: str) -> str:
+    """A text as part of a line of Markdown that it can't change the look of."""
+    plain = _SPECIAL.sub(r"\\\1", one_line(text))
+    return _LEADING.sub(lambda match: f"{match[1] or ''}\\{match[2] or match[3]}", plain)
+
+
+def fenced(text: str) -> str:
+    """A text as it is in a block of Markdown, whose fence is longer than any in the text."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def slack(text: str) -> str:
+    """A text as part of a line of mrkdwn: no link, no mention, nobody is called."""
+    return _BROADCAST.sub(f"@{_BREAK}", _escaped(one_line(text)))
+
+
+def slack_block(text: str) -> str:
+    """A text as a block of mrkdwn. Three backticks in it would end the block: they are parted unseen."""
+    return f"```\n{_escaped(parted(sanitize(text)))}\n```"
+
+
+def parted(text: str) -> str:
+    """``text`` without three backticks in a row: invisible spaces stand between them."""
+    return re.sub(r"`{3,}", lambda match: _BREAK.join(match[0]), text)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

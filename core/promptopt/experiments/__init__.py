@@ -1,0 +1,1 @@
+"""Experiments: optimizers × datasets × seeds as runs of one budget, told in one table."""

@@ -1,0 +1,288 @@
+# pyright: basic, reportMissingTypeStubs=false
+"""Running one of DSPy's optimizers: in a thread, watched, stopped and turned from the event loop.
+
+DSPy compiles; this module sees every prompt that it tries on cases, and what came of it. A prompt that was
+tried on all validation cases is measured as every optimizer's are (that costs nothing: the answers are
+known) and judged. So the best one so far is known at any time, whatever ends the search.
+
+A person's edit ends the stage: DSPy's optimizer is started again from their text.
+"""
+
+import asyncio
+import logging
+import os
+import random
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from promptopt.domain.dataset import Split
+from promptopt.domain.prompt import Prompt
+from promptopt.domain.results import CaseResult, Evaluation
+from promptopt.domain.stopping import Redirected, StopRun
+from promptopt.evaluation.gates import gate
+from promptopt.evaluation.statistics import compare
+from promptopt.optimizers.base import BaseOptimizer, RunContext
+from promptopt.optimizers.stages import StageOver
+from promptopt.store.home import home
+
+if TYPE_CHECKING:
+    from promptopt.optimizers.dspy_adapter.bridge import Bridge
+    from promptopt.optimizers.dspy_adapter.metrics import Metric
+    from promptopt.optimizers.dspy_adapter.programs import Shape
+
+KNOWN_AFTER = 8
+"""Cases of a split that a prompt is tried on before it counts as a candidate: DSPy tries many on one."""
+
+UNKNOWN_KEPT = 200
+"""Prompts that are remembered without being candidates."""
+
+FINALISTS = 3
+"""Prompts that are measured whole at the end, if DSPy has not: its choice, and the best by what is known."""
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What a DSPy optimizer works with.
+
+    Attributes:
+        student: the program to improve.
+        train, validation: ``dspy.Example`` each.
+        target, proposer: ``dspy.LM`` each.
+        threads: calls at once.
+        labeled: every training case has an expected output.
+    """
+
+    student: Any
+    train: list[Any]
+    validation: list[Any]
+    metric: "Metric"
+    target: Any
+    proposer: Any
+    threads: int
+    labeled: bool
+
+    def labels(self, most: int) -> int:
+        """Most demonstrations of expected outputs: none where some case has none."""
+        return most if self.labeled else 0
+
+
+class DSPyOptimizer(BaseOptimizer):
+    """One of DSPy's optimizers."""
+
+    on_edit: ClassVar[str] = (
+        "DSPy starts again from your prompt, with the budget that is left; what it found before stays in the "
+        "running."
+    )
+
+    @abstractmethod
+    def compile(self, kit: Kit) -> Any:
+        """Run DSPy's optimizer to its end, in a thread; returns the program that it prefers."""
+
+    async def search(self, context: RunContext) -> StopRun:
+        """Let DSPy search; its choice, and what else did well, is measured and judged."""
+        search = _Search(self, context)
+        while True:
+            search.take_up_edit()
+            try:
+                return await search.stage()
+            except Redirected:
+                continue
+
+
+@dataclass
+class _Tried:
+    """A prompt that DSPy tried: scores by split and case."""
+
+    prompt: Prompt
+    scores: dict[Split, dict[str, float]] = field(default_factory=lambda: {"train": {}, "validation": {}})
+    results: list[tuple[Split, CaseResult]] = field(default_factory=list[tuple[Split, CaseResult]])
+    candidate: bool = False
+
+    def worth(self) -> float:
+        """Mean score, shrunk towards one half for prompts that were tried on few cases."""
+        scores = [*self.scores["validation"].values()] or [*self.scores["train"].values()]
+        return (sum(scores) + 1.0) / (len(scores) + 2)
+
+
+class _Search:
+    def __init__(self, optimizer: DSPyOptimizer, context: RunContext) -> None:
+        self._optimizer = optimizer
+        self._context = context
+        self._start = context.seed_prompt
+        self._tried: dict[str, _Tried] = {}
+        self._measured: dict[str, Evaluation] = {}
+        self._ready: asyncio.Queue[Prompt] = asyncio.Queue()
+        state = context.restored() or {}
+        self._stage = state.get("stage", 1)
+        self._before = state.get("iteration", 0)
+        self._number = self._before
+        if "start" in state:
+            self._start = Prompt.model_validate(state["start"])
+        self._best = self._start
+
+    def take_up_edit(self) -> None:
+        """Start from a person's text, if there is one that was adopted."""
+        edit = self._context.adopted()
+        if edit is None:
+            return
+        self._start = self._best = edit
+        self._stage += 1
+        self._before = self._number
+        self._context.checkpoint(
+            self._number,
+            {"stage": self._stage, "iteration": self._number, "start": edit.model_dump(mode="json")},
+        )
+
+    async def stage(self) -> StopRun:
+        """One run of DSPy's optimizer.
+
+        Raises:
+            Redirected: an edit waits.
+            StopRun: a cap is reached; what is known to be better has been judged.
+        """
+        self._number, self._tried, self._ready = self._before, {}, asyncio.Queue()
+        self._measured = {self._start.id: await self._whole(self._start)}
+        bridge, shape, compiling = self._compiling()
+        work = asyncio.create_task(asyncio.to_thread(compiling))
+        try:
+            await self._watch(work)
+            chosen = shape.prompt_of(work.result())
+        except BaseException as signal:
+            await self._wind_up(bridge, work, signal)
+            raise
+        await self._finals(chosen)
+        return StopRun(
+            "max_iterations", f"{self._optimizer.name} has come to its end: {len(self._measured)} prompts"
+        )
+
+    def _compiling(self) -> "tuple[Bridge, Shape, Callable[[], Any]]":
+        """DSPy, ready to compile in a thread."""
+        os.environ.setdefault("DSPY_CACHEDIR", str(home() / "dspy"))  # it makes one when it is imported
+        os.environ.setdefault("TQDM_DISABLE", "1")  # its progress bars would fill the worker's log
+        import dspy
+
+        from promptopt.optimizers.dspy_adapter.bridge import Bridge
+        from promptopt.optimizers.dspy_adapter.metrics import Metric
+        from promptopt.optimizers.dspy_adapter.models import PlainAdapter, RunLM
+        from promptopt.optimizers.dspy_adapter.programs import Shape
+
+        logging.getLogger("dspy").setLevel(logging.WARNING)  # it tells prompts and cases, which are no news
+        context, dataset = self._context, self._context.dataset
+        shape = Shape(list(dataset.train[0].inputs), context.task)
+        bridge = Bridge(context, dataset, self._saw)
+        target = RunLM("target", bridge)
+        train = [shape.example(case) for case in dataset.train]
+        random.Random(self._optimizer.options.seed).shuffle(train)
+        threads: int | None = getattr(self._optimizer.options, "threads", None)
+        kit = Kit(
+            student=shape.program(self._start),
+            train=train,
+            validation=[shape.example(case) for case in dataset.validation],
+            metric=Metric(bridge, shape),
+            target=target,
+            proposer=RunLM("optimizer", bridge),
+            threads=threads or context.settings.models["target"].max_concurrency,
+            labeled=all(case.expected is not None for case in dataset.train),
+        )
+
+        def compiling() -> Any:
+            settings = {"lm": target, "adapter": PlainAdapter(shape), "disable_history": True}
+            # A call that failed counts as a failed case, however many there are: the run has its own limits.
+            with dspy.context(**settings, max_errors=10**9, num_threads=kit.threads):
+                return self._optimizer.compile(kit)
+
+        return bridge, shape, compiling
+
+    async def _watch(self, work: "asyncio.Task[Any]") -> None:
+        """Measure what DSPy has tried whole, until it ends."""
+        while not work.done():
+            coming = asyncio.create_task(self._ready.get())
+            try:
+                await asyncio.wait({work, coming}, return_when=asyncio.FIRST_COMPLETED)
+                if coming.done():
+                    await self._measure(coming.result())
+            finally:
+                coming.cancel()
+
+    async def _wind_up(self, bridge: "Bridge", work: "asyncio.Task[Any]", signal: BaseException) -> None:
+        """Have DSPy's threads end, and judge what they had tried whole before."""
+        ended = StopRun("user", "stopped") if isinstance(signal, asyncio.CancelledError) else signal
+        bridge.close(ended)
+        await asyncio.wait({work})
+        work.exception()  # the signal, from there
+        try:
+            while not self._ready.empty():
+                await self._measure(self._ready.get_nowait())
+        except (StopRun, Redirected, StageOver):
+            pass  # what is not known any more can't be asked for; the first signal counts
+
+    async def _finals(self, chosen: Prompt) -> None:
+        """Measure DSPy's choice, and the best of the others by what is known of them."""
+        while not self._ready.empty():
+            await self._measure(self._ready.get_nowait())
+        others = sorted(self._tried.values(), key=_Tried.worth, reverse=True)[: FINALISTS - 1]
+        for prompt in [chosen, *(tried.prompt for tried in others if tried.candidate)]:
+            self._enter(self._tried.setdefault(prompt.id, _Tried(prompt)))
+            await self._measure(prompt)
+
+    def _saw(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
+        """A prompt was tried on a case."""
+        if prompt.id == self._start.id:
+            return
+        tried = self._tried.setdefault(prompt.id, _Tried(prompt))
+        tried.scores[split][result.case_id] = result.score
+        if tried.candidate:
+            self._context.noted(prompt, split, result)
+        else:
+            tried.results.append((split, result))
+            if len(tried.scores[split]) >= min(KNOWN_AFTER, len(self._context.dataset[split])):
+                self._enter(tried)
+            elif len(self._tried) > UNKNOWN_KEPT:
+                self._forget_one()
+        if len(tried.scores["validation"]) == len(self._context.dataset.validation):
+            self._ready.put_nowait(prompt)
+
+    def _forget_one(self) -> None:
+        oldest = next((key for key, tried in self._tried.items() if not tried.candidate), None)
+        if oldest is not None:
+            del self._tried[oldest]
+
+    def _enter(self, tried: _Tried) -> None:
+        """Count a prompt as a candidate, and show what is known of it."""
+        if tried.candidate or tried.prompt.id == self._start.id:
+            return
+        tried.candidate = True
+        self._number += 1
+        self._context.iteration(self._number)
+        demos = len(tried.prompt.demonstrations)
+        same = tried.prompt.text == self._start.text
+        made = "the same text" if same else "another text"
+        self._context.candidate(
+            tried.prompt,
+            iteration=self._number,
+            parent=self._start,
+            reasoning=f"{made}, {demos} demonstrations" if demos else made,
+        )
+        for split, result in tried.results:
+            self._context.noted(tried.prompt, split, result)
+        tried.results.clear()
+
+    async def _measure(self, prompt: Prompt) -> None:
+        """Score a prompt on all validation cases, and judge it against the best one so far."""
+        if prompt.id in self._measured:
+            return
+        evaluation = await self._whole(prompt)
+        before = self._measured[self._best.id]
+        accepted, reason = gate(before, evaluation)
+        self._measured[prompt.id] = evaluation
+        if self._context.judged(prompt, self._best, accepted, reason, compare(before, evaluation)):
+            self._best = prompt
+
+    async def _whole(self, prompt: Prompt) -> Evaluation:
+        """Score a prompt on all validation cases, and on the training cases that must pass."""
+        must_pass = [case for case in self._context.dataset.train if case.must_pass]
+        if must_pass:
+            await self._context.evaluate(prompt, "train", must_pass, counts=False)
+        return await self._context.evaluate(prompt, "validation")
