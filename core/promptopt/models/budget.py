@@ -9,6 +9,7 @@ a role's is the time, by the clock on the wall, in which at least one call of it
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -192,6 +193,32 @@ class Ledger:
             self._pot(role).held = amount
             self._pot(role).held_seconds = seconds.get(role, 0.0)
         self.version += 1
+
+    def hold_more(self, amounts: Mapping[Role, Amount]) -> None:
+        """Keep back so much beside, until it is let go."""
+        for role, amount in amounts.items():
+            for pot in self._both(role):
+                pot.held += amount
+        self.version += 1
+
+    def let_go(self, amounts: Mapping[Role, Amount]) -> None:
+        """Let calls that are not of the sealed test have what ``hold_more`` kept back."""
+        for role, amount in amounts.items():
+            for pot in self._both(role):
+                pot.held = _less(pot.held, amount)
+        self.version += 1
+
+    def share_of_rest(self, amounts: Mapping[Role, Amount]) -> float:
+        """The largest part that ``amounts`` have in what is free under a cap; 0 without any cap."""
+        shares = [0.0]
+        wanted = {"": sum(amounts.values(), Amount()), **amounts}
+        for name, amount in wanted.items():
+            for dimension in DIMENSIONS:
+                limit, most = self._limits.get(_cap(name, dimension)), getattr(amount, dimension)
+                if limit is not None and most:
+                    free = limit - self._pot(name).total(dimension, with_held=True)
+                    shares.append(most / free if free > 0 else math.inf)
+        return max(shares)
 
     def seconds_left(self, role: Role) -> float | None:
         """Time until the first cap on minutes that holds for calls of ``role``, or None without one."""

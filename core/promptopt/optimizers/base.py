@@ -309,6 +309,20 @@ class BaseOptimizer(ABC):
         """
         return None
 
+    @property
+    def finals(self) -> int:
+        """Prompts, at most, that :meth:`finish` scores on all validation cases; room for them is kept in the
+        budget, as far as they need no more than a third of what is left of it.
+        """
+        return 0
+
+    async def finish(self, context: RunContext) -> None:
+        """Score and judge what :meth:`search` had found but not scored whole when a cap or a person ended it.
+
+        Asked once, in the process in which the search was ended, before the sealed test.
+        """
+        return
+
     @abstractmethod
     async def search(self, context: RunContext) -> StopRun:
         """Look for a better prompt until done; return why it ended.

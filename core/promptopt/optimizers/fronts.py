@@ -40,6 +40,13 @@ class Front(BaseOptimizer):
         return self.optimizer.asks
 
     @property
+    def finals(self) -> int:
+        return self.optimizer.finals
+
+    async def finish(self, context: RunContext) -> None:
+        await self.optimizer.finish(context)
+
+    @property
     def needs_judges(self) -> bool:
         return self.optimizer.needs_judges
 

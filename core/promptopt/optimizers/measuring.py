@@ -76,3 +76,11 @@ class Measurements:
         except CallFailed as failure:
             return failed(case, failure)
         return await self._context.judge(case, response)
+
+
+async def whole(context: RunContext, prompt: Prompt) -> Evaluation:
+    """Score a prompt on all validation cases, and on the training cases that must pass."""
+    must_pass = [case for case in context.dataset.train if case.must_pass]
+    if must_pass:
+        await context.evaluate(prompt, "train", must_pass, counts=False)
+    return await context.evaluate(prompt, "validation")

@@ -61,6 +61,7 @@ class Stage:
         self._name = name
         self._start = start
         self._calls = calls
+        self._held = 0
         self._before = iterations
         self._state = state
         self._keep = keep
@@ -210,6 +211,14 @@ class Stage:
         self._state = state
         self._keep(self._before + iteration, state)
 
+    def hold(self, calls: int) -> None:
+        """Keep back so many target calls, but no more than a third of its share, until :meth:`release`."""
+        self._held = 0 if self._calls is None else min(calls, self._calls // 3)
+
+    def release(self) -> None:
+        """Let calls be made that were kept back."""
+        self._held = 0
+
     async def _count(self, asked: set[bytes]) -> None:
         """Count what was not asked before.
 
@@ -217,7 +226,7 @@ class Stage:
             StageOver: it is more than the stage's share, and nothing is under way any more.
         """
         together = len(self.asked | asked)
-        if self._calls is not None and together > max(self._calls, len(self.asked)):
+        if self._calls is not None and together > max(self._calls - self._held, len(self.asked)):
             while self._open:
                 await self._idle.wait()
             raise StageOver(f"its {self._calls} target calls are used")

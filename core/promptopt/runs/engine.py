@@ -1,6 +1,7 @@
 """One run from its first event to its last: baseline, search, sealed test."""
 
 import asyncio
+import contextlib
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -16,13 +17,14 @@ from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Comparison, Evaluation
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected, StopRun
+from promptopt.domain.words import Role
 from promptopt.evaluation.checks import Judge, build_judge
 from promptopt.evaluation.constraints import build_task
 from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
 from promptopt.evaluation.prospects import Prospect, data_faults, failing_references, headroom, outlook
 from promptopt.evaluation.runner import Runner
 from promptopt.evaluation.statistics import compare, interval
-from promptopt.models.budget import Ledger, Stopwatch
+from promptopt.models.budget import Amount, Ledger, Stopwatch
 from promptopt.models.endpoint import Endpoint, Seat, role_of
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import WINDOW
@@ -34,7 +36,7 @@ from promptopt.optimizers.base import BaseOptimizer
 from promptopt.runs.context import Context
 from promptopt.runs.control import Control
 from promptopt.runs.forecast import forecast
-from promptopt.runs.holding import for_the_test
+from promptopt.runs.holding import for_finals, for_the_test
 from promptopt.runs.meters import Meters, seconds_by_role
 from promptopt.runs.playing import NAME, outlook_of, plan_of, play
 from promptopt.runs.setup import describe, open_endpoints, seats_in_use, why_no_reuse
@@ -52,6 +54,12 @@ from promptopt.store.trust import trusted_code
 
 CASES_PER_CALL = 2
 """Cases at work for each call at once: while one is booked and judged, another's call is under way."""
+
+CUT_SHORT = ("budget", "user")
+"""Ends of a search that may have left something unscored."""
+
+FINALS_SHARE = 1 / 3
+"""Of what is left of the budget after the baseline, the most that is held back to score it."""
 
 NOTICES = 200
 """Different things that a run tells its people; more of them tell nothing new."""
@@ -119,6 +127,8 @@ class Engine:
         """Notices of this run, also those of its earlier workers."""
         self._telemetry = OFF
         self._plan = plan_of(self._settings) if row.kind == NAME else None
+        self._for_finals: Mapping[Role, Amount] = {}
+        """What is held back for prompts that are scored after the search was cut short."""
         self._judged = False
         """Judge models decide matches."""
         self._redact = Redactor(model for _, _, model in self._settings.every_model()).redact
@@ -258,6 +268,8 @@ class Engine:
         else:
             end = await control.stoppable(self._search(optimizer, context, control))
         await gateway.drain(PATIENCE[end.now])
+        if end.reason in CUT_SHORT and not end.now:
+            end = await self._finals(optimizer, context, gateway, control, end)
         if end.now:
             return end, None, "the sealed test was not scored"
         seed = self.state.candidates.get(self._seed.id)
@@ -285,6 +297,7 @@ class Engine:
         context.propose(self._seed, "seed")
         baseline = await context.score(self._seed, "validation", self._dataset.validation)
         self._hold_for_test(baseline)
+        self._hold_for_finals(optimizer, baseline)
         self._foretell(headroom(baseline, self._dataset))
         self.emit(ev.PhaseStarted(phase="search"))
         while True:
@@ -294,6 +307,25 @@ class Engine:
                 return StopRun("error", f"the optimizer {optimizer.name} does not take edits up", now=True)
             if not await control.edit_to_take():
                 return end
+
+    async def _finals(
+        self, optimizer: BaseOptimizer, context: Context, gateway: Gateway, control: Control, end: StopRun
+    ) -> StopRun:
+        """Let the optimizer score what it found, with what was held back for that; returns why it ends."""
+        if not self._for_finals:
+            return end
+        self._ledger.let_go(self._for_finals)
+        self._for_finals = {}
+        gateway.go_on()
+
+        async def finals() -> StopRun:
+            with contextlib.suppress(Redirected):
+                await optimizer.finish(context)
+            return end
+
+        ended = await control.stoppable(finals())
+        await gateway.drain(PATIENCE[ended.now])
+        return ended if ended.now else end
 
     async def _only_evaluate(self, context: Context, control: Control) -> StopRun:
         async def evaluate() -> StopRun:
@@ -429,6 +461,17 @@ class Engine:
                 self._say_once(
                     f"the sealed test needs {share} of the budget's {name}; the search gets the rest"
                 )
+
+    def _hold_for_finals(self, optimizer: BaseOptimizer, baseline: Evaluation) -> None:
+        """Keep room for what the optimizer will score if it is cut short; of a small budget not much."""
+        must_pass = sum(case.must_pass for case in self._dataset.train)
+        cases = len(self._dataset.validation) + must_pass
+        for prompts in range(optimizer.finals, 0, -1):
+            amounts = for_finals(self._settings, prompts, cases, baseline)
+            if amounts and self._ledger.share_of_rest(amounts) <= FINALS_SHARE:
+                self._ledger.hold_more(amounts)
+                self._for_finals = amounts
+                return
 
     def _say_once(self, text: str, level: Literal["info", "warning"] = "warning") -> None:
         """Say something once in the life of the run, however often it happens, whichever worker says it."""

@@ -1,4 +1,4 @@
-"""What is kept back for the sealed test, so that the search can't spend it."""
+"""What is kept back for the sealed test, and for what comes before it, so that the search can't spend it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MARGIN = 1.5
 
 @dataclass(frozen=True)
 class Holding:
-    """What the test of two prompts will take, of the budget and of the time of each role that is asked."""
+    """What answers to cases will take, of the budget and of the time of each role that is asked."""
 
     amounts: Mapping[Role, Amount]
     seconds: Mapping[Role, float]
@@ -29,7 +29,19 @@ def for_the_test(settings: ProjectSettings, cases: int, baseline: Evaluation) ->
     Args:
         cases: in the test split.
     """
-    number = 2 * cases
+    return _holding(settings, 2 * cases, baseline)
+
+
+def for_finals(
+    settings: ProjectSettings, prompts: int, cases: int, baseline: Evaluation
+) -> Mapping[Role, Amount]:
+    """What scoring so many prompts on so many cases will take, by role."""
+    holding = _holding(settings, prompts * cases, baseline)
+    return holding.amounts if holding else {}
+
+
+def _holding(settings: ProjectSettings, number: int, baseline: Evaluation) -> Holding | None:
+    """What to hold back for ``number`` cases that are answered and judged."""
     answered = [result for result in baseline.results if not result.error]
     if not number or not answered:
         return None

@@ -24,6 +24,7 @@ from promptopt.domain.stopping import Redirected, StopRun
 from promptopt.evaluation.gates import gate
 from promptopt.evaluation.statistics import compare
 from promptopt.optimizers.base import BaseOptimizer, RunContext
+from promptopt.optimizers.measuring import whole
 from promptopt.optimizers.stages import StageOver
 from promptopt.store.home import home
 
@@ -80,9 +81,19 @@ class DSPyOptimizer(BaseOptimizer):
     def compile(self, kit: Kit) -> Any:
         """Run DSPy's optimizer to its end, in a thread; returns the program that it prefers."""
 
+    _at_work: "_Search | None" = None
+
+    @property
+    def finals(self) -> int:
+        return FINALISTS - 1
+
+    async def finish(self, context: RunContext) -> None:
+        if self._at_work is not None:
+            await self._at_work.finish()
+
     async def search(self, context: RunContext) -> StopRun:
         """Let DSPy search; its choice, and what else did well, is measured and judged."""
-        search = _Search(self, context)
+        self._at_work = search = _Search(self, context)
         while True:
             search.take_up_edit()
             try:
@@ -143,7 +154,7 @@ class _Search:
             StopRun: a cap is reached; what is known to be better has been judged.
         """
         self._number, self._tried, self._ready = self._before, {}, asyncio.Queue()
-        self._measured = {self._start.id: await self._whole(self._start)}
+        self._measured = {self._start.id: await whole(self._context, self._start)}
         bridge, shape, compiling = self._compiling()
         work = asyncio.create_task(asyncio.to_thread(compiling))
         try:
@@ -227,6 +238,12 @@ class _Search:
             self._enter(self._tried.setdefault(prompt.id, _Tried(prompt)))
             await self._measure(prompt)
 
+    async def finish(self) -> None:
+        """Measure the best, by what is known of them, of what DSPy had tried when it was ended."""
+        open_ = [t for t in self._tried.values() if t.candidate and t.prompt.id not in self._measured]
+        for tried in sorted(open_, key=_Tried.worth, reverse=True)[: FINALISTS - 1]:
+            await self._measure(tried.prompt)
+
     def _saw(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
         """A prompt was tried on a case."""
         if prompt.id == self._start.id:
@@ -273,16 +290,9 @@ class _Search:
         """Score a prompt on all validation cases, and judge it against the best one so far."""
         if prompt.id in self._measured:
             return
-        evaluation = await self._whole(prompt)
+        evaluation = await whole(self._context, prompt)
         before = self._measured[self._best.id]
         accepted, reason = gate(before, evaluation)
         self._measured[prompt.id] = evaluation
         if self._context.judged(prompt, self._best, accepted, reason, compare(before, evaluation)):
             self._best = prompt
-
-    async def _whole(self, prompt: Prompt) -> Evaluation:
-        """Score a prompt on all validation cases, and on the training cases that must pass."""
-        must_pass = [case for case in self._context.dataset.train if case.must_pass]
-        if must_pass:
-            await self._context.evaluate(prompt, "train", must_pass, counts=False)
-        return await self._context.evaluate(prompt, "validation")

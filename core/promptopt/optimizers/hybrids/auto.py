@@ -16,13 +16,24 @@ from pydantic import Field, model_validator
 
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.errors import SettingsError
+from promptopt.domain.events import Notice
 from promptopt.domain.forecast import Plan, Scale, Spread
+from promptopt.domain.prompt import Prompt
 from promptopt.domain.stopping import StopRun
-from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions
+from promptopt.evaluation.gates import gate
+from promptopt.evaluation.statistics import compare
+from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
 from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play, make
 from promptopt.optimizers.hybrids.outlook import Share, any_of, trial_scale
 from promptopt.optimizers.hybrids.trials import Trial, choose, decision, give_up, progress, stay
+from promptopt.optimizers.measuring import whole
 from promptopt.optimizers.stages import Rehearsal
+
+FINALS = 2
+"""Prompts that trials found and that are scored on all validation cases if the run ends before the choice."""
+
+TRIALS_SHARE = 0.5
+"""Of a limited number of calls, what trials may have; the rest is for the search with the choice."""
 
 CONFIGS: list[dict[str, Any]] = [
     {"name": "refine"},
@@ -39,7 +50,8 @@ class AutoOptions(CombinedOptions):
     Attributes:
         configs: optimizers with settings, each a table with ``name``.
         folds: parts that training and validation cases are dealt into.
-        block_calls: target calls of one trial; None: eight times the cases of a fold, at least 120.
+        block_calls: target calls of one trial; None: eight times the cases of a fold, at least 120. Fewer, if
+            ``calls`` or the budget's cap on calls would leave less than half for the search with the choice.
         final: search with the choice at the end; false: only say which it is.
     """
 
@@ -66,6 +78,9 @@ class Auto(Combined):
     )
     Options: ClassVar[type[OptimizerOptions]] = AutoOptions
 
+    _found: list[tuple[float, Prompt]] | None = None
+    _start: Prompt
+
     def members(self) -> Sequence[str]:
         return [str(config["name"]) for config in cast(AutoOptions, self.options).configs]
 
@@ -85,17 +100,52 @@ class Auto(Combined):
         options = cast(AutoOptions, self.options)
         cases = scale.validation if scale.shared else scale.train + scale.validation
         fold = -(-cases // options.folds)
-        calls = options.block_calls or _block(fold)
+        calls = options.block_calls or _usual_block(fold)
         shares, standing = [Share(plan, calls=calls, scored=fold) for plan in plans], len(plans)
         for _ in range(1, options.folds):
             standing = stay(standing)
             shares.append(Share(any_of(plans), Spread.exactly(standing), calls, fold))
         return [*shares, Share(any_of(plans))] if options.final else shares
 
+    @property
+    def finals(self) -> int:
+        return FINALS
+
+    async def finish(self, context: RunContext) -> None:
+        """Score what the trials found, what gained most on its fold first, if none was chosen yet."""
+        if self._found is None:
+            await super().finish(context)
+            return
+        found = {prompt.id: prompt for _, prompt in sorted(self._found, key=lambda one: -one[0])}
+        best = found.pop(self._start.id, self._start)
+        before = await whole(context, best)
+        for prompt in [*found.values()][:FINALS]:
+            evaluation = await whole(context, prompt)
+            accepted, reason = gate(before, evaluation)
+            if context.judged(prompt, best, accepted, reason, compare(before, evaluation)):
+                best, before = prompt, evaluation
+
+    def _block(self, context: RunContext, folds: Sequence[Sequence[Example]]) -> int:
+        """Target calls of one trial."""
+        options = cast(AutoOptions, self.options)
+        fold = max(len(one) for one in folds)
+        usual = options.block_calls or _usual_block(fold)
+        room = _room(context, options.calls)
+        if room is None:
+            return usual
+        trials = standing = len(options.configs)
+        for _ in folds[1:]:
+            standing = stay(standing)
+            trials += standing
+        share = TRIALS_SHARE if options.final else 1.0
+        scoring = sum(len(one) for one in folds) + trials * fold
+        return min(usual, int((room * share - scoring) / trials))
+
     async def combine(self, play: Play) -> StopRun:
         options = cast(AutoOptions, self.options)
         context = play.context
-        start = play.edited(play.best)
+        self._start = start = play.edited(play.best)
+        self._found = []
         folds = deal(list(context.dataset.cases()), options.folds, options.seed)
         if len(folds) < 2:
             raise SettingsError(
@@ -104,15 +154,19 @@ class Auto(Combined):
                 fix="give cases of several groups, or name one optimizer",
             )
         trials = [Trial(config) for config in options.configs]
+        block = self._block(context, folds)
+        if block < 1:
+            return await self._untried(play, trials[0])
         racing = trials
         for number, fold in enumerate(folds, 1):
             rest = [case for other in folds if other is not fold for case in other]
+            play.used += len(fold) * context.settings.evaluation.repeats
             for trial in racing:
                 part = Part(
                     trial.name,
                     start,
                     f"fold {number} of {len(folds)}, {len(racing)} configurations",
-                    calls=options.block_calls or _block(len(fold)),
+                    calls=block,
                     settings=trial.settings,
                     dataset=_halves(rest, options.seed),
                     kind=Rehearsal,
@@ -123,13 +177,15 @@ class Auto(Combined):
                 begun = outcome.edit or start
                 scored = (await context.evaluate(begun, "train", fold, counts=False)).by_case()
                 before = {case_id: result.score for case_id, result in scored.items()}
-                start = play.edit(outcome) or start
+                self._start = start = play.edit(outcome) or start
                 trial.add(fold, before, outcome.scores, outcome.used)
+                self._found.append((trial.folds[-1], outcome.best))
             if number < len(folds):
                 racing = give_up(racing, number)
                 context.show(progress(trials, number, len(folds)))
         context.show(decision(trials, len(folds), len(folds)))
         chosen = choose(trials)
+        self._found = None
         named = f"chose {chosen.mark()}"
         if not options.final:
             return StopRun("max_iterations", named)
@@ -138,10 +194,28 @@ class Auto(Combined):
         )
         return StopRun("max_iterations", f"{named}; it ended: {outcome.ended}")
 
+    async def _untried(self, play: Play, first: Trial) -> StopRun:
+        """Search with the first configuration, where there are too few calls to try any out."""
+        self._found = None
+        told = f"the calls are too few to try configurations out: the first, {first.mark()}, is used"
+        play.context.show(Notice(level="warning", text=told))
+        start = play.edited(play.best)
+        outcome = await play.stage(Part(first.name, start, told, play.left, settings=first.settings))
+        return StopRun("max_iterations", f"{told}; it ended: {outcome.ended}")
 
-def _block(fold: int) -> int:
+
+def _usual_block(fold: int) -> int:
     """Target calls of a trial with so many cases in its fold."""
     return max(120, 8 * fold)
+
+
+def _room(context: RunContext, calls: int | None) -> int | None:
+    """Target calls of all stages: by ``calls``, and by what the budget leaves beside baseline and test."""
+    limits = context.settings.budget.limits()
+    caps = [int(limits[name]) for name in ("calls", "target_calls") if name in limits]
+    aside = 3 * len(context.dataset.validation) * context.settings.evaluation.repeats
+    rooms = [*([] if calls is None else [calls]), *(max(0, cap - aside) for cap in caps)]
+    return min(rooms, default=None)
 
 
 def deal(cases: Sequence[Example], folds: int, seed: int) -> list[list[Example]]:

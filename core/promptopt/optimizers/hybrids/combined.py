@@ -6,6 +6,7 @@ one that was under way goes on from what it kept, and its calls are answered fro
 """
 
 import base64
+import contextlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -135,6 +136,7 @@ class Play:
         self._kept = _Kept.model_validate(context.restored() or {})
         self._played = 0
         self._last: Part | None = None
+        self._at_work: tuple[BaseOptimizer, Stage] | None = None
         self.best = context.seed_prompt
         self.used = 0
 
@@ -176,6 +178,14 @@ class Play:
             start = self._kept.edits[self._played]
             await self.stage(replace(self._last, start=start, reason="again, from your prompt", calls=calls))
 
+    async def finish(self) -> None:
+        """Have the stage under way score what it found, its share used up or not."""
+        if self._at_work is not None:
+            optimizer, stage = self._at_work
+            stage.release()
+            with contextlib.suppress(StageOver):
+                await optimizer.finish(stage)
+
     def take_up_edit(self) -> None:
         """Go on from a person's prompt, if one was adopted between two stages."""
         edit = self._context.adopted()
@@ -215,10 +225,13 @@ class Play:
             keep=keep,
             dataset=part.dataset,
         )
+        stage.hold(optimizer.finals * len(stage.dataset.validation))
         stage.best, stage.edit = self._kept.best or part.start, self._kept.edit
         stage.iterations = max(stage.iterations, self._kept.iteration)
         stage.asked = _digests(self._kept.asked)
+        self._at_work = optimizer, stage
         ended = await _end_of(optimizer, stage)
+        self._at_work = None
         evaluation = await self._context.evaluate(
             stage.best, part.split, part.scored, counts=part.scored is None
         )
@@ -227,7 +240,7 @@ class Play:
             best=stage.best,
             score=evaluation.score.mean,
             scores={result.case_id: result.score for result in evaluation.results} if part.scored else {},
-            used=stage.used,
+            used=stage.used + len(part.scored or ()) * self._context.settings.evaluation.repeats,
             ended=ended,
             iterations=stage.iterations,
             edit=stage.edit,
@@ -249,14 +262,22 @@ def _digests(kept: str) -> set[bytes]:
 
 async def _end_of(optimizer: BaseOptimizer, stage: Stage) -> str:
     """Run a stage to its end, or until it has used its share; an edit may start it anew."""
+    over = ""
     while True:
         try:
+            if over:
+                await optimizer.finish(stage)
+                return over
             end = await optimizer.search(stage)
-        except StageOver as over:
-            return str(over)
+        except StageOver as signal:
+            if over:
+                return over
+            over = str(signal)
+            stage.release()
         except Redirected:
-            continue
-        return end.detail or end.reason
+            over = ""
+        else:
+            return end.detail or end.reason
 
 
 def make(
@@ -294,6 +315,7 @@ class Combined(BaseOptimizer):
     ) -> None:
         super().__init__(options, **settings)
         self._classes = classes
+        self._play: Play | None = None
         self._members = self._made()  # what can't be made is refused before anything is spent
 
     def fit_to(self, settings: ProjectSettings) -> None:
@@ -310,7 +332,7 @@ class Combined(BaseOptimizer):
 
     async def search(self, context: RunContext) -> StopRun:
         """Run the stages; a person's edit between two of them is what the next one starts from."""
-        play = Play(context, cast(CombinedOptions, self.options), self._classes)
+        self._play = play = Play(context, cast(CombinedOptions, self.options), self._classes)
         while True:
             play.take_up_edit()
             try:
@@ -319,6 +341,14 @@ class Combined(BaseOptimizer):
                 return end
             except Redirected:
                 continue
+
+    @property
+    def finals(self) -> int:
+        return max((member.finals for member in self._members), default=0)
+
+    async def finish(self, context: RunContext) -> None:
+        if self._play is not None:
+            await self._play.finish()
 
     @property
     def asks(self) -> frozenset[Role]:
