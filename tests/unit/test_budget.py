@@ -1,6 +1,7 @@
 """The ledger: no interleaving crosses a cap."""
 
 import asyncio
+import math
 import random
 from dataclasses import dataclass, field
 
@@ -247,3 +248,28 @@ async def test_what_a_run_has_told_of_its_roles_time_is_what_a_new_worker_starts
     second.restore({}, seconds_by_role(state))
     assert second.meters()["embedding_minutes"].spent * 60 == pytest.approx(12.5)
     assert "target_minutes" not in second.meters()
+
+
+async def test_what_is_held_back_beside_the_test_is_let_go_for_other_calls() -> None:
+    book = Ledger({"calls": 10.0}, Stopwatch())
+    book.hold({"target": Amount(4)}, {})
+    assert book.share_of_rest({"target": Amount(3)}) == 0.5
+    book.hold_more({"target": Amount(3)})
+    for _ in range(3):
+        await book.reserve("target", Amount(1))
+        await book.settle("target", Amount(1), Amount(1))
+    with pytest.raises(StopRun):
+        await book.reserve("target", Amount(1))
+    book.let_go({"target": Amount(3)})
+    for _ in range(3):
+        await book.reserve("target", Amount(1))
+        await book.settle("target", Amount(1), Amount(1))
+    with pytest.raises(StopRun):
+        await book.reserve("target", Amount(1))
+    for _ in range(4):
+        await book.reserve("target", Amount(1), finishing=True)
+        await book.settle("target", Amount(1), Amount(1))
+    assert (
+        book.share_of_rest({"target": Amount(1)}) == math.inf
+        and Ledger({}, Stopwatch()).share_of_rest({"target": Amount(1)}) == 0.0
+    )

@@ -24,8 +24,12 @@ LAND = Landscape(2, insight=0.7)
 FEW = {"name": "grpo", "max_iterations": 4, "plateau": 9}
 
 
+WIDE = {"group": 6, "batch": 20, "widest": 20, "fewest": 10}
+"""Groups in which there is something to drop early."""
+
+
 def door(optimizer: dict[str, Any] | None = None, **more: Any) -> Door:
-    return Door(LAND, {**FEW, **(optimizer or {})}, **more)
+    return Door(LAND, {**FEW, **WIDE, **(optimizer or {})}, **more)
 
 
 async def test_a_search_finds_a_better_prompt_by_its_gate_alone() -> None:
@@ -160,7 +164,7 @@ async def test_a_search_ends_where_everything_passes() -> None:
             super()._answer(messages, sample)
             return self.landscape.label(messages[-1].content.split()[1])
 
-    made = Perfect(LAND, dict(FEW))
+    made = Perfect(LAND, {**FEW, **WIDE})
     end = await searched(made)
     assert end.reason == "all_pass" and "each of 20 training cases" in end.detail
     assert not made.entered

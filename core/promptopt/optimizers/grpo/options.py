@@ -1,6 +1,7 @@
 """Settings of ``grpo``."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -35,7 +36,7 @@ class GrpoOptions(OptimizerOptions):
         plateau: stop after so many groups in a row of which none was accepted.
         group: prompts that are compared in a step, the parent among them.
         batch: training cases that a group is measured on …
-        widest: … and most of them, if the group can't be told apart on fewer.
+        widest: … and most of them, if the group can't be told apart on fewer; not given: as many as ``batch``.
         block: cases between two looks at who can be dropped.
         race: who is dropped early: ``paired_t`` (whoever is clearly behind), ``halving`` (the worse half as
             cases double) or ``none``.
@@ -66,15 +67,15 @@ class GrpoOptions(OptimizerOptions):
         protected: texts of the prompt that every variant must keep, byte for byte.
     """
 
-    max_iterations: int = Field(default=12, ge=1)
-    plateau: int = Field(default=4, ge=1)
-    group: int = Field(default=6, ge=2, le=16)
-    batch: int = Field(default=20, ge=4)
-    widest: int = Field(default=20, ge=4)
+    max_iterations: int = Field(default=20, ge=1)
+    plateau: int = Field(default=5, ge=1)
+    group: int = Field(default=4, ge=2, le=16)
+    batch: int = Field(default=10, ge=4)
+    widest: int = Field(default=10, ge=4)
     block: int = Field(default=5, ge=1)
     race: Literal["paired_t", "halving", "none"] = "paired_t"
     level: float = Field(default=0.1, gt=0, lt=0.5)
-    fewest: int = Field(default=10, ge=2)
+    fewest: int = Field(default=5, ge=2)
     reward: Literal["auto", "metric", "judges"] = "auto"
     performance: float = Field(default=0.7, ge=0)
     format: float = Field(default=0.3, ge=0)
@@ -97,6 +98,13 @@ class GrpoOptions(OptimizerOptions):
     room: int = Field(default=2000, ge=0)
     trim: bool = True
     protected: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_wide_as_the_batch(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "batch" in given and "widest" not in given:
+            return {**given, "widest": given["batch"]}
+        return given
 
     @model_validator(mode="after")
     def _consistent(self) -> "GrpoOptions":
