@@ -325,7 +325,7 @@ def test_judges_that_can_not_be_had_are_refused_clearly(monkeypatch: pytest.Monk
         ({"protected": ["y"]}, "does not have the protected text 'y'"),
         ({"group": 1}, "optimizer.group"),
         ({"performance": 0, "format": 0}, "can't both weigh nothing"),
-        ({"batch": 30}, "less than batch"),
+        ({"batch": 30, "widest": 20}, "less than batch"),
         ({"operators": {"merge": 1, "mutate": 1}}, "optimizer.operators.mutate"),
         ({"gruop": 4}, "unknown setting"),
     ],

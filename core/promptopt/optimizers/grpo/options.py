@@ -1,7 +1,7 @@
 """Settings of ``grpo``."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -36,7 +36,7 @@ class GrpoOptions(OptimizerOptions):
         plateau: stop after so many groups in a row of which none was accepted.
         group: prompts that are compared in a step, the parent among them.
         batch: training cases that a group is measured on …
-        widest: … and most of them, if the group can't be told apart on fewer; not given: as many as ``batch``.
+        widest: … and most of them, if the group can't be told apart on fewer; not given: ``batch``.
         block: cases between two looks at who can be dropped.
         race: who is dropped early: ``paired_t`` (whoever is clearly behind), ``halving`` (the worse half as
             cases double) or ``none``.
@@ -102,9 +102,10 @@ class GrpoOptions(OptimizerOptions):
     @model_validator(mode="before")
     @classmethod
     def _as_wide_as_the_batch(cls, given: Any) -> Any:
-        if isinstance(given, Mapping) and "batch" in given and "widest" not in given:
-            return {**given, "widest": given["batch"]}
-        return given
+        if not isinstance(given, Mapping):
+            return given
+        table = cast("Mapping[str, Any]", given)
+        return {"widest": table["batch"], **table} if "batch" in table else table
 
     @model_validator(mode="after")
     def _consistent(self) -> "GrpoOptions":
