@@ -359,7 +359,7 @@ class TrialMark(BaseModel):
             cases, less that of the prompt to start from.
         score: of those prompts, over all cases of these folds.
         gain: the same less the prompt to start from, case by case.
-        calls: of the target model, different ones, that its searches asked for.
+        calls: of the target model, that its searches and the scoring of what they found asked for.
         given_up: the fold, from 1, after which it was given up; None if it was not.
     """
 

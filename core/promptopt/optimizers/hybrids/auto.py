@@ -32,6 +32,9 @@ from promptopt.optimizers.stages import Rehearsal
 FINALS = 2
 """Prompts that trials found and that are scored on all validation cases if the run ends before the choice."""
 
+LEAST_BLOCK = 3
+"""Times the cases of a fold that a trial needs, to find anything at all."""
+
 TRIALS_SHARE = 0.5
 """Of a limited number of calls, what trials may have; the rest is for the search with the choice."""
 
@@ -155,7 +158,8 @@ class Auto(Combined):
             )
         trials = [Trial(config) for config in options.configs]
         block = self._block(context, folds)
-        if block < 1:
+        least = 1 if options.block_calls else LEAST_BLOCK * max(len(fold) for fold in folds)
+        if block < least:
             return await self._untried(play, trials[0])
         racing = trials
         for number, fold in enumerate(folds, 1):
