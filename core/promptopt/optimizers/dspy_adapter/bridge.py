@@ -48,6 +48,11 @@ class Bridge:
         self._cases = _by_inputs(dataset)
         self._results: OrderedDict[tuple[str, str], CaseResult] = OrderedDict()
 
+    @property
+    def ended(self) -> BaseException | None:
+        """The signal that ended the search, if one did."""
+        return self._ended
+
     def close(self, signal: BaseException) -> None:
         """Let every call that a thread waits for, or makes from now on, end with ``signal``."""
         with self._lock:

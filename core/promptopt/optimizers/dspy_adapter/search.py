@@ -18,9 +18,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from promptopt.domain.dataset import Split
+from promptopt.domain.errors import RunError
+from promptopt.domain.events import Notice
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult, Evaluation
 from promptopt.domain.stopping import Redirected, StopRun
+from promptopt.domain.text import one_line
 from promptopt.evaluation.gates import gate
 from promptopt.evaluation.statistics import compare
 from promptopt.optimizers.base import BaseOptimizer, RunContext
@@ -37,6 +40,9 @@ KNOWN_AFTER = 8
 
 UNKNOWN_KEPT = 200
 """Prompts that are remembered without being candidates."""
+
+LONGEST_WHY = 200
+"""Characters of an error of DSPy's that are told: it quotes whole replies."""
 
 FINALISTS = 3
 """Prompts that are measured whole at the end, if DSPy has not: its choice, and the best by what is known."""
@@ -141,6 +147,7 @@ class _Search:
         Raises:
             Redirected: an edit waits.
             StopRun: a cap is reached; what is known to be better has been judged.
+            RunError: DSPy gave up before it had tried any prompt.
         """
         self._number, self._tried, self._ready = self._before, {}, asyncio.Queue()
         self._measured = {self._start.id: await self._whole(self._start)}
@@ -148,6 +155,11 @@ class _Search:
         work = asyncio.create_task(asyncio.to_thread(compiling))
         try:
             await self._watch(work)
+            fault = work.exception()
+            if isinstance(fault, Exception) and bridge.ended is None:
+                return await self._given_up(fault)
+            if fault is not None:
+                raise bridge.ended or fault  # an error may be all that DSPy made of the signal
             chosen = shape.prompt_of(work.result())
         except BaseException as signal:
             await self._wind_up(bridge, work, signal)
@@ -156,6 +168,27 @@ class _Search:
         return StopRun(
             "max_iterations", f"{self._optimizer.name} has come to its end: {len(self._measured)} prompts"
         )
+
+    async def _given_up(self, fault: Exception) -> StopRun:
+        """DSPy raised an error, as some of its optimizers do for one reply that they can't read.
+
+        The reply is in the journal, so that the same would happen again: the search ends in order, with what
+        was tried so far.
+        """
+        why = f"{type(fault).__name__}: {one_line(str(fault), LONGEST_WHY)}"
+        name = self._optimizer.name
+        if not self._tried:
+            raise RunError(
+                f"DSPy's optimizer gave up before it had tried any prompt ({why})",
+                where=f"optimizer {name}",
+                fix="promptopt trace shows the replies that it could not use; a stronger optimizer model, or "
+                "another optimizer, may do better in a new run",
+            ) from fault
+        told = f"DSPy's optimizer {name} gave up ({why}); what it tried before is measured and counts"
+        self._context.show(Notice(level="warning", text=told))
+        best = max(self._tried.values(), key=lambda tried: (tried.worth(), tried.prompt.id))
+        await self._finals(best.prompt)
+        return StopRun("max_iterations", f"{name} gave up after {len(self._measured)} prompts: {why}")
 
     def _compiling(self) -> "tuple[Bridge, Shape, Callable[[], Any]]":
         """DSPy, ready to compile in a thread."""
