@@ -41,6 +41,9 @@ KNOWN_AFTER = 8
 UNKNOWN_KEPT = 200
 """Prompts that are remembered without being candidates."""
 
+BARREN_AFTER = 10
+"""Requests to the optimizer model that bring no new prompt, after which that is told."""
+
 LONGEST_WHY = 200
 """Characters of an error of DSPy's that are told: it quotes whole replies."""
 
@@ -82,6 +85,13 @@ class DSPyOptimizer(BaseOptimizer):
         "running."
     )
 
+    @property
+    def barren_after(self) -> int | None:
+        """Requests to the optimizer model in a row, without a new prompt being tried, after which a person
+        should know; None if it makes all of them before it tries any prompt.
+        """
+        return BARREN_AFTER
+
     @abstractmethod
     def compile(self, kit: Kit) -> Any:
         """Run DSPy's optimizer to its end, in a thread; returns the program that it prefers."""
@@ -120,6 +130,8 @@ class _Search:
         self._tried: dict[str, _Tried] = {}
         self._measured: dict[str, Evaluation] = {}
         self._ready: asyncio.Queue[Prompt] = asyncio.Queue()
+        self._barren: int | None = 0
+        """Requests since a new prompt was tried; None once that was told."""
         state = context.restored() or {}
         self._stage = state.get("stage", 1)
         self._before = state.get("iteration", 0)
@@ -181,8 +193,8 @@ class _Search:
             raise RunError(
                 f"DSPy's optimizer gave up before it had tried any prompt ({why})",
                 where=f"optimizer {name}",
-                fix="promptopt trace shows the replies that it could not use; a stronger optimizer model, or "
-                "another optimizer, may do better in a new run",
+                fix="promptopt trace RUN --role optimizer --full shows the replies that it could not use; "
+                "start a new run with a stronger optimizer model, or with another optimizer",
             ) from fault
         told = f"DSPy's optimizer {name} gave up ({why}); what it tried before is measured and counts"
         self._context.show(Notice(level="warning", text=told))
@@ -204,7 +216,7 @@ class _Search:
         logging.getLogger("dspy").setLevel(logging.WARNING)  # it tells prompts and cases, which are no news
         context, dataset = self._context, self._context.dataset
         shape = Shape(list(dataset.train[0].inputs), context.task)
-        bridge = Bridge(context, dataset, self._saw)
+        bridge = Bridge(context, dataset, self._saw, self._asks)
         target = RunLM("target", bridge)
         train = [shape.example(case) for case in dataset.train]
         random.Random(self._optimizer.options.seed).shuffle(train)
@@ -260,10 +272,26 @@ class _Search:
             self._enter(self._tried.setdefault(prompt.id, _Tried(prompt)))
             await self._measure(prompt)
 
+    def _asks(self) -> None:
+        """The optimizer model is asked for something; that many replies bring nothing is told once."""
+        most = self._optimizer.barren_after
+        if self._barren is None or most is None:
+            return
+        self._barren += 1
+        if self._barren > most:
+            self._barren = None
+            told = (
+                f"the optimizer model's last {most} replies brought no new prompt that was tried on cases; "
+                "promptopt trace RUN --role optimizer --full shows them"
+            )
+            self._context.show(Notice(level="warning", text=told))
+
     def _saw(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
         """A prompt was tried on a case."""
         if prompt.id == self._start.id:
             return
+        if prompt.id not in self._tried and self._barren is not None:
+            self._barren = 0
         tried = self._tried.setdefault(prompt.id, _Tried(prompt))
         tried.scores[split][result.case_id] = result.score
         if tried.candidate:
