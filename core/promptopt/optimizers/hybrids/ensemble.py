@@ -13,7 +13,7 @@ from promptopt.domain.forecast import Plan, Scale, Spread
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.stopping import StopRun
 from promptopt.optimizers.base import OptimizerOptions, RunContext
-from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Outcome, Part, Play
+from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Names, Outcome, Part, Play
 from promptopt.optimizers.hybrids.outlook import Share, any_of
 from promptopt.tournament.config import TournamentConfig
 from promptopt.tournament.manager import TournamentManager
@@ -31,9 +31,7 @@ class EnsembleOptions(CombinedOptions):
             is a tie, the judges.
     """
 
-    optimizers: list[str] = Field(
-        default=["refine", "dspy-bootstrap-random-search", "dspy-gepa"], min_length=2
-    )
+    optimizers: Names = Field(default=["refine", "dspy-bootstrap-random-search", "dspy-gepa"], min_length=2)
     rungs: int = Field(default=1, ge=1, le=5)
     first_calls: int | None = Field(default=None, ge=1)
     judging: Literal["metric", "judges", "metric_then_judges"] = "metric"
