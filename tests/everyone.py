@@ -14,6 +14,12 @@ _PARTS: dict[str, Any] = {
     "dspy-bootstrap-random-search": {"num_candidates": 2},
 }
 
+
+def _parts(*names: str) -> dict[str, Any]:
+    """Settings of a hybrid's members."""
+    return {name: _PARTS[name] for name in names if name in _PARTS}
+
+
 SMALL: dict[str, dict[str, Any]] = {
     "refine": {"max_iterations": 4, "proposals": 3},
     "grpo": {"max_iterations": 3, "group": 4, "batch": 8, "widest": 8, "fewest": 4},
@@ -21,12 +27,23 @@ SMALL: dict[str, dict[str, Any]] = {
     "dspy-copro": {"breadth": 3, "depth": 2},
     "dspy-simba": {"batch_size": 8, "num_candidates": 3, "max_steps": 2},
     "dspy-gepa": {"max_metric_calls": 70},
-    "sequential": {"stages": ["dspy-gepa", "refine"], "settings": _PARTS},
-    "ensemble": {"optimizers": ["refine", "dspy-bootstrap", "dspy-gepa"], "settings": _PARTS},
-    "feedback": {"optimizer": "refine", "rounds": 2, "prompts": 1, "settings": _PARTS},
-    "simple-feedback": {"optimizer": "dspy-gepa", "variations": 3, "settings": _PARTS},
-    "cost-aware": {"optimizers": ["refine", "dspy-bootstrap", "grpo"], "max_slices": 4, "settings": _PARTS},
-    "auto": {"configs": [{"name": "refine"}, {"name": "dspy-bootstrap"}], "folds": 2, "settings": _PARTS},
+    "sequential": {"stages": ["dspy-gepa", "refine"], "settings": _parts("dspy-gepa", "refine")},
+    "ensemble": {
+        "optimizers": ["refine", "dspy-bootstrap", "dspy-gepa"],
+        "settings": _parts("refine", "dspy-gepa"),
+    },
+    "feedback": {"optimizer": "refine", "rounds": 2, "prompts": 1, "settings": _parts("refine")},
+    "simple-feedback": {"optimizer": "dspy-gepa", "variations": 3, "settings": _parts("dspy-gepa", "grpo")},
+    "cost-aware": {
+        "optimizers": ["refine", "dspy-bootstrap", "grpo"],
+        "max_slices": 4,
+        "settings": _parts("refine", "grpo"),
+    },
+    "auto": {
+        "configs": [{"name": "refine"}, {"name": "dspy-bootstrap"}],
+        "folds": 2,
+        "settings": _parts("refine"),
+    },
 }
 
 NAMES = sorted(registry.OURS)

@@ -9,6 +9,7 @@ import pytest
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.events import StageStarted
+from promptopt.optimizers import registry
 from promptopt.store.commands import Decide, Edit
 from promptopt.store.runlog import RunLog
 from tests.engine.bench import Bench, Desk
@@ -32,7 +33,9 @@ MINE = "Label the support ticket as billing, bug, account or feature. Answer wit
 
 
 def settings(name: str) -> dict[str, Any]:
-    return {"name": name, "settings": {"dspy-gepa": GEPA, "refine": {"max_iterations": 3}}, **SMALL[name]}
+    parts: dict[str, Any] = {"dspy-gepa": GEPA, "refine": {"max_iterations": 3}}
+    members = registry.find(name).from_options({"name": name, **SMALL[name]}).members()  # type: ignore[attr-defined]
+    return {"name": name, "settings": {each: parts[each] for each in parts if each in members}, **SMALL[name]}
 
 
 def stages(bench: Bench, run_id: str) -> list[tuple[int, str]]:

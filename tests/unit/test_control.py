@@ -107,6 +107,21 @@ async def test_a_stop_at_once_between_search_and_test_leaves_the_test_out(bench:
     assert (end.reason, end.now) == ("user", True)
 
 
+async def test_a_command_is_carried_out_once_however_late_the_store_hears_of_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Any] = []
+    number = bench.commands.send(Pause())
+    with monkeypatch.context() as held:
+        held.setattr(bench.database, "write", written.append)
+        for _ in range(2):
+            await bench.told(Resume() if bench.gate.shut else Pause())
+    for statement in written:
+        bench.database.write(statement)
+    await asyncio.wrap_future(bench.database.transact(lambda _: None))
+    assert bench.commands.outcome(number) == "paused"
+
+
 async def test_a_pause_outlives_the_end_of_the_search(bench: Bench) -> None:
     bench.emit(ev.PhaseStarted(phase="search"))
     assert await bench.told(Pause()) == "paused"

@@ -81,8 +81,8 @@ def test_an_adapter_is_made_anew_as_what_it_fronts() -> None:
 
 
 def test_hybrids_take_classes_and_instances() -> None:
-    hybrid = EnsembleHybrid([Mine(steps=3), "refine", RefineOptimizer], rungs=2)
-    assert hybrid.members() == ["mine", "refine", "refine"]
+    hybrid = EnsembleHybrid([Mine(steps=3), "grpo", RefineOptimizer], rungs=2)
+    assert hybrid.members() == ["mine", "grpo", "refine"]
     assert hybrid.options.rungs == 2 and hybrid.options.settings == {"mine": {"steps": 3}}  # type: ignore[attr-defined]
     assert EnsembleHybrid().options == promptopt.optimizers.hybrids.ensemble.Ensemble().options  # type: ignore[attr-defined]
     with pytest.raises(SettingsError, match="refine is given with two settings"):

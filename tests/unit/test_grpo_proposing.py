@@ -39,10 +39,12 @@ class Writer:
         self.settings = ProjectSettings.model_validate({**table, "models": models})
         self.asked: list[tuple[str, str]] = []
         self.refusals: list[str] = []
+        self.longest = 0
         self._replies = list(replies)
 
     async def complete(self, role: str, messages: Sequence[Message], *, path: str) -> LLMResponse:
         self.asked.append((path, messages[-1].content))
+        self.longest = max(self.longest, sum(len(message.content) for message in messages))
         reply = self._replies.pop(0)
         if isinstance(reply, Exception):
             raise reply
@@ -123,6 +125,12 @@ async def test_only_what_can_not_be_used_is_asked_for_again() -> None:
     assert "slot 3: it is missing" in correction
     (told,) = writer.refusals
     assert told.startswith("2 of 3 variants") and "2 (explore)" in told
+
+
+async def test_a_runaway_reply_is_shown_again_in_part_only() -> None:
+    writer = Writer("x" * 1_000_000, WHOLE)
+    assert len(await asked(writer)) == 3
+    assert writer.longest < 40_000
 
 
 async def test_what_can_not_be_had_is_left_out_after_all_tries() -> None:

@@ -1,5 +1,6 @@
 """Hybrids: what they need is what their members need."""
 
+import re
 from typing import Any
 
 import pytest
@@ -47,6 +48,36 @@ def test_a_member_that_the_project_does_not_suit_is_refused_before_anything_is_s
     with pytest.raises(SettingsError) as refused:
         Sequential(stages=["refine"], settings={"refine": {"plateau": "soon"}})
     assert refused.value.where == "optimizer.settings.refine.plateau"
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "where", "said"),
+    [
+        ({"name": "ensemble", "optimizers": ["refine", "refine"]}, "optimizers", "'refine' is given twice"),
+        ({"name": "cost-aware", "optimizers": ["grpo", "grpo"]}, "optimizers", "'grpo' is given twice"),
+        (
+            {"name": "sequential", "stages": ["refine"], "shares": [1, 2]},
+            "",
+            "^give 1 shares above 0, one per stage$",
+        ),
+        (
+            {"name": "sequential", "stages": ["refine"], "settings": {"grpo": {"group": 4}}},
+            "settings.grpo",
+            "sequential runs no optimizer 'grpo'",
+        ),
+    ],
+)
+def test_what_would_be_left_out_or_run_twice_is_refused(
+    optimizer: dict[str, Any], where: str, said: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        registry.make(project(optimizer, **JUDGE))
+    assert refused.value.where == f"optimizer.{where}".rstrip(".") and re.search(said, refused.value.what)
+
+
+def test_stages_of_a_sequence_may_repeat() -> None:
+    made = registry.make(project({"name": "sequential", "stages": ["refine", "grpo", "refine"]}, **JUDGE))
+    assert made.plan(SCALE)
 
 
 def test_a_plan_has_what_the_members_plan() -> None:

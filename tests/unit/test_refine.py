@@ -84,6 +84,23 @@ async def test_what_was_tried_is_refused_without_an_evaluation() -> None:
     assert any("tried before" in refusal for refusal in door.refusals)
 
 
+async def test_a_runaway_reply_is_not_paid_for_again_in_later_requests() -> None:
+    longest = 0
+
+    def propose(request: ChatRequest, sample: int) -> str:
+        nonlocal longest
+        longest = max(longest, sum(len(message.content) for message in request.messages))
+        if len(request.messages) > 2 and "That reply can't be used" in request.messages[-1].content:
+            new = f"{current(request)}\nThis is rule {longest} for the target."
+            return json.dumps({"prompt": new, "reasoning": "so " * 300_000})
+        return "x" * 1_000_000
+
+    door = Door(TRIAGE, propose=propose)
+    await searched(door, max_iterations=3, proposals=2, demonstrations=0, shorten=0, tries=3)
+    assert len(door.candidates) > 1 and door.refusals
+    assert 24_000 < longest < 60_000
+
+
 async def test_a_change_that_brought_nothing_is_known_again_in_another_prompt() -> None:
     harm = "Explain how you came to your answer, so that a reader can follow it."
     good = "The queues are: billing, shipping, technical, account, sales."

@@ -192,6 +192,7 @@ def _import_litellm() -> Any:
     """Import litellm, silent, and set it up for one request a call."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it fetches a price list
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # else it loads .env of the current folder
+    os.environ.setdefault("TQDM_DISABLE", "1")  # it imports tqdm, which reads this then; DSPy's bars need it
     litellm: Any = importlib.import_module("litellm")
     litellm.telemetry = False
     litellm.suppress_debug_info = True

@@ -279,11 +279,11 @@ class BaseOptimizer(ABC):
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
             known = ", ".join(name for name in cls.Options.model_fields if name != "name")
-            found = "" if first["type"] == "extra_forbidden" else f", found {given.get(key)!r}"
-            said = "unknown setting" if first["type"] == "extra_forbidden" else first["msg"]
-            raise SettingsError(
-                f"{said}{found}", where=f"{where}.{key}", fix=f"{cls.name} knows: {known}"
-            ) from None
+            unknown = first["type"] == "extra_forbidden"
+            said = "unknown setting" if unknown else first["msg"].removeprefix("Value error, ")
+            found = "" if unknown or key not in given else f", found {given[key]!r}"
+            place = f"{where}.{key}" if key else where  # what holds between settings has no one place
+            raise SettingsError(f"{said}{found}", where=place, fix=f"{cls.name} knows: {known}") from None
 
     @property
     def max_iterations(self) -> int | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import Interval
 from promptopt.domain.task import TaskSpec
+from promptopt.evaluation.feedback import middle_out
 
 _WORK = """\
 You improve prompts. A prompt is run by another model (the target) on many cases; each output is judged by
@@ -47,6 +48,12 @@ SYSTEM_EDITS = _WORK + _REPLY_EDITS
 
 ROWS = 40
 """Rows of the table of earlier attempts: those that were accepted, and the last ones."""
+
+
+LONGEST_ECHO = 24_000
+"""Characters of a reply that are shown to its writer again: a runaway one would be paid for each time."""
+
+_LONGEST_REASONING = 1000
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,11 @@ def correction(objection: str, edits: bool = False) -> str:
     )
 
 
+def echoed(reply: str) -> str:
+    """A reply as it is shown to its writer again: not empty, and the middle of a very long one left out."""
+    return middle_out(reply, LONGEST_ECHO) or "(empty)"
+
+
 def task_card(task: TaskSpec, placeholders: Sequence[str]) -> str:
     """What a proposer is told of the task: its description, fields, rules, and where the case goes."""
     lines = [f"Task: {task.description or 'as the prompt and the cases show'}"]
@@ -173,7 +185,8 @@ def _row(attempt: Attempt) -> str:
 
 
 def _reply(attempt: Attempt) -> str:
-    return json.dumps({"prompt": attempt.prompt, "reasoning": attempt.reasoning}, ensure_ascii=False)
+    reasoning = middle_out(attempt.reasoning, _LONGEST_REASONING)
+    return json.dumps({"prompt": attempt.prompt, "reasoning": reasoning}, ensure_ascii=False)
 
 
 def _outcome(attempt: Attempt) -> str:

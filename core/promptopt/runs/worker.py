@@ -29,6 +29,7 @@ class Taken(RunError):
 
 def main(run_id: str) -> int:
     """Carry the run out to its end; returns the exit code."""
+    os.environ.setdefault("TQDM_DISABLE", "1")  # before anything imports tqdm: bars would fill the log
     database = Database.open()
     try:
         engine = carry_out(database, run_id, lambda _: os._exit(TAKEN))

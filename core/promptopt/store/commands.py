@@ -82,6 +82,8 @@ class Commands:
     def __init__(self, database: Database, run_id: str) -> None:
         self._db = database
         self._run_id = run_id
+        self._done: set[int] = set()
+        """Carried out, by this object's owner; that may not be in the store yet."""
 
     def send(self, command: Command, author: str = "") -> int:
         """Ask for ``command``; returns its id. ``author`` is the user's name by default."""
@@ -112,6 +114,8 @@ class Commands:
             rows = connection.execute(query).all()
         found: list[Sent] = []
         for row in rows:
+            if row.id in self._done:
+                continue
             try:
                 found.append(Sent(row.id, row.author, _COMMAND.validate_json(row.body)))
             except ValidationError:
@@ -120,6 +124,7 @@ class Commands:
 
     def done(self, command_id: int, outcome: str = "") -> None:
         """Mark a command as carried out (queued, in order with the worker's events)."""
+        self._done.add(command_id)
         statement = update(commands).where(commands.c.id == command_id)
         self._db.write(statement.values(handled_at=time.time(), outcome=outcome))
 

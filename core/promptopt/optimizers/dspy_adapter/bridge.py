@@ -36,17 +36,24 @@ class Bridge:
 
     Args:
         saw: told, in the event loop, of the first answer of the target model to each case.
+        asks: told, in the event loop, of each request to the optimizer model.
     """
 
-    def __init__(self, context: RunContext, dataset: Dataset, saw: Saw) -> None:
+    def __init__(self, context: RunContext, dataset: Dataset, saw: Saw, asks: Callable[[], None]) -> None:
         self._context = context
         self._saw = saw
+        self._asks = asks
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._under_way: set[Future[Any]] = set()
         self._ended: BaseException | None = None
         self._cases = _by_inputs(dataset)
         self._results: OrderedDict[tuple[str, str], CaseResult] = OrderedDict()
+
+    @property
+    def ended(self) -> BaseException | None:
+        """The signal that ended the search, if one did."""
+        return self._ended
 
     def close(self, signal: BaseException) -> None:
         """Let every call that a thread waits for, or makes from now on, end with ``signal``."""
@@ -67,9 +74,7 @@ class Bridge:
         # Several answers to one request are as many draws; the prime keeps them off DSPy's rollouts.
         sample = (rollout + (again - 1) * 1_000_003) % 2**31
         path = f"dspy/{again}"
-        return self._call(
-            self._context.complete("optimizer", messages, path=path, sample=sample, temperature=temperature)
-        )
+        return self._call(self._propose(messages, path, sample, temperature))
 
     def answer(
         self, prompt: Prompt, inputs: dict[str, str], *, rollout: int, temperature: float | None
@@ -84,6 +89,14 @@ class Bridge:
         case = case or Example(id="unknown", inputs=inputs, expected=expected)
         known = self._results.get((case.id, text))
         return known or self._call(self._judge(case, LLMResponse(text=text)))
+
+    async def _propose(
+        self, messages: Sequence[Message], path: str, sample: int, temperature: float | None
+    ) -> LLMResponse:
+        self._asks()
+        return await self._context.complete(
+            "optimizer", messages, path=path, sample=sample, temperature=temperature
+        )
 
     async def _answer(
         self, prompt: Prompt, inputs: dict[str, str], rollout: int, temperature: float | None

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from promptopt.domain.forecast import Plan, Scale, Spread
 from promptopt.optimizers.base import OptimizerOptions
-from promptopt.optimizers.dspy_adapter.search import DSPyOptimizer, Kit
+from promptopt.optimizers.dspy_adapter.search import BARREN_AFTER, DSPyOptimizer, Kit
 
 _PROPOSAL_CHARS = 6000
 """Characters of a usual request of DSPy's for a proposal: examples, the program, tips."""
@@ -177,6 +177,10 @@ class MIPRO(DSPyOptimizer):
     name: ClassVar[str] = "dspy-mipro"
     Options: ClassVar[type[OptimizerOptions]] = MIPROOptions
 
+    @property
+    def barren_after(self) -> None:
+        return None
+
     def compile(self, kit: Kit) -> Any:
         from dspy.teleprompt import MIPROv2
 
@@ -222,6 +226,11 @@ class COPRO(DSPyOptimizer):
     name: ClassVar[str] = "dspy-copro"
     Options: ClassVar[type[OptimizerOptions]] = COPROOptions
 
+    @property
+    def barren_after(self) -> int:
+        """A round is proposed before any of it is tried."""
+        return BARREN_AFTER + cast(COPROOptions, self.options).breadth
+
     def compile(self, kit: Kit) -> Any:
         from dspy.teleprompt import COPRO as DSPyCOPRO
 
@@ -249,6 +258,11 @@ class SIMBA(DSPyOptimizer):
 
     name: ClassVar[str] = "dspy-simba"
     Options: ClassVar[type[OptimizerOptions]] = SIMBAOptions
+
+    @property
+    def barren_after(self) -> int:
+        """A step's rules are written before any of them is tried."""
+        return BARREN_AFTER + cast(SIMBAOptions, self.options).num_candidates
 
     def compile(self, kit: Kit) -> Any:
         from dspy.teleprompt import SIMBA as DSPySIMBA

@@ -18,9 +18,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from promptopt.domain.dataset import Split
+from promptopt.domain.errors import RunError
+from promptopt.domain.events import Notice
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult, Evaluation
 from promptopt.domain.stopping import Redirected, StopRun
+from promptopt.domain.text import one_line
 from promptopt.evaluation.gates import gate
 from promptopt.evaluation.statistics import compare
 from promptopt.optimizers.base import BaseOptimizer, RunContext
@@ -38,6 +41,12 @@ KNOWN_AFTER = 8
 
 UNKNOWN_KEPT = 200
 """Prompts that are remembered without being candidates."""
+
+BARREN_AFTER = 10
+"""Requests to the optimizer model that bring no new prompt, after which that is told."""
+
+LONGEST_WHY = 200
+"""Characters of an error of DSPy's that are told: it quotes whole replies."""
 
 FINALISTS = 3
 """Prompts that are measured whole at the end, if DSPy has not: its choice, and the best by what is known."""
@@ -76,6 +85,13 @@ class DSPyOptimizer(BaseOptimizer):
         "DSPy starts again from your prompt, with the budget that is left; what it found before stays in the "
         "running."
     )
+
+    @property
+    def barren_after(self) -> int | None:
+        """Requests to the optimizer model in a row, without a new prompt being tried, after which a person
+        should know; None if it makes all of them before it tries any prompt.
+        """
+        return BARREN_AFTER
 
     @abstractmethod
     def compile(self, kit: Kit) -> Any:
@@ -125,6 +141,8 @@ class _Search:
         self._tried: dict[str, _Tried] = {}
         self._measured: dict[str, Evaluation] = {}
         self._ready: asyncio.Queue[Prompt] = asyncio.Queue()
+        self._barren: int | None = 0
+        """Requests since a new prompt was tried; None once that was told."""
         state = context.restored() or {}
         self._stage = state.get("stage", 1)
         self._before = state.get("iteration", 0)
@@ -152,6 +170,7 @@ class _Search:
         Raises:
             Redirected: an edit waits.
             StopRun: a cap is reached; what is known to be better has been judged.
+            RunError: DSPy gave up before it had tried any prompt.
         """
         self._number, self._tried, self._ready = self._before, {}, asyncio.Queue()
         self._measured = {self._start.id: await whole(self._context, self._start)}
@@ -159,6 +178,11 @@ class _Search:
         work = asyncio.create_task(asyncio.to_thread(compiling))
         try:
             await self._watch(work)
+            fault = work.exception()
+            if isinstance(fault, Exception) and bridge.ended is None:
+                return await self._given_up(fault)
+            if fault is not None:
+                raise bridge.ended or fault  # an error may be all that DSPy made of the signal
             chosen = shape.prompt_of(work.result())
         except BaseException as signal:
             await self._wind_up(bridge, work, signal)
@@ -167,6 +191,27 @@ class _Search:
         return StopRun(
             "max_iterations", f"{self._optimizer.name} has come to its end: {len(self._measured)} prompts"
         )
+
+    async def _given_up(self, fault: Exception) -> StopRun:
+        """DSPy raised an error, as some of its optimizers do for one reply that they can't read.
+
+        The reply is in the journal, so that the same would happen again: the search ends in order, with what
+        was tried so far.
+        """
+        why = f"{type(fault).__name__}: {one_line(str(fault), LONGEST_WHY)}"
+        name = self._optimizer.name
+        if not self._tried:
+            raise RunError(
+                f"DSPy's optimizer gave up before it had tried any prompt ({why})",
+                where=f"optimizer {name}",
+                fix="promptopt trace RUN --role optimizer --full shows the replies that it could not use; "
+                "start a new run with a stronger optimizer model, or with another optimizer",
+            ) from fault
+        told = f"DSPy's optimizer {name} gave up ({why}); what it tried before is measured and counts"
+        self._context.show(Notice(level="warning", text=told))
+        best = max(self._tried.values(), key=lambda tried: (tried.worth(), tried.prompt.id))
+        await self._finals(best.prompt)
+        return StopRun("max_iterations", f"{name} gave up after {len(self._measured)} prompts: {why}")
 
     def _compiling(self) -> "tuple[Bridge, Shape, Callable[[], Any]]":
         """DSPy, ready to compile in a thread."""
@@ -182,7 +227,7 @@ class _Search:
         logging.getLogger("dspy").setLevel(logging.WARNING)  # it tells prompts and cases, which are no news
         context, dataset = self._context, self._context.dataset
         shape = Shape(list(dataset.train[0].inputs), context.task)
-        bridge = Bridge(context, dataset, self._saw)
+        bridge = Bridge(context, dataset, self._saw, self._asks)
         target = RunLM("target", bridge)
         train = [shape.example(case) for case in dataset.train]
         random.Random(self._optimizer.options.seed).shuffle(train)
@@ -244,10 +289,26 @@ class _Search:
         for tried in sorted(open_, key=_Tried.worth, reverse=True)[: FINALISTS - 1]:
             await self._measure(tried.prompt)
 
+    def _asks(self) -> None:
+        """The optimizer model is asked for something; that many replies bring nothing is told once."""
+        most = self._optimizer.barren_after
+        if self._barren is None or most is None:
+            return
+        self._barren += 1
+        if self._barren > most:
+            self._barren = None
+            told = (
+                f"the optimizer model's last {most} replies brought no new prompt that was tried on cases; "
+                "promptopt trace RUN --role optimizer --full shows them"
+            )
+            self._context.show(Notice(level="warning", text=told))
+
     def _saw(self, prompt: Prompt, split: Split, result: CaseResult) -> None:
         """A prompt was tried on a case."""
         if prompt.id == self._start.id:
             return
+        if prompt.id not in self._tried and self._barren is not None:
+            self._barren = 0
         tried = self._tried.setdefault(prompt.id, _Tried(prompt))
         tried.scores[split][result.case_id] = result.score
         if tried.candidate:

@@ -15,7 +15,7 @@ from promptopt.domain.text import one_line
 from promptopt.optimizers.grpo.lessons import Lesson
 from promptopt.optimizers.grpo.operators import Operator
 from promptopt.optimizers.grpo.state import Tried
-from promptopt.optimizers.metaprompt import task_card
+from promptopt.optimizers.metaprompt import echoed, task_card
 
 SYSTEM = """\
 You improve prompts, several variants at a time. A prompt is run by another model (the target) on many cases;
@@ -181,5 +181,5 @@ def _how_far(target: float) -> str:
 
 
 def shown_reply(text: str) -> str:
-    """A reply as it is shown to its writer again; never empty."""
-    return text or json.dumps({"variants": []})
+    """A reply as it is shown to its writer again; never empty, and not longer than is of use."""
+    return echoed(text or json.dumps({"variants": []}))

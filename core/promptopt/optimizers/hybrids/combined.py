@@ -11,11 +11,12 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from promptopt.domain.dataset import Dataset, Example, Split
+from promptopt.domain.errors import SettingsError
 from promptopt.domain.events import StageStarted
 from promptopt.domain.forecast import Plan, Scale
 from promptopt.domain.prompt import Prompt
@@ -31,6 +32,17 @@ Classes = Mapping[str, type[BaseOptimizer]]
 """Optimizers that the calling program has, by name."""
 
 NO_CLASSES: Classes = MappingProxyType({})
+
+
+def _each_once(names: list[str]) -> list[str]:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"each optimizer takes part once, and {twice!r} is given twice")
+    return names
+
+
+Names = Annotated[list[str], AfterValidator(_each_once)]
+"""Optimizers, each once."""
 
 
 class CombinedOptions(OptimizerOptions):
@@ -317,6 +329,7 @@ class Combined(BaseOptimizer):
         self._classes = classes
         self._play: Play | None = None
         self._members = self._made()  # what can't be made is refused before anything is spent
+        self._refuse_strangers()
 
     def fit_to(self, settings: ProjectSettings) -> None:
         for member in self._members:
@@ -361,6 +374,17 @@ class Combined(BaseOptimizer):
     def _made(self) -> list[BaseOptimizer]:
         options = cast(CombinedOptions, self.options)
         return [make(name, options, classes=self._classes) for name in self.members()]
+
+    def _refuse_strangers(self) -> None:
+        """Raise SettingsError if there are settings of an optimizer that it does not run."""
+        members = dict.fromkeys(self.members())
+        for name in cast(CombinedOptions, self.options).settings:
+            if name not in members:
+                raise SettingsError(
+                    f"{self.name} runs no optimizer {name!r}",
+                    where=f"optimizer.settings.{name}",
+                    fix=f"it runs {', '.join(members)}: name that one there too, or take its settings out",
+                )
 
     def plan(self, scale: Scale) -> Plan | None:
         """What its stages need together, within ``calls``; None if one of its optimizers states no plan."""

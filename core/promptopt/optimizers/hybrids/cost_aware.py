@@ -16,7 +16,7 @@ from pydantic import Field
 from promptopt.domain.forecast import Plan, Scale, Spread
 from promptopt.domain.stopping import StopRun
 from promptopt.optimizers.base import OptimizerOptions
-from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play
+from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Names, Part, Play
 from promptopt.optimizers.hybrids.outlook import Share, any_of
 
 _FADING = 0.8
@@ -36,7 +36,7 @@ class CostAwareOptions(CombinedOptions):
         max_slices: most slices.
     """
 
-    optimizers: list[str] = Field(
+    optimizers: Names = Field(
         default=["dspy-bootstrap-random-search", "refine", "grpo", "dspy-gepa"], min_length=1
     )
     slice_calls: int | None = Field(default=None, ge=1)

@@ -12,11 +12,12 @@ from pydantic import Field
 from promptopt.domain.forecast import Plan, Scale, Spread
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.stopping import StopRun
-from promptopt.optimizers.base import OptimizerOptions
-from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Outcome, Part, Play
+from promptopt.optimizers.base import OptimizerOptions, RunContext
+from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Names, Outcome, Part, Play
 from promptopt.optimizers.hybrids.outlook import Share, any_of
 from promptopt.tournament.config import TournamentConfig
 from promptopt.tournament.manager import TournamentManager
+from promptopt.tournament.results import TournamentResults
 
 
 class EnsembleOptions(CombinedOptions):
@@ -30,9 +31,7 @@ class EnsembleOptions(CombinedOptions):
             is a tie, the judges.
     """
 
-    optimizers: list[str] = Field(
-        default=["refine", "dspy-bootstrap-random-search", "dspy-gepa"], min_length=2
-    )
+    optimizers: Names = Field(default=["refine", "dspy-bootstrap-random-search", "dspy-gepa"], min_length=2)
     rungs: int = Field(default=1, ge=1, le=5)
     first_calls: int | None = Field(default=None, ge=1)
     judging: Literal["metric", "judges", "metric_then_judges"] = "metric"
@@ -110,9 +109,19 @@ async def crown(play: Play, prompts: Sequence[Prompt], options: EnsembleOptions)
         return prompts[0]
     config = TournamentConfig(format="round_robin", judging=options.judging, seed=options.seed)
     results = await TournamentManager(config).run(context, prompts, context.dataset.validation)
+    give_up_beaten(context, prompts, results, "lost the tournament")
+    return results.champion
+
+
+def give_up_beaten(
+    context: RunContext, prompts: Sequence[Prompt], results: TournamentResults, reason: str
+) -> None:
+    """Let prompts that are rated below a tournament's best count no longer as accepted.
+
+    The run's first prompt stays in the running, as ever; so does who shares the first place.
+    """
     top = max(rating.rating for rating in results.ratings)
     beaten = {rating.candidate_id for rating in results.ratings if rating.rating < top}
     for prompt in prompts:
         if prompt.id in beaten - {results.champion.id, context.seed_prompt.id}:
-            context.judged(prompt, results.champion, False, "lost the tournament", None)
-    return results.champion
+            context.judged(prompt, results.champion, False, reason, None)

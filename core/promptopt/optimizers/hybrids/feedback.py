@@ -19,9 +19,11 @@ from promptopt.evaluation.gates import gate
 from promptopt.evaluation.statistics import compare
 from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions
 from promptopt.optimizers.hybrids.combined import Combined, CombinedOptions, Part, Play, make
+from promptopt.optimizers.hybrids.ensemble import give_up_beaten
 from promptopt.optimizers.hybrids.outlook import Share
 from promptopt.tournament.config import TournamentConfig
 from promptopt.tournament.manager import TournamentManager
+from promptopt.tournament.results import TournamentResults
 
 TOP = 3
 """Prompts of a round from which the next one learns."""
@@ -79,10 +81,16 @@ class Feedback(Combined):
                 best = found[-1]
                 score = (await context.evaluate(best, "validation")).score.mean
                 continue
-            top = await _top([*{prompt.id: prompt for prompt in found}.values()], play, train)
+            sound = [prompt for prompt in found if not context.breaks(prompt)] or found[:1]
+            played = await _played(sound, play, train)
+            leading = played.top(TOP) if played else sound[:1]
+            top = [(prompt, await context.evaluate(prompt, "train", train)) for prompt in leading]
             champion = await _with_examples(top, play, train, options.examples)
             reached = (await context.evaluate(champion, "validation")).score.mean
             number += 1
+            if played:  # where the round brought no gain, what it started from stays in the running
+                beaten = [prompt for prompt in found if reached > score or prompt.id != best.id]
+                give_up_beaten(context, beaten, played, f"lost the tournament of round {number}")
             if reached >= 1.0:
                 return StopRun("all_pass", f"every validation case passes after round {number}")
             if reached <= score:
@@ -168,17 +176,14 @@ def _group(options: SimpleFeedbackOptions) -> dict[str, Any]:
     return {"group": options.variations, "max_iterations": 1}
 
 
-async def _top(
+async def _played(
     prompts: Sequence[Prompt], play: Play, train: Sequence[Example]
-) -> list[tuple[Prompt, Evaluation]]:
-    """The best prompts of a round by a tournament on training cases, the best first."""
+) -> TournamentResults | None:
+    """The tournament of a round on training cases; None if there is one prompt only."""
+    if len({prompt.id for prompt in prompts}) < 2:
+        return None
     config = TournamentConfig(format="round_robin", judging="metric")
-    ranked = list(prompts)
-    if len(prompts) > 1:
-        results = await TournamentManager(config).run(play.context, prompts, train, "train")
-        by_id = {prompt.id: prompt for prompt in prompts}
-        ranked = [by_id[rating.candidate_id] for rating in results.ratings]
-    return [(prompt, await play.context.evaluate(prompt, "train", train)) for prompt in ranked[:TOP]]
+    return await TournamentManager(config).run(play.context, prompts, train, "train")
 
 
 async def _with_examples(

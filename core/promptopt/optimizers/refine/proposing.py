@@ -14,7 +14,14 @@ from promptopt.evaluation.clusters import Evidence
 from promptopt.evaluation.feedback import analyze, render_feedback
 from promptopt.evaluation.together import together
 from promptopt.models.sending import CallFailed
-from promptopt.optimizers.metaprompt import SYSTEM, SYSTEM_EDITS, Assignment, conversation, correction
+from promptopt.optimizers.metaprompt import (
+    SYSTEM,
+    SYSTEM_EDITS,
+    Assignment,
+    conversation,
+    correction,
+    echoed,
+)
 from promptopt.optimizers.proposals import (
     Malformed,
     Proposal,
@@ -231,7 +238,7 @@ class Writer:
             self._context.refused(number, attempt, refusal)
             messages = [
                 *messages,
-                Message(role="assistant", content=response.text or "(empty)"),
+                Message(role="assistant", content=echoed(response.text)),
                 Message(role="user", content=correction(refusal, edits)),
             ]
         return refusal
