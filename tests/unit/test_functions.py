@@ -1,6 +1,7 @@
 """Functions of the calling program as checks and constraints; metrics; plain statistics."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,17 @@ async def waits(output: str) -> float:
     return 0.5
 
 
+class Waiting:
+    """A callable whose call is a coroutine."""
+
+    async def __call__(self, output: str) -> float:
+        return await waits(output)
+
+
+async def ends(output: str) -> float:
+    raise SystemExit
+
+
 @pytest.mark.parametrize(
     ("function", "score", "passed", "reason"),
     [
@@ -52,6 +64,9 @@ async def waits(output: str) -> float:
         (lambda output: (0.25, "why"), 0.25, False, "why"),
         (lambda output: {"score": 1, "reason": "good"}, 1.0, True, "good"),
         (waits, 0.5, False, ""),
+        (Waiting(), 0.5, False, ""),
+        (lambda output: sys.exit(3), 0.0, False, "RuntimeError: the function called exit(3)"),
+        (ends, 0.0, False, "RuntimeError: the function called exit()"),
         (lambda output: 7, 0.0, False, "ValueError: the function returned 7, which is not in [0, 1]"),
         (lambda output: float("nan"), 0.0, False, "ValueError: the function returned nan"),
         (lambda output: None, 0.0, False, "TypeError: "),
@@ -63,6 +78,14 @@ def test_what_a_function_may_return(function: Any, score: float, passed: bool, r
     found = judged(function)
     assert (found.score, found.passed) == (score, passed)
     assert found.reason.startswith(reason)
+
+
+def test_ctrl_c_in_a_function_is_no_failed_check() -> None:
+    def interrupted(output: str) -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        judged(interrupted)
 
 
 @pytest.mark.parametrize("function", [lambda: True, lambda a, b, c, d: True])

@@ -1,6 +1,6 @@
 """The task: what a prompt must make the model do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -92,7 +92,11 @@ class TaskSpec(BaseModel):
 
 def _keeps(constraint: Constraint, response: str) -> tuple[bool, str]:
     try:
-        passed = bool(constraint.validator(response))
-    except Exception as error:
+        found: object = constraint.validator(response)
+        if isinstance(found, Coroutine):
+            found.close()
+            raise TypeError("the validator is a coroutine function, which only a run awaits")
+        passed = bool(found)
+    except (Exception, SystemExit) as error:
         return False, f"{type(error).__name__}: {error}"
     return passed, "" if passed else constraint.description
