@@ -2,9 +2,11 @@
 
 import asyncio
 import sys
+from array import array
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from promptopt import CheckMetric, EvaluationMetric, Example, StatisticalAnalyzer
@@ -138,6 +140,13 @@ def test_plain_lists_of_scores() -> None:
     for wrong in ([0.5, 2.0], [0.5, -1.0]):
         with pytest.raises(SettingsError, match="is no score"):
             analyzer.significance_test([0.5, 0.5], wrong)
+    tupled = array("d", [0.0] * 12), array("d", [1.0] * 10 + [0.0] * 2)
+    assert analyzer.significance_test(*tupled) == found
+    for wrong in ("abc", None, 3, ["a"], [[0.5]]):
+        with pytest.raises(SettingsError, match=r"can't be|no score"):
+            analyzer.confidence_intervals(wrong)  # type: ignore[arg-type]
+    numbers = np.array([0.0, 0.5, 1.0])
+    assert analyzer.significance_test(numbers, numbers).difference.mean == 0  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="case by case"):
         analyzer.significance_test([0.5], [0.5, 0.6])
     with pytest.raises(SettingsError, match="no scores"):
