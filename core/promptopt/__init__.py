@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from promptopt.models.sending import CallFailed
     from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
     from promptopt.optimizers.grpo.adapter import GRPOAdapter
+    from promptopt.optimizers.grpo.optimizer import GrpoOptimizer
     from promptopt.optimizers.grpo.reward import RewardCalculator
     from promptopt.optimizers.hybrids.fronts import (
         CostAwareHybrid,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         SimpleFeedbackHybrid,
     )
     from promptopt.optimizers.hybrids.tuning import MetaOptimizer, TunedOptimizer
+    from promptopt.optimizers.refine.optimizer import RefineOptimizer
     from promptopt.reporting.dashboard import ResultsDashboard
     from promptopt.runs.library import evaluate, optimize, recommend_optimizer
     from promptopt.runs.state import RunState
@@ -56,6 +58,7 @@ __all__ = [
     "Example",
     "FeedbackHybrid",
     "GRPOAdapter",
+    "GrpoOptimizer",
     "JudgePanel",
     "LLMClient",
     "LLMResponse",
@@ -65,6 +68,7 @@ __all__ = [
     "OptimizerOptions",
     "Prompt",
     "Redirected",
+    "RefineOptimizer",
     "ResultsDashboard",
     "RewardCalculator",
     "RunContext",
@@ -100,6 +104,7 @@ _HOMES = {
     "Example": "promptopt.domain.dataset",
     "FeedbackHybrid": "promptopt.optimizers.hybrids.fronts",
     "GRPOAdapter": "promptopt.optimizers.grpo.adapter",
+    "GrpoOptimizer": "promptopt.optimizers.grpo.optimizer",
     "JudgePanel": "promptopt.tournament.panel",
     "LLMClient": "promptopt.evaluation.client",
     "LLMResponse": "promptopt.domain.chat",
@@ -109,6 +114,7 @@ _HOMES = {
     "OptimizerOptions": "promptopt.optimizers.base",
     "Prompt": "promptopt.domain.prompt",
     "Redirected": "promptopt.domain.stopping",
+    "RefineOptimizer": "promptopt.optimizers.refine.optimizer",
     "ResultsDashboard": "promptopt.reporting.dashboard",
     "RewardCalculator": "promptopt.optimizers.grpo.reward",
     "RunContext": "promptopt.optimizers.base",

@@ -3,6 +3,7 @@
 from promptopt.domain.events import MatchFinished, Rating
 from promptopt.domain.text import one_line
 from promptopt.runs import brackets
+from promptopt.runs.standings import leads
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, width_of, wrap
 from promptopt_tui.views.view import View
@@ -202,8 +203,12 @@ def ending(view: View, width: int) -> list[Line]:
         return [[(" nothing was played ", "pill-muted")]]
     pill = (" ★ won the final ", "pill-good") if table.decided else (" ≈ leads ", "pill-warn")
     champion = table.champion_id or table.ratings[0].candidate_id
-    lines: list[Line] = [[pill, (f"  {view.name(champion)}", "bold")], []]
-    if not table.decided:
+    ahead = table.decided or leads(champion, table.ratings)
+    first: Line = [pill, (f"  {view.name(champion)}", "bold")]
+    lines: list[Line] = [first if ahead else [(" ≈ nobody leads ", "pill-warn")], []]
+    if not ahead:
+        lines += [*wrap([(brackets.leader(view.state), "")], width), []]
+    elif not table.decided:
         lines += wrap([(brackets.leader(view.state), "")], width)
         said = (
             "Its lead can be chance: more cases, or judges that agree with themselves more often, would tell."

@@ -5,8 +5,20 @@ from typing import Any
 
 import pytest
 
-from promptopt import BaseOptimizer, Constraint, Dataset, EvaluationMetric, Example, Prompt, TaskSpec
+from promptopt import (
+    BaseOptimizer,
+    Constraint,
+    Dataset,
+    EvaluationMetric,
+    Example,
+    OptimizedPrompt,
+    Prompt,
+    TaskSpec,
+    evaluate,
+    optimize,
+)
 from promptopt.domain.errors import SettingsError
+from promptopt.domain.results import CaseResult, Evaluation, Interval
 from promptopt.domain.settings import BudgetSettings, CheckSettings, ModelSettings, ProjectSettings
 from promptopt.evaluation.checks import build_judge
 from promptopt.evaluation.constraints import build_task
@@ -211,6 +223,55 @@ def test_budget_comes_as_a_number_or_a_table() -> None:
     assert made(budget=BudgetSettings(minutes=3)).project.settings.budget.limits() == {"minutes": 3.0}
     with pytest.raises(SettingsError, match=r"budget\.call"):
         made(budget={"call": 10})
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"task": 5}, "task: a task can't be an int"),
+        ({"prompt": 5}, "prompt: a prompt can't be an int"),
+        ({"budget": "2"}, "budget: a budget can't be a str"),
+        ({"task": "Label \ud800."}, r"task\.description: holds half a character"),
+        ({"cases": [Example(id="x", inputs={"text": "\udcff"})]}, "case 'x': 'text' holds half a character"),
+        (
+            {"cases": [*CASES, {"text": "a", "label": float("nan")}]},
+            "case 17: 'label' .* nan is not a number",
+        ),
+    ],
+)
+def test_what_can_not_be_used_is_named(how: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as failure:
+        made(**how)
+    assert failure.value.where
+
+
+def test_a_constraint_needs_its_function() -> None:
+    with pytest.raises(SettingsError, match="it needs description, validator; it has no max_words"):
+        Constraint(name="short", max_words=3)  # type: ignore[call-arg]
+    with pytest.raises(SettingsError, match="the validator can't be a int"):
+        Constraint(name="short", description="short", validator=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", ["yes", None, 1])
+def test_progress_and_prompts_are_looked_at_before_a_run_is_made(home: Path, wrong: Any) -> None:
+    with pytest.raises(SettingsError, match="progress can't be"):
+        optimize("Label it.", CASES, models=MODEL, progress=wrong)
+    with pytest.raises(SettingsError, match="progress can't be"):
+        evaluate("Label it.", CASES, models=MODEL, progress=wrong)
+    with pytest.raises(SettingsError, match="a prompt can't be None"):
+        evaluate(None, CASES, models=MODEL)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="a run's id can't be an int"):
+        optimize(resume=5)  # type: ignore[arg-type]
+    assert not (home / "store.db").exists()
+
+
+def test_what_a_notebook_shows_is_short() -> None:
+    prompt = OptimizedPrompt(text="x" * 5000, metadata={"figures": "y" * 5000})
+    score = Interval(mean=0.5, low=0.4, high=0.6, n=900)
+    results = tuple(CaseResult(case_id=str(n), passed=n < 9) for n in range(900))
+    found = Evaluation(prompt_id="p", split="test", results=results, score=score)
+    assert len(repr(prompt)) < 400 and "'figures'" in repr(prompt)
+    assert len(repr(found)) < 200 and "9 of 900" in repr(found)
 
 
 def test_a_slip_in_a_keyword_is_caught() -> None:

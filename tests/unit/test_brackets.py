@@ -92,6 +92,20 @@ def test_how_far_it_is_and_who_leads() -> None:
     assert progress(RunState()) == leader(RunState()) == leader(played("swiss", [])) == ""
 
 
+def test_nobody_leads_unless_the_ratings_say_so() -> None:
+    state = played("swiss", ROUNDS, final=True)
+    assert state.tournament
+    level = [
+        each.model_copy(update={"rating": 1e-9 * n, "p_best": 0.24 + n / 100})
+        for n, each in enumerate(state.tournament.ratings)
+    ]
+    state.apply(state.tournament.model_copy(update={"ratings": level, "final": False}), 4.0)
+    assert leader(state) == "nobody leads (highest chance to be the best 27%)"
+    state.apply(state.tournament.model_copy(update={"ratings": level, "final": True}), 5.0)
+    assert leader(state).startswith("nobody leads, and nobody is proven the best")
+    assert "b is not ahead of all others and is not proven the best" in state.activity[-1].text
+
+
 def test_the_leader_is_the_best_of_a_run_that_only_plays() -> None:
     assert played("swiss", []).best_id == ""
     assert played("swiss", ROUNDS).best_id == "b" and played("swiss", ROUNDS).has_search is False

@@ -1,6 +1,7 @@
 """LLMClient: one model, asked directly, over the gateway that runs use."""
 
 import asyncio
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from promptopt import CallFailed, LLMClient, Message
-from promptopt.domain.errors import ModelError
+from promptopt.domain.errors import ModelError, SettingsError
 from tests.loopback import API_KEY, FaultPlan, LoopbackServer
 from tests.loopback.faults import Fault
 from tests.loopback.wire import Call
@@ -106,3 +107,28 @@ def test_a_judge_without_a_verdict_is_no_tie(client: LLMClient, loopback: Loopba
 def test_the_simulator_has_no_price_to_pay(home: Path) -> None:
     with LLMClient("sim", "judge", latency=0) as client:
         assert client.judge_comparison("a", "b", "It is good.").cost == 0.0
+
+
+def test_what_can_not_be_asked_is_refused_before_anything_is_sent(
+    client: LLMClient, loopback: LoopbackServer
+) -> None:
+    for wrong in (None, 5, [], [5], "a\ud800", [Message(role="user", content="\ud800")]):
+        with pytest.raises(SettingsError):
+            client.generate(wrong)  # type: ignore[arg-type]
+        with pytest.raises(SettingsError):
+            client.batch_generate(["fine", wrong])  # type: ignore[list-item]
+    for wrong in ("abc", None):
+        with pytest.raises(SettingsError, match="the prompts can't be"):
+            client.batch_generate(wrong)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="a prompt can't be 5"):
+        client.judge_comparison(5, "a", "b")  # type: ignore[arg-type]
+    assert loopback.count() == 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_closed_client_says_so(client: LLMClient) -> None:
+    client.close()
+    for ask in (lambda: client.generate("a"), lambda: client.batch_generate(["a"])):
+        with pytest.raises(ModelError, match="this client was closed"):
+            ask()
+    gc.collect()

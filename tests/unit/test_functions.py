@@ -1,9 +1,12 @@
 """Functions of the calling program as checks and constraints; metrics; plain statistics."""
 
 import asyncio
+import sys
+from array import array
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from promptopt import CheckMetric, EvaluationMetric, Example, StatisticalAnalyzer
@@ -42,6 +45,17 @@ async def waits(output: str) -> float:
     return 0.5
 
 
+class Waiting:
+    """A callable whose call is a coroutine."""
+
+    async def __call__(self, output: str) -> float:
+        return await waits(output)
+
+
+async def ends(output: str) -> float:
+    raise SystemExit
+
+
 @pytest.mark.parametrize(
     ("function", "score", "passed", "reason"),
     [
@@ -52,6 +66,9 @@ async def waits(output: str) -> float:
         (lambda output: (0.25, "why"), 0.25, False, "why"),
         (lambda output: {"score": 1, "reason": "good"}, 1.0, True, "good"),
         (waits, 0.5, False, ""),
+        (Waiting(), 0.5, False, ""),
+        (lambda output: sys.exit(3), 0.0, False, "RuntimeError: the function called exit(3)"),
+        (ends, 0.0, False, "RuntimeError: the function called exit()"),
         (lambda output: 7, 0.0, False, "ValueError: the function returned 7, which is not in [0, 1]"),
         (lambda output: float("nan"), 0.0, False, "ValueError: the function returned nan"),
         (lambda output: None, 0.0, False, "TypeError: "),
@@ -63,6 +80,14 @@ def test_what_a_function_may_return(function: Any, score: float, passed: bool, r
     found = judged(function)
     assert (found.score, found.passed) == (score, passed)
     assert found.reason.startswith(reason)
+
+
+def test_ctrl_c_in_a_function_is_no_failed_check() -> None:
+    def interrupted(output: str) -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        judged(interrupted)
 
 
 @pytest.mark.parametrize("function", [lambda: True, lambda a, b, c, d: True])
@@ -115,6 +140,13 @@ def test_plain_lists_of_scores() -> None:
     for wrong in ([0.5, 2.0], [0.5, -1.0]):
         with pytest.raises(SettingsError, match="is no score"):
             analyzer.significance_test([0.5, 0.5], wrong)
+    tupled = array("d", [0.0] * 12), array("d", [1.0] * 10 + [0.0] * 2)
+    assert analyzer.significance_test(*tupled) == found
+    for wrong in ("abc", None, 3, ["a"], [[0.5]]):
+        with pytest.raises(SettingsError, match=r"can't be|no score"):
+            analyzer.confidence_intervals(wrong)  # type: ignore[arg-type]
+    numbers = np.array([0.0, 0.5, 1.0])
+    assert analyzer.significance_test(numbers, numbers).difference.mean == 0  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="case by case"):
         analyzer.significance_test([0.5], [0.5, 0.6])
     with pytest.raises(SettingsError, match="no scores"):

@@ -99,6 +99,8 @@ def test_weights_are_settings_and_only_their_ratio_counts() -> None:
     assert doubled.combine(1.0, 0.0) == pytest.approx(0.7)
     assert RewardCalculator({"performance": 0.0, "format": 1.0}).combine(0.9, None) == 0.9
     assert RewardCalculator().combine(None, None) == 0
+    with pytest.raises(SettingsError, match="both weigh nothing"):
+        RewardCalculator({"performance": 0, "format": 0})
 
 
 @pytest.mark.parametrize("config", [{"performance": -1}, {"accuracy": 1}, {"format": "much"}])

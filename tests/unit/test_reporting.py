@@ -117,6 +117,27 @@ def test_a_curve_climbs_and_shows_of_a_single_run_what_was_rejected() -> None:
     assert [each.get_ydata()[0] for each in hollow] == [0.3]
 
 
+def test_a_run_has_one_colour_and_mark_in_all_pictures_and_no_line_hides_another() -> None:
+    entries = board()[1]
+    played = Entry("d0", "played", 0, outcome(ONES, kind="tournament"))
+    entries = [entries[0], played, *entries[1:]]
+    curves = learning_curves(entries).axes[0]
+    marks = {(line.get_color(), line.get_marker()) for line in curves.lines if line.get_marker() != "None"}
+    colours = palette([entry.label for entry in entries], NONE)
+    assert marks == {colours["refine"], colours["other"]}
+    styles = [line.get_linestyle() for line in curves.lines if line.get_marker() == "None"]
+    assert styles == ["-", "--"]
+    figure = optimizer_comparison(scoreboard(entries))
+    for axes in figure.axes:
+        shown = {(line.get_color(), line.get_marker()) for line in axes.lines}
+        assert {pair for pair in shown if pair[1] != "None"} == set(colours.values())
+
+
+def test_a_judge_without_any_verdict_has_a_dash_in_the_picture() -> None:
+    entries = [Entry("d", "a", 0, outcome(ONES), {"j1": {"c0": None}})]
+    assert "–" in [text.get_text() for text in optimizer_comparison(scoreboard(entries)).axes[1].texts]
+
+
 def test_the_mean_of_runs_stays_between_them() -> None:
     def course(seed: int) -> tuple[Step, ...]:
         return tuple(replace(step, calls=step.calls * (seed + 1)) for step in COURSE)
@@ -236,7 +257,12 @@ def test_the_tournament_of_a_run() -> None:
     told = tournament_of(state)
     assert len(told.matches) == 3 and told.names.keys() == {"p0", "p1", "p2", "p3"}
     said = " ".join(texts(tournament_brackets(told)))
-    assert f"{state.name('p1')} leads, not proven the best" in said
+    assert "3 matches: nobody leads" in said, "p0 is rated higher"
+    ahead = over.model_copy(update={"champion_id": "p0"})
+    state.apply(ahead, 3.0)
+    assert f"{state.name('p0')} leads, not proven" in " ".join(
+        texts(tournament_brackets(tournament_of(state)))
+    )
     won = replace(told, decided=True)
     assert f"{state.name('p1')} won the final" in " ".join(texts(tournament_brackets(won)))
 

@@ -119,6 +119,26 @@ def test_the_front_is_of_those_that_nobody_beats_at_their_price() -> None:
     assert free.cost_by == "calls"
 
 
+def test_a_judge_without_any_verdict_has_no_mean() -> None:
+    silent = CheckResult(name="judge", score=0.0, passed=False, reason="the judge gave no verdict: what?")
+    asked = tuple(r.model_copy(update={"checks": (*r.checks, silent)}) for r in results(ONES))
+    judged: Mapping[str, Mapping[str, float | None]] = {
+        "j1": {"c0": None, "c1": None},
+        "j2": {"c0": None, "c1": 1.0},
+    }
+    board = scoreboard([Entry("d", "a", 0, outcome(ONES, results=asked), judged)])
+    assert board.rows[0].judges == {"j1": None, "j2": 1.0}
+    assert board.rows[0].metrics == {"exact": 1.0, "judge": None}
+    assert measures(board, "d") == (
+        ["optimizer", "exact", "judge", "judge j1", "judge j2"],
+        [["a", "100.0%", "–", "–", "100.0%"]],
+    )
+    assert as_json(board)["rows"][0]["judges"] == {"j1": None, "j2": 1.0}
+    assert "judge j1 gave no verdict on any of 2 outputs, so it has no mean" in board.notices
+    assert "judge j2 gave no verdict on 1 of 2 outputs; its means leave them out" in board.notices
+    assert "check judge got no verdict on any of 12 outputs; these count as failed" in board.notices
+
+
 @settings(deadline=None)
 @given(
     st.lists(

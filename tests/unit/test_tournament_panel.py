@@ -170,6 +170,18 @@ def test_judges_without_anything_in_common_are_worth_as_many() -> None:
     assert Record().effective is None and Record().lines() == []
 
 
+def test_judges_without_a_verdict_are_no_votes() -> None:
+    record = Record()
+    for first in (1, -1):
+        for second in (1, -1):
+            record.add([Vote("a", first), Vote("b", second), Vote("silent", None)], 0)
+    assert record.effective == pytest.approx(2)
+    assert "2 of them are worth 2.0 independent votes" in record.lines()[-1]
+    alone = Record()
+    alone.add([Vote("a", 1), Vote("silent", None)], 0)
+    assert alone.effective is None
+
+
 def votes(*values: int | None, confidence: tuple[float, ...] = ()) -> list[Vote]:
     sure = confidence or (1.0,) * len(values)
     return [Vote(f"j{n}", value, c) for n, (value, c) in enumerate(zip(values, sure, strict=True))]

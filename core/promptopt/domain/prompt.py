@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -76,6 +76,13 @@ class OptimizedPrompt(Prompt):
     """
 
     metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        """Figures and lineage are long: they are in ``metadata``, not in what a notebook shows."""
+        yield "id", self.id
+        yield "text", self.text if len(self.text) <= 200 else self.text[:199] + "…"
+        yield "demonstrations", len(self.demonstrations)
+        yield "metadata", list(self.metadata)
 
     @property
     def examples(self) -> tuple[Example, ...]:

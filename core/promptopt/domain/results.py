@@ -1,6 +1,6 @@
 """What judging an output gives: check results, case results, evaluations, comparisons."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -181,6 +181,12 @@ class Evaluation(BaseModel):
     @property
     def all_passed(self) -> bool:
         return self.passed == len(self.results)
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        yield "prompt_id", self.prompt_id
+        yield "split", self.split
+        yield "score", self.score
+        yield "passed", f"{self.passed} of {len(self.results)}"
 
     def by_case(self) -> dict[str, CaseResult]:
         return {result.case_id: result for result in self.results}

@@ -1,11 +1,12 @@
 """The task: what a prompt must make the model do."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from promptopt.domain.dataset import Example
+from promptopt.domain.errors import SettingsError
 
 
 class Constraint(BaseModel):
@@ -26,6 +27,23 @@ class Constraint(BaseModel):
     validator: Callable[[str], bool] = Field(exclude=True, repr=False)
     weight: float = Field(default=1.0, gt=0)
     hard: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_function(cls, given: object) -> object:
+        """Rules in words are a project file's; here it is a function, which is easily forgotten."""
+        table: dict[str, Any] = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+        missing = [name for name in ("name", "description", "validator") if name not in table]
+        unknown = [name for name in table if name not in cls.model_fields]
+        fix = 'Constraint(name="short", description="at most 20 words", validator=lambda said: …)'
+        if table and (missing or unknown):
+            said = [f"it needs {', '.join(missing)}"] if missing else []
+            said += [f"it has no {', '.join(unknown)}, which project files know"] if unknown else []
+            raise SettingsError("; ".join(said), where="Constraint", fix=fix)
+        if table and not callable(table["validator"]):
+            kind = type(table["validator"]).__name__
+            raise SettingsError(f"the validator can't be a {kind}", where="Constraint", fix=fix)
+        return cast(object, given)
 
 
 class ConstraintOutcome(BaseModel):
@@ -92,7 +110,11 @@ class TaskSpec(BaseModel):
 
 def _keeps(constraint: Constraint, response: str) -> tuple[bool, str]:
     try:
-        passed = bool(constraint.validator(response))
-    except Exception as error:
+        found = cast(object, constraint.validator(response))
+        if isinstance(found, Coroutine):
+            cast("Coroutine[Any, Any, Any]", found).close()
+            raise TypeError("the validator is a coroutine function, which only a run awaits")
+        passed = bool(found)
+    except (Exception, SystemExit) as error:
         return False, f"{type(error).__name__}: {error}"
     return passed, "" if passed else constraint.description

@@ -44,6 +44,17 @@ def storable(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def half_character(text: str) -> str:
+    """That ``text`` holds a lone surrogate, and which, in words; empty if it holds none."""
+    if text.isascii():
+        return ""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return f"holds half a character (the lone surrogate U+{ord(text[error.start]):04X})"
+    return ""
+
+
 def one_line(text: str, limit: int | None = None) -> str:
     """Return :func:`sanitize` of ``text`` with each run of white space as one space, for a table cell."""
     if limit is not None:

@@ -1,9 +1,11 @@
 """Statistics over plain lists of scores: a front on ``statistics.py``, for scripts and notebooks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.results import CaseResult, Comparison, Effect, Evaluation, Interval
+from promptopt.domain.text import one_line
 from promptopt.evaluation.statistics import compare, interval
 
 
@@ -16,13 +18,14 @@ class StatisticalAnalyzer:
         Raises:
             SettingsError: the lists differ in length, are empty, or hold something that is no score.
         """
-        if len(results_a) != len(results_b):
+        first, second = _scores(results_a), _scores(results_b)
+        if len(first) != len(second):
             raise SettingsError(
-                f"{len(results_a)} scores against {len(results_b)}: they are compared case by case",
+                f"{len(first)} scores against {len(second)}: they are compared case by case",
                 where="StatisticalAnalyzer",
                 fix="give the scores of the same cases, in the same order",
             )
-        return compare(_evaluation(results_a), _evaluation(results_b))
+        return compare(_evaluation(first), _evaluation(second))
 
     def effect_size_analysis(
         self, baseline: Sequence[float], treatment: Sequence[float]
@@ -38,21 +41,36 @@ class StatisticalAnalyzer:
         Raises:
             SettingsError: something is no score.
         """
-        return interval(_scores(results))
+        return _evaluation(_scores(results)).score
 
 
 def _evaluation(scores: Sequence[float]) -> Evaluation:
     if not scores:
         raise SettingsError("there are no scores", where="StatisticalAnalyzer")
     results = tuple(
-        CaseResult(case_id=str(at), score=score, passed=score == 1)
-        for at, score in enumerate(_scores(scores))
+        CaseResult(case_id=str(at), score=score, passed=score == 1) for at, score in enumerate(scores)
     )
     return Evaluation(prompt_id="", split="test", results=results, score=interval(scores))
 
 
 def _scores(given: Sequence[float]) -> list[float]:
-    scores = [float(score) for score in given]
+    """The scores as plain numbers, of a list, an array or a column of a data frame."""
+    if isinstance(given, str | bytes | Mapping) or not isinstance(cast(object, given), Iterable):
+        raise SettingsError(
+            f"scores can't be a {type(given).__name__}",
+            where="StatisticalAnalyzer",
+            fix="give a list or an array of numbers in [0, 1], one a case",
+        )
+    scores: list[float] = []
+    for one in given:
+        try:
+            scores.append(float(one))
+        except (TypeError, ValueError) as error:
+            raise SettingsError(
+                f"{one_line(repr(one), 60)} is no score",
+                where="StatisticalAnalyzer",
+                fix="give numbers in [0, 1], one a case",
+            ) from error
     for score in scores:
         if not 0 <= score <= 1:
             raise SettingsError(

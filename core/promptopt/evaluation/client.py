@@ -10,17 +10,20 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
+
+from pydantic import ValidationError
 
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example
-from promptopt.domain.errors import ModelError
+from promptopt.domain.errors import ModelError, SettingsError
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import BudgetSettings, ModelSettings, Price, ProjectSettings
 from promptopt.domain.stopping import StopRun
+from promptopt.domain.text import half_character, one_line
 from promptopt.evaluation.boxes import Boxes
 from promptopt.evaluation.checks import reasons
 from promptopt.evaluation.checks.asking import Pairwise, read_winner
@@ -119,7 +122,8 @@ class LLMClient:
 
         Raises:
             CallFailed: no answer after all retries.
-            ModelError: the model can't be called at all, or a cap is reached.
+            ModelError: the model can't be called at all, a cap is reached, or the client was closed.
+            SettingsError: the prompt is none.
         """
         return self._line.wait(self._line.ask(_messages(prompt, system), temperature))
 
@@ -135,17 +139,25 @@ class LLMClient:
         A call that fails leaves an empty response with ``metadata["error"]``.
 
         Raises:
-            ModelError: the model can't be called at all, or a cap is reached.
+            ModelError: the model can't be called at all, a cap is reached, or the client was closed.
+            SettingsError: it is one text in place of several, or one of them is no prompt; nothing is sent.
         """
+        if isinstance(prompts, str) or not isinstance(cast(object, prompts), Iterable):
+            raise SettingsError(
+                f"the prompts can't be a {type(prompts).__name__}",
+                where="LLMClient.batch_generate()",
+                fix="give a list of prompts; generate() asks a single one",
+            )
+        asked = [_messages(prompt, system) for prompt in prompts]
 
-        async def one(prompt: str | Sequence[Message]) -> LLMResponse:
+        async def one(messages: Sequence[Message]) -> LLMResponse:
             try:
-                return await self._line.ask(_messages(prompt, system), temperature)
+                return await self._line.ask(messages, temperature)
             except CallFailed as failure:
                 return LLMResponse(text="", metadata={"error": str(failure)})
 
         async def every() -> list[LLMResponse]:
-            return await together(map(one, prompts))
+            return await together(map(one, asked))
 
         return self._line.wait(every())
 
@@ -162,6 +174,8 @@ class LLMClient:
             CallFailed: it gave no verdict.
             ModelError: the model can't be called at all, or a cap is reached.
         """
+        for text in (response_a, response_b, criteria, input):
+            _refuse_text(text)
         return self._line.wait(self._judge(response_a, response_b, criteria, input))
 
     async def _judge(self, first: str, second: str, criteria: str, input: str) -> JudgmentResult:
@@ -232,6 +246,9 @@ class _Line:
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """What ``work`` gives, awaited in the line's own loop."""
+        if not self._loop.is_running():
+            work.close()
+            raise ModelError("this client was closed", where=self._settings.model, fix="make a new LLMClient")
         try:
             return asyncio.run_coroutine_threadsafe(work, self._loop).result()
         except StopRun as stop:
@@ -272,8 +289,39 @@ def _transport(project: ProjectSettings, settings: ModelSettings) -> Transport:
 
 
 def _messages(prompt: str | Sequence[Message], system: str | None) -> list[Message]:
-    asked = [Message(role="user", content=prompt)] if isinstance(prompt, str) else list(prompt)
-    return [Message(role="system", content=system), *asked] if system else asked
+    """The messages to send. Raises SettingsError if they can't be."""
+    given: Any = prompt
+    if isinstance(given, str):
+        given = [Message(role="user", content=given)]
+    if not isinstance(given, Sequence) or not given:
+        raise _no_prompt(prompt)
+    try:
+        asked = [Message.model_validate(message) for message in cast("Sequence[Any]", given)]
+    except ValidationError:
+        raise _no_prompt(prompt) from None
+    if system:
+        asked.insert(0, Message(role="system", content=_refuse_text(system)))
+    for message in asked:
+        _refuse_text(message.content)
+    return asked
+
+
+def _refuse_text(text: object) -> str:
+    """The text, if it can be sent; else raises SettingsError."""
+    if not isinstance(text, str):
+        raise _no_prompt(text)
+    if flaw := half_character(text):
+        fix = "decode the text anew, or leave the character out"
+        raise SettingsError(f"a text {flaw}, which nothing can send", where="LLMClient", fix=fix)
+    return text
+
+
+def _no_prompt(given: object) -> SettingsError:
+    return SettingsError(
+        f"a prompt can't be {one_line(repr(given), 60)}",
+        where="LLMClient",
+        fix="give a text, or a list of Message(role=…, content=…)",
+    )
 
 
 def _tell_nobody(text: str) -> None:

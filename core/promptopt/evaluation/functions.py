@@ -71,10 +71,13 @@ class Functions:
         return _read(await self._call(function, *(output, expected, dict(inputs))[:count]))
 
     async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        if inspect.iscoroutinefunction(function):
-            return await function(*arguments)
         self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="promptopt-functions")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.run_in_executor(self._thread, _without_exit, function, *arguments)
+            return await found if inspect.isawaitable(found) else found
+        except SystemExit as end:  # of a coroutine; out of a task it would end the event loop
+            raise _exited(end) from None
 
     def close(self) -> None:
         """Let the thread go; a function that never returns is left behind."""
@@ -84,6 +87,18 @@ class Functions:
 
 
 NO_FUNCTIONS = Functions()
+
+
+def _without_exit(function: Callable[..., Any], *arguments: Any) -> Any:
+    """A function that ends the program has failed; nothing else of the run is its business."""
+    try:
+        return function(*arguments)
+    except SystemExit as end:
+        raise _exited(end) from None
+
+
+def _exited(end: SystemExit) -> RuntimeError:
+    return RuntimeError(f"the function called exit({'' if end.code is None else end.code})")
 
 
 def _arguments(function: Callable[..., Any]) -> int:

@@ -1,9 +1,9 @@
 """What an experiment has come to: the entries of its scoreboard, from the store."""
 
 import json
-from collections.abc import Sequence
 
 from promptopt.domain.dataset import Split
+from promptopt.evaluation.checks.reasons import lacks_verdict
 from promptopt.experiments.planning import Cell, Plan
 from promptopt.runs.outcomes import Outcome, outcome_of
 from promptopt.runs.scoreboard import Entry, Scoreboard, scoreboard
@@ -68,8 +68,8 @@ def planned(row: ExperimentRow) -> list[tuple[Cell, Split]]:
     ]
 
 
-def _judged(cell: Cell, found: dict[Cell, Outcome]) -> dict[str, dict[str, float]]:
-    """Judge to the scores that it gave the winner of a cell, case by case."""
+def _judged(cell: Cell, found: dict[Cell, Outcome]) -> dict[str, dict[str, float | None]]:
+    """Judge to the scores that it gave the winner of a cell, case by case; None without a verdict."""
     return {
         other.judge: _scores(outcome)
         for other, outcome in found.items()
@@ -77,10 +77,10 @@ def _judged(cell: Cell, found: dict[Cell, Outcome]) -> dict[str, dict[str, float
     }
 
 
-def _scores(outcome: Outcome) -> dict[str, float]:
-    scores: dict[str, float] = {}
+def _scores(outcome: Outcome) -> dict[str, float | None]:
+    scores: dict[str, float | None] = {}
     for result in outcome.results:
-        judged: Sequence[float] = [check.score for check in result.checks if check.name == "judge"]
-        if judged:
-            scores[result.case_id] = judged[0]
+        judged = next((check for check in result.checks if check.name == "judge"), None)
+        if judged is not None:
+            scores[result.case_id] = None if lacks_verdict(judged.reason) else judged.score
     return scores

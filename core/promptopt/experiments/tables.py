@@ -1,6 +1,6 @@
 """A scoreboard as rows of text, as Markdown and as JSON values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from promptopt.domain.results import Comparison, Interval
@@ -78,7 +78,7 @@ def _best_first(board: Scoreboard, dataset: str) -> list[Row]:
     return sorted(board.of(dataset), key=lambda row: (-(row.score.mean if row.score else -1.0), row.label))
 
 
-def _measured(row: Row) -> dict[str, float]:
+def _measured(row: Row) -> dict[str, float | None]:
     return {**row.metrics, **{f"judge {name}": value for name, value in row.judges.items()}}
 
 
@@ -166,10 +166,14 @@ def _row(row: Row) -> dict[str, Any]:
         "spread": None if row.spread is None else round(row.spread, DIGITS),
         "lowest": round(row.lowest, DIGITS),
         "highest": round(row.highest, DIGITS),
-        "metrics": {name: round(value, DIGITS) for name, value in row.metrics.items()},
-        "judges": {name: round(value, DIGITS) for name, value in row.judges.items()},
+        "metrics": _rounded(row.metrics),
+        "judges": _rounded(row.judges),
         "pareto": row.front,
     }
+
+
+def _rounded(means: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name: None if value is None else round(value, DIGITS) for name, value in means.items()}
 
 
 def _interval(score: Interval | None) -> dict[str, Any] | None:

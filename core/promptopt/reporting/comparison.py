@@ -48,7 +48,7 @@ def optimizer_comparison(board: Scoreboard, title: str = "Optimizers side by sid
             axes: Any = made.subplots(1, len(sizes), sharey=True, width_ratios=sizes, squeeze=False)[0]
             _scores(axes[0], rows, board)
             for axis, (name, values) in zip(axes[1:], panels, strict=True):
-                _dots(axis, name, rows, values)
+                _dots(axis, name, rows, values, board)
     return made
 
 
@@ -106,10 +106,14 @@ def _measures(rows: Sequence[Row]) -> list[tuple[str, list[float | None]]]:
     ]
 
 
-def _dots(axes: Any, name: str, rows: Sequence[Row], values: Sequence[float | None]) -> None:
-    colours = palette([row.label for row in rows], NONE)
+def _dots(
+    axes: Any, name: str, rows: Sequence[Row], values: Sequence[float | None], board: Scoreboard
+) -> None:
+    colours = palette([row.label for row in board.rows], NONE)
     for at, (row, value) in enumerate(zip(rows, values, strict=True)):
-        if value is not None:
+        if value is None:
+            axes.text(0.5, at, "–", ha="center", va="center", color=FAINT)
+        else:
             colour, mark = colours[row.label]
             axes.plot([0, value], [at, at], color=GRID, linewidth=2, zorder=1)
             axes.plot(value, at, marker=mark, markersize=7, color=colour, zorder=2)

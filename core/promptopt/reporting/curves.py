@@ -8,10 +8,16 @@ from typing import Any
 
 from promptopt.reporting.canvas import FAINT, Figure, figure, grid, palette, percent, plain, style
 from promptopt.runs.outcomes import Outcome, Step
-from promptopt.runs.scoreboard import Entry
+from promptopt.runs.scoreboard import NONE, Entry, labels_of
 
 _COLUMNS = 3
 """Panels beside each other."""
+
+_Steps = tuple[list[float], list[float]]
+"""A step line: its places, and the height from each to the next."""
+
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 5)), (0, (2, 8)), (0, (1, 12)))
+"""Of a line that runs over none, one, two and more others: the gaps let these be seen."""
 
 
 def learning_curves(entries: Sequence[Entry], title: str = "Learning curves") -> Figure:
@@ -29,7 +35,7 @@ def learning_curves(entries: Sequence[Entry], title: str = "Learning curves") ->
         told = "best validation score so far, of what may win; thin: single runs, thick: their mean"
         made = figure(*size, title, simulated=simulated, subtitle=told)
         panels: Any = made.subplots(lines, columns, squeeze=False, sharey=True)
-        colours = palette([entry.label for entry in shown])
+        colours = palette(labels_of(entries), NONE)
         for at, axes in enumerate(panels.flat):
             if at >= len(datasets):
                 axes.set_visible(False)
@@ -48,6 +54,7 @@ def _panel(
     axes: Any, entries: Sequence[Entry], colours: Mapping[str, tuple[str, str]], *, alone: bool
 ) -> None:
     """Of several runs of an optimizer each is a thin line, and their mean the thick one."""
+    drawn: list[_Steps] = []
     for label in dict.fromkeys(entry.label for entry in entries):
         colour, mark = colours[label]
         outcomes = [entry.outcome for entry in entries if entry.label == label and entry.outcome]
@@ -55,9 +62,12 @@ def _panel(
         if len(lines) > 1:
             for xs, ys in lines:
                 axes.step(xs, ys, where="post", color=colour, linewidth=0.9, alpha=0.3)
-        xs, ys = _mean(lines)
-        axes.step(xs, ys, where="post", color=colour, linewidth=2.0, alpha=0.95)
-        axes.plot(xs[-1], ys[-1], marker=mark, color=colour, markersize=7, markeredgecolor="white")
+        xs, ys = mean = _mean(lines)
+        under = min(len(_DASHES) - 1, sum(_touch(mean, other) for other in drawn))
+        axes.step(xs, ys, where="post", color=colour, linewidth=2.0, alpha=0.95, linestyle=_DASHES[under])
+        size = 9 - 2 * under
+        axes.plot(xs[-1], ys[-1], marker=mark, color=colour, markersize=size, markeredgecolor="white")
+        drawn.append(mean)
         if alone:
             _proposals(axes, outcomes[0].course, colour)
     percent(axes.yaxis)
@@ -66,15 +76,26 @@ def _panel(
     grid(axes, "both")
 
 
-def _mean(lines: Sequence[tuple[list[float], list[float]]]) -> tuple[list[float], list[float]]:
+def _touch(one: _Steps, other: _Steps) -> bool:
+    """Whether two step lines run over each other somewhere."""
+    begin, end = max(one[0][0], other[0][0]), min(one[0][-1], other[0][-1])
+    places = [begin, *(x for x in (*one[0], *other[0]) if begin < x <= end)]
+    return begin <= end and any(abs(_at(one, x) - _at(other, x)) < 1e-9 for x in places)
+
+
+def _at(line: _Steps, place: float) -> float:
+    return line[1][bisect_right(line[0], place) - 1]
+
+
+def _mean(lines: Sequence[_Steps]) -> _Steps:
     """The mean of step lines, from where all have begun to where the longest ends; each stays at its end."""
     begin = max(xs[0] for xs, _ in lines)
     places = sorted({x for xs, _ in lines for x in xs if x >= begin} | {begin})
-    means = [fmean(ys[bisect_right(xs, place) - 1] for xs, ys in lines) for place in places]
+    means = [fmean(_at(line, place) for line in lines) for place in places]
     return places, means
 
 
-def _line(outcome: Outcome) -> tuple[list[float], list[float]]:
+def _line(outcome: Outcome) -> _Steps:
     """Calls and best score so far; it goes on, level, to the end of the search."""
     xs: list[float] = []
     ys: list[float] = []

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from promptopt.domain.errors import RunError
 from promptopt.domain.events import MatchFinished, Rating
 from promptopt.reporting.canvas import COLOURS, FAINT, GRID, INK, Figure, figure, grid, plain, style
+from promptopt.runs.standings import leads
 from promptopt.runs.state import RunState
 
 ELIMINATION = "single_elimination"
@@ -84,12 +85,14 @@ def tournament_brackets(tournament: Tournament, title: str = "Tournament") -> Fi
         champion = _champion(tournament)
         told = f"{tournament.format.replace('_', ' ')}, {len(tournament.matches)} matches"
         if champion in called:
-            told += f": {called[champion]} {_standing(tournament)}"
+            told += f": {_standing(tournament, champion, called[champion])}"
         told += "; strength on Elo's scale, bars: 95 % intervals"
         simulated = bool(getattr(tournament, "simulated", False))
         made = figure(12.5, 2.3 + size, title, simulated=simulated, subtitle=told)
         left, right = made.subplots(1, 2, width_ratios=[1.0, 1.35])
-        _ratings(left, ratings, called, champion)
+        decided = getattr(tournament, "decided", False)
+        marked = champion if decided or (champion in called and leads(champion, ratings)) else ""
+        _ratings(left, ratings, called, marked)
         if bracket:
             _bracket(right, tournament.matches, called)
         else:
@@ -103,8 +106,12 @@ def _champion(tournament: Tournament) -> str:
     return str(prompt.id if prompt else getattr(tournament, "champion_id", ""))
 
 
-def _standing(tournament: Tournament) -> str:
-    return "won the final" if getattr(tournament, "decided", False) else "leads, not proven the best"
+def _standing(tournament: Tournament, champion: str, name: str) -> str:
+    if getattr(tournament, "decided", False):
+        return f"{name} won the final"
+    if not leads(champion, tournament.ratings):
+        return "nobody leads"
+    return f"{name} leads, not proven the best"
 
 
 def _ratings(axes: Any, ratings: Sequence[Rating], called: Mapping[str, str], champion: str) -> None:

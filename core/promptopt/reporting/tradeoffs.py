@@ -72,7 +72,8 @@ def pareto_frontier(
             ys = [y for (_, y), _ in front] + [front[-1][0][1]]
             axes.step(xs, ys, where="post", color=FAINT, linewidth=1.4, zorder=1)
             axes.fill_between(xs, ys, axes.get_ylim()[0], step="post", color=FAINT, alpha=0.08, zorder=0)
-        _points(axes, rows, points, {label for _, label in front}, high == "score")
+        colours = palette([row.label for row in board.rows], NONE)
+        _points(axes, rows, points, {label for _, label in front}, colours, high == "score")
     return made
 
 
@@ -110,9 +111,9 @@ def _points(
     rows: Sequence[Row],
     points: Mapping[str, tuple[float, float]],
     front: set[str],
+    colours: Mapping[str, tuple[str, str]],
     intervals: bool,
 ) -> None:
-    colours = palette([row.label for row in rows], NONE)
     for row in rows:
         x, y = points[row.label]
         colour, mark = colours[row.label]

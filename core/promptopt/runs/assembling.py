@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, cast, runtime_checkable
 
-from pydantic import BaseModel
-
 from promptopt.domain.dataset import Dataset, Example, split_cases
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.prompt import Prompt
@@ -25,6 +23,7 @@ from promptopt.evaluation.functions import Functions
 from promptopt.evaluation.metrics import EvaluationMetric, check_table
 from promptopt.optimizers.base import BaseOptimizer
 from promptopt.runs.engine import Own
+from promptopt.runs.given import budget_table, refuse_half_characters, refuse_prompt, refuse_task
 from promptopt.runs.launch import simulated
 from promptopt.store.casefiles import load_dataset
 from promptopt.store.columns import NOT_SAID, ColumnChoice, choose_columns
@@ -197,6 +196,7 @@ def _known(given: Iterable[str], names: Sequence[str], what: str) -> None:
 def cases_to_score(cases: Cases, settings: ProjectSettings, folder: Path) -> tuple[Example, ...]:
     """The cases to score a prompt on: all of them, or of a ``Dataset`` its test split, if it has one."""
     if isinstance(cases, Dataset):
+        refuse_half_characters(cases.cases(), "promptopt.evaluate(), test_set")
         return cases.test or cases.validation or cases.train
     return tuple(_dataset(cases, settings, folder, None)[0].cases())
 
@@ -228,6 +228,7 @@ def _settings(raw: dict[str, Any], how: How, project: Project | None) -> tuple[P
 
 def _task(task: TaskSpec | str, validators: dict[str, Callable[[str], Any]]) -> dict[str, Any]:
     """The table of a task; functions that no file could hold go into ``validators``."""
+    refuse_task(task, WHERE)
     if isinstance(task, str):
         return {"description": task}
     return {
@@ -254,6 +255,7 @@ def _constraint(constraint: Constraint, validators: dict[str, Callable[[str], An
 
 
 def _prompt(prompt: Prompt | str) -> dict[str, Any]:
+    refuse_prompt(prompt, WHERE)
     if isinstance(prompt, str):
         return {"prompt": prompt, "demonstrations": []}
     shown = [{"inputs": demo.inputs, "output": demo.expected or ""} for demo in prompt.demonstrations]
@@ -363,12 +365,7 @@ def _tables(how: How) -> dict[str, Any]:
     """What stands in a project file as it was given."""
     found: dict[str, Any] = {key: how.get(key) for key in ("name", "data", "evaluation") if key in how}
     if "budget" in how:
-        budget = how["budget"]
-        if isinstance(budget, int | float):
-            found["budget"] = {"usd": budget}
-        else:
-            dump = isinstance(budget, BaseModel)
-            found["budget"] = budget.model_dump(exclude_none=True) if dump else dict(cast(Any, budget))
+        found["budget"] = budget_table(how["budget"], WHERE)
     return found
 
 
@@ -377,6 +374,7 @@ def _dataset(
 ) -> tuple[Dataset, tuple[str, ...]]:
     """Cases in splits, and what there is to know about them."""
     if isinstance(cases, Dataset):
+        refuse_half_characters(cases.cases(), f"{WHERE}, dataset")
         return cases, ()
     if cases is None:
         if not (settings.data.file or settings.data.train or settings.data.cases):
@@ -389,6 +387,7 @@ def _dataset(
         return _file(Path(cases).expanduser(), settings)
     rows = _rows(cases)
     if rows and all(isinstance(row, Example) for row in rows):
+        refuse_half_characters(rows, f"{WHERE}, dataset")
         return split_cases(cast("list[Example]", rows), settings.data.split, settings.data.seed), ()
     if not all(isinstance(row, Mapping) for row in rows):
         raise SettingsError(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptopt.domain.events import MatchFinished
+from promptopt.runs.standings import leads
 from promptopt.runs.state import RunState
 
 FORMATS = {
@@ -71,7 +72,7 @@ def progress(state: RunState) -> str:
 
 
 def leader(state: RunState) -> str:
-    """Who leads, and how sure that is, in words; empty before a match was played."""
+    """Who leads, if anybody does, and how sure that is, in words; empty before a match was played."""
     table = state.tournament
     if table is None or not table.ratings or not table.played:
         return ""
@@ -79,6 +80,10 @@ def leader(state: RunState) -> str:
     rating = next(each for each in table.ratings if each.candidate_id == first)
     if table.decided:
         return f"{state.name(first)} won the final"
+    if not leads(first, table.ratings):
+        proven = ", and nobody is proven the best" if table.final else ""
+        most = max(each.p_best for each in table.ratings)
+        return f"nobody leads{proven} (highest chance to be the best {most:.0%})"
     proven = ", and is not proven the best" if table.final else ""
     return f"{state.name(first)} leads{proven} (chance to be the best {rating.p_best:.0%})"
 

@@ -32,6 +32,7 @@ from promptopt.runs.assembling import (
     own_of,
 )
 from promptopt.runs.checking import check_cases, check_runnable
+from promptopt.runs.given import refuse_progress, refuse_prompt, refuse_reference
 from promptopt.runs.inprocess import Show, run_here
 from promptopt.runs.launch import Frozen, create_frozen, may_resume
 from promptopt.runs.state import Activity, RunState
@@ -82,6 +83,9 @@ def optimize(
         TrustError: the project has code or an endpoint that nobody has trusted.
         RunError: the run failed, or had to stop because a model answers nobody any more.
     """
+    refuse_progress(progress, WHERE)
+    if resume is not None:
+        refuse_reference(resume, WHERE)
     with closing(Database.open()) as database:
         if resume is not None:
             run_id, own = _taken_up(database, resume, task, dataset, how)
@@ -132,6 +136,8 @@ def evaluate(
     Raises:
         PromptoptError: as :func:`optimize`.
     """
+    refuse_prompt(prompt, "promptopt.evaluate()")
+    refuse_progress(progress, "promptopt.evaluate()")
     with closing(Database.open()) as database:
         base = _settings_of(database, prompt) if "project" not in how else None
         asked = assemble(task, Dataset(train=(), validation=()), cast(How, {**how, "prompt": prompt}), base)

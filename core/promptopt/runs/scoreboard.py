@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 
 from promptopt.domain.dataset import Split
 from promptopt.domain.results import CaseResult, Comparison, Evaluation, Interval
+from promptopt.evaluation.checks.reasons import lacks_verdict
 from promptopt.evaluation.statistics import compare_several, interval
 from promptopt.runs.outcomes import Outcome
 
@@ -27,14 +28,16 @@ class Entry:
     Attributes:
         label: the optimizer as the table calls it; ``none`` for no optimization.
         outcome: what came out; None if there is no such run.
-        judged: judge to its scores of the run's winner, case by case.
+        judged: judge to its scores of the run's winner, case by case; None where it gave no verdict.
     """
 
     dataset: str
     label: str
     seed: int
     outcome: Outcome | None
-    judged: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+    judged: Mapping[str, Mapping[str, float | None]] = field(
+        default_factory=dict[str, Mapping[str, float | None]]
+    )
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,8 @@ class Row:
         best_at: mean iteration that the winner came in.
         spread: standard deviation of the runs' scores; None for a single run.
         lowest, highest: scores of the worst and the best run.
-        metrics: check to its mean score.
-        judges: judge to its mean score.
+        metrics: check to its mean score; None if it asks a judge that never gave a verdict.
+        judges: judge to its mean score over its verdicts; None if it gave none.
         front: no other row of the dataset costs less and scores as high.
     """
 
@@ -73,8 +76,8 @@ class Row:
     spread: float | None = None
     lowest: float = 0.0
     highest: float = 0.0
-    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
-    judges: Mapping[str, float] = field(default_factory=dict[str, float])
+    metrics: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
+    judges: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
     front: bool = False
 
     @property
@@ -142,6 +145,13 @@ def scoreboard(entries: Sequence[Entry], split: Split = "test") -> Scoreboard:
         simulated=any(entry.outcome.simulated for entry in entries if entry.outcome),
         notices=tuple(_notices(entries)),
     )
+
+
+def labels_of(entries: Sequence[Entry]) -> list[str]:
+    """Labels, in the order in which the rows of their scoreboard have them."""
+    datasets = list(dict.fromkeys(entry.dataset for entry in entries))
+    by_dataset = sorted(entries, key=lambda entry: datasets.index(entry.dataset))
+    return list(dict.fromkeys(entry.label for entry in by_dataset))
 
 
 class _Block:
@@ -257,22 +267,44 @@ def _weighted(pairs: Sequence[tuple[float, float]]) -> float:
     return sum(weight * value for weight, value in pairs) / sum(weight for weight, _ in pairs)
 
 
-def _by_check(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """Check to its mean score over the cases that it judged."""
+def _by_check(outcomes: Sequence[Outcome]) -> dict[str, float | None]:
+    """Check to its mean score over the cases that it judged; one without any verdict has none."""
     found: dict[str, list[tuple[float, float]]] = {}
+    silent = {name for name, (missing, asked) in _unsaid(outcomes).items() if missing == asked}
     for outcome in outcomes:
         for result in outcome.results:
             for check in result.checks:
                 found.setdefault(check.name, []).append((result.weight, check.score))
-    return {name: _weighted(pairs) for name, pairs in found.items()}
+    return {name: None if name in silent else _weighted(pairs) for name, pairs in found.items()}
 
 
-def _by_judge(entries: Sequence[Entry]) -> dict[str, float]:
-    found: dict[str, list[float]] = {}
+def _unsaid(outcomes: Iterable[Outcome]) -> dict[str, tuple[int, int]]:
+    """Check to the outputs that the judge it asks gave no verdict on, and all that it was asked about."""
+    found: dict[str, tuple[int, int]] = {}
+    for outcome in outcomes:
+        for result in outcome.results:
+            for check in result.checks:
+                missing, asked = found.get(check.name, (0, 0))
+                found[check.name] = missing + lacks_verdict(check.reason), asked + 1
+    return found
+
+
+def _said(entries: Iterable[Entry]) -> dict[str, list[float | None]]:
+    """Judge to all its scores, None where it gave no verdict."""
+    found: dict[str, list[float | None]] = {}
     for entry in entries:
         for judge, scores in entry.judged.items():
             found.setdefault(judge, []).extend(scores.values())
-    return {judge: fmean(scores) for judge, scores in found.items() if scores}
+    return found
+
+
+def _by_judge(entries: Sequence[Entry]) -> dict[str, float | None]:
+    means: dict[str, float | None] = {}
+    for judge, scores in _said(entries).items():
+        given = [score for score in scores if score is not None]
+        if scores:
+            means[judge] = fmean(given) if given else None
+    return means
 
 
 def _pooled(entries: Sequence[Entry]) -> list[Entry]:
@@ -288,7 +320,7 @@ def _pooled(entries: Sequence[Entry]) -> list[Entry]:
         parts = [by_place[place] for place in places if place in by_place]
         outcomes = _scored(parts)
         whole = _sum(datasets, outcomes) if len(outcomes) == len(datasets) else None
-        judged: dict[str, dict[str, float]] = {}
+        judged: dict[str, dict[str, float | None]] = {}
         for part in parts:
             for judge, scores in part.judged.items():
                 more = {f"{part.dataset}/{case}": value for case, value in scores.items()}
@@ -387,4 +419,21 @@ def _notices(entries: Sequence[Entry]) -> list[str]:
             told.append(f"{place}: no score ({why.splitlines()[0][:200]})")
         elif outcome.stop_reason == "budget" and outcome.kind != "eval":
             told.append(f"{place}: its share of the budget ended it ({outcome.detail[:200]})")
+    return told + _silence(entries)
+
+
+def _silence(entries: Sequence[Entry]) -> list[str]:
+    """Of judges that gave no verdict on some outputs."""
+    told: list[str] = []
+    for judge, scores in _said(entries).items():
+        missing = scores.count(None)
+        if missing and missing == len(scores):
+            told.append(f"judge {judge} gave no verdict on any of {missing} outputs, so it has no mean")
+        elif missing:
+            which = f"{missing} of {len(scores)} outputs"
+            told.append(f"judge {judge} gave no verdict on {which}; its means leave them out")
+    for check, (missing, asked) in _unsaid(_scored(entries)).items():
+        if missing:
+            which = f"any of {asked}" if missing == asked else f"{missing} of {asked}"
+            told.append(f"check {check} got no verdict on {which} outputs; these count as failed")
     return told

@@ -1,6 +1,6 @@
 """The candidates of a run: what is known of each, how it is called, and how they rank."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from promptopt.domain import events as ev
@@ -90,6 +90,20 @@ def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
         c for c in candidates if c.validation and not c.beaten_by and (c.accepted or c.source == "seed")
     )
     return max(eligible, key=_rank, default=None)
+
+
+ALIKE = 0.5
+"""Points of Elo's scale by which ratings do not differ as they are shown."""
+
+
+def leads(candidate_id: str, ratings: Sequence[ev.Rating]) -> bool:
+    """Whether its rating and its chance to be the best are both above everybody else's.
+
+    After nothing but ties somebody stands first all the same, and the chances of equals differ by luck.
+    """
+    one = next(each for each in ratings if each.candidate_id == candidate_id)
+    others = [each for each in ratings if each is not one]
+    return all(one.rating > each.rating + ALIKE and one.p_best >= each.p_best for each in others)
 
 
 def proposed_beside(event: ev.CandidateProposed, other: Candidate) -> bool:

@@ -7,7 +7,7 @@ from functools import singledispatchmethod
 from promptopt.domain import events as ev
 from promptopt.domain.results import Comparison
 from promptopt.domain.words import Split
-from promptopt.runs.standings import Candidate, Score, best_of, proposed_beside, ranked
+from promptopt.runs.standings import Candidate, Score, best_of, leads, proposed_beside, ranked
 from promptopt.store.runlog import RunLog
 
 ACTIVITY_KEPT = 500
@@ -352,7 +352,8 @@ class RunState:
         if event.final and event.ratings and not (before and before.final):
             champion = event.champion_id or event.ratings[0].candidate_id
             rating = next(each for each in event.ratings if each.candidate_id == champion)
-            won = "won the final" if event.decided else "leads, and is not proven the best"
+            ahead = "leads, and" if leads(champion, event.ratings) else "is not ahead of all others and"
+            won = "won the final" if event.decided else f"{ahead} is not proven the best"
             self._log(
                 at,
                 f"the tournament is over after {event.played} matches: {self.name(champion)} {won}, "

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from promptopt.domain.dataset import SPLITS, Dataset, Example, Split, split_cases
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import CheckSettings, DataSettings, ProjectSettings
-from promptopt.domain.text import one_line
+from promptopt.domain.text import half_character, one_line
 from promptopt.store.caserows import MOST_SHOWN, Problems, Row, Table, read_table, table_of
 from promptopt.store.columns import ANSWERS
 from promptopt.store.datareport import Finding, examine
@@ -123,6 +123,8 @@ def text_of(value: Any) -> str:
         return ""
     if isinstance(value, (date, time, Decimal)):
         return plain(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not a number that a model can be sent; a missing value is None")
     return json.dumps(value, ensure_ascii=False, allow_nan=False, default=plain)
 
 
@@ -270,12 +272,8 @@ def _cell(row: Row, name: str, required: bool = False) -> str:
         raise _BadRow(f"{name!r} can't be made text: {error}") from error
     if "\0" in text:
         raise _BadRow(f"{name!r} holds a NUL character, which models and stores refuse")
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            code = ord(text[error.start])
-            raise _BadRow(f"{name!r} holds half a character (the lone surrogate U+{code:04X})") from error
+    if flaw := half_character(text):
+        raise _BadRow(f"{name!r} {flaw}")
     return text
 
 

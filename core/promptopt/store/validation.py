@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import BudgetSettings, CheckSettings, ModelSettings, OptimizerSettings
-from promptopt.domain.text import one_line
+from promptopt.domain.text import half_character, one_line
 from promptopt.domain.words import ROLES
 from promptopt.store.textfiles import closest
 
@@ -63,6 +63,8 @@ def validate(model: type[Model], raw: Mapping[str, Any], path: Path) -> tuple[Mo
     for keys, value in walk(raw):
         if isinstance(value, float) and not math.isfinite(value):
             errors.append(f"{dotted(keys)}: found {value}, expected a finite number")
+        if isinstance(value, str) and (flaw := half_character(value)):
+            errors.append(f"{dotted(keys)}: {flaw}, which nothing can send")
     settings: Model | None = None
     try:
         settings = model.model_validate(raw)

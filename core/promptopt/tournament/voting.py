@@ -157,14 +157,20 @@ class Record:
         return {pair: common.same / common.n for pair, common in self._common.items()}
 
     @property
+    def voting(self) -> list[str]:
+        """Names of the judges that gave a verdict on a pair that another one gave one on, too."""
+        return sorted({name for pair in self._common for name in pair})
+
+    @property
     def effective(self) -> float | None:
         """Independent votes that the panel is worth: ``J / (1 + (J-1) r)``, r the mean correlation of votes.
 
-        None for a single judge, or if no two gave a verdict on one pair. (Kish's formula; nine judges of one
-        kind were found to be worth about two, arXiv 2605.29800.)
+        J counts the judges that gave a verdict on a pair that another one gave one on, too. None for a single
+        judge, or if no two gave a verdict on one pair. (Kish's formula; nine judges of one kind were found to
+        be worth about two, arXiv 2605.29800.)
         """
-        judges = len(self.judges)
-        if judges < 2 or not self._common:
+        judges = len(self.voting)
+        if not judges:
             return None
         mean = max(0.0, fmean(common.correlation for common in self._common.values()))
         return judges / (1 + (judges - 1) * mean)
@@ -177,7 +183,7 @@ class Record:
             mean, (low, pair) = fmean(shares.values()), min((share, pair) for pair, share in shares.items())
             least = f", {' and '.join(pair)} on {low:.0%}" if len(shares) > 1 else ""
             said.append(
-                f"the judges agree on {mean:.0%} of the pairs{least}; {len(self.judges)} of them are worth "
+                f"the judges agree on {mean:.0%} of the pairs{least}; {len(self.voting)} of them are worth "
                 f"{self.effective or 1:.1f} independent votes"
             )
         if (decided := self.longer + self.shorter) >= 10:

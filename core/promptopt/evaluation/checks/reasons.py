@@ -39,6 +39,11 @@ def expected_but_got(expected: str, output: str, limit: int = 100) -> str:
     return f"{EXPECTED}{quote(left, limit)}, got {quote(right, limit)} (from character {start})"
 
 
+def lacks_verdict(reason: str) -> bool:
+    """Whether a reason says that the judge model gave no verdict; its 0 is then no opinion of the output."""
+    return reason.startswith(NO_VERDICT)
+
+
 def shorten(reason: str) -> str:
     """``reason`` on one line of at most ``LONGEST`` characters."""
     reason = " ".join(reason[: 4 * LONGEST].split())

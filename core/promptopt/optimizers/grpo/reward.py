@@ -51,7 +51,7 @@ class RewardCalculator:
         config: the weights, as a :class:`RewardConfig` or as a table like ``{"performance": 0.7}``.
 
     Raises:
-        SettingsError: a weight that is none, or a table with other keys.
+        SettingsError: a weight that is none, both of them 0, or a table with other keys.
     """
 
     def __init__(self, config: RewardConfig | Mapping[str, Any] | None = None) -> None:
@@ -63,6 +63,12 @@ class RewardCalculator:
                 key = ".".join(str(part) for part in flaw["loc"])
                 fix = f"it knows: {', '.join(RewardConfig.model_fields)}"
                 raise SettingsError(flaw["msg"], where=f"reward_config.{key}", fix=fix) from None
+        if config.performance + config.format <= 0:
+            raise SettingsError(
+                "performance and format can't both weigh nothing",
+                where="reward_config",
+                fix='give one of them a weight, as in {"performance": 0.7, "format": 0.3}',
+            )
         self.config = config
 
     def reward(self, result: CaseResult) -> Reward | None:
