@@ -59,12 +59,12 @@ def percent(value: float | None) -> str:
 
 def points(value: float) -> str:
     """A difference of shares, in percentage points: ``+4.2``."""
-    return f"{value * 100:+.1f}"
+    return f"{value * 100:+z.1f}"
 
 
 def interval(score: Interval | None) -> str:
     """``83.3% [71.0, 92.4]``, ``100% [88.6, 100]``: at most 18 cells for a share."""
-    if score is None:
+    if score is None or not score.n:
         return "–"
     mean, low, high = (_digits(value) for value in (score.mean, score.low, score.high))
     return f"{mean}% [{low}, {high}]"

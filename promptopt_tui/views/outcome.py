@@ -1,6 +1,6 @@
 """How a run ended, and how a person's edit did."""
 
-from promptopt.domain.results import EFFECTS, Comparison, Interval
+from promptopt.domain.results import EFFECTS, Comparison, Interval, signed
 from promptopt.domain.text import one_line
 from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
@@ -56,7 +56,7 @@ def verdict(comparison: Comparison, first: str, second: str, width: int) -> list
     ]
     lines[-1:] = wrap(lines[-1], width, [(" " * 12, "")])
     for name, value in comparison.effects.items():
-        size: Line = [("effect", "muted"), ("      ", ""), (f"{value:+.2f}", "")]
+        size: Line = [("effect", "muted"), ("      ", ""), (signed(value), "")]
         lines.append([*size, (f"  {EFFECTS[name]}", "muted")])
     fixed, broken = comparison.fixed, comparison.broken
     told: Line = [("cases", "muted"), ("       ", ""), (f"✓ {len(fixed)} fixed", "good"), ("   ", "")]

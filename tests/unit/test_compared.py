@@ -1,11 +1,14 @@
 """compare: prompts on the cases that the store has of both."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.results import CaseResult
+from promptopt.runs.compared import Side, _notices
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
 from promptopt.store.runs import Runs
@@ -96,6 +99,17 @@ def test_a_run_s_candidates_by_name(promptopt: CommandLine, tmp_path: Path) -> N
         (found,) = result.objects[0]["comparisons"]
         assert (found["candidate_id"], found["difference"]) == (BEST.id, 0.5)
         assert any("was chosen by its validation scores" in text for text in result.objects[0]["notices"])
+
+
+def test_several_that_were_chosen_by_their_scores_are_said_so_once() -> None:
+    row: Any = SimpleNamespace(simulated=False)
+    settings: Any = SimpleNamespace(checks=[], task=SimpleNamespace(constraints=[]), models={"target": 1})
+    sides = [Side(label, row, settings, label, ("train", "validation")) for label in "abc"]
+    assert _notices(sides[0], sides[1:], ["validation"]) == [
+        "a, b and c were chosen by their validation scores, which flatters them here; "
+        "the sealed test does not"
+    ]
+    assert _notices(sides[0], sides[1:], ["test"]) == []
 
 
 def test_what_can_not_be_compared(promptopt: CommandLine, tmp_path: Path) -> None:

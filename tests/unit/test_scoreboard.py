@@ -117,6 +117,8 @@ def test_the_front_is_of_those_that_nobody_beats_at_their_price() -> None:
     assert by_label(unknown.rows)["cheap"].usd is None
     free = scoreboard([entry("a", ONES, usd=0.0, calls=10), entry("b", ONES, usd=0.0, calls=5)])
     assert free.cost_by == "calls"
+    assert "as high for fewer calls (no price tells)" in as_markdown(free, "t")
+    assert "as high for less." in as_markdown(board, "t")
 
 
 def test_a_judge_without_any_verdict_has_no_mean() -> None:

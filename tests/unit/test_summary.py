@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from promptopt.cli.outcome import lines
 from promptopt.domain import events as ev
 from promptopt.domain.forecast import Need, Spread
+from promptopt.domain.results import Interval, signed
 from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
 from tests.unit.finished_run import BEST, FULL, SEED, opening, rest
@@ -36,6 +39,26 @@ def test_it_says_what_the_events_say() -> None:
     assert (summary["cost_usd"], summary["calls"], summary["tokens"]) == (0.012346, 40, 5000)
     assert summary["uncertain"] == {"usd": 0.002, "calls": 1, "tokens": 80}
     assert summary["replayed"] == 3
+
+
+def test_no_case_is_no_score() -> None:
+    nothing = ev.CandidateScored(
+        candidate_id=SEED.id, split="train", score=Interval(mean=0.0, low=0.0, high=1.0, n=0), passed=0
+    )
+    state = folded([*opening("r1"), nothing])
+    assert state.activity[-1].text.endswith("on train: –, no case was scored")
+    end = ev.RunFinished(
+        status="finished", stop_reason="scored", seed_id=SEED.id, best_id=SEED.id, iterations=0
+    )
+    shown = "\n".join(lines(summarize(folded([*opening("r1"), nothing, end]))))
+    assert "train –" in shown and "0/0" not in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(-0.001, "0.00"), (-0.0, "0.00"), (0.004, "0.00"), (-0.3, "-0.30"), (0.3, "+0.30")]
+)
+def test_no_effect_has_no_sign(value: float, said: str) -> None:
+    assert signed(value) == said
 
 
 def test_cases_of_the_test_that_must_pass_and_are_broken_are_named() -> None:

@@ -138,13 +138,16 @@ def board_rows(board: "Scoreboard | None") -> list[dict[str, Any]]:
 def say_runs(board: "Scoreboard") -> None:
     """Print that table. A run's gain is on its own prompt to start from."""
     from promptopt.cli.output import table
-    from promptopt.experiments.tables import HEADER, block, heading
+    from promptopt.experiments.tables import HEADER, block, heading, less
 
     for dataset in board.datasets():
         say(f"\n{heading(board, dataset)}")
         for line in table(HEADER, block(board, dataset)):
             say(f"  {line}")
-    say("gain: points on the prompt that the run started from; ★ no other run scores as high for less")
+    say(
+        "gain: points on the prompt that the run started from; ★ no other run scores as high for "
+        + less(board)
+    )
 
 
 def is_file(reference: str) -> bool:

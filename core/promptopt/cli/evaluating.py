@@ -205,10 +205,11 @@ def _say(outcome: dict[str, Any], examples: dict[str, str]) -> None:
     low, high = outcome["interval"]
     simulated = " (simulated)" if outcome["simulated"] else ""
     cost = "an unknown price" if outcome["cost_usd"] is None else f"${outcome['cost_usd']:.4f}"
-    say(
-        f"\nprompt {outcome['prompt_id']} on {outcome['split']}: {outcome['score']:.1%} "
-        f"[{low:.1%}, {high:.1%}], {outcome['passed']}/{outcome['total']} pass{simulated}"
-    )
+    said = "–, no case was scored"
+    if outcome["total"]:
+        passed = f"{outcome['passed']}/{outcome['total']} pass"
+        said = f"{outcome['score']:.1%} [{low:.1%}, {high:.1%}], {passed}"
+    say(f"\nprompt {outcome['prompt_id']} on {outcome['split']}: {said}{simulated}")
     for name, count in outcome["categories"].items():
         say(f"  {count:5}  {name:19}  {examples.get(name, '')}".rstrip())
     say_measures(outcome)

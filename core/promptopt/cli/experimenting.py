@@ -175,7 +175,7 @@ def list_all(*, json: bool = False) -> None:
 
 def say_board(board: "Scoreboard") -> None:
     """Print a scoreboard."""
-    from promptopt.experiments.tables import HEADER, LEGEND, block, differences, heading, measures
+    from promptopt.experiments.tables import HEADER, block, differences, heading, legend, measures
 
     for dataset in board.datasets():
         say(f"\n{heading(board, dataset)}")
@@ -192,7 +192,7 @@ def say_board(board: "Scoreboard") -> None:
         if len(told) > SHOWN:
             say(f"  · and {len(told) - SHOWN} more")
     say("")
-    _wrapped(LEGEND)
+    _wrapped(legend(board))
     for notice in board.notices:
         note(f"note: {notice}")
 

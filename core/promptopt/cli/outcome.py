@@ -139,7 +139,9 @@ def _scores(candidate: dict[str, Any], splits: Sequence[str]) -> str:
         parts.append(f"with {counted(len(candidate['demonstrations']), 'demonstration')}")
     for split in splits:
         score = candidate[split]
-        if score:
+        if score and not score["n"]:
+            parts.append(f"{split} –")
+        elif score:
             errors = f", {counted(score['errors'], 'error')}" if score["errors"] else ""
             parts.append(
                 f"{split} {score['score']:.1%} [{score['low']:.1%}, {score['high']:.1%}], "
@@ -172,14 +174,14 @@ def _broken_must_pass(cases: list[str]) -> list[str]:
 
 def comparison_lines(comparison: dict[str, Any], simulated: str = "") -> list[str]:
     """The figures of a comparison (see ``runs.summary.comparison_summary``) for people."""
-    from promptopt.domain.results import EFFECTS
+    from promptopt.domain.results import EFFECTS, signed
     from promptopt.evaluation.effects import effect_size
 
     low, high = comparison["interval"]
     adjusted = comparison["p_adjusted"]
     corrected = "" if adjusted is None else f", corrected {adjusted:.4g}"
     sizes = [
-        f"{EFFECTS[name]} {value:+.2f} ({effect_size(name, value)})"
+        f"{EFFECTS[name]} {signed(value)} ({effect_size(name, value)})"
         for name, value in comparison["effects"].items()
     ]
     if comparison["wilcoxon"] is not None:

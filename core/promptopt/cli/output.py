@@ -54,7 +54,7 @@ def counted(count: int, what: str) -> str:
 
 def points(difference: float, low: float, high: float) -> str:
     """A difference of two shares in percentage points, with its interval: ``+4.2 points [-1.0, +9.4]``."""
-    return f"{difference * 100:+.1f} points [{low * 100:+.1f}, {high * 100:+.1f}]"
+    return f"{difference * 100:+z.1f} points [{low * 100:+z.1f}, {high * 100:+z.1f}]"
 
 
 def number(value: float | None, form: str = ".1%") -> str:

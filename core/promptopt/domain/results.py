@@ -38,6 +38,12 @@ CATEGORIES = {
 """The error categories, most specific signal first, and what each means."""
 
 
+def signed(value: float) -> str:
+    """An effect size with its sign, ``+0.35``; ``0.00`` if it is none as far as two digits tell."""
+    shown = f"{value:+.2f}"
+    return "0.00" if float(shown) == 0 else shown
+
+
 class CheckResult(BaseModel):
     """One check's opinion of one output.
 

@@ -30,12 +30,22 @@ HEADER = (
 )
 
 LEGEND = (
-    f"{FRONT} no other one scores as high for less. Gain: points on the prompt to start from, over the same "
+    "Gain: points on the prompt to start from, over the same "
     "cases; its verdict is corrected for the number of optimizers (Holm). Cost, calls, time and iterations "
     "are means per run. Best at: the iteration that the winner came in. All pass: share of the runs that "
     "ended because every training and validation case passed. Spread: standard deviation over seeds, in "
     "points."
 )
+
+
+def legend(board: Scoreboard) -> str:
+    """What the columns mean."""
+    return f"{FRONT} no other one scores as high for {less(board)}. {LEGEND}"
+
+
+def less(board: Scoreboard) -> str:
+    """What the Pareto front goes by: ``less``, or calls where no price tells."""
+    return "less" if board.cost_by == "usd" else "fewer calls (no price tells)"
 
 
 def block(board: Scoreboard, dataset: str) -> list[list[str]]:
@@ -119,7 +129,7 @@ def as_markdown(
                 *(f"- {_plain(t)}" for t in told),
                 "",
             ]
-    lines += [LEGEND, ""]
+    lines += [legend(board), ""]
     lines += [f"![{name}]({name})" for name in pictures]
     everything = [*dict.fromkeys([*board.notices, *notices])]
     if everything:
@@ -225,7 +235,7 @@ def _gain(gain: Comparison | None) -> str:
     if gain is None:
         return NOTHING
     gap = gain.difference
-    return f"{gap.mean * 100:+.1f} [{gap.low * 100:+.1f}, {gap.high * 100:+.1f}]"
+    return f"{gap.mean * 100:+z.1f} [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]"
 
 
 def _verdict(gain: Comparison | None) -> str:
@@ -239,10 +249,8 @@ def _said(pair: Pair) -> str:
     gap, p = pair.comparison.difference, pair.comparison.p_value
     corrected = "" if pair.comparison.p_adjusted is None else f", corrected {pair.comparison.p_adjusted:.2g}"
     than = "from" if pair.comparison.verdict == "not distinguishable" else "than"
-    return (
-        f"{pair.second} is {pair.comparison.verdict} {than} {pair.first}: "
-        f"{gap.mean * 100:+.1f} points [{gap.low * 100:+.1f}, {gap.high * 100:+.1f}], p = {p:.2g}{corrected}"
-    )
+    points = f"{gap.mean * 100:+z.1f} points [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]"
+    return f"{pair.second} is {pair.comparison.verdict} {than} {pair.first}: {points}, p = {p:.2g}{corrected}"
 
 
 def _share(value: float | None) -> str:

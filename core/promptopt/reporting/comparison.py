@@ -92,7 +92,7 @@ def _told(row: Row) -> str:
         return f"{row.score.mean:.1%}"
     p = row.gain.p_value if row.gain.p_adjusted is None else row.gain.p_adjusted
     mark = {"better": "▲", "worse": "▼"}.get(row.gain.verdict, "≈")
-    return f"{row.score.mean:.1%}   {mark} {row.gain.difference.mean * 100:+.1f}, p = {p:.2g}"
+    return f"{row.score.mean:.1%}   {mark} {row.gain.difference.mean * 100:+z.1f}, p = {p:.2g}"
 
 
 def _measures(rows: Sequence[Row]) -> list[tuple[str, list[float | None]]]:

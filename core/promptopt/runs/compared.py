@@ -156,14 +156,23 @@ def _notices(base: Side, others: Sequence[Side], splits: Sequence[Split]) -> lis
             told.append(f"{base.label} and {other.label} were answered by models with different settings")
         if base.row.simulated or other.row.simulated:
             told.append("simulated models: these figures say nothing about a real one")
+    chosen: dict[str, list[str]] = {}
     for side in (base, *others):
-        seen = [split for split in splits if split in side.chosen_on]
-        if seen:
-            told.append(
-                f"{side.label} was chosen by its {' and '.join(seen)} scores, which flatters it here; "
-                "the sealed test does not"
-            )
+        seen = " and ".join(split for split in splits if split in side.chosen_on)
+        if seen and side.label not in chosen.setdefault(seen, []):
+            chosen[seen].append(side.label)
+    for seen, labels in chosen.items():
+        was, its, it = ("was", "its", "it") if len(labels) == 1 else ("were", "their", "them")
+        told.append(
+            f"{_listed(labels)} {was} chosen by {its} {seen} scores, which flatters {it} here; "
+            "the sealed test does not"
+        )
     return list(dict.fromkeys(told))
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(part for part in (", ".join(labels[:-1]), labels[-1]) if part)
 
 
 def compared_summary(compared: Compared) -> dict[str, Any]:

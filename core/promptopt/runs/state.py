@@ -284,11 +284,11 @@ class RunState:
             candidate.scores[event.split] = Score(event.score, event.passed, event.errors, event.at_once)
         self.evaluations.pop((event.candidate_id, event.split), None)
         interval = event.score
-        self._log(
-            at,
-            f"{self.name(event.candidate_id)} on {event.split}: {interval.mean:.1%} "
-            f"[{interval.low:.1%}, {interval.high:.1%}], {event.passed}/{interval.n} pass",
-        )
+        said = "–, no case was scored"
+        if interval.n:
+            bounds = f"[{interval.low:.1%}, {interval.high:.1%}]"
+            said = f"{interval.mean:.1%} {bounds}, {event.passed}/{interval.n} pass"
+        self._log(at, f"{self.name(event.candidate_id)} on {event.split}: {said}")
 
     @_apply.register
     def _(self, event: ev.FeedbackReady, at: float) -> None:
@@ -429,7 +429,7 @@ class RunState:
         if candidate:
             candidate.comparison = event.comparison
         gap = event.comparison.difference
-        points = f"{gap.mean * 100:+.1f} points [{gap.low * 100:+.1f}, {gap.high * 100:+.1f}]"
+        points = f"{gap.mean * 100:+z.1f} points [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]"
         self._log(at, f"edit is {event.comparison.verdict} ({points}) against {self.name(event.against_id)}")
         if event.breaks:
             self._log(at, f"the edit {event.breaks}: it can't win", "warning")
