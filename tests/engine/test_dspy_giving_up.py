@@ -71,6 +71,15 @@ def test_without_any_prompt_it_says_what_to_do(bench: Bench, tmp_path: Path) -> 
     assert "promptopt trace" in state.finished.detail
 
 
+def test_in_a_hybrid_the_others_go_on(bench: Bench, tmp_path: Path) -> None:
+    table = {"name": "sequential", "stages": ["dspy-copro", "dspy-bootstrap"]}
+    with LoopbackServer(Mute(base=0.2, ceiling=0.85)) as server:
+        state = bench.run(write_project(tmp_path, server, SIZES, optimizer=table))
+    assert state.status == "finished", bench.said(state.run_id)
+    assert notices(bench, state.run_id, "dspy-copro ended without a result")
+    assert any("dspy-bootstrap" in one.made_by for one in state.candidates.values())
+
+
 @pytest.mark.parametrize(("task", "times"), [(Mute(base=0.2), 1), (Fresh(base=0.2, ceiling=0.2), 0)])
 def test_replies_that_bring_nothing_are_told_once(
     bench: Bench, tmp_path: Path, task: LabelTask, times: int

@@ -379,7 +379,14 @@ class Engine:
         return compare(seed_result, best_result), note
 
     def emit(self, event: ev.Event) -> None:
-        """Say it to everyone: the stream, and the fold that this engine itself reads."""
+        """Say it to everyone: the stream, and the fold that this engine itself reads.
+
+        A notice is said once in the life of the run, however often it happens, whichever worker says it.
+        """
+        if isinstance(event, ev.Notice):
+            if event.text in self._told or len(self._told) >= NOTICES:
+                return
+            self._told.add(event.text)
         self.state.apply(event, self._log.append(event))
 
     def _announce(self, endpoints: Mapping[Seat, Endpoint], optimizer: BaseOptimizer | None = None) -> None:
@@ -474,10 +481,7 @@ class Engine:
                 return
 
     def _say_once(self, text: str, level: Literal["info", "warning"] = "warning") -> None:
-        """Say something once in the life of the run, however often it happens, whichever worker says it."""
-        if text not in self._told and len(self._told) < NOTICES:
-            self._told.add(text)
-            self.emit(ev.Notice(level=level, text=text))
+        self.emit(ev.Notice(level=level, text=text))
 
     def _finish(self, end: StopRun, comparison: Comparison | None = None, note: str = "") -> None:
         status = {"error": "failed", "user": "stopped"}.get(end.reason, "finished")

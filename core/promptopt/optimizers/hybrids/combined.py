@@ -16,8 +16,8 @@ from typing import Annotated, Any, ClassVar, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from promptopt.domain.dataset import Dataset, Example, Split
-from promptopt.domain.errors import SettingsError
-from promptopt.domain.events import StageStarted
+from promptopt.domain.errors import RunError, SettingsError
+from promptopt.domain.events import Notice, StageStarted
 from promptopt.domain.forecast import Plan, Scale
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.settings import ProjectSettings
@@ -288,6 +288,9 @@ async def _end_of(optimizer: BaseOptimizer, stage: Stage) -> str:
             stage.release()
         except Redirected:
             over = ""
+        except RunError as error:  # it can't go on; the others of the hybrid can
+            stage.show(Notice(level="warning", text=f"{optimizer.name} ended without a result: {error.what}"))
+            return error.what
         else:
             return end.detail or end.reason
 
