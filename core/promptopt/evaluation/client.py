@@ -221,12 +221,13 @@ class _Line:
     def __init__(self, settings: ModelSettings, budget: BudgetSettings, variable: str = "") -> None:
         self._settings = settings
         self._variable = variable  # that holds the key, if it was put there
-        self._folder = tempfile.TemporaryDirectory(prefix="promptopt-client-")
-        self._database = Database.open(f"sqlite:///{Path(self._folder.name) / 'calls.db'}")
         project = ProjectSettings(name="client", prompt="client", models={"target": settings}, budget=budget)
-        run_id = Runs(self._database).create(project, _ANYBODY, Path(self._folder.name), "client")
         transport = _transport(project, settings)
         self._endpoint = Endpoint(settings, transport, _price(settings, budget), redirected(settings))
+        # What can be refused was: from here on there is something to give back.
+        self._folder = tempfile.TemporaryDirectory(prefix="promptopt-client-")
+        self._database = Database.open(f"sqlite:///{Path(self._folder.name) / 'calls.db'}")
+        run_id = Runs(self._database).create(project, _ANYBODY, Path(self._folder.name), "client")
         watch = Stopwatch()
         watch.go_on()
         ledger = Ledger(budget.limits(), watch)
