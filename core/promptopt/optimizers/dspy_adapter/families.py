@@ -224,6 +224,7 @@ class COPRO(DSPyOptimizer):
     """
 
     name: ClassVar[str] = "dspy-copro"
+    trains_only: ClassVar[bool] = True
     Options: ClassVar[type[OptimizerOptions]] = COPROOptions
 
     @property
@@ -257,6 +258,7 @@ class SIMBA(DSPyOptimizer):
     """DSPy's SIMBA: cases whose answers differ most between draws become rules or demonstrations."""
 
     name: ClassVar[str] = "dspy-simba"
+    trains_only: ClassVar[bool] = True
     Options: ClassVar[type[OptimizerOptions]] = SIMBAOptions
 
     @property

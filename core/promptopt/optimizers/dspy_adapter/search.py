@@ -97,11 +97,14 @@ class DSPyOptimizer(BaseOptimizer):
     def compile(self, kit: Kit) -> Any:
         """Run DSPy's optimizer to its end, in a thread; returns the program that it prefers."""
 
+    trains_only: ClassVar[bool] = False
+    """Whether it tries prompts on training cases only, so that nothing is known of them on validation cases."""
+
     _at_work: "_Search | None" = None
 
     @property
     def finals(self) -> int:
-        return FINALISTS - 1
+        return FINALISTS - 1 if self.trains_only else 0
 
     async def finish(self, context: RunContext) -> None:
         if self._at_work is not None:
