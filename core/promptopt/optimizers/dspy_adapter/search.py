@@ -98,7 +98,7 @@ class DSPyOptimizer(BaseOptimizer):
         """Run DSPy's optimizer to its end, in a thread; returns the program that it prefers."""
 
     trains_only: ClassVar[bool] = False
-    """Whether it tries prompts on training cases only, so that nothing is known of them on validation cases."""
+    """Whether it tries prompts on training cases only, and tells nothing of them on validation cases."""
 
     _at_work: "_Search | None" = None
 
