@@ -358,3 +358,13 @@ def test_the_example_of_the_readme(bench: Bench, capsys: pytest.CaptureFixture[s
     exec(code, {})
     assert Runs(bench.database).find("latest").simulated
     assert "mean=" in capsys.readouterr().out
+
+
+def test_an_optimizer_of_dspy_prints_nothing_of_its_own(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = {"target": {"model": "sim/target", "latency": 0.0}, "optimizer": {"model": "sim/optimizer"}}
+    best = promptopt.optimize(
+        "Label the ticket.", ticket_cases(12), optimizer="dspy-bootstrap", models=models, progress=False
+    )
+    assert best.text and capsys.readouterr().out == ""

@@ -226,6 +226,7 @@ class _Search:
         from promptopt.optimizers.dspy_adapter.metrics import Metric
         from promptopt.optimizers.dspy_adapter.models import PlainAdapter, RunLM
         from promptopt.optimizers.dspy_adapter.programs import Shape
+        from promptopt.optimizers.dspy_adapter.quiet import quiet
 
         logging.getLogger("dspy").setLevel(logging.WARNING)  # it tells prompts and cases, which are no news
         context, dataset = self._context, self._context.dataset
@@ -249,7 +250,7 @@ class _Search:
         def compiling() -> Any:
             settings = {"lm": target, "adapter": PlainAdapter(shape), "disable_history": True}
             # A call that failed counts as a failed case, however many there are: the run has its own limits.
-            with dspy.context(**settings, max_errors=10**9, num_threads=kit.threads):
+            with quiet(), dspy.context(**settings, max_errors=10**9, num_threads=kit.threads):
                 return self._optimizer.compile(kit)
 
         return bridge, shape, compiling
