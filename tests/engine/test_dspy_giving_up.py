@@ -15,6 +15,8 @@ from tests.loopback import API_KEY, API_KEY_ENV, LabelTask, LoopbackServer, writ
 from tests.loopback.persona import SEED_PROMPT
 from tests.loopback.wire import Call
 
+WARM = True
+
 SIZES = (10, 8, 6)
 COPRO = {"name": "dspy-copro", "breadth": 3, "depth": 2}
 

@@ -15,6 +15,8 @@ from tests.engine.bench import Bench
 from tests.loopback import API_KEY_ENV, Fault, FaultPlan, LoopbackServer, write_project
 from tests.loopback.persona import LabelTask
 
+WARM = True
+
 SIZES = (8, 10, 8)
 EMBEDDER = "text-embedding-3-small"
 CHECK = {"type": "similarity", "method": "embedding"}

@@ -16,10 +16,12 @@ from promptopt.domain.events import EditDecided, Event, StageStarted
 from promptopt.runs.state import RunState
 from promptopt.store.commands import Edit, Pause, Resume, Stop
 from promptopt.store.runlog import RunLog
+from tests.engine.bench import Bench
 from tests.engine.test_resume import story
-from tests.engine.warm import WarmBench, prepare
 from tests.everyone import MINE, NAMES, small
 from tests.loopback import API_KEY, API_KEY_ENV, LabelTask, LoopbackServer, Record, write_project
+
+WARM = True
 
 TRAIN, VALIDATION, TEST = SIZES = (10, 8, 6)
 TASK = LabelTask(base=0.2, ceiling=0.85)
@@ -37,7 +39,7 @@ def answered(server: LoopbackServer) -> Counter[str]:
     return Counter(record.body_hash for record in server.records() if record.answered)
 
 
-def told(bench: WarmBench, run_id: str) -> list[Event]:
+def told(bench: Bench, run_id: str) -> list[Event]:
     return [stored.event for stored in RunLog(bench.database, run_id).after(0)]
 
 
@@ -82,19 +84,6 @@ class Calm:
         return VALIDATION + (self.calls - VALIDATION - 2 * TEST) // 2
 
 
-@pytest.fixture(scope="module", autouse=True)
-def forking(tmp_path_factory: pytest.TempPathFactory) -> None:
-    prepare(tmp_path_factory.mktemp("dspy"))
-
-
-@pytest.fixture
-def bench(bench: Any) -> Iterator[WarmBench]:
-    """In the place of the common one, whose environment it takes."""
-    warm = WarmBench()
-    yield warm
-    warm.close()
-
-
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
     monkeypatch.setenv(API_KEY_ENV, API_KEY)
@@ -106,7 +95,7 @@ _CALM: dict[str, Calm] = {}
 
 
 @pytest.fixture(params=NAMES)
-def calm(request: pytest.FixtureRequest, bench: WarmBench, server: LoopbackServer, tmp_path: Path) -> Calm:
+def calm(request: pytest.FixtureRequest, bench: Bench, server: LoopbackServer, tmp_path: Path) -> Calm:
     """The undisturbed run of each optimizer, made once a process."""
     name = request.param
     if name not in _CALM:
@@ -125,7 +114,7 @@ def test_it_runs_to_its_end(calm: Calm) -> None:
 
 
 def test_killed_at_three_points_it_asks_nothing_twice_and_ends_the_same(
-    calm: Calm, bench: WarmBench, server: LoopbackServer, tmp_path: Path
+    calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
 ) -> None:
     dice = random.Random(f"kills of {calm.name}")
     run_id = bench.create(project(tmp_path / "killed", server, calm.name))
@@ -142,7 +131,7 @@ def test_killed_at_three_points_it_asks_nothing_twice_and_ends_the_same(
 
 
 def test_paused_it_sends_nothing_and_an_edit_is_what_it_goes_on_from(
-    calm: Calm, bench: WarmBench, server: LoopbackServer, tmp_path: Path
+    calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
 ) -> None:
     run_id = bench.create(project(tmp_path / "steered", server, calm.name))
     with server.holding(after=calm.middle):
@@ -171,7 +160,7 @@ def test_paused_it_sends_nothing_and_an_edit_is_what_it_goes_on_from(
 
 
 def test_out_of_budget_it_ends_with_its_best_so_far(
-    calm: Calm, bench: WarmBench, server: LoopbackServer, tmp_path: Path
+    calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
 ) -> None:
     cap = calm.middle + 2 * TEST
     state = bench.run(project(tmp_path / "capped", server, calm.name, budget={"calls": cap}))
@@ -186,7 +175,7 @@ def test_out_of_budget_it_ends_with_its_best_so_far(
 
 @pytest.mark.parametrize("name", ["dspy-copro", "dspy-simba"])
 def test_what_was_tried_on_training_cases_alone_is_scored_when_a_cap_ends_it(
-    name: str, bench: WarmBench, server: LoopbackServer, tmp_path: Path
+    name: str, bench: Bench, server: LoopbackServer, tmp_path: Path
 ) -> None:
     state = bench.run(project(tmp_path / "capped", server, name, budget={"calls": 2 * TEST + 8 * VALIDATION}))
     assert state.finished and state.finished.stop_reason == "budget", bench.said(state.run_id)
@@ -196,7 +185,7 @@ def test_what_was_tried_on_training_cases_alone_is_scored_when_a_cap_ends_it(
 
 
 def test_stopped_it_scores_the_sealed_test_and_nothing_else(
-    calm: Calm, bench: WarmBench, server: LoopbackServer, tmp_path: Path
+    calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
 ) -> None:
     run_id = bench.create(project(tmp_path / "stopped", server, calm.name))
     with server.holding(after=calm.middle):

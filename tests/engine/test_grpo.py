@@ -15,6 +15,8 @@ from tests.engine.bench import Bench
 from tests.loopback import API_KEY, API_KEY_ENV, PHRASES, FaultPlan, LabelTask, LoopbackServer, write_project
 from tests.loopback.faults import Fault
 
+WARM = True
+
 SIZES = (16, 16, 10)
 TASK = LabelTask(base=0.2, ceiling=0.85)
 """A task that no prompt solves whole, so that a search goes on."""

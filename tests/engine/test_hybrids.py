@@ -15,6 +15,8 @@ from promptopt.store.runlog import RunLog
 from tests.engine.bench import Bench, Desk
 from tests.loopback import write_project
 
+WARM = True
+
 SIZES = (12, 12, 8)
 
 GEPA = {"max_metric_calls": 60}

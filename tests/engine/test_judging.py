@@ -15,6 +15,8 @@ from tests.loopback.faults import Fault
 from tests.loopback.persona import LABELS, LabelTask
 from tests.loopback.wire import Call
 
+WARM = True
+
 SIZES = (8, 10, 8)
 JUDGE = "judge-model"
 RUBRIC = {"type": "judge", "rubric": "It is one of the four labels and nothing else."}

@@ -14,6 +14,8 @@ from promptopt.store.commands import Stop
 from tests.engine.bench import Bench
 from tests.loopback import API_KEY, API_KEY_ENV, LoopbackServer, write_project
 
+WARM = True
+
 SIZES = (12, 16, 12)
 
 

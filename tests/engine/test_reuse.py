@@ -8,6 +8,8 @@ from tests.engine.bench import Bench
 from tests.loopback import LoopbackServer, write_project
 from tests.unit.command_line import CommandLine
 
+WARM = True
+
 
 def test_a_second_run_pays_for_no_equal_request(
     bench: Bench, loopback: LoopbackServer, tmp_path: Path

@@ -9,6 +9,8 @@ from promptopt.store.runlog import RunLog
 from tests.engine.bench import Bench
 from tests.loopback import LoopbackServer, write_project
 
+WARM = True
+
 SIZES = (12, 16, 12)
 MINE = "Label the support ticket as billing, bug, account or feature. Answer with one word. That is all."
 

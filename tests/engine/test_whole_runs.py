@@ -19,6 +19,8 @@ from tests.loopback.faults import Fault
 from tests.loopback.persona import PHRASES, SEED_PROMPT, LabelTask
 from tests.loopback.wire import Call
 
+WARM = True
+
 SIZES = (12, 16, 12)
 
 
