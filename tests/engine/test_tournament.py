@@ -26,6 +26,8 @@ from tests.loopback import API_KEY, API_KEY_ENV, LoopbackServer, write_project
 from tests.loopback.persona import LABELS, PHRASES, SEED_PROMPT, LabelTask
 from tests.loopback.wire import Call
 
+WARM = True
+
 SIZES = (2, 30, 2)
 PROMPTS = [Prompt(text="\n".join([SEED_PROMPT, *PHRASES[:n]])) for n in (0, 2, 4, 3)]
 """The third one gets every ticket right."""
