@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -103,12 +103,23 @@ NOTHING = Own()
 class Engine:
     """Carries one run out. Make it, then await :meth:`run`, once.
 
+    Args:
+        own: what the calling program brings.
+        ready: called before the first request, when all is imported.
+
     Attributes:
         fault: what ended the run, if that was an error in an optimizer or a check.
     """
 
-    def __init__(self, database: Database, row: RunRow, own: Own = NOTHING) -> None:
+    def __init__(
+        self,
+        database: Database,
+        row: RunRow,
+        own: Own = NOTHING,
+        ready: Callable[[], object] = lambda: None,
+    ) -> None:
         self.fault: Exception | None = None
+        self._ready = ready
         self._own = own
         self._db = database
         self._row = row
@@ -174,6 +185,12 @@ class Engine:
             details = "" if self._own.optimizer else "\n  → the worker's log has the details"
             self._fail(f"{type(error).__name__}: {error}{details}")
 
+    def _begin(self, gateway: Gateway) -> None:
+        """All is imported, and the first request is about to go out: running time begins."""
+        self._ready()
+        if not gateway.gate.shut:
+            self.watch.go_on()
+
     async def _let_go(self, journal: Journal, wire: RunWire) -> None:
         """Leave the relay to itself; it ends when the last request has been answered or given up."""
         await asyncio.wrap_future(self._db.transact(lambda _: None))  # what is settled is durable, and told
@@ -208,7 +225,7 @@ class Engine:
         context.restore_edits(edits)
         control = Control(self, context, gateway, Commands(self._db, self._row.id))
         gateway.on_trouble(control.pause_itself)
-        gateway.on_ready(lambda: None if gateway.gate.shut else self.watch.go_on())
+        gateway.on_ready(lambda: self._begin(gateway))
         if self.state.version:
             control.drop_stale()
             self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))

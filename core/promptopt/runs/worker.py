@@ -6,6 +6,7 @@ stops, and another worker may take the run up.
 
 import asyncio
 import contextlib
+import gc
 import os
 import sys
 import threading
@@ -23,6 +24,10 @@ TAKEN = 3
 """Exit code: another worker is on the run."""
 
 
+def _nothing() -> None:
+    """Nothing is to be done."""
+
+
 class Taken(RunError):
     """Another worker is on the run."""
 
@@ -32,7 +37,9 @@ def main(run_id: str) -> int:
     os.environ.setdefault("TQDM_DISABLE", "1")  # before anything imports tqdm: bars would fill the log
     database = Database.open()
     try:
-        engine = carry_out(database, run_id, lambda _: os._exit(TAKEN))
+        # What was imported is never garbage: looking through it again and again, for a quarter of a second
+        # each time, would hold up the calls.
+        engine = carry_out(database, run_id, lambda _: os._exit(TAKEN), ready=gc.freeze)
     except Taken as error:
         print(error, file=sys.stderr)
         return TAKEN
@@ -45,7 +52,12 @@ def main(run_id: str) -> int:
 
 
 def carry_out(
-    database: Database, run_id: str, lost: Callable[[Callable[[], object]], object], own: Own = NOTHING
+    database: Database,
+    run_id: str,
+    lost: Callable[[Callable[[], object]], object],
+    own: Own = NOTHING,
+    *,
+    ready: Callable[[], object] = _nothing,
 ) -> Engine:
     """Be the run's worker, in this thread, until the run ends; returns the engine that did it.
 
@@ -53,6 +65,7 @@ def carry_out(
         lost: called in another thread if the run was taken over (this process slept for long, say): not one
             event more may be written. It is given what makes the engine give up.
         own: what the calling program brings.
+        ready: called before the first request, when all is imported.
 
     Raises:
         Taken: the run has another worker.
@@ -63,7 +76,7 @@ def carry_out(
     if not runs.claim(run_id, worker):
         raise Taken(f"run {run_id} has another worker")
     row = runs.find(run_id)
-    engine = Engine(database, row, own)
+    engine = Engine(database, row, own, ready)
     stop = threading.Event()
     give_up: Callable[[], object] = _nothing
 
@@ -95,10 +108,6 @@ def carry_out(
         heart.join()
         runs.release(row.id, worker, status=engine.state.status, active_seconds=engine.watch.seconds)
     return engine
-
-
-def _nothing() -> None:
-    """The engine has not begun."""
 
 
 if __name__ == "__main__":
