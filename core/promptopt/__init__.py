@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from promptopt.domain.chat import LLMResponse
     from promptopt.domain.dataset import Dataset, Example
+    from promptopt.domain.errors import CallFailed
     from promptopt.domain.prompt import Message, OptimizedPrompt, Prompt
     from promptopt.domain.stopping import Redirected, StopRun
     from promptopt.domain.task import Constraint, TaskSpec
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from promptopt.evaluation.client import LLMClient
     from promptopt.evaluation.metrics import CheckMetric, EvaluationMetric
     from promptopt.models.prices import CostTracker
-    from promptopt.models.sending import CallFailed
     from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
     from promptopt.optimizers.grpo.adapter import GRPOAdapter
     from promptopt.optimizers.grpo.optimizer import GrpoOptimizer
@@ -91,7 +91,7 @@ __all__ = [
 _HOMES = {
     "BaseOptimizer": "promptopt.optimizers.base",
     "BusinessContext": "promptopt.enterprise.context",
-    "CallFailed": "promptopt.models.sending",
+    "CallFailed": "promptopt.domain.errors",
     "CheckMetric": "promptopt.evaluation.metrics",
     "Constraint": "promptopt.domain.task",
     "CostAwareHybrid": "promptopt.optimizers.hybrids.fronts",

@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptopt.domain.chat import LLMResponse
-from promptopt.domain.errors import ModelError, SettingsError
+from promptopt.domain.errors import CallFailed, ModelError, SettingsError
 from promptopt.domain.prompt import Message
 from promptopt.domain.results import CheckResult
 from promptopt.domain.stopping import StopRun
 from promptopt.evaluation.checks import build_judge
 from promptopt.evaluation.checks.asking import NoVerdict, read_score, read_winner
-from promptopt.models.sending import CallFailed
 from promptopt.runs.setup import model_of, roles_in_use
 from tests.unit.simulated import ask as ask_simulator
 from tests.unit.simulated import label_cases, simulator

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptopt.domain.chat import EmbedRequest, LLMResponse
-from promptopt.domain.errors import ModelError, SettingsError
+from promptopt.domain.errors import CallFailed, ModelError, SettingsError
 from promptopt.domain.results import CheckResult, Judging
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
 from promptopt.domain.vectors import cosine, pack, unpack
@@ -17,7 +17,6 @@ from promptopt.evaluation import embedding
 from promptopt.evaluation.checks import build_judge
 from promptopt.evaluation.embedding import Embedded, Embedder
 from promptopt.models.prices import lookup_price
-from promptopt.models.sending import CallFailed
 from promptopt.models.transport import TransportError
 from promptopt.runs.launch import simulated
 from promptopt.runs.setup import model_of, price_of

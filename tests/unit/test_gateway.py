@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from promptopt.domain.chat import ChatRequest, EmbedRequest, LLMResponse, Request
 from promptopt.domain.dataset import Dataset, Example
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.events import Meter
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
@@ -26,7 +27,7 @@ from promptopt.models.budget import WRAP_UP_SECONDS, Amount, Ledger, Stopwatch
 from promptopt.models.endpoint import Endpoint
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import Limiter
-from promptopt.models.sending import HOPELESS, CallFailed
+from promptopt.models.sending import HOPELESS
 from promptopt.models.transport import Reply, TransportError
 from promptopt.store.database import Database
 from promptopt.store.journal import Journal

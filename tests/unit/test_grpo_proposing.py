@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Interval
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.task import TaskSpec
-from promptopt.models.sending import CallFailed
 from promptopt.optimizers.grpo import distilling, wording
 from promptopt.optimizers.grpo.lessons import Lesson
 from promptopt.optimizers.grpo.proposing import Limits, Variant, propose, read_variants, replies

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, CheckResult, Judging, Sample
 from promptopt.domain.stopping import StopRun
@@ -19,7 +20,6 @@ from promptopt.evaluation.checks import build_judge
 from promptopt.evaluation.classification import classify, label_reader
 from promptopt.evaluation.reliability import agreement, all_pass, merge, reliability
 from promptopt.evaluation.runner import Runner
-from promptopt.models.sending import CallFailed
 from tests.unit.test_checks import project
 
 CALM = settings(derandomize=True, deadline=None, max_examples=60)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import TelemetrySettings
 from promptopt.domain.vectors import pack
 from promptopt.models.redaction import Redactor
-from promptopt.models.sending import CallFailed
 from promptopt.models.telemetry import OFF, Exporting, open_telemetry
 from promptopt.models.transport import Reply, TransportError
 from tests.unit.test_gateway import OK, Bench

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptopt.domain.chat import LLMResponse
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Message
 from promptopt.domain.stopping import StopRun
 from promptopt.evaluation.checks.asking import read_confidence
-from promptopt.models.sending import CallFailed
 from promptopt.tournament.panel import JudgePanel
 from promptopt.tournament.voting import Record, Vote, count
 

@@ -1,4 +1,4 @@
-"""Errors that a person caused and can mend. Every face prints them as they are."""
+"""Errors that a person can mend, printed by every face as they are, and the call that has no answer."""
 
 
 class PromptoptError(Exception):
@@ -31,3 +31,7 @@ class ModelError(PromptoptError):
 
 class RunError(PromptoptError):
     """A run that is not there, or not in a state that allows what was asked."""
+
+
+class CallFailed(Exception):
+    """A model call that ended without an answer; the run goes on from that."""

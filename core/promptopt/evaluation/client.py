@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example
-from promptopt.domain.errors import ModelError, SettingsError
+from promptopt.domain.errors import CallFailed, ModelError, SettingsError
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import BudgetSettings, ModelSettings, Price, ProjectSettings
 from promptopt.domain.stopping import StopRun
@@ -36,7 +36,6 @@ from promptopt.models.keys import missing_key, redirected
 from promptopt.models.litellm_transport import LiteLLMTransport
 from promptopt.models.prices import CostTracker, lookup_price
 from promptopt.models.redaction import Redactor
-from promptopt.models.sending import CallFailed
 from promptopt.models.simulator import Simulator
 from promptopt.models.transport import Transport
 from promptopt.store.database import Database

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example, Split
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Evaluation, Judging
 from promptopt.evaluation.categories import categorize
@@ -15,7 +16,6 @@ from promptopt.evaluation.embedding import Embed, Embedded
 from promptopt.evaluation.reliability import merge
 from promptopt.evaluation.scores import score_checks
 from promptopt.evaluation.statistics import interval
-from promptopt.models.sending import CallFailed
 
 
 class Send(Protocol):

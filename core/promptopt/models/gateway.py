@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from promptopt.domain.chat import ChatRequest, EmbedRequest, LLMResponse, Request
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.events import Role
 from promptopt.domain.prompt import Message
 from promptopt.domain.stopping import StopRun
 from promptopt.models.budget import Ledger
 from promptopt.models.endpoint import Endpoint, PauseGate, Seat, role_of
-from promptopt.models.sending import CallFailed, Flight, Sender
+from promptopt.models.sending import Flight, Sender
 from promptopt.models.telemetry import OFF
 from promptopt.store.journal import Journal, Recorded
 from promptopt.store.receipts import Place

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from promptopt.domain.chat import LLMResponse, Request
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.settings import ModelSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import storable
@@ -39,10 +40,6 @@ HOPELESS = 10
 
 ENOUGH = 4
 """Retries after which an endpoint is given up that has answered nobody in the meantime."""
-
-
-class CallFailed(Exception):
-    """A call that ended without an answer; the run goes on from that."""
 
 
 class NotNow(BaseException):

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from promptopt.domain.dataset import Example, Split
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult, Evaluation
 from promptopt.evaluation.reliability import merge
 from promptopt.evaluation.runner import failed
 from promptopt.evaluation.statistics import interval
 from promptopt.evaluation.together import together
-from promptopt.models.sending import CallFailed
 from promptopt.optimizers.base import RunContext
 
 _Place = tuple[str, Split]

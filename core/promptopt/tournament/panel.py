@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from promptopt.domain.chat import LLMResponse
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Message
 from promptopt.evaluation.checks.asking import (
     MATERIAL,
@@ -18,7 +19,6 @@ from promptopt.evaluation.checks.asking import (
     read_confidence,
     read_winner,
 )
-from promptopt.models.sending import CallFailed
 from promptopt.tournament.together import together
 from promptopt.tournament.voting import Record, Vote, Voting, count
 

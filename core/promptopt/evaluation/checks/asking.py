@@ -18,13 +18,13 @@ from typing import Any, ClassVar, Literal, TypeVar
 from pydantic import Field
 
 from promptopt.domain.dataset import Example
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.events import Role
 from promptopt.domain.forecast import Asking, Spread
 from promptopt.domain.prompt import Message
 from promptopt.evaluation.checks import reasons
 from promptopt.evaluation.checks.base import RIGHT, Check, Opinion, Tools
 from promptopt.evaluation.checks.replies import NoVerdict, score_of, scores_said, verdict_in
-from promptopt.models.sending import CallFailed
 
 T = TypeVar("T")
 Order = Literal["output first", "reference first"]

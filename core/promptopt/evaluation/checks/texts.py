@@ -16,14 +16,13 @@ from typing import Any, ClassVar, Literal
 from rapidfuzz.distance import LCSseq
 
 from promptopt.domain.dataset import Example
-from promptopt.domain.errors import SettingsError
+from promptopt.domain.errors import CallFailed, SettingsError
 from promptopt.domain.events import Role
 from promptopt.domain.forecast import Asking, Spread
 from promptopt.domain.vectors import cosine
 from promptopt.evaluation.checks import reasons
 from promptopt.evaluation.checks.base import NO_ROLES, RIGHT, Check, Opinion, Tools
 from promptopt.evaluation.diff import similarity
-from promptopt.models.sending import CallFailed
 
 MOST_CHARS = 20_000
 """Characters of each text that are compared; what comes after them is not looked at."""

@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import SPLITS, Dataset, Example, Split
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult
 from promptopt.domain.stopping import StopRun
 from promptopt.evaluation.runner import failed
-from promptopt.models.sending import CallFailed
 from promptopt.optimizers.base import RunContext
 
 T = TypeVar("T")

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from promptopt.domain.dataset import Example
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Prompt
 from promptopt.evaluation.gates import gains
-from promptopt.models.sending import CallFailed
 from promptopt.optimizers.base import RunContext
 from promptopt.optimizers.grpo import distilling
 from promptopt.optimizers.grpo.advantage import Advantages

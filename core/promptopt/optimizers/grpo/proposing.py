@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.evaluation.together import together
-from promptopt.models.sending import CallFailed
 from promptopt.optimizers.base import RunContext
 from promptopt.optimizers.grpo.trust import distance
 from promptopt.optimizers.grpo.wording import Brief, Slot, correction, request, shown_reply

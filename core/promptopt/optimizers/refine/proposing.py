@@ -7,13 +7,13 @@ from typing import Literal
 
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example
+from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import Cluster, Evaluation, Feedback
 from promptopt.domain.text import one_line
 from promptopt.evaluation.clusters import Evidence
 from promptopt.evaluation.feedback import analyze, render_feedback
 from promptopt.evaluation.together import together
-from promptopt.models.sending import CallFailed
 from promptopt.optimizers.metaprompt import (
     SYSTEM,
     SYSTEM_EDITS,
