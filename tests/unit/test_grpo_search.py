@@ -15,7 +15,6 @@ from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult, CheckResult
 from promptopt.domain.settings import ProjectSettings
 from promptopt.optimizers import registry
-from promptopt.optimizers.grpo import judging
 from promptopt.optimizers.grpo.optimizer import GrpoOptimizer, has_metric
 from tests.benchmarks.door import Door, searched
 from tests.benchmarks.landscape import SEED_PROMPT, Landscape
@@ -295,28 +294,23 @@ def test_what_counts_as_a_metric() -> None:
     assert not has_metric(project(checks=[{"type": "contains", "value": "x", "form": True}]))
 
 
-def made(reward: str, monkeypatch: pytest.MonkeyPatch, there: bool = True, **changes: Any) -> GrpoOptimizer:
-    module = judging.MODULE if there else "promptopt.no_such_module"
-    monkeypatch.setattr(judging, "MODULE", "promptopt.domain" if there else module)
+def made(reward: str, **changes: Any) -> GrpoOptimizer:
     found = registry.make(project(optimizer={"name": "grpo", "reward": reward}, **changes))
     assert isinstance(found, GrpoOptimizer)
     return found
 
 
-def test_judges_are_asked_only_where_there_are_some_and_no_metric(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not made("auto", monkeypatch, checks=FORM).needs_judges  # nobody to ask
-    assert made("auto", monkeypatch, checks=FORM, **JUDGE).needs_judges
-    assert not made("auto", monkeypatch, **JUDGE).needs_judges
-    assert not made("metric", monkeypatch, checks=FORM, **JUDGE).needs_judges
-    assert made("judges", monkeypatch, **JUDGE).needs_judges
-    assert not made("auto", monkeypatch, there=False, checks=FORM, **JUDGE).needs_judges
+def test_judges_are_asked_only_where_there_are_some_and_no_metric() -> None:
+    assert not made("auto", checks=FORM).needs_judges  # nobody to ask
+    assert made("auto", checks=FORM, **JUDGE).needs_judges
+    assert not made("auto", **JUDGE).needs_judges
+    assert not made("metric", checks=FORM, **JUDGE).needs_judges
+    assert made("judges", **JUDGE).needs_judges
 
 
-def test_judges_that_can_not_be_had_are_refused_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_judges_that_can_not_be_had_are_refused_clearly() -> None:
     with pytest.raises(SettingsError, match="there is no judge model"):
-        made("judges", monkeypatch)
-    with pytest.raises(SettingsError, match="does not have"):
-        made("judges", monkeypatch, there=False, **JUDGE)
+        made("judges")
 
 
 @pytest.mark.parametrize(

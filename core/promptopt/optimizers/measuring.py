@@ -22,22 +22,34 @@ class Measurements:
         self._context = context
         self._results: dict[_Place, dict[str, CaseResult]] = {}
 
+    def lacks(self, prompt: Prompt, split: Split, cases: Sequence[Example]) -> bool:
+        """Whether ``prompt`` was not measured on some of the cases."""
+        known = self.results(prompt, split)
+        return any(case.id not in known for case in cases)
+
     async def measure(
-        self, prompt: Prompt, split: Split, cases: Sequence[Example], total: int | None = None
+        self,
+        prompt: Prompt,
+        split: Split,
+        cases: Sequence[Example],
+        total: int | None = None,
+        *,
+        quietly: bool = False,
     ) -> dict[str, float]:
         """Measure a prompt on the cases that it was not measured on, all at once.
 
         Args:
             total: cases that it will be measured on, for those who watch; default: these.
+            quietly: the prompt is not in the running (yet), so nothing of it is shown.
 
         Returns:
             Case id to score, for these cases; one without an answer is missing.
         """
         known = self._results.setdefault((prompt.id, split), {})
         unknown = [case for case in cases if case.id not in known]
-        if unknown and not known:
+        if unknown and not known and not quietly:
             self._context.measuring(prompt, split, total or len(unknown))
-        results = await together(self._case(prompt, split, case) for case in unknown)
+        results = await together(self._case(prompt, split, case, quietly) for case in unknown)
         known.update({result.case_id: result for result in results})
         return {case.id: known[case.id].score for case in cases if not known[case.id].error}
 
@@ -62,10 +74,11 @@ class Measurements:
         """Forget all prompts but those with these ids."""
         self._results = {place: known for place, known in self._results.items() if place[0] in keep}
 
-    async def _case(self, prompt: Prompt, split: Split, case: Example) -> CaseResult:
+    async def _case(self, prompt: Prompt, split: Split, case: Example, quietly: bool) -> CaseResult:
         draws = range(self._context.settings.evaluation.repeats)
         result = merge(await together(self._draw(prompt, case, draw) for draw in draws))
-        self._context.noted(prompt, split, result)
+        if not quietly:
+            self._context.noted(prompt, split, result)
         return result
 
     async def _draw(self, prompt: Prompt, case: Example, draw: int) -> CaseResult:

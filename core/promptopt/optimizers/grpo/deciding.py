@@ -62,7 +62,7 @@ class Decider:
         Args:
             trimmed: it is the same and shorter, so that it need not be better.
         """
-        await self._known.measure(chosen, self.must_pass)
+        await self._known.measure(chosen, "train", self.must_pass)
         if broken := self._context.breaks(chosen):
             return Verdict(False, broken, BROKE, None)
         after = await self._context.evaluate(chosen, "validation")

@@ -3,20 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Protocol
 
 from promptopt.domain.dataset import Example, Split
 from promptopt.domain.errors import SettingsError
-from promptopt.domain.events import MatchFinished, Rating
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.settings import ProjectSettings
 from promptopt.evaluation.statistics import Z
 from promptopt.optimizers.base import RunContext
-
-MODULE = "promptopt.tournament"
-MANAGER = f"{MODULE}.manager"
+from promptopt.tournament.config import TournamentConfig
+from promptopt.tournament.manager import TournamentManager
+from promptopt.tournament.results import TournamentResults
 
 _PER_LOGIT = 400 / math.log(10)
 """Points of a rating for one unit of log strength."""
@@ -28,18 +25,6 @@ class Strength:
 
     mean: float
     error: float
-
-
-class Tournament(Protocol):
-    """What a tournament gives; ``promptopt.tournament``'s results are one."""
-
-    @property
-    def matches(self) -> Sequence[MatchFinished]: ...
-
-    @property
-    def ratings(self) -> Sequence[Rating]: ...
-
-    def strength(self, prompt_id: str) -> float: ...
 
 
 class Judging(Protocol):
@@ -54,18 +39,12 @@ class Judging(Protocol):
         *,
         seed: int,
         played: int,
-    ) -> Tournament: ...
+    ) -> TournamentResults: ...
 
 
 def lacks(settings: ProjectSettings) -> SettingsError | None:
-    """What a project, or this installation, lacks to have judges decide; None if nothing."""
-    if find_spec(MODULE) is None:
-        return SettingsError(
-            "judges compare outputs in tournaments, which this version of promptopt does not have",
-            where="optimizer.reward",
-            fix='use reward = "metric" and a check that says whether an output is right (judge is one)',
-        )
-    if "judge" not in settings.models and not getattr(settings, "judges", ()):
+    """What a project lacks to have judges decide; None if nothing."""
+    if not settings.panel:
         return SettingsError(
             "judges are to compare outputs, and there is no judge model",
             where="optimizer.reward",
@@ -89,15 +68,13 @@ async def play(
     *,
     seed: int,
     played: int,
-) -> Tournament:
+) -> TournamentResults:
     """Play a Swiss tournament of prompts, judged by the judge models."""
-    require(context.settings)
-    module: Any = import_module(MANAGER)
-    config = module.TournamentConfig(format="swiss", judging="judges", seed=seed)
-    return await module.TournamentManager(config).run(context, prompts, cases, split, numbered_from=played)
+    config = TournamentConfig(format="swiss", judging="judges", seed=seed)
+    return await TournamentManager(config).run(context, prompts, cases, split, numbered_from=played)
 
 
-def strengths(results: Tournament, prompts: Sequence[Prompt]) -> Mapping[str, Strength]:
+def strengths(results: TournamentResults, prompts: Sequence[Prompt]) -> Mapping[str, Strength]:
     """Prompt id to strength. Errors come from the ratings' intervals, by the delta method."""
     ratings = {rating.candidate_id: rating for rating in results.ratings}
     found: dict[str, Strength] = {}

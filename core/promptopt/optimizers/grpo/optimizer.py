@@ -54,7 +54,7 @@ class GrpoOptimizer(BaseOptimizer):
 
         Raises:
             SettingsError: for a protected text that the prompt does not have, and for judges without a
-                judge model, or without tournaments.
+                judge model.
         """
         lacking = [text for text in self._options.protected if text not in settings.prompt]
         if lacking:

@@ -85,11 +85,10 @@ class ByMetric:
     ) -> Scored:
         prompts = {prompt.id: prompt for prompt in (*anchors, *group)}
         weights = {case.id: case.weight for case in cases}
-        for prompt in group:
-            self._context.measuring(prompt, "train", min(len(cases), self._options.batch))
+        total = min(len(cases), self._options.batch)
 
         async def measure(name: str, some: Sequence[Example]) -> Mapping[str, float]:
-            return await self._measurements.measure(prompts[name], some)
+            return await self._measurements.rewarded(prompts[name], some, total)
 
         outcome = await race(
             [prompt.id for prompt in group],
@@ -102,7 +101,7 @@ class ByMetric:
             enough=lambda table, done: done >= self._options.batch and not advantages(table, weights).null,
         )
         for prompt in group:
-            self._context.measured(self._measurements.evaluation(prompt, cases))
+            self._context.measured(self._measurements.evaluation(prompt, "train", cases))
         return Scored(
             outcome.table, advantages(outcome.table, weights), outcome.cases, outcome.dropped, weights
         )
@@ -146,11 +145,9 @@ class ByJudges:
     ) -> Scored:
         some = cases[: self._options.judged_cases]
         prompts = [*anchors, *group]
+        await together(self._measurements.measure(prompt, "train", some) for prompt in prompts)
         for prompt in group:
-            self._context.measuring(prompt, "train", len(some))
-        await together(self._measurements.measure(prompt, some) for prompt in prompts)
-        for prompt in group:
-            self._context.measured(self._measurements.evaluation(prompt, some))
+            self._context.measured(self._measurements.evaluation(prompt, "train", some))
         barred = {prompt.id: reason for prompt in group if (reason := veto(prompt))}
         playing = [prompt for prompt in prompts if prompt.id not in barred]
         strength = await self._strengths(playing, some, "train")

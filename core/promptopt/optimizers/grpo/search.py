@@ -81,7 +81,7 @@ class Search:
         """Why the search is over, if it is."""
         assert self._on_validation
         state = self._state
-        on_train = self._known.evaluation(state.pool.best.prompt, self._first())
+        on_train = self._known.evaluation(state.pool.best.prompt, "train", self._first())
         if self._checked_whole and on_train.all_passed:
             count = len(on_train.results)
             return StopRun("all_pass", f"every validation case passes, and each of {count} training cases")
@@ -117,7 +117,7 @@ class Search:
             parent=best,
             reasoning=f"trim: without what made no difference on {len(self._first())} training cases",
         )
-        await self._known.measure(shorter, self._first())
+        await self._known.measure(shorter, "train", self._first(), quietly=True)
         self._known.show(shorter, self._deck.cases)
         before = self._on_validation
         assert before
@@ -139,7 +139,7 @@ class Search:
         batch = self._deck.deal(most, self._state.pool.spread(), self._state.dice)
         of_parent = self._of_parent(parent, batch[:least])
         await self._measure(parent, of_parent)
-        written = await self._writer.write(number, parent, self._known.evaluation(parent, of_parent))
+        written = await self._writer.write(number, parent, self._known.evaluation(parent, "train", of_parent))
         for variant in written.variants:
             self._enter(number, variant, parent)
         if not written.variants:
@@ -164,12 +164,10 @@ class Search:
 
     async def _measure(self, prompt: Prompt, cases: Sequence[Example]) -> None:
         """Measure a prompt on training cases that it was not measured on, and show it."""
-        if not self._known.lacks(prompt, cases):
+        if not self._known.lacks(prompt, "train", cases):
             return
-        if not self._known.results(prompt):
-            self._context.measuring(prompt, "train", len(cases))
-        await self._known.measure(prompt, cases)
-        self._context.measured(self._known.evaluation(prompt, self._deck.cases))
+        await self._known.measure(prompt, "train", cases)
+        self._context.measured(self._known.evaluation(prompt, "train", self._deck.cases))
 
     @property
     def _sizes(self) -> tuple[int, int]:
@@ -229,16 +227,16 @@ class Search:
         """Show what became of each variant, the chosen one last; returns the verdict as the run has it."""
         best = self._state.pool.best.prompt
         raced = [self._cases[name] for name in scored.cases]
-        on_parent = self._known.evaluation(written.parent, raced)
+        on_parent = self._known.evaluation(written.parent, "train", raced)
         for variant in written.variants:
             if chosen is None or variant.prompt.id != chosen.id:
-                gain = compare(on_parent, self._known.evaluation(variant.prompt, raced))
+                gain = compare(on_parent, self._known.evaluation(variant.prompt, "train", raced))
                 self._context.judged(
                     variant.prompt, written.parent, False, _said(variant, scored, best, chosen), gain
                 )
         if chosen is None or verdict is None:
             return None
-        on_train = self._known.evaluation(chosen, raced)
+        on_train = self._known.evaluation(chosen, "train", raced)
         self._context.feedback(analyze(on_train, self._cases, on_parent), written.parent)
         accepted = self._context.judged(
             chosen,
@@ -255,9 +253,9 @@ class Search:
     ) -> None:
         """Note for proposers what became of each variant."""
         raced = [self._cases[name] for name in scored.cases]
-        on_parent = self._known.evaluation(written.parent, raced)
+        on_parent = self._known.evaluation(written.parent, "train", raced)
         for place, variant in enumerate(written.variants):
-            gain = compare(on_parent, self._known.evaluation(variant.prompt, raced))
+            gain = compare(on_parent, self._known.evaluation(variant.prompt, "train", raced))
             mine = verdict if chosen and variant.prompt.id == chosen.id else None
             outcome = mine.told if mine else _outcome(variant, scored)
             moved = change(scored, variant.prompt, written.parent)

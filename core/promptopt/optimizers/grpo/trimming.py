@@ -58,7 +58,7 @@ async def trimmed(
     if len(prompt.text) - len(keep) < GROWN or not parts:
         return None
     rewards = await together(
-        known.measure(one, cases, quietly=one is not prompt) for one in (prompt, *shorter)
+        known.rewarded(one, cases, quietly=one is not prompt) for one in (prompt, *shorter)
     )
     table = {str(place): found for place, found in enumerate(rewards)}
     weights = {case.id: case.weight for case in cases}
