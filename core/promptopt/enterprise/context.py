@@ -10,7 +10,7 @@ from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import ConstraintSettings
 from promptopt.domain.task import Constraint, TaskSpec
 from promptopt.domain.text import one_line
-from promptopt.evaluation.constraints import build_rules
+from promptopt.evaluation.checks.rules import build_rules
 from promptopt.store.textfiles import closest
 
 PREFIX = "business: "
@@ -99,16 +99,7 @@ class BusinessContext(BaseModel):
 
     def constraints(self) -> list[Constraint]:
         """The rules that are checked in every output. They live in settings: any worker can check them."""
-        return [
-            Constraint(
-                name=rule.settings.name,
-                description=rule.description,
-                validator=rule.keeps,
-                weight=rule.settings.weight,
-                hard=rule.settings.hard,
-            )
-            for rule in build_rules(self._settings(), "business_context")
-        ]
+        return [rule.constraint for rule in build_rules(self._settings(), "business_context")]
 
     def applied_to(self, task: TaskSpec) -> TaskSpec:
         """The task with the rules among its constraints, and the rest in its description."""

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.settings import ProjectSettings
-from promptopt.domain.task import Constraint, TaskSpec
-from promptopt.evaluation.checks.rules import Rule, build_rules
+from promptopt.domain.task import TaskSpec
+from promptopt.evaluation.checks.rules import build_rules
 from promptopt.evaluation.functions import NO_FUNCTIONS, Functions
-
-__all__ = ["Rule", "build_rules", "build_task"]
 
 
 def build_task(
@@ -23,21 +21,11 @@ def build_task(
         SettingsError: as ``build_rules``.
     """
     task = settings.task
-    constraints = [
-        Constraint(
-            name=rule.settings.name,
-            description=rule.description,
-            validator=rule.keeps,
-            weight=rule.settings.weight,
-            hard=rule.settings.hard,
-        )
-        for rule in build_rules(task.constraints, functions=functions)
-    ]
     return TaskSpec(
         description=task.description,
         signature=task.signature,
         input_format=task.input_format,
         output_format=task.output_format,
-        constraints=constraints,
+        constraints=[rule.constraint for rule in build_rules(task.constraints, functions=functions)],
         examples=tuple(examples),
     )

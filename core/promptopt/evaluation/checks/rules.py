@@ -7,6 +7,7 @@ from typing import Any
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import ConstraintSettings
+from promptopt.domain.task import Constraint
 from promptopt.evaluation.boxes import Boxes, run_once
 from promptopt.evaluation.checks import reasons
 from promptopt.evaluation.checks.code import check_code, operation
@@ -64,6 +65,17 @@ class Rule:
     def keeps(self, output: str) -> bool:
         """Whether ``output`` keeps the rule, blocking."""
         return not self.fault_now(output)
+
+    @property
+    def constraint(self) -> Constraint:
+        """The rule as a task has it, with a validator that anyone can call."""
+        return Constraint(
+            name=self.settings.name,
+            description=self.description,
+            validator=self.keeps,
+            weight=self.settings.weight,
+            hard=self.settings.hard,
+        )
 
 
 def build_rules(
