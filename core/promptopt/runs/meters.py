@@ -1,6 +1,7 @@
 """What a run says, while it runs, of its budget and of what its models take."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 
 from promptopt.domain import events as ev
@@ -9,6 +10,7 @@ from promptopt.models.budget import Ledger
 from promptopt.models.endpoint import Seat, role_of
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import Limiter
+from promptopt.runs.standings import best_course
 from promptopt.runs.state import RunState
 from promptopt.store.runs import Runs
 
@@ -57,6 +59,7 @@ class Meters:
             best_score=best.validation.mean if best and best.validation else None,
             usd=None if self._ledger.unpriced else meters["usd"].spent,
             calls=int(meters["calls"].spent),
+            course=json.dumps(best_course(self._state.course())),
         )
 
     def look(self, gateway: Gateway) -> None:

@@ -92,6 +92,25 @@ def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
     return max(eligible, key=_rank, default=None)
 
 
+MOST_POINTS = 60
+"""Points of a course that lists show."""
+
+
+def best_course(scored: Iterable[Candidate]) -> list[float]:
+    """The best validation score of what could win, after each of ``scored``; at most ``MOST_POINTS``."""
+    points: list[float] = []
+    for candidate in scored:
+        score = candidate.validation
+        counts = score is not None and (candidate.accepted or candidate.source == "seed")
+        if counts and score is not None:
+            points.append(round(max(score.mean, points[-1] if points else 0.0), 4))
+        elif points:
+            points.append(points[-1])
+    if len(points) <= MOST_POINTS:
+        return points
+    return [points[place * (len(points) - 1) // (MOST_POINTS - 1)] for place in range(MOST_POINTS)]
+
+
 ALIKE = 0.5
 """Points of Elo's scale by which ratings do not differ as they are shown."""
 

@@ -1,5 +1,6 @@
 """Runs: their frozen settings and cases, their summary, and who works on them."""
 
+import json
 import os
 import secrets
 import socket
@@ -10,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import RowMapping, and_, insert, literal, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, delete, insert, literal, or_, select, update
 
 from promptopt.domain.errors import RunError
 from promptopt.domain.words import SPLITS, Split
 from promptopt.store.database import Database
-from promptopt.store.schema import dataset_cases, datasets, runs
+from promptopt.store.schema import dataset_cases, datasets, experiment_runs, metadata, runs
 
 if TYPE_CHECKING:
     from promptopt.domain.dataset import Dataset, Example
@@ -25,6 +26,11 @@ SILENCE = 5.0
 """Seconds without a heartbeat after which a worker counts as dead."""
 
 LIVE = ("created", "running", "paused")
+
+GROUP = 500
+"""Runs that one statement names at most."""
+
+_THERE = runs.c.deleted_at.is_(None)
 
 _SUMMARY = [column for column in runs.c if column.name != "settings"]
 
@@ -51,6 +57,9 @@ class RunRow:
     pid: int | None
     heartbeat_at: float | None
     active_seconds: float
+    course: tuple[float, ...] = ()
+    """The best validation score, in [0, 1], after each candidate that was scored."""
+    archived: bool = False
 
     @property
     def live(self) -> bool:
@@ -86,21 +95,30 @@ class Runs:
         self._db.write(insert(runs), row).result()
         return run_id
 
-    def list(self, project: str | None = None, limit: int = 200) -> list[RunRow]:
-        """Newest first."""
-        query = select(*_SUMMARY).order_by(runs.c.created_at.desc()).limit(limit)
+    def list(self, project: str | None = None, limit: int = 200, *, archived: bool = False) -> list[RunRow]:
+        """Newest first, without deleted ones.
+
+        Args:
+            archived: archived ones, too.
+        """
+        query = select(*_SUMMARY).where(_THERE).order_by(runs.c.created_at.desc()).limit(limit)
         if project is not None:
             query = query.where(runs.c.project == project)
+        if not archived:
+            query = query.where(runs.c.archived.is_(False))
         with self._db.read() as connection:
             return [_row(found) for found in connection.execute(query).mappings()]
 
-    def find(self, reference: str) -> RunRow:
+    def find(self, reference: str, *, deleted: bool = False) -> RunRow:
         """The run with this id, or the only one whose id starts with or ends in it, or the ``latest``.
+
+        Args:
+            deleted: look among the deleted ones, in place of those that are there.
 
         Raises:
             RunError: none, or several.
         """
-        query = select(*_SUMMARY).order_by(runs.c.created_at.desc())
+        query = select(*_SUMMARY).where(~_THERE if deleted else _THERE).order_by(runs.c.created_at.desc())
         if reference != "latest":
             escaped = reference.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
             query = query.where(
@@ -200,6 +218,52 @@ class Runs:
         statement = update(runs).where(runs.c.id == run_id, runs.c.worker == worker)
         self._db.write(statement.values(worker=None, pid=None, **values)).result()
 
+    def archive(self, run_id: str, archived: bool = True) -> None:
+        """Leave a run out of lists, or take it in again; nothing else about it changes."""
+        self._db.write(update(runs).where(runs.c.id == run_id).values(archived=archived)).result()
+
+    def delete(self, run_id: str) -> None:
+        """Take a run out of sight. It can be restored until it is purged; see :meth:`purge`.
+
+        Raises:
+            RunError: there is no such run, a worker is at it, or an experiment is made of it.
+        """
+        if self.find(run_id).live:
+            raise RunError(
+                f"run {run_id} is under way, and is not deleted", fix=f"end it first: promptopt stop {run_id}"
+            )
+        query = select(experiment_runs.c.experiment_id).where(experiment_runs.c.run_id == run_id)
+        with self._db.read() as connection:
+            experiment = connection.execute(query).scalar()
+        if experiment is not None:
+            raise RunError(
+                f"run {run_id} is part of the experiment {experiment}, and is not deleted",
+                fix="archive it, to have it out of the list",
+            )
+        self._db.write(update(runs).where(runs.c.id == run_id).values(deleted_at=time.time())).result()
+
+    def restore(self, run_id: str) -> None:
+        """Take a deleted run back."""
+        self._db.write(update(runs).where(runs.c.id == run_id).values(deleted_at=None)).result()
+
+    def purge(self, before: float) -> int:
+        """Destroy all that is kept of the runs that were deleted before a time (seconds since the epoch).
+
+        Their cases stay, which other runs may share. Returns how many runs it were.
+        """
+
+        def work(connection: Connection) -> int:
+            gone = select(runs.c.id).where(runs.c.deleted_at < before)
+            ids = list(connection.execute(gone).scalars())
+            for table in reversed(metadata.sorted_tables):
+                for start in range(0, len(ids) if "run_id" in table.c else 0, GROUP):
+                    connection.execute(delete(table).where(table.c.run_id.in_(ids[start : start + GROUP])))
+            for start in range(0, len(ids), GROUP):
+                connection.execute(delete(runs).where(runs.c.id.in_(ids[start : start + GROUP])))
+            return len(ids)
+
+        return self._db.transact(work).result()
+
     def _keep_dataset(self, dataset_id: str, dataset: "Dataset") -> None:
         rows = [
             {"dataset_id": dataset_id, "split": split, "position": position, "case_id": case.id,
@@ -220,6 +284,7 @@ class Runs:
 
 def _row(found: RowMapping) -> RunRow:
     values = {name: found[name] for name in RunRow.__dataclass_fields__}
+    values["course"] = tuple(json.loads(values["course"] or "[]"))
     if values["status"] in LIVE and _silent(found):
         values["status"] = "interrupted"
     return RunRow(**values)

@@ -12,9 +12,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
-REVISION = "0004"
+REVISION = "0005"
 """Revision that the tables below describe; ``database.py`` compares it with the store's."""
 
 metadata = MetaData()
@@ -56,6 +57,10 @@ runs = Table(
     Column("usd", Float),
     Column("calls", Integer, nullable=False, default=0),
     Column("detail", Text, nullable=False, default=""),
+    Column("course", Text, nullable=False, server_default=""),  # JSON: the best validation score as it rose
+    # What a person did with it in the lists.
+    Column("archived", Boolean, nullable=False, server_default=false()),
+    Column("deleted_at", Float),  # None: it is there. What was deleted is kept a while, and can be restored
     # The worker that has the run, and when it was last heard of.
     Column("worker", String(64)),
     Column("pid", Integer),
