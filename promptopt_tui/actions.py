@@ -1,6 +1,6 @@
 """Every action of the UI, once: bindings, key line, help screen, palette and KEYS.md are made from it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,10 @@ SCOPES: dict[Scope, str] = {
     "log": "Log",
     "editor": "Editing a prompt",
 }
+
+
+OF_WIDGETS: frozenset[Scope] = frozenset(("lists", "sorting", "cases", "errors", "log"))
+"""Scopes of a widget: their actions work while it has the focus. Others are of a screen, or of the app."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,21 @@ class Action:
         return self.id.partition(".")[2]
 
     @property
-    def key_names(self) -> str:
-        """The keys as a person reads them."""
-        if len(self.keys) > 3:
-            return f"{self.keys[0]}–{self.keys[-1]}"
-        return " ".join(_KEY_NAMES.get(key, key) for key in self.keys)
+    def keys_now(self) -> tuple[str, ...]:
+        """The keys in force: its user's own, or ``keys``."""
+        return OWN_KEYS.get(self.id, self.keys)
 
+    @property
+    def key_names(self) -> str:
+        """The keys in force as a person reads them; empty if it has none."""
+        keys = self.keys_now
+        if len(keys) > 3:
+            return f"{keys[0]}–{keys[-1]}"
+        return " ".join(_KEY_NAMES.get(key, key) for key in keys)
+
+
+OWN_KEYS: dict[str, tuple[str, ...]] = {}
+"""Action id to the keys that its user gave it; :mod:`promptopt_tui.keymap` fills it."""
 
 _KEY_NAMES = {
     "question_mark": "?",
@@ -205,9 +218,9 @@ def shown(scopes: Iterable[Scope]) -> list[Action]:
     return sorted((a for a in ACTIONS if a.show and a.scope in wanted), key=lambda a: a.show)
 
 
-def help_table(first: Scope = "anywhere") -> list[tuple[str, list[tuple[str, str]]]]:
-    """For each scope its title and (keys, what they do); the scope that is asked from comes ``first``."""
-    scopes = sorted(SCOPES, key=lambda scope: scope != first)
+def help_table(first: Sequence[Scope] = ()) -> list[tuple[str, list[tuple[str, str]]]]:
+    """For each scope its title and (keys, what they do); the scopes that it is asked from come ``first``."""
+    scopes = sorted(SCOPES, key=lambda scope: scope not in first)
     return [
         (SCOPES[scope], [(action.key_names, action.help) for action in ACTIONS if action.scope == scope])
         for scope in scopes

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from rich.style import Style
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.command import CommandPalette
+from textual.dom import DOMNode
 from textual.screen import Screen
 
-import promptopt_themes
 from promptopt.domain.text import one_line, sanitize
-from promptopt_tui import paint, theming
-from promptopt_tui.actions import Action, bindings
+from promptopt_tui.actions import OF_WIDGETS, Action, bindings
 from promptopt_tui.client import Client
+from promptopt_tui.manners import Manners
 from promptopt_tui.palette import ActionProvider
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.opening import OpeningScreen
@@ -41,7 +39,7 @@ TWICE = 2.0
 """Seconds in which the second ctrl+c quits."""
 
 
-class PromptoptApp(App[int], inherit_bindings=False):
+class PromptoptApp(Manners, inherit_bindings=False):
     """The terminal UI.
 
     Args:
@@ -69,10 +67,7 @@ class PromptoptApp(App[int], inherit_bindings=False):
         now: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._palette: dict[str, Style] = {}
-        self.our_themes, self._theme_problems = theming.load()
-        # With NO_COLOR Textual paints greys, unless it may leave the colours to the terminal.
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        super().__init__()
         self.client = client
         self.now = now
         self.ticks = ticks
@@ -84,28 +79,8 @@ class PromptoptApp(App[int], inherit_bindings=False):
         self._reference = run_id
         self._frames = 0
         self._interrupted_at = float("-inf")
-        for theme in self.our_themes.values():
-            self.register_theme(theming.to_textual(theme))
-        self.theme = "ansi-dark" if self.no_color else theming.remembered(self.our_themes)
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return theming.variables(self.our_themes[promptopt_themes.DEFAULT].colors)
-
-    @property
-    def palette(self) -> dict[str, Style]:
-        """Styles of the theme in force, by the names in :mod:`promptopt_tui.paint`."""
-        if not self._palette:
-            self._palette = paint.monochrome() if self.no_color else theming.palette(self.theme_variables)
-        return self._palette
-
-    def _watch_theme(self, theme_name: str) -> None:
-        self._palette = {}
-        super()._watch_theme(theme_name)
 
     def on_mount(self) -> None:
-        if self._theme_problems:
-            said = "\n".join(one_line(problem, 200) for problem in self._theme_problems[:5])
-            self.notify(f"Themes left out:\n{said}", severity="warning", markup=False)
         if self._reference is None:
             self.push_screen(HomeScreen())
         else:
@@ -218,37 +193,21 @@ class PromptoptApp(App[int], inherit_bindings=False):
 
     async def do(self, action: Action) -> None:
         """Carry out an action as if its key had been pressed."""
-        scope = {"anywhere": "app", "cases": "focused", "errors": "focused"}.get(action.scope, "screen")
-        target = (
-            self.screen.focused or self.screen
-            if scope == "focused"
-            else self
-            if scope == "app"
-            else self.screen
-        )
         if action.id == "run.panel":
             return
+        target: DOMNode = self if action.scope == "anywhere" else self.screen
+        if action.scope in OF_WIDGETS and self.screen.focused:
+            target = self.screen.focused
         await self.run_action(action.method, target)
 
     def action_help(self) -> None:
         from promptopt_tui.screens.dialogs import help_dialog
 
-        self.push_screen(help_dialog("home" if isinstance(self.screen, HomeScreen) else "run"))
+        self.push_screen(help_dialog(getattr(self.screen, "scopes", ["anywhere"])))
 
     def action_palette(self) -> None:
         if self.use_command_palette and not CommandPalette.is_open(cast("App[object]", self)):
             self.push_screen(CommandPalette(id="--command-palette"))
-
-    def action_theme(self) -> None:
-        names = [*self.our_themes]
-        place = names.index(self.theme) if self.theme in names else -1
-        self.choose_theme(names[(place + 1) % len(names)])
-
-    def choose_theme(self, name: str) -> None:
-        """Show a theme from now on, and remember it."""
-        self.theme = name
-        theming.remember(name)
-        self.notify(f"Theme: {one_line(self.our_themes[name].label, 60)}", timeout=2, markup=False)
 
     def action_interrupt(self) -> None:
         if time.monotonic() - self._interrupted_at < TWICE:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from promptopt_tui.actions import ACTIONS, SCOPES
+from promptopt_tui.actions import ACTIONS, SCOPES, Scope
 
 if TYPE_CHECKING:
     from promptopt_tui.app import PromptoptApp
@@ -33,10 +33,11 @@ class ActionProvider(Provider):
         app = cast("PromptoptApp", self.app)
         screen = self.screen
         may = getattr(screen, "may", lambda _: True)
-        here = {"HomeScreen": "home", "RunScreen": "run"}.get(type(screen).__name__, "")
+        here: list[Scope] = ["anywhere", *getattr(screen, "scopes", ())]
         for action in ACTIONS:
-            if action.palette and action.scope in ("anywhere", here) and may(action.id):
+            if action.palette and action.scope in here and may(action.id):
                 group = "app" if action.scope == "anywhere" else SCOPES[action.scope].lower()
-                yield f"{group}: {action.label}  ({action.key_names})", partial(app.do, action), action.help
+                keys = f"  ({action.key_names})" if action.key_names else ""
+                yield f"{group}: {action.label}{keys}", partial(app.do, action), action.help
         for theme in app.our_themes.values():
             yield f"theme: {theme.label}", partial(app.choose_theme, theme.name), "Colours of this UI."

@@ -1,14 +1,11 @@
-"""Themes as Textual knows them, and the one thing that this UI remembers: which was chosen."""
+"""Themes as Textual knows them."""
 
-import tomllib
 from pathlib import Path
 
-import tomli_w
 from rich.style import Style
 from textual.theme import Theme
 
 import promptopt_themes
-from promptopt.domain.errors import PromptoptError
 from promptopt_tui import paint
 
 PREFIX = "po-"
@@ -57,38 +54,6 @@ def palette(css_variables: dict[str, str]) -> dict[str, Style]:
     return paint.palette(colors)
 
 
-def load() -> tuple[dict[str, promptopt_themes.Theme], list[str]]:
-    """Built-in themes and the user's own, and what is wrong with those left out."""
-    folder = _home()
+def load(folder: Path | None) -> tuple[dict[str, promptopt_themes.Theme], list[str]]:
+    """Built-in themes and those of the user's data directory, and what is wrong with those left out."""
     return promptopt_themes.load(folder / "themes" if folder else None)
-
-
-def remembered(known: dict[str, promptopt_themes.Theme]) -> str:
-    """The theme that was chosen last, if it is still there."""
-    folder = _home()
-    try:
-        text = (folder / "tui.toml").read_text("utf-8") if folder else ""
-        name = tomllib.loads(text).get("theme")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        name = None
-    return name if isinstance(name, str) and name in known else promptopt_themes.DEFAULT
-
-
-def remember(name: str) -> None:
-    """Keep the choice of a theme; a data directory that can't be written is no reason to stop."""
-    folder = _home()
-    if folder is None:
-        return
-    try:
-        (folder / "tui.toml").write_text(tomli_w.dumps({"theme": name}), "utf-8")
-    except OSError:
-        return
-
-
-def _home() -> Path | None:
-    from promptopt.store.home import home
-
-    try:
-        return home()
-    except PromptoptError:
-        return None

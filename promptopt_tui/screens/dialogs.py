@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
@@ -212,8 +212,8 @@ def error_dialog(error: BaseException) -> Dialog[None]:
     return Dialog("That did not work", build, [Option("enter", "Close", "", None)], kind="-error")
 
 
-def help_dialog(first: Scope) -> Dialog[None]:
-    """Every key, those of the scope that it is asked from first."""
+def help_dialog(first: Sequence[Scope]) -> Dialog[None]:
+    """Every key, those of the scopes that it is asked from first."""
 
     def build(width: int) -> list[paint.Line]:
         lines: list[paint.Line] = []

@@ -15,7 +15,7 @@ from textual.widgets import Input
 from promptopt.domain.text import one_line, sanitize
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
-from promptopt_tui.actions import bindings, shown
+from promptopt_tui.actions import Scope, bindings, shown
 from promptopt_tui.client import LISTED
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
@@ -72,6 +72,11 @@ class HomeScreen(Screen[None]):
         self._drawn: object = None
         self._resumable: dict[RunRow, bool | None] = {}
         """Of runs that were selected, as they were then; None is being looked up."""
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """Whose keys work now, beside those that work everywhere."""
+        return ["home"]
 
     @property
     def desk(self) -> PromptoptApp:
@@ -212,7 +217,7 @@ class HomeScreen(Screen[None]):
         return [(run.project_dir, "muted")]
 
     def _draw_keys(self) -> None:
-        actions = [a for a in shown(["home", "anywhere"]) if self.may(a.id)]
+        actions = [a for a in shown([*self.scopes, "anywhere"]) if self.may(a.id)]
         self.query_one(KeyLine).show_actions(actions)
 
     # Cells

@@ -195,19 +195,22 @@ class RunScreen(Steering):
         elif isinstance(panel, LinesPanel | PromptPanel | StandingsPanel):
             panel.show(view)
 
-    def _draw_keys(self) -> None:
-        scopes: list[Scope] = ["run", "anywhere"]
+    @property
+    def scopes(self) -> list[Scope]:
+        """Whose keys work now, beside those that work everywhere."""
         focused = self.focused
         if isinstance(focused, CasesPanel):
-            scopes.append("cases")
-        elif isinstance(focused, ErrorsPanel) and focused.has_more:
-            scopes.append("errors")
+            return ["run", "cases"]
+        return ["run", "errors"] if isinstance(focused, ErrorsPanel) and focused.has_more else ["run"]
+
+    def _draw_keys(self) -> None:
         labels = {"run.pause": "resume" if self.follower.status == "paused" else "pause"}
         if self.desk.direct and not self.is_live:
             labels["run.leave"] = "quit"
         elif not self.is_live:
             labels["run.leave"] = "back"
-        self.query_one(KeyLine).show_actions([a for a in shown(scopes) if self.may(a.id)], labels)
+        offered = [action for action in shown([*self.scopes, "anywhere"]) if self.may(action.id)]
+        self.query_one(KeyLine).show_actions(offered, labels)
 
     # Panels
 

@@ -35,6 +35,7 @@ class KeyLine(Canvas, can_focus=False):
         Args:
             labels: other labels for some actions, by their ids.
         """
+        actions = [action for action in actions if action.keys_now]
         pieces = {action.id: self._piece(action, labels or {}) for action in actions}
         room, chosen = self.width + 2, set[str]()
         for action in sorted(actions, key=lambda a: (a.show < ALWAYS, a.show)):

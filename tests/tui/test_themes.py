@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import promptopt_themes
-from promptopt_tui import paint, theming
+from promptopt_tui import paint
 
 THEMES = promptopt_themes.builtin()
 Triple = tuple[float, float, float]
@@ -151,12 +151,39 @@ def test_a_bad_theme_says_what_is_wrong(text: str, said: str) -> None:
         promptopt_themes.parse(text, "x.toml")
 
 
-def test_the_choice_is_remembered() -> None:
-    theming.remember("promptopt-light")
+async def test_the_choice_is_remembered(make_app) -> None:
+    app = make_app()
+    async with app.run_test():
+        app.choose_theme("promptopt-light")
+    assert make_app().theme == "promptopt-light"
+    app.preferences.set("theme", "gone")
+    assert make_app().theme == promptopt_themes.DEFAULT
 
-    assert theming.remembered(THEMES) == "promptopt-light"
-    theming.remember("gone")
-    assert theming.remembered(THEMES) == promptopt_themes.DEFAULT
+
+async def test_a_theme_that_is_edited_is_shown_at_once(make_app) -> None:
+    app = make_app()
+    folder = app.preferences.folder / "themes"
+    folder.mkdir()
+    source = Path(promptopt_themes.__file__).parent / "builtin" / "promptopt-dark.toml"
+    text = source.read_text("utf-8").replace("promptopt-dark", "mine")
+    async with app.run_test() as pilot:
+        (folder / "mine.toml").write_text(text, "utf-8")
+        app._look()
+        app.choose_theme("mine")
+        await pilot.pause()
+        assert app.palette["good"].color.name == app.our_themes["mine"].colors["good"]
+
+        (folder / "mine.toml").write_text(text.replace("#ff8272", "#123456"), "utf-8")
+        app._look()
+        await pilot.pause()
+        assert app.theme == "mine" and app.palette["bad"].color.name == "#123456"
+        assert app.theme_variables["po-bad"] == "#123456"
+
+        (folder / "mine.toml").write_text("name = ", "utf-8")
+        app._look()
+        await pilot.pause()
+        assert app.theme == promptopt_themes.DEFAULT
+        assert "mine.toml: not TOML" in "".join(note.message for note in app._notifications)
 
 
 async def test_without_colour_there_is_none(story, make_app, settle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,113 @@
+"""How the app behaves whatever it shows: its colours, its keys, and what it remembers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.style import Style
+from textual.app import App
+
+import promptopt_themes
+from promptopt.domain.text import one_line
+from promptopt_tui import keymap, paint, theming
+from promptopt_tui.preferences import Preferences, data_folder
+
+LOOK = 1.0
+"""Seconds between looks at the files of one's own themes and keys."""
+
+TOLD = 5
+"""Problems of such files that are told at once."""
+
+
+class Manners(App[int], inherit_bindings=False):
+    """An app with themes and keys of its user's own, read again as soon as their files change."""
+
+    def __init__(self) -> None:
+        self._styles: dict[str, Style] = {}
+        self._folder = data_folder()
+        self.preferences = Preferences(self._folder)
+        self.our_themes, self._problems = theming.load(self._folder)
+        # With NO_COLOR Textual paints greys, unless it may leave the colours to the terminal.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        self._read = self._files()
+        for theme in self.our_themes.values():
+            self.register_theme(theming.to_textual(theme))
+        self.theme = "ansi-dark" if self.no_color else self._chosen_theme()
+        self._use_keys()
+
+    def on_mount(self) -> None:
+        self._tell_problems()
+        self.set_interval(LOOK, self._look)
+
+    # Colours
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return theming.variables(self.our_themes[promptopt_themes.DEFAULT].colors)
+
+    @property
+    def palette(self) -> dict[str, Style]:
+        """Styles of the theme in force, by the names in :mod:`promptopt_tui.paint`."""
+        if not self._styles:
+            self._styles = paint.monochrome() if self.no_color else theming.palette(self.theme_variables)
+        return self._styles
+
+    def get_css_variables(self) -> dict[str, str]:
+        self._styles = {}  # they are made of these
+        return super().get_css_variables()
+
+    def _chosen_theme(self) -> str:
+        name = self.preferences.get("theme", promptopt_themes.DEFAULT)
+        return name if name in self.our_themes else promptopt_themes.DEFAULT
+
+    def action_theme(self) -> None:
+        names = [*self.our_themes]
+        place = names.index(self.theme) if self.theme in names else -1
+        self.choose_theme(names[(place + 1) % len(names)])
+
+    def choose_theme(self, name: str) -> None:
+        """Show a theme from now on, and remember it."""
+        self.theme = name
+        self.preferences.set("theme", name)
+        self.notify(f"Theme: {one_line(self.our_themes[name].label, 60)}", timeout=2, markup=False)
+
+    # Files of one's own
+
+    def _files(self) -> dict[Path, int]:
+        """The files that themes and keys come from, and when each was changed."""
+        return dict(_stamps(self._folder)) if self._folder else {}
+
+    def _look(self) -> None:
+        """Read the files of one's own again if any was changed."""
+        files = self._files()
+        if files == self._read:
+            return
+        self._read = files
+        self.our_themes, self._problems = theming.load(self._folder)
+        for theme in self.our_themes.values():
+            self.register_theme(theming.to_textual(theme))
+        if self.theme in self.our_themes:
+            self.mutate_reactive(App.theme)
+        elif not self.no_color:
+            self.theme = self._chosen_theme()
+        self._use_keys()
+        self._tell_problems()
+
+    def _use_keys(self) -> None:
+        found = keymap.load(self._folder)
+        self._problems += found.problems
+        self.set_keymap(found.use())
+
+    def _tell_problems(self) -> None:
+        if self._problems:
+            said = "\n".join(one_line(problem, 200) for problem in self._problems[:TOLD])
+            self.notify(f"Left out of your own themes and keys:\n{said}", severity="warning", markup=False)
+
+
+def _stamps(folder: Path) -> Iterator[tuple[Path, int]]:
+    for path in (folder / keymap.FILE, *sorted((folder / "themes").glob("*.toml"))):
+        try:
+            yield path, path.stat().st_mtime_ns
+        except OSError:
+            continue
