@@ -176,6 +176,27 @@ COMMANDS = (
         "runs", "listing:runs", LOOK, "List runs, newest first.", ("runs", "runs --project triage --json")
     ),
     Command(
+        "archive",
+        "putting_away:archive",
+        LOOK,
+        "Leave a run or a project out of lists; nothing else changes.",
+        ("archive run 3b78ec", "archive project triage --undo"),
+    ),
+    Command(
+        "delete",
+        "putting_away:delete",
+        LOOK,
+        "Delete a run or a project; it can be restored for a while.",
+        ("delete run 3b78ec", "delete project triage --yes"),
+    ),
+    Command(
+        "restore",
+        "putting_away:restore",
+        LOOK,
+        "Take a deleted run or project back.",
+        ("restore run 3b78ec", "restore project triage"),
+    ),
+    Command(
         "data",
         "data:data",
         LOOK,

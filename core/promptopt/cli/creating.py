@@ -1,7 +1,6 @@
 """new: a project from a template, an example or a file of cases. And the demo's project."""
 
 import builtins
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,7 +71,7 @@ def new(
         name: what to call it; with --example it may be left out.
     """
     from promptopt.domain.errors import SettingsError
-    from promptopt.store.projects import projects_dir, slugify
+    from promptopt.store.newprojects import from_template
 
     if example == "list":
         _list_examples()
@@ -82,52 +81,43 @@ def new(
     if name is None and example is None:
         raise SettingsError("the project has no name", fix="give one: promptopt new NAME")
     called = str(name if name is not None else example)
-    folder = projects_dir() / slugify(called)
     if source is None and columns != NO_COLUMNS:
         raise SettingsError("columns are named, but no file of cases", fix="give one: --from FILE")
     if example is not None:
-        path = _from_example(example, called, folder)
+        path = _from_example(example, called)
     elif source is not None:
-        path = _from_cases(source, called, folder, columns)
+        path = _from_cases(source, called, columns)
     else:
-        path = _from_template(called, folder)
+        path = from_template(called)
     say(str(path))
-    note(f"edit it, then: promptopt run {folder.name}    (to try without a key or cost: add --simulate)")
+    note(f"edit it, then: promptopt run {path.parent.name}    (to try without a key or cost: add --simulate)")
 
 
-def _from_cases(source: Path, name: str, folder: Path, columns: Columns) -> Path:
+def _from_cases(source: Path, name: str, columns: Columns) -> Path:
     """Make a project of a file of cases and tell what was taken for what."""
-    from promptopt.store.importing import import_project
-    from promptopt.store.projects import save_project
+    from promptopt.store.newprojects import from_source
+    from promptopt.store.projects import load_project
 
-    made = import_project(source, name, columns.choice(), _choose if on_terminal() else None, _accepts)
-    path = save_project(made.settings, folder, made.files)
-    if made.files:
-        note(f"data beside it: {', '.join(made.files)}")
-    for notice in [*made.notices, *_look(made.settings, folder)]:
+    ask = _choose if on_terminal() else None
+    path, files, notices = from_source(source, name, columns.choice(), ask, _accepts)
+    settings = load_project(path).settings
+    if files:
+        note(f"data beside it: {', '.join(files)}")
+    for notice in [*notices, *_look(settings, path.parent)]:
         note(notice)
-    _tell(made.settings)
+    _tell(settings)
     _tell_of_trust(path)
     return path
 
 
-def _from_example(example: str, name: str, folder: Path) -> Path:
+def _from_example(example: str, name: str) -> Path:
     """Copy an example, under its own name or another."""
-    import tomli_w
+    from promptopt.store.newprojects import from_example
+    from promptopt.store.projects import load_project
 
-    from promptopt.examples import example_dir
-    from promptopt.store.projects import FILE, settings_from, write_files
-    from promptopt.store.textfiles import parse_toml
-
-    source = example_dir(example)
-    text = (source / FILE).read_text(encoding="utf-8")
-    named = tomli_w.dumps({"name": name}).strip()
-    text = re.sub(r"(?m)^name = .*$", lambda _: named, text, count=1)
-    settings, _ = settings_from(parse_toml(text, folder / FILE), folder / FILE)
-    data = {path.name: path.read_bytes() for path in sorted(source.iterdir()) if path.name != FILE}
-    write_files(folder, {**data, FILE: text.encode()})
-    _tell(settings)
-    return folder / FILE
+    path = from_example(example, name)
+    _tell(load_project(path).settings)
+    return path
 
 
 def _list_examples() -> None:
@@ -191,21 +181,6 @@ def make_demo() -> Path:
         write_files(folder, {path.name: path.read_bytes() for path in missing})
         note(f"the demo is a project of yours now: {folder}")
     return folder / FILE
-
-
-def _from_template(name: str, folder: Path) -> Path:
-    """Write the template; raises SettingsError if the name can't be used or is taken."""
-    import tomli_w
-
-    from promptopt.store.projects import FILE, settings_from, write_files
-    from promptopt.store.textfiles import parse_toml
-
-    path = folder / FILE
-    body = (Path(__file__).parent / "template.toml").read_text(encoding="utf-8")
-    text = tomli_w.dumps({"name": name}) + "\n" + body
-    settings_from(parse_toml(text, path), path)
-    write_files(folder, {FILE: text.encode()})
-    return path
 
 
 def _tell_of_trust(path: Path) -> None:

@@ -2,19 +2,25 @@
 
 from contextlib import closing
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from promptopt.cli.arguments import RunArgument
 from promptopt.cli.output import counted, emit, note, number, say, table
 from promptopt.domain.text import one_line
 
 if TYPE_CHECKING:
+    from promptopt.store.projects import ProjectEntry
     from promptopt.store.runs import RunRow
 
 Split = Literal["train", "validation", "test"]
 
 
-def projects(*, json: bool = False) -> None:
+All = Annotated[bool, Parameter(name="--all", help="archived ones, too.")]
+
+
+def projects(*, everything: All = False, json: bool = False) -> None:
     """List your projects.
 
     Args:
@@ -22,9 +28,9 @@ def projects(*, json: bool = False) -> None:
     """
     from promptopt.store.projects import list_projects
 
-    entries = list_projects()
+    entries = [entry for entry in list_projects() if everything or not entry.archived]
     if json:
-        emit([{"name": e.name, "slug": e.slug, "path": str(e.path), "error": e.error} for e in entries])
+        emit([_project_as_json(entry) for entry in entries])
         return
     if not entries:
         note("no project yet. promptopt new NAME makes one, promptopt demo shows how it goes.")
@@ -36,7 +42,12 @@ def projects(*, json: bool = False) -> None:
             note(f"\n{entry.name} can't be used: {entry.error}")
 
 
-def runs(*, project: str | None = None, json: bool = False) -> None:
+def _project_as_json(entry: "ProjectEntry") -> dict[str, Any]:
+    shown = {"name": entry.name, "slug": entry.slug, "path": str(entry.path), "error": entry.error}
+    return {**shown, "archived": entry.archived}
+
+
+def runs(*, project: str | None = None, everything: All = False, json: bool = False) -> None:
     """List runs, newest first.
 
     Args:
@@ -48,7 +59,7 @@ def runs(*, project: str | None = None, json: bool = False) -> None:
     from promptopt.store.runs import Runs
 
     with closing(Database.open()) as database:
-        rows = Runs(database).list(project)
+        rows = Runs(database).list(project, archived=everything)
     if json:
         emit([_as_json(row) for row in rows])
         return

@@ -19,6 +19,10 @@ from promptopt.store.textfiles import closest, is_file, is_folder, parse_toml, r
 from promptopt.store.validation import refuse_secrets, validate, walk
 
 FILE = "project.toml"
+
+ARCHIVED = ".archived"
+"""A file that a project's folder has if lists shall leave it out."""
+
 YAML = (".yaml", ".yml")
 MAX_BYTES = 5_000_000
 """A project file larger than this is refused; many cases belong into a data file."""
@@ -43,12 +47,21 @@ class Project:
 
 @dataclass(frozen=True)
 class ProjectEntry:
-    """A project in the data directory; ``error`` says why its file can't be used."""
+    """A project in the data directory.
+
+    Attributes:
+        name, slug, path: what it and its folder are called, and its file.
+        error: why its file can't be used; empty if it can.
+        archived: lists leave it out unless they are asked for such.
+        changed_at: when its file was changed last, in seconds since the epoch.
+    """
 
     name: str
     slug: str
     path: Path
     error: str = ""
+    archived: bool = False
+    changed_at: float = 0.0
 
 
 def load_project(path: Path) -> Project:
@@ -119,11 +132,21 @@ def list_projects() -> list[ProjectEntry]:
         path = folder / FILE
         if folder.name.startswith(".") or not is_file(path):
             continue
+        name, flaw = folder.name, ""
         try:
-            entries.append(ProjectEntry(load_project(path).settings.name, folder.name, path))
+            name = load_project(path).settings.name
         except SettingsError as error:
-            entries.append(ProjectEntry(folder.name, folder.name, path, str(error)))
+            flaw = str(error)
+        archived = is_file(folder / ARCHIVED)
+        entries.append(ProjectEntry(name, folder.name, path, flaw, archived, _changed_at(path)))
     return sorted(entries, key=lambda entry: (entry.name.casefold(), entry.slug))
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def save_project(
@@ -174,7 +197,7 @@ def write_files(directory: Path, files: Mapping[str, bytes], *, overwrite: bool 
         if there and not overwrite:
             raise _exists(directory / there[0])
         for name, content in files.items():
-            _write(directory / name, content, overwrite)
+            write_file(directory / name, content, overwrite=overwrite)
     except OSError as error:
         reason = error.strerror or str(error)
         raise SettingsError(f"the project can't be written ({reason})", where=str(directory)) from error
@@ -225,8 +248,13 @@ def _expanded(text: str) -> Path:
     return Path(text)
 
 
-def _write(path: Path, content: bytes, overwrite: bool) -> None:
-    """Put ``content`` at ``path`` in one step."""
+def write_file(path: Path, content: bytes, *, overwrite: bool) -> None:
+    """Put ``content`` at ``path`` in one step: no reader ever sees a part of it.
+
+    Raises:
+        SettingsError: there is a file already, and it may not be overwritten.
+        OSError: it can't be written.
+    """
     handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
     temporary = Path(name)
     try:

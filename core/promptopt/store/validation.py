@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
@@ -40,6 +41,17 @@ _URL_CREDENTIALS = re.compile(r"^[a-z][a-z0-9+.-]*://[^/\s]*:[^/\s]*@|[?&](?:api
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+@dataclass(frozen=True)
+class Flaw:
+    """What is wrong with the value at ``keys``; of no keys: with the whole."""
+
+    keys: KeyPath
+    text: str
+
+    def __str__(self) -> str:
+        return f"{dotted(self.keys)}: {self.text}" if self.keys else self.text
+
+
 def validate(model: type[Model], raw: Mapping[str, Any], path: Path) -> tuple[Model, list[str]]:
     """Make a settings model of what a file says.
 
@@ -56,23 +68,29 @@ def validate(model: type[Model], raw: Mapping[str, Any], path: Path) -> tuple[Mo
             value of a secret is never repeated.
     """
     refuse_secrets(raw, path)
-    errors: list[str] = []
+    settings, flaws, notices = judge(model, raw)
+    if flaws or settings is None:
+        raise _listed([str(flaw) for flaw in flaws], path)
+    return settings, notices
+
+
+def judge(model: type[Model], raw: Mapping[str, Any]) -> tuple[Model | None, list[Flaw], list[str]]:
+    """Settings (None if they can't be made), what is wrong with which key, and notices of ignored keys."""
+    flaws: list[Flaw] = []
     notices: list[str] = []
     for keys, section in unknown_keys(model, raw):
-        _judge_unknown(keys, section, errors, notices)
+        _judge_unknown(keys, section, flaws, notices)
     for keys, value in walk(raw):
         if isinstance(value, float) and not math.isfinite(value):
-            errors.append(f"{dotted(keys)}: found {value}, expected a finite number")
-        if isinstance(value, str) and (flaw := half_character(value)):
-            errors.append(f"{dotted(keys)}: {flaw}, which nothing can send")
+            flaws.append(Flaw(keys, f"found {value}, expected a finite number"))
+        if isinstance(value, str) and (half := half_character(value)):
+            flaws.append(Flaw(keys, f"{half}, which nothing can send"))
     settings: Model | None = None
     try:
         settings = model.model_validate(raw)
     except ValidationError as error:
-        errors += _explain(error, raw)
-    if errors or settings is None:
-        raise _listed(errors, path)
-    return settings, notices
+        flaws += _explain(error, raw)
+    return settings, flaws, notices
 
 
 def refuse_secrets(raw: Mapping[str, Any], path: Path) -> None:
@@ -168,17 +186,17 @@ def _unknown_below(annotation: Any, raw: Any, keys: KeyPath) -> Iterator[Unknown
             yield from _unknown_below(inner[-1], item, (*keys, key))
 
 
-def _judge_unknown(keys: KeyPath, section: type[BaseModel], errors: list[str], notices: list[str]) -> None:
+def _judge_unknown(keys: KeyPath, section: type[BaseModel], flaws: list[Flaw], notices: list[str]) -> None:
     name = str(keys[-1])
     near = closest(name, section.model_fields)
     if name in section.model_fields:
-        errors.append(f"{dotted(keys)}: found true or false, expected a number")
+        flaws.append(Flaw(keys, "found true or false, expected a number"))
     elif near:
-        errors.append(f"{dotted(keys)}: unknown key, did you mean {near}?")
+        flaws.append(Flaw(keys, f"unknown key, did you mean {near}?"))
     elif issubclass(section, BudgetSettings):
-        errors.append(f"{dotted(keys)}: unknown key, expected one of {', '.join(section.model_fields)}")
+        flaws.append(Flaw(keys, f"unknown key, expected one of {', '.join(section.model_fields)}"))
     elif len(keys) == 1 and name in BudgetSettings.model_fields:
-        errors.append(f"{name}: a cap belongs into the section budget, as in budget.{name}")
+        flaws.append(Flaw(keys, f"a cap belongs into the section budget, as in budget.{name}"))
     elif issubclass(section, ModelSettings):
         place = dotted((*keys[:-1], "params", name))
         notices.append(f"unknown key {dotted(keys)} is ignored; {place} would be passed on to the provider")
@@ -186,25 +204,24 @@ def _judge_unknown(keys: KeyPath, section: type[BaseModel], errors: list[str], n
         notices.append(f"unknown key {dotted(keys)} is ignored")
 
 
-def _explain(error: ValidationError, raw: Any) -> list[str]:
-    """One line per bad key. The arms of a union that all failed become one line."""
+def _explain(error: ValidationError, raw: Any) -> list[Flaw]:
+    """One flaw per bad key. The arms of a union that all failed become one."""
     expected: dict[KeyPath, list[str]] = {}
-    whole: list[str] = []
+    whole: list[Flaw] = []
     for detail in error.errors(include_url=False):
         keys, kind = _place(detail["loc"], raw, detail["type"])
         if kind == "extra_forbidden":
             continue
         if not keys:
-            whole.append(detail["msg"].removeprefix("Value error, "))
+            whole.append(Flaw((), detail["msg"].removeprefix("Value error, ")))
         else:
             wanted = expected.setdefault(keys, [])
             text = _wanted(kind, detail)
             if text not in wanted:
                 wanted.append(text)
-    lines = [
-        f"{dotted(keys)}: {_found(keys, raw)}, expected {' or '.join(w)}" for keys, w in expected.items()
-    ]
-    return lines + whole
+    return [
+        Flaw(keys, f"{_found(keys, raw)}, expected {' or '.join(w)}") for keys, w in expected.items()
+    ] + whole
 
 
 def _place(loc: tuple[str | int, ...], raw: Any, kind: str) -> tuple[KeyPath, str]:
