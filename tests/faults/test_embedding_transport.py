@@ -7,9 +7,9 @@ import pytest
 
 from promptopt.domain.chat import EmbedRequest
 from promptopt.domain.errors import SettingsError
+from promptopt.domain.secrets import secret_variables
 from promptopt.domain.settings import ModelSettings
 from promptopt.domain.vectors import unpack
-from promptopt.models.keys import secret_variables
 from promptopt.models.litellm_arguments import EMBEDDING_ENDPOINT_PROVIDERS
 from promptopt.models.litellm_embedding import LiteLLMEmbedding
 from promptopt.models.transport import Reply, TransportError

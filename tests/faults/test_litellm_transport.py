@@ -19,8 +19,8 @@ import pytest
 from promptopt.domain.chat import ChatRequest
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.prompt import Message
+from promptopt.domain.secrets import secret_variables
 from promptopt.domain.settings import ModelSettings
-from promptopt.models.keys import secret_variables
 from promptopt.models.litellm_arguments import CUSTOM_ENDPOINT_PROVIDERS, DUMMY_KEY
 from promptopt.models.litellm_transport import LiteLLMTransport
 from promptopt.models.transport import Reply, TransportError

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
+from promptopt.domain.secrets import PROVIDER_KEYS
 from promptopt.domain.settings import ModelSettings
-from promptopt.models.keys import PROVIDER_KEYS, key_variable, missing_key, provider_of, resolve_key
+from promptopt.models.keys import key_variable, missing_key, provider_of, resolve_key
 
 
 def test_a_named_variable_wins_over_the_standard_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +89,7 @@ def test_looking_for_keys_and_prices_does_not_import_litellm() -> None:
     code = (
         "import sys; from promptopt.domain.settings import ModelSettings as M; "
         "from promptopt.models.keys import missing_key; from promptopt.models.prices import lookup_price; "
-        "from promptopt.models.redaction import Redactor; import promptopt.models.litellm_transport; "
+        "from promptopt.domain.redaction import Redactor; import promptopt.models.litellm_transport; "
         "m = M(model='openai/gpt-4o-mini'); missing_key(m); assert lookup_price(m); Redactor([m]); "
         "assert not {'litellm', 'openai', 'aiohttp', 'httpx'} & set(sys.modules), 'imported'"
     )

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptopt.domain.redaction import REDACTED, Redactor
 from promptopt.domain.settings import ModelSettings
-from promptopt.models.redaction import REDACTED, Redactor
 
 ODD_KEY = "correct horse/battery+staple="
 

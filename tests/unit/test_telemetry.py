@@ -12,9 +12,9 @@ import pytest
 
 from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Message
+from promptopt.domain.redaction import Redactor
 from promptopt.domain.settings import TelemetrySettings
 from promptopt.domain.vectors import pack
-from promptopt.models.redaction import Redactor
 from promptopt.models.telemetry import OFF, Exporting, open_telemetry
 from promptopt.models.transport import Reply, TransportError
 from tests.unit.test_gateway import OK, Bench

@@ -15,10 +15,10 @@ from promptopt.cli.output import emit, note, say
 from promptopt.domain.text import one_line
 
 if TYPE_CHECKING:
-    from promptopt.cli.withholding import Withholder
     from promptopt.store.database import Database
     from promptopt.store.runs import RunRow
     from promptopt.store.trace import TracedCall, Wanted
+    from promptopt.store.withholding import Withholder
 
 
 @Parameter(name="*")
@@ -72,10 +72,10 @@ def trace(
         json: print one JSON object per call.
         redact_inputs: leave out what was sent about cases (every message but the system message).
     """
-    from promptopt.cli.withholding import Withholder
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs
     from promptopt.store.trace import Wanted
+    from promptopt.store.withholding import Withholder
 
     with closing(Database.open()) as database:
         runs = Runs(database)

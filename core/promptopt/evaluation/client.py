@@ -21,6 +21,7 @@ from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.errors import CallFailed, ModelError, SettingsError
 from promptopt.domain.prompt import Message
+from promptopt.domain.redaction import Redactor
 from promptopt.domain.settings import BudgetSettings, ModelSettings, Price, ProjectSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import half_character, one_line
@@ -35,7 +36,6 @@ from promptopt.models.gateway import Gateway
 from promptopt.models.keys import missing_key, redirected
 from promptopt.models.litellm_transport import LiteLLMTransport
 from promptopt.models.prices import CostTracker, lookup_price
-from promptopt.models.redaction import Redactor
 from promptopt.models.simulator import Simulator
 from promptopt.models.transport import Transport
 from promptopt.store.database import Database

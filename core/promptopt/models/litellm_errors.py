@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, cast
 
+from promptopt.domain.redaction import Redactor
 from promptopt.domain.text import one_line
 from promptopt.models.rate_headers import retry_after
-from promptopt.models.redaction import Redactor
 from promptopt.models.transport import TransportError
 
 _LONGEST = 240

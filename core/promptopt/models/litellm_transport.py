@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 
 from promptopt.domain.chat import ChatRequest, Request
 from promptopt.domain.prompt import Message
+from promptopt.domain.redaction import Redactor
 from promptopt.domain.settings import ModelSettings
 from promptopt.models.keys import provider_of
 from promptopt.models.litellm_arguments import CUSTOM_ENDPOINT_PROVIDERS, arguments_for, call_site, check
@@ -29,7 +30,6 @@ from promptopt.models.litellm_reply import Reader, read_reply
 from promptopt.models.litellm_template import Template, learn, roles_of
 from promptopt.models.litellm_wire import Carriage, carried_by, wrap_litellm
 from promptopt.models.rate_headers import exhausted
-from promptopt.models.redaction import Redactor
 from promptopt.models.transport import Reply, TransportError
 from promptopt.models.wire import HttpAnswer, HttpWire, Wire, WireError
 from promptopt.store.receipts import Kept, Slip

@@ -14,6 +14,7 @@ from promptopt.domain import events as ev
 from promptopt.domain.dataset import SPLITS, Example, Split
 from promptopt.domain.errors import PromptoptError, RunError
 from promptopt.domain.prompt import Prompt
+from promptopt.domain.redaction import Redactor
 from promptopt.domain.results import Comparison, Evaluation
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import Redirected, StopRun
@@ -28,7 +29,6 @@ from promptopt.models.budget import Amount, Ledger, Stopwatch
 from promptopt.models.endpoint import Endpoint, Seat, role_of
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import WINDOW
-from promptopt.models.redaction import Redactor
 from promptopt.models.relay_wire import RunWire, wire_for
 from promptopt.models.telemetry import OFF, open_telemetry
 from promptopt.optimizers import registry

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from promptopt.domain.redaction import Redactor
 from promptopt.domain.settings import ProjectSettings
-from promptopt.models.redaction import Redactor
 from promptopt.store.trace import TracedCall
 
 SHORTEST_INPUT = 8

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, urlsplit
 
+from promptopt.domain.secrets import secret_variables, variable_name
 from promptopt.domain.settings import ModelSettings
-from promptopt.models.keys import secret_variables, variable_name
 
 REDACTED = "[redacted]"
 
