@@ -19,7 +19,8 @@ from promptopt import (
     create_team_deployment_assets,
 )
 from promptopt.domain.errors import SettingsError
-from promptopt.enterprise.media import fenced, inline, slack, slack_block
+from promptopt.domain.markdown import fenced, inline
+from promptopt.enterprise.media import slack, slack_block
 from promptopt.enterprise.optimizing import optimize_for_business
 
 KEYS = ["chatgpt_template", "reference_card", "slack_template", "training_materials"]

@@ -137,7 +137,22 @@ COMMANDS = (
         "exporting:export",
         STEER,
         "Write out the scored prompt, byte for byte.",
-        ("export latest", "export latest --format text --output prompt.txt", "export latest --format python"),
+        (
+            "export latest",
+            "export latest --format text --output prompt.txt",
+            "export latest --format langchain --output langchain_prompt.py",
+        ),
+    ),
+    Command(
+        "rescore",
+        "rescoring:rescore",
+        STEER,
+        "Score an exported prompt again: does its figure hold?",
+        (
+            "rescore latest",
+            "rescore prompt.json",
+            "rescore prompt.txt --run 261125-3b78ec --json | jq .holds",
+        ),
     ),
     Command(
         "compare",
@@ -238,7 +253,7 @@ EXPERIMENT = (
 _EXIT = """\
 Exit status
   0    done; a run ended in order (finished, stopped, out of budget)
-  1    a run failed or its worker died; eval gave no score; doctor found a fault
+  1    a run failed or its worker died; eval gave no score, rescore another one; doctor found a fault
   2    bad input or usage: nothing was started or changed
   4    the run paused itself, as a model answers no call any more; promptopt resume goes on
   130  you left with Ctrl-C; the run goes on without you

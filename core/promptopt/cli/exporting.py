@@ -11,16 +11,13 @@ from promptopt.cli.arguments import RunArgument
 from promptopt.cli.output import counted, note
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.text import sanitize
-from promptopt.store.export import Exported, Format
+from promptopt.store.export import FORMATS, Exported, Format
 from promptopt.store.export import export as write
 
 if TYPE_CHECKING:
     from promptopt.store.database import Database
 
-_FORM = (
-    "messages (JSON list), text (the instruction alone), json (with scores and origin), openai or anthropic "
-    "(a request body), python (a module)."
-)
+_FORM = "; ".join(f"{name}: {what}" for name, (_, what) in FORMATS.items()) + "."
 
 
 def export(
@@ -52,37 +49,22 @@ def export(
 
 
 def _gather(database: "Database", reference: str, candidate: str | None, form: str) -> Exported:
-    from promptopt.cli.outcome import summary_of
-    from promptopt.domain.prompt import Prompt
-    from promptopt.runs.candidates import find_candidate
+    from promptopt.runs.assets import asset_of
     from promptopt.runs.state import fold
-    from promptopt.runs.summary import score_on
-    from promptopt.store.cells import Cells
     from promptopt.store.runlog import RunLog
     from promptopt.store.runs import Runs
 
-    runs = Runs(database)
-    row = runs.find(reference)
+    row = Runs(database).find(reference)
     state = fold(RunLog(database, row.id))
-    chosen = find_candidate(state, row.id, candidate)
-    found = state.candidates[chosen]
-    prompt = Cells(database, row.id).prompt(chosen) or Prompt(text=found.text)
+    found = asset_of(database, row, state, candidate)
     if not state.over:
         note(f"note: run {row.id} is {row.status}; this is the best prompt so far")
-    if form == "text" and prompt.demonstrations:
-        number = counted(len(prompt.demonstrations), "demonstration")
+    if form == "text" and found.prompt.demonstrations:
+        number = counted(len(found.prompt.demonstrations), "demonstration")
         note(f"note: the prompt has {number}, which a text can't carry; --format messages has all of it")
     if row.simulated:
         note("note: this run used simulated models; its scores say nothing about a real one")
-    scores = {split: score_on(found, split) for split in ("validation", "test")}
-    summary = summary_of(state, row)
-    record = {name: summary[name] for name in ("run_id", "project", "status", "simulated")}
-    record |= {"source": found.source, "iteration": found.iteration, "scores": scores}
-    if chosen == state.best_id:
-        record["comparison"] = summary["comparison"]
-    case = next((case for split in ("train", "validation") for case in runs.cases(row.id, split)), None)
-    columns = tuple(case.inputs) if case else ("input",)
-    return Exported(prompt, columns, runs.settings(row.id).models["target"], record)
+    return found
 
 
 def _save(data: bytes, path: Path) -> None:

@@ -46,7 +46,7 @@ class Prompt(BaseModel):
 
     def placeholders(self, columns: Iterable[str]) -> list[str]:
         """Names of the marks in the text, in order of first appearance, each once."""
-        found = _marks({*columns, "input"}).findall(self.text)
+        found = marks({*columns, "input"}).findall(self.text)
         return list(dict.fromkeys(found))
 
     def render(self, case: Example) -> list[Message]:
@@ -65,7 +65,7 @@ class Prompt(BaseModel):
 
     def _fill(self, case: Example) -> str:
         values: Mapping[str, str] = {"input": case.input_text, **case.inputs}
-        return _marks(values).sub(lambda match: values[match.group(1)], self.text)
+        return marks(values).sub(lambda match: values[match.group(1)], self.text)
 
 
 class OptimizedPrompt(Prompt):
@@ -90,6 +90,7 @@ class OptimizedPrompt(Prompt):
         return self.demonstrations
 
 
-def _marks(names: Iterable[str]) -> re.Pattern[str]:
+def marks(names: Iterable[str]) -> re.Pattern[str]:
+    """Finds the marks ``{name}`` of these names in a text; its first group is the name."""
     longest_first = sorted(names, key=len, reverse=True)
     return re.compile(r"\{(" + "|".join(re.escape(name) for name in longest_first) + r")\}")

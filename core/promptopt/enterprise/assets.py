@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from promptopt.domain.dataset import Example
+from promptopt.domain.markdown import fenced, inline
 from promptopt.domain.prompt import Prompt
 from promptopt.enterprise.context import BusinessContext
-from promptopt.enterprise.media import fenced, inline, parted, slack, slack_block
+from promptopt.enterprise.media import parted, slack, slack_block
 from promptopt.enterprise.subject import SIMULATED, Rule, Subject, subject_of
 
 INSTRUCTION_CHARS = 8000
