@@ -90,6 +90,9 @@ TOURNAMENT = "tournament"
 ACTIONS: tuple[Action, ...] = (
     Action("anywhere.help", ("question_mark", "f1"), "help", "Show every key.", 90),
     Action("anywhere.palette", ("ctrl+p", "colon"), "commands", "Find a command by name.", 91, palette=False),
+    Action(
+        "anywhere.jump", ("ctrl+o",), "jump", "Put a letter on every panel and field; the letter goes there."
+    ),
     Action("anywhere.theme", ("t",), "theme", "Go on to the next colour theme; the choice is kept."),
     Action(
         "anywhere.interrupt", ("ctrl+c",), "quit", "Twice: quit. A run goes on without you.", palette=False
@@ -229,14 +232,26 @@ def help_table(first: Sequence[Scope] = ()) -> list[tuple[str, list[tuple[str, s
 
 def markdown() -> str:
     """The key table as KEYS.md has it."""
-    lines = ["# Keys", "", "Made from `promptopt_tui/actions.py`; do not edit.", ""]
-    for title, rows in help_table():
-        lines += [f"## {title}", "", "| key | what it does |", "| --- | --- |"]
-        for keys, what in rows:
-            shown_keys = " ".join(f"`{key}`" for key in keys.split())
-            lines.append(f"| {shown_keys} | {what} |")
+    lines = ["# Keys", "", "Made from `promptopt_tui/actions.py`; do not edit.", "", _OWN_KEYS_TOLD, ""]
+    for scope, title in SCOPES.items():
+        lines += [f"## {title}", "", "| key | what it does | action |", "| --- | --- | --- |"]
+        for action in ACTIONS:
+            if action.scope == scope:
+                shown_keys = " ".join(f"`{key}`" for key in action.key_names.split())
+                lines.append(f"| {shown_keys} | {action.help} | `{action.id}` |")
         lines.append("")
     return "\n".join(lines)
+
+
+_OWN_KEYS_TOLD = """\
+To give an action other keys, write its id and the keys into `keys.toml` in the data directory
+(`promptopt doctor` says where that is); the change holds at once:
+
+```toml
+"run.pause" = "p"
+"run.edit" = ["ctrl+e", "e"]
+"run.stop" = []               # no key: the command palette still has it
+```"""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How the app behaves whatever it shows: its colours, its keys, and what it remembers."""
+"""How the app behaves whatever it shows: colours, keys, what it remembers, how it calls for its user."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 
 from rich.style import Style
 from textual.app import App
+from textual.widget import Widget
 
 import promptopt_themes
 from promptopt.domain.text import one_line
 from promptopt_tui import keymap, paint, theming
 from promptopt_tui.preferences import Preferences, data_folder
+from promptopt_tui.terminal import Terminal
 
 LOOK = 1.0
 """Seconds between looks at the files of one's own themes and keys."""
@@ -31,6 +33,7 @@ class Manners(App[int], inherit_bindings=False):
         self.our_themes, self._problems = theming.load(self._folder)
         # With NO_COLOR Textual paints greys, unless it may leave the colours to the terminal.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        self._terminal: Terminal | None = None
         self._read = self._files()
         for theme in self.our_themes.values():
             self.register_theme(theming.to_textual(theme))
@@ -40,6 +43,42 @@ class Manners(App[int], inherit_bindings=False):
     def on_mount(self) -> None:
         self._tell_problems()
         self.set_interval(LOOK, self._look)
+
+    def on_unmount(self) -> None:
+        self.terminal.close()
+
+    # Jump mode
+
+    def action_jump(self) -> None:
+        from promptopt_tui.screens.jump import JumpScreen, places
+
+        screen = self.screen
+        targets = places(screen.focus_chain)
+
+        def chosen(target: Widget | None) -> None:
+            if target is not None and target.is_attached:
+                target.focus()
+
+        if targets and not isinstance(screen, JumpScreen):
+            self.push_screen(JumpScreen(targets), chosen)
+
+    # Calling for its user
+
+    @property
+    def terminal(self) -> Terminal:
+        """The terminal, as far as there is one to be told anything."""
+        if self._terminal is None:
+            driver = self._driver
+            deaf = driver is None or driver.is_headless or driver.is_web
+            self._terminal = Terminal(None if deaf or driver is None else driver.write)
+        return self._terminal
+
+    def call(self, text: str) -> None:
+        """Tell the user, who may be looking elsewhere: as ``notify`` in ``tui.toml`` says."""
+        self.notify(text, markup=False)
+        wanted = self.preferences.get("notify", "blurred")
+        if wanted == "always" or (wanted != "never" and not self.app_focus):
+            self.terminal.call(f"promptopt: {text}")
 
     # Colours
 

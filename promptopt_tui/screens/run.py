@@ -17,7 +17,7 @@ from promptopt_tui.actions import PANELS, TOURNAMENT, Scope, bindings, shown
 from promptopt_tui.casebook import Casebook
 from promptopt_tui.paint import Line
 from promptopt_tui.screens.steering import Steering
-from promptopt_tui.views import header, panels
+from promptopt_tui.views import header, news, panels
 from promptopt_tui.views.clusters import analysed
 from promptopt_tui.views.tally import Tally
 from promptopt_tui.views.tournament import tournament
@@ -65,6 +65,8 @@ class RunScreen(Steering):
         self._drawn: tuple[object, ...] = ()
         self._typing: Timer | None = None
         self._tally = Tally()
+        self._news = news.News()
+        self._told: object = None
         self._shown_seconds = 0.0
 
     @property
@@ -106,6 +108,7 @@ class RunScreen(Steering):
 
     def on_unmount(self) -> None:
         self.follower.stop()
+        self.desk.terminal.title("promptopt")
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < 60 or event.size.height < 16, "-tiny")
@@ -119,12 +122,25 @@ class RunScreen(Steering):
         if not self.desk.due_for_a_frame():
             return
         self.attend()
+        self._tell_news()
         if not self.is_current and not self._under_a_dialog:
             return
         fresh = (self.follower.version, int(self.desk.now()), self.sent, self.pinned_id, self.wanted_split)
         if fresh != self._drawn:
             self._drawn = fresh
             self.draw()
+
+    def _tell_news(self) -> None:
+        """Also under a dialog: whoever looks elsewhere wants to know."""
+        if not self.follower.caught_up.is_set() or self.follower.version == self._told:
+            return
+        self._told = self.follower.version
+        with self.follower.lock:
+            view = self.view()
+            new, title = self._news.of(view), news.title(view)
+        self.desk.terminal.title(title)
+        for said in new:
+            self.desk.call(said)
 
     @property
     def _under_a_dialog(self) -> bool:

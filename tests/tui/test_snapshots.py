@@ -163,3 +163,7 @@ def test_trust(
     monkeypatch.setattr(Client, "start", refuse)
     monkeypatch.setattr(Client, "around", lambda *_: "Here the code runs behind landlock and seccomp.")
     assert looks(make_app(), size, "r")
+
+
+def test_jump(looks: Make, story: Make, make_app: Make) -> None:
+    assert looks(make_app(story().live().run_id), (120, 40), "ctrl+o")
