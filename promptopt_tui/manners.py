@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,15 @@ LOOK = 1.0
 
 TOLD = 5
 """Problems of such files that are told at once."""
+
+
+FEW_COLORS = ("standard", "windows", None)
+"""Colour systems of terminals that have sixteen colours or fewer."""
+
+
+def is_dark(color_fgbg: str) -> bool:
+    """Whether a terminal's background is dark, by the variable ``COLORFGBG`` that some set: ``0;15``."""
+    return color_fgbg.rpartition(";")[2] not in ("7", "15")
 
 
 class Manners(App[int], inherit_bindings=False):
@@ -89,7 +99,8 @@ class Manners(App[int], inherit_bindings=False):
     def palette(self) -> dict[str, Style]:
         """Styles of the theme in force, by the names in :mod:`promptopt_tui.paint`."""
         if not self._styles:
-            self._styles = paint.monochrome() if self.no_color else theming.palette(self.theme_variables)
+            theme = self.our_themes.get(self.theme) or self.our_themes[promptopt_themes.DEFAULT]
+            self._styles = paint.monochrome() if self.no_color else theming.palette(theme)
         return self._styles
 
     def get_css_variables(self) -> dict[str, str]:
@@ -98,7 +109,15 @@ class Manners(App[int], inherit_bindings=False):
 
     def _chosen_theme(self) -> str:
         name = self.preferences.get("theme", promptopt_themes.DEFAULT)
-        return name if name in self.our_themes else promptopt_themes.DEFAULT
+        theme = self.our_themes.get(name) or self.our_themes[promptopt_themes.DEFAULT]
+        if not theme.of_terminal and self._has_few_colors():
+            return promptopt_themes.FOR_FEW_COLORS[is_dark(os.environ.get("COLORFGBG", ""))]
+        return theme.name
+
+    def _has_few_colors(self) -> bool:
+        """Whether the terminal has sixteen colours; what is no terminal (a browser, a test) has all."""
+        stdout = sys.__stdout__
+        return stdout is not None and stdout.isatty() and self.console.color_system in FEW_COLORS
 
     def action_theme(self) -> None:
         names = [*self.our_themes]

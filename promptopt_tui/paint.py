@@ -62,6 +62,21 @@ def palette(colors: Mapping[str, str]) -> dict[str, Style]:
     }
 
 
+def few_colors(colors: Mapping[str, str]) -> dict[str, Style]:
+    """Every style of :data:`STYLES` in the colours of a terminal, which has none to lay behind changed words:
+    they are reversed; and no shade for text of second rank, which is dimmed.
+    """
+    reversed_ = Style(reverse=True, bold=True)
+    return {
+        **palette({name: color for name, color in colors.items() if color != "default"}),
+        "muted": Style(dim=True),
+        "added": Style(color=colors["good"]),
+        "added-word": reversed_ + Style(color=colors["good"]),
+        "removed": Style(color=colors["bad"]),
+        "removed-word": reversed_ + Style(color=colors["bad"]),
+    }
+
+
 def monochrome() -> dict[str, Style]:
     """Every style of :data:`STYLES` without a colour: filled patches and cursors are reversed."""
     return {

@@ -3,19 +3,23 @@
 from pathlib import Path
 
 from rich.style import Style
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 import promptopt_themes
 from promptopt_tui import paint
 
 PREFIX = "po-"
 
+_TERMINAL_VARIABLES = BUILTIN_THEMES["ansi-dark"].variables
+"""What Textual's own style sheets ask of a theme with a terminal's colours."""
+
 
 def to_textual(theme: promptopt_themes.Theme) -> Theme:
     """Our colours as a Textual theme; each is also a variable ``$po-…`` for the style sheets."""
-    colors = theme.colors
+    colors = {name: _for_textual(color) for name, color in theme.colors.items()}
     return Theme(
         name=theme.name,
+        ansi=theme.of_terminal,
         primary=colors["accent"],
         secondary=colors["muted"],
         accent=colors["accent"],
@@ -23,12 +27,14 @@ def to_textual(theme: promptopt_themes.Theme) -> Theme:
         background=colors["background"],
         surface=colors["surface"],
         panel=colors["raised"],
+        boost=colors["raised"] if theme.of_terminal else None,
         success=colors["good"],
         warning=colors["warn"],
         error=colors["bad"],
         dark=theme.dark,
         variables={
-            **variables(colors),
+            **_TERMINAL_VARIABLES,
+            **variables(theme.colors),
             "scrollbar": colors["border"],
             "scrollbar-hover": colors["muted"],
             "scrollbar-active": colors["accent"],
@@ -45,13 +51,16 @@ def to_textual(theme: promptopt_themes.Theme) -> Theme:
 
 def variables(colors: dict[str, str]) -> dict[str, str]:
     """Our colours as style sheet variables."""
-    return {PREFIX + name.replace("_", "-"): color for name, color in colors.items()}
+    return {PREFIX + name.replace("_", "-"): _for_textual(color) for name, color in colors.items()}
 
 
-def palette(css_variables: dict[str, str]) -> dict[str, Style]:
-    """The styles of :mod:`promptopt_tui.paint` in the colours that are in force."""
-    colors = {name: css_variables[PREFIX + name.replace("_", "-")] for name in promptopt_themes.COLORS}
-    return paint.palette(colors)
+def palette(theme: promptopt_themes.Theme) -> dict[str, Style]:
+    """The styles of :mod:`promptopt_tui.paint` in the colours of a theme."""
+    return paint.few_colors(theme.colors) if theme.of_terminal else paint.palette(theme.colors)
+
+
+def _for_textual(color: str) -> str:
+    return color if color.startswith("#") else f"ansi_{color}"
 
 
 def load(folder: Path | None) -> tuple[dict[str, promptopt_themes.Theme], list[str]]:

@@ -7,8 +7,14 @@ import pytest
 
 import promptopt_themes
 from promptopt_tui import paint
+from promptopt_tui.manners import is_dark
 
 THEMES = promptopt_themes.builtin()
+COLORED = {name: theme for name, theme in THEMES.items() if not theme.of_terminal}
+MIXED = "\n".join(
+    ["name = 'a'", "dark = true", "[colors]"]
+    + [f"{name} = {'#6cb6ff' if name == 'accent' else 'red'!r}" for name in promptopt_themes.COLORS]
+)
 Triple = tuple[float, float, float]
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, for linear RGB.
@@ -94,7 +100,7 @@ def test_the_colour_difference_agrees_with_published_values() -> None:
     )
 
 
-@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+@pytest.mark.parametrize("theme", COLORED.values(), ids=COLORED)
 def test_text_is_readable_wherever_it_stands(theme: promptopt_themes.Theme) -> None:
     dim = {
         f"{text} on {behind}": round(contrast(theme.colors[text], theme.colors[behind]), 2)
@@ -104,7 +110,7 @@ def test_text_is_readable_wherever_it_stands(theme: promptopt_themes.Theme) -> N
     assert {pair: ratio for pair, ratio in dim.items() if ratio < 4.5} == {}
 
 
-@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+@pytest.mark.parametrize("theme", COLORED.values(), ids=COLORED)
 @pytest.mark.parametrize("matrix", [DEUTAN, PROTAN], ids=["deutan", "protan"])
 def test_passed_and_failed_differ_for_the_colour_blind(
     theme: promptopt_themes.Theme, matrix: tuple[Triple, ...]
@@ -144,6 +150,7 @@ def test_a_theme_of_ones_own(tmp_path: Path) -> None:
         ("name = 'a'", "dark must be"),
         ("name = 'a'\ndark = true", r"\[colors\] is missing"),
         ("name = 'a'\ndark = true\n[colors]\npink = '#ffffff'", "unknown pink"),
+        (MIXED, "colors.accent must be a terminal colour as foreground is, found '#6cb6ff'"),
     ],
 )
 def test_a_bad_theme_says_what_is_wrong(text: str, said: str) -> None:
@@ -184,6 +191,28 @@ async def test_a_theme_that_is_edited_is_shown_at_once(make_app) -> None:
         await pilot.pause()
         assert app.theme == promptopt_themes.DEFAULT
         assert "mine.toml: not TOML" in "".join(note.message for note in app._notifications)
+
+
+@pytest.mark.parametrize("name", promptopt_themes.FOR_FEW_COLORS.values())
+async def test_a_terminal_theme_uses_its_palette_alone(story, make_app, settle, name: str) -> None:
+    app = make_app(story().live().run_id)
+    app.theme = name
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for keys in (("3",), ("s",), ("escape", "ctrl+p")):
+            await pilot.press(*keys)
+            await settle(pilot)
+            styles = [s.style for strip in app.screen._compositor.render_strips() for s in strip if s.style]
+            colors = {color for style in styles for color in (style.color, style.bgcolor) if color}
+            assert not [color for color in colors if color.triplet or (color.number or 0) > 15], keys
+            assert len({color.number for color in colors}) > 1
+
+
+@pytest.mark.parametrize(
+    ("color_fgbg", "dark"), [("", True), ("15;0", True), ("0;15", False), ("0;default;7", False)]
+)
+def test_the_background_of_a_terminal_is_known(color_fgbg: str, dark: bool) -> None:
+    assert is_dark(color_fgbg) == dark
 
 
 async def test_without_colour_there_is_none(story, make_app, settle, monkeypatch: pytest.MonkeyPatch) -> None:

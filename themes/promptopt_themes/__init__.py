@@ -1,7 +1,8 @@
 """Colour themes, one TOML file each. Plain data: whoever draws turns it into colours of its own kind.
 
 A theme file has ``name``, ``label``, ``dark`` (true or false) and a ``[colors]`` table with every colour of
-:data:`COLORS` as ``#rrggbb``. Themes of one's own go into the ``themes`` folder of the data directory.
+:data:`COLORS`: each as ``#rrggbb``, or each as a name of :data:`TERMINAL_COLORS`. Themes of one's own go into
+the ``themes`` folder of the data directory.
 """
 
 import re
@@ -44,7 +45,15 @@ TEXT_PAIRS: tuple[tuple[str, str], ...] = (
 )
 """Text colour and the colour behind it, wherever the two meet: each pair must have a contrast of 4.5."""
 
+_EIGHT = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+
+TERMINAL_COLORS = ("default", *_EIGHT, *(f"bright_{name}" for name in _EIGHT))
+"""Colours that every terminal has, and that its user may have chosen."""
+
 DEFAULT = "promptopt-dark"
+
+FOR_FEW_COLORS = {True: "terminal-dark", False: "terminal-light"}
+"""Themes for terminals with sixteen colours, by whether their background is dark."""
 
 
 class ThemeError(ValueError):
@@ -53,12 +62,17 @@ class ThemeError(ValueError):
 
 @dataclass(frozen=True)
 class Theme:
-    """A theme as data. ``colors`` has every key of :data:`COLORS`, as ``#rrggbb``."""
+    """A theme as data. ``colors`` has every key of :data:`COLORS`."""
 
     name: str
     label: str
     dark: bool
     colors: dict[str, str]
+
+    @property
+    def of_terminal(self) -> bool:
+        """Its colours are names of :data:`TERMINAL_COLORS`."""
+        return not self.colors["foreground"].startswith("#")
 
 
 def builtin() -> dict[str, Theme]:
@@ -67,7 +81,7 @@ def builtin() -> dict[str, Theme]:
         file for file in (resources.files(__name__) / "builtin").iterdir() if file.name.endswith(".toml")
     ]
     themes = [parse(file.read_text("utf-8"), file.name) for file in files]
-    themes.sort(key=lambda theme: (theme.name != DEFAULT, theme.name))
+    themes.sort(key=lambda theme: (theme.name != DEFAULT, theme.of_terminal, theme.name))
     return {theme.name: theme for theme in themes}
 
 
@@ -106,7 +120,12 @@ def parse(text: str, where: str) -> Theme:
         said = [f"missing {', '.join(sorted(missing))}"] if missing else []
         said += [f"unknown {', '.join(sorted(unknown))}"] if unknown else []
         raise ThemeError(f"{where}: [colors]: {'; '.join(said)}")
+    named = colors["foreground"] in TERMINAL_COLORS
     for key, value in colors.items():
-        if not isinstance(value, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        if named and value not in TERMINAL_COLORS:
+            raise ThemeError(
+                f"{where}: colors.{key} must be a terminal colour as foreground is, found {value!r}"
+            )
+        if not named and not (isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", value)):
             raise ThemeError(f"{where}: colors.{key} must be #rrggbb, found {value!r}")
     return Theme(name, str(data.get("label", name)), data["dark"], {key: colors[key] for key in COLORS})
