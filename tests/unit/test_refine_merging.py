@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
+from promptopt.evaluation.sentences import tokens
 from promptopt.optimizers.refine.memory import Change, Memory
-from promptopt.optimizers.refine.merging import merge_demonstrations, merge_prompts, merge_texts, tokens
+from promptopt.optimizers.refine.merging import merge_demonstrations, merge_prompts, merge_texts
 from promptopt.optimizers.refine.shortening import passages
 
 words = st.sampled_from(

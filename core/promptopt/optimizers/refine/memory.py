@@ -7,8 +7,8 @@ from typing import Any
 from rapidfuzz.distance import Indel
 
 from promptopt.domain.prompt import Prompt
+from promptopt.evaluation.sentences import sentences
 from promptopt.optimizers.refine.demonstrating import identity
-from promptopt.optimizers.refine.merging import sentences
 
 SAME = 0.9
 """Word similarity of two changes from which one is the other again."""

@@ -1,15 +1,13 @@
 """Merging prompts that come from one: three ways, by sentences, as version control merges files."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Prompt
+from promptopt.evaluation.sentences import tokens
 from promptopt.optimizers.refine.demonstrating import identity
-
-_SENTENCE_END = re.compile(r"((?<=[.!?])[ \t]+)")
 
 
 @dataclass(frozen=True)
@@ -23,21 +21,6 @@ class _Hunk:
     @property
     def inserts(self) -> bool:
         return self.start == self.end
-
-
-def tokens(text: str) -> list[str]:
-    """Sentences, the white space between them, and line breaks; joined they are the text again."""
-    found: list[str] = []
-    for number, line in enumerate(text.split("\n")):
-        if number:
-            found.append("\n")
-        found += [part for part in _SENTENCE_END.split(line) if part]
-    return found
-
-
-def sentences(text: str) -> list[str]:
-    """The sentences of a text, without white space around them."""
-    return [token.strip() for token in tokens(text) if token.strip()]
 
 
 def merge_texts(base: str, one: str, other: str) -> str | None:

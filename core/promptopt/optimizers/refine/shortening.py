@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from promptopt.domain.prompt import Prompt
+from promptopt.evaluation.sentences import sentences, tokens
 from promptopt.optimizers.refine.demonstrating import identity
-from promptopt.optimizers.refine.merging import sentences, tokens
 
 SHORTEST = 12
 """Characters of a passage that is worth leaving out."""
