@@ -97,7 +97,12 @@ COMMANDS = (
         "listing:show",
         STEER,
         "Show where a run stands, or how it ended.",
-        ("show latest", "show latest --cases", "show latest --json | jq .comparison.verdict"),
+        (
+            "show latest",
+            "show latest --cases",
+            "show latest --markdown > report.md",
+            "show latest --json | jq .comparison.verdict",
+        ),
     ),
     Command(
         "trace",

@@ -87,6 +87,7 @@ def show(
     /,
     *,
     cases: bool = False,
+    markdown: bool = False,
     split: Split = "validation",
     json: bool = False,
 ) -> None:
@@ -94,11 +95,16 @@ def show(
 
     Args:
         cases: show in place of that which candidate fixed or broke which case, and what fails alike.
+        markdown: show in place of that a report in Markdown: verdict, why there is no proven gain, what
+            changed sentence by sentence and what each step did, who did what, what it cost.
         split: the cases that are meant.
         json: print one JSON object.
     """
     if cases:
         _show_cases(reference, split, json=json)
+        return
+    if markdown:
+        _show_report(reference)
         return
     from promptopt.cli.outcome import failure_lines, lines, summary_of
     from promptopt.runs.state import fold
@@ -123,6 +129,21 @@ def show(
         _say_demonstrations(best["demonstrations"])
     if row.status == "interrupted":
         note(f"\nits worker is gone; to go on: promptopt resume {row.id}")
+
+
+def _show_report(reference: str) -> None:
+    from promptopt.reporting.markdown import report
+    from promptopt.runs.aftermath import aftermath
+    from promptopt.runs.state import fold
+    from promptopt.store.database import Database
+    from promptopt.store.runlog import RunLog
+    from promptopt.store.runs import Runs
+
+    with closing(Database.open()) as database:
+        row = Runs(database).find(reference)
+        state = fold(RunLog(database, row.id))
+        text = report(state, row, aftermath(database, row, state))
+    say(text.rstrip("\n"))
 
 
 def _show_cases(reference: str, split: Split, *, json: bool) -> None:

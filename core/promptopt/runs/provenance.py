@@ -106,7 +106,7 @@ def lineage(candidates: Mapping[str, Candidate], seed_id: str, winner_id: str) -
     chain: list[Candidate] = []
     seen: set[str] = set()
     at: str | None = winner_id
-    while at in candidates and at not in seen:
+    while at is not None and at in candidates and at not in seen:
         seen.add(at)
         chain.append(candidates[at])
         at = candidates[at].parent_id

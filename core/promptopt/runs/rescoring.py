@@ -44,10 +44,11 @@ class Again:
     """A figure and the same measured again.
 
     Attributes:
-        comparison: the new answers against the old ones, case by case; None if a case was not scored again.
-        holds: the new score is not distinguishable from the old one, or better.
+        earlier: the run in which it was scored first.
+        comparison: the new answers against the old ones, case by case.
     """
 
+    earlier: str
     before: Interval
     after: Interval
     comparison: Comparison
@@ -55,6 +56,7 @@ class Again:
 
     @property
     def holds(self) -> bool:
+        """The new score is not distinguishable from the old one, or better."""
         return self.comparison.verdict != "worse"
 
 
@@ -162,7 +164,7 @@ def again(database: Database, scored: Scored, run_id: str) -> Again | None:
     compared = compare(
         gathered(scored.prompt.id, scored.split, first), gathered(scored.prompt.id, scored.split, second)
     )
-    return Again(scored.score, score.interval, compared, scored.split)
+    return Again(scored.row.id, scored.score, score.interval, compared, scored.split)
 
 
 def again_summary(found: Again) -> dict[str, Any]:
@@ -177,6 +179,7 @@ def again_summary(found: Again) -> dict[str, Any]:
         }
 
     return {
+        "scored_in": found.earlier,
         "split": found.split,
         "before": figures(found.before),
         "after": figures(found.after),
