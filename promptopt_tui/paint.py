@@ -63,13 +63,15 @@ def palette(colors: Mapping[str, str]) -> dict[str, Style]:
 
 
 def few_colors(colors: Mapping[str, str]) -> dict[str, Style]:
-    """Every style of :data:`STYLES` in the colours of a terminal, which has none to lay behind changed words:
-    they are reversed; and no shade for text of second rank, which is dimmed.
+    """Every style of :data:`STYLES` in the colours of a terminal. It has none to lay behind a row or a word:
+    these are reversed; and no shade for text of second rank, which is dimmed.
     """
     reversed_ = Style(reverse=True, bold=True)
     return {
         **palette({name: color for name, color in colors.items() if color != "default"}),
         "muted": Style(dim=True),
+        "cursor": Style(reverse=True),
+        "cursor-idle": Style(bold=True),
         "added": Style(color=colors["good"]),
         "added-word": reversed_ + Style(color=colors["good"]),
         "removed": Style(color=colors["bad"]),
@@ -136,13 +138,13 @@ def wrap(line: Sequence[Span], width: int, indent: Sequence[Span] = ()) -> list[
     used = start = 0
     for word, name in _words(line):
         size = cell_len(word)
-        if used + size > room and word.strip() and used > start:
+        if used + size > room and word.strip(" ") and used > start:
             out.append(list(indent))
             used = start = width_of(indent)
         for piece in _pieces(word, longest) if used + size > room else [word]:
             size = cell_len(piece)
             if used + size > room and used > start:
-                if not piece.strip():
+                if not piece.strip(" "):
                     continue
                 out.append(list(indent))
                 used = start = width_of(indent)

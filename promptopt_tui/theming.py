@@ -43,8 +43,8 @@ def to_textual(theme: promptopt_themes.Theme) -> Theme:
             "scrollbar-background-active": colors["surface"],
             "scrollbar-corner-color": colors["surface"],
             "input-selection-background": colors["cursor"],
-            "block-cursor-background": colors["cursor"],
-            "block-cursor-foreground": colors["foreground"],
+            "block-cursor-background": colors["accent" if theme.of_terminal else "cursor"],
+            "block-cursor-foreground": colors["on_fill" if theme.of_terminal else "foreground"],
         },
     )
 

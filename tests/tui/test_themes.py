@@ -199,7 +199,7 @@ async def test_a_terminal_theme_uses_its_palette_alone(story, make_app, settle, 
     app.theme = name
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        for keys in (("3",), ("s",), ("escape", "ctrl+p")):
+        for keys in (("3",), ("s",), ("escape", "question_mark")):
             await pilot.press(*keys)
             await settle(pilot)
             styles = [s.style for strip in app.screen._compositor.render_strips() for s in strip if s.style]
