@@ -334,7 +334,7 @@ def ended_by_request(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     monkeypatch.setattr(EndedProcess, "poll", lambda _: 0 if told else None)
     scripted_worker(
         monkeypatch,
-        lambda run_id: [*opening(run_id), ev.Paused(by="promptopt", reason=GONE)],
+        lambda run_id: [*opening(run_id), ev.Paused(by="promptopt", reason=GONE, itself=True)],
         status="paused",
     )
     return told
@@ -358,7 +358,7 @@ def test_a_run_that_paused_itself_is_left_waiting_by_who_only_attaches(
 ) -> None:
     run_id = dead_run(tmp_path, "paused", heartbeat_at=time.time())
     database = Database.open()
-    write_events(database, run_id, [ev.Paused(by="promptopt", reason=GONE)])
+    write_events(database, run_id, [ev.Paused(by="promptopt", reason=GONE, itself=True)])
     database.close()
     result = cli("attach", run_id, "--json")
     assert result.status == 4

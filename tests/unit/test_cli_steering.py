@@ -9,7 +9,7 @@ import pytest
 
 from promptopt.domain import events as ev
 from promptopt.domain.results import Comparison, Interval, Verdict
-from promptopt.store.commands import Command, Commands, Edit, Pause, Stop
+from promptopt.store.commands import Command, Commands, Edit, Inject, Pause, Step, Stop
 from promptopt.store.database import Database
 from promptopt.store.runs import Runs
 from tests.unit.command_line import CommandLine
@@ -45,6 +45,10 @@ def asked(run_id: str) -> list[Command]:
         (("pause",), Pause()),
         (("stop",), Stop()),
         (("stop", "--now"), Stop(now=True)),
+        (("pause", "--reason", "- odd"), Pause(reason="- odd")),
+        (("step", "--reason", "slowly"), Step(reason="slowly")),
+        (("stop", "--after-iteration"), Stop(after_iteration=True)),
+        (("inject", "--text", "new", "--reason", "an idea"), Inject(text="new", reason="an idea")),
         (("edit", "--text", "new"), Edit(text="new")),
         (("edit", "--text", "new", "--if-not-worse"), Edit(text="new", adopt="if_not_worse")),
         (("edit", "--text", "- new", "--ask"), Edit(text="- new", adopt="ask")),

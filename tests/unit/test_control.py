@@ -1,7 +1,7 @@
 """What people ask of a run, at the moments at which it is between two things."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,7 +19,18 @@ from promptopt.models.budget import Stopwatch
 from promptopt.models.endpoint import PauseGate
 from promptopt.runs.control import Control
 from promptopt.runs.state import RunState
-from promptopt.store.commands import Command, Commands, Decide, Edit, GiveUp, Pause, Resume, Stop
+from promptopt.store.commands import (
+    Command,
+    Commands,
+    Decide,
+    Edit,
+    GiveUp,
+    Inject,
+    Pause,
+    Resume,
+    Step,
+    Stop,
+)
 from promptopt.store.database import Database
 from promptopt.store.runs import Runs
 
@@ -47,12 +58,24 @@ class Bench:
             score=self.score,
             propose=lambda *_, **__: None,
             breaks=lambda _: self.broken,
+            on_iteration=self.on_iteration,
             dataset=SimpleNamespace(validation=()),
         )
         self.control = Control(self, cast(Any, context), cast(Any, gateway), self.commands)
 
     def emit(self, event: ev.Event) -> None:
         self.state.apply(event, 1.0)
+
+    def on_iteration(self, may_begin: Callable[[], bool], begun: Callable[[], None]) -> None:
+        self.may_begin, self.begun = may_begin, begun
+
+    def iteration(self, number: int) -> bool:
+        """Begin a new iteration, as the door does; whether it may."""
+        if not self.may_begin():
+            return False
+        self.emit(ev.IterationStarted(iteration=number))
+        self.begun()
+        return True
 
     async def score(self, prompt: Prompt, *_: object, **__: object) -> Evaluation:
         if not self.scores:
@@ -142,6 +165,91 @@ async def test_once_the_search_is_over_no_edit_can_win_any_more(bench: Bench) ->
         assert await bench.told(Edit(text="another")) == "the search is over"
         bench.emit(ev.PhaseStarted(phase="test", stop_reason="budget"))
     assert not bench.adopted
+
+
+async def searching(bench: Bench) -> "asyncio.Task[StopRun]":
+    """A search under way that does nothing by itself."""
+    bench.emit(ev.RunStarted(run_id="r", project="p", optimizer="refine", models={}, sizes={}))
+    bench.emit(ev.CandidateProposed(candidate_id=SEED.id, text="seed", source="seed"))
+    bench.emit(ev.PhaseStarted(phase="search"))
+    search = asyncio.create_task(bench.control.stoppable(cast(Any, asyncio.Event().wait())))
+    await asyncio.sleep(0)
+    return search
+
+
+async def given_up(search: "asyncio.Task[StopRun]") -> None:
+    search.cancel()
+    await asyncio.gather(search, return_exceptions=True)
+
+
+async def test_a_step_lets_a_paused_run_go_on_until_the_next_iteration_begins(bench: Bench) -> None:
+    search = await searching(bench)
+    assert await bench.told(Pause(reason="let me see")) == "paused"
+    assert await bench.told(Step()) == "it pauses when the next iteration begins"
+    assert not bench.gate.shut and bench.state.stepping and bench.watch.runs
+    assert bench.iteration(1) and bench.gate.shut
+    assert (bench.state.status, bench.state.paused_by, bench.state.stepping) == ("paused", "anna", False)
+    assert await bench.told(Resume()) == "resumed"
+    assert bench.iteration(2) and not bench.gate.shut  # one step is one iteration
+    assert [(deed.by, deed.text, deed.reason) for deed in bench.state.deeds][:2] == [
+        ("anna", "paused by anna", "let me see"),
+        ("anna", "goes on until the next iteration begins, asked by anna", ""),
+    ]
+    await given_up(search)
+
+
+async def test_a_step_is_over_when_somebody_lets_the_run_go_on(bench: Bench) -> None:
+    search = await searching(bench)
+    await bench.told(Step())
+    assert await bench.told(Resume()) == "resumed"
+    assert await bench.told(Resume()) == "was not paused"
+    assert bench.iteration(1) and not bench.gate.shut and not bench.state.stepping
+    await given_up(search)
+
+
+async def test_a_stop_after_the_iteration_lets_no_other_begin(bench: Bench) -> None:
+    search = await searching(bench)
+    bench.iteration(1)
+    await bench.told(Pause())
+    assert await bench.told(Stop(after_iteration=True)) == "it ends when this iteration is over"
+    assert not bench.gate.shut and not search.done()
+    assert "no iteration follows" in (await bench.told(Step()) or "")
+    assert not bench.iteration(2)
+    end = await search
+    assert (end.reason, end.now, bench.state.iteration) == ("user", False, 1)
+
+
+async def test_a_stop_at_once_overtakes_one_after_the_iteration(bench: Bench) -> None:
+    search = await searching(bench)
+    await bench.told(Stop(after_iteration=True))
+    assert await bench.told(Stop(now=True)) == "stopping"
+    assert (await search).now
+
+
+@pytest.mark.parametrize(
+    ("mine", "broken"), [(1.0, ""), (0.5, ""), (1.0, "breaks the case 2 that must pass")]
+)
+async def test_a_prompt_put_in_the_running_does_not_turn_the_search(
+    bench: Bench, mine: float, broken: str
+) -> None:
+    search = await searching(bench)
+    bench.scores, bench.broken = {SEED.id: 0.5, MINE.id: mine}, broken
+    await bench.told(Inject(text="mine", reason="an idea"))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    injection = bench.state.injection
+    assert injection and injection.comparison and injection.accepted is not bool(broken)
+    assert not bench.adopted and bench.state.current_id == SEED.id and not search.done()
+    assert bench.state.deeds[-1].reason == "an idea"
+    await given_up(search)
+
+
+async def test_a_prompt_that_can_not_be_scored_is_told_of_and_can_not_win(bench: Bench) -> None:
+    search = await searching(bench)
+    assert "a check broke" in (await bench.told(Inject(text="mine")) or "")
+    assert bench.state.injection and bench.state.injection.accepted is False
+    assert await bench.told(Inject(text=" ")) == "an empty prompt is not taken"
+    await given_up(search)
 
 
 async def test_a_run_that_waits_for_nobody_ends_with_its_reason_and_can_be_resumed(bench: Bench) -> None:

@@ -72,7 +72,7 @@ class Door:
             self.told.append,
             dict,
         )
-        context.restore_edits([])
+        context.restore([], 0)
         return context
 
     async def call(

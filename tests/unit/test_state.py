@@ -82,6 +82,12 @@ def story() -> list[ev.Event]:
         ev.EditJudged(candidate_id="h", against_id="a", comparison=GAP, waiting=True, command_id=1),
         ev.EditDecided(candidate_id="h", adopted=True, by="anna"),
         ev.Resumed(by="anna"),
+        ev.CandidateProposed(candidate_id="i", text="also mine", source="human", label="added"),
+        ev.PromptInjected(candidate_id="i", against_id="h", by="ben", reason="an idea", command_id=2),
+        ev.InjectionJudged(
+            candidate_id="i", against_id="h", accepted=True, verdict="fine", comparison=GAP, command_id=2
+        ),
+        ev.StepAsked(by="ben"),
         ev.RunResumed(journaled=20, lost=1),
         ev.Notice(text="slow"),
         ev.StopRequested(by="anna"),

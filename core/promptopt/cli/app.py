@@ -115,7 +115,20 @@ COMMANDS = (
             "trace latest --case t004 --json | jq .answer",
         ),
     ),
-    Command("pause", "steering:pause", STEER, "Pause a run: no new call starts.", ("pause latest",)),
+    Command(
+        "pause",
+        "steering:pause",
+        STEER,
+        "Pause a run: no new call starts.",
+        ("pause latest", 'pause latest --reason "the judge is odd"'),
+    ),
+    Command(
+        "step",
+        "steering:step",
+        STEER,
+        "Let a run go on until its next iteration begins, and pause there.",
+        ("step latest",),
+    ),
     Command(
         "resume",
         "running:resume",
@@ -128,7 +141,7 @@ COMMANDS = (
         "steering:stop",
         STEER,
         "End a run in order, or at once.",
-        ("stop latest", "stop latest --now"),
+        ("stop latest", "stop latest --after-iteration", "stop latest --now"),
     ),
     Command(
         "edit",
@@ -136,6 +149,13 @@ COMMANDS = (
         STEER,
         "Rewrite the prompt of a run while it runs.",
         ("edit latest", "edit latest --file better.txt --if-not-worse", "edit latest --file - < better.txt"),
+    ),
+    Command(
+        "inject",
+        "steering:inject",
+        STEER,
+        "Put a prompt of yours in the running, beside the search.",
+        ("inject latest --file mine.txt", "inject latest", 'inject latest --text "…" --reason "an idea"'),
     ),
     Command(
         "export",

@@ -14,3 +14,10 @@ ProjectArgument = Annotated[
         name="PROJECT", help="name of a project, or path of its folder, project.toml or YAML configuration."
     ),
 ]
+
+ReasonOption = Annotated[
+    str,
+    Parameter(
+        name="--reason", help="why, in your words; it is kept with the run.", allow_leading_hyphen=True
+    ),
+]

@@ -1,4 +1,4 @@
-"""pause, stop, edit: asking something of a run's worker."""
+"""pause, step, stop, edit, inject: asking something of a run's worker."""
 
 import time
 from contextlib import closing
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from promptopt.cli.arguments import RunArgument
+from promptopt.cli.arguments import ReasonOption, RunArgument
 from promptopt.cli.output import points, say
 from promptopt.domain.errors import RunError, SettingsError
 
 if TYPE_CHECKING:
+    from promptopt.domain.results import Comparison
     from promptopt.runs.state import RunState
     from promptopt.store.commands import Command
     from promptopt.store.database import Database
@@ -29,35 +30,55 @@ _FILE = (
 )
 
 
-def pause(reference: RunArgument = "latest", /) -> None:
+def pause(reference: RunArgument = "latest", /, *, reason: ReasonOption = "") -> None:
     """Pause a run: no new call starts, calls in flight finish."""
     from promptopt.store.commands import Pause
     from promptopt.store.database import Database
 
     with closing(Database.open()) as database:
-        row = _alive(database, reference, "pause")
+        row = alive(database, reference, "pause")
         if row.status == "paused":
             say(f"run {row.id} is paused already; promptopt resume {row.id} lets it go on")
             return
-        _send(database, row, Pause(), "pause")
+        ask(database, row, Pause(reason=reason), "pause")
 
 
-def stop(reference: RunArgument = "latest", /, *, now: bool = False) -> None:
+def step(reference: RunArgument = "latest", /, *, reason: ReasonOption = "") -> None:
+    """Let a run go on until its next iteration begins, and pause there."""
+    from promptopt.store.commands import Step
+    from promptopt.store.database import Database
+
+    with closing(Database.open()) as database:
+        ask(database, alive(database, reference, "step"), Step(reason=reason), "step")
+
+
+def stop(
+    reference: RunArgument = "latest",
+    /,
+    *,
+    now: bool = False,
+    after_iteration: bool = False,
+    reason: ReasonOption = "",
+) -> None:
     """End a run. The sealed test is still scored, so that there is a verdict.
 
     Args:
         now: leave the sealed test out.
+        after_iteration: let the iteration that is under way come to its end first.
     """
     from promptopt.store.commands import Stop
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs
 
+    if now and after_iteration:
+        raise SettingsError("found both --now and --after-iteration, expected one of them")
     with closing(Database.open()) as database:
         row = Runs(database).find(reference)
         if row.status in ("finished", "stopped", "failed"):
             say(f"run {row.id} is over already ({row.status})")
             return
-        _send(database, _alive(database, row.id, "stop"), Stop(now=now), "stop")
+        command = Stop(now=now, after_iteration=after_iteration, reason=reason)
+        ask(database, alive(database, row.id, "stop"), command, "stop")
 
 
 def edit(
@@ -67,39 +88,76 @@ def edit(
     file: Annotated[str | None, Parameter(help=_FILE, allow_leading_hyphen=True)] = None,
     text: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     if_not_worse: bool = False,
-    ask: bool = False,
+    ask_first: Annotated[bool, Parameter(name="--ask")] = False,
+    reason: ReasonOption = "",
 ) -> None:
     """Rewrite the prompt of a run: your text is scored against the current one, and the run goes on from it.
 
     Args:
         text: the new prompt.
         if_not_worse: go on from it only if it is not significantly worse.
-        ask: score it, then let the run's owner decide (in the terminal UI).
+        ask_first: score it, then let the run's owner decide (in the terminal UI).
     """
     from promptopt.store.commands import Edit
     from promptopt.store.database import Database
 
-    if file is not None and text is not None:
-        raise SettingsError("found both --file and --text, expected one of them")
-    if if_not_worse and ask:
+    if if_not_worse and ask_first:
         raise SettingsError("found both --if-not-worse and --ask, expected one of them")
     adopt: Literal["always", "if_not_worse", "ask"] = (
-        "ask" if ask else "if_not_worse" if if_not_worse else "always"
+        "ask" if ask_first else "if_not_worse" if if_not_worse else "always"
     )
     with closing(Database.open()) as database:
-        row = _alive(database, reference, "edit")
-        current = _current_prompt(database, row)
-        wanted = text if text is not None else _read(file) if file is not None else _edited(current)
-        if not wanted.strip():
-            raise SettingsError("the new prompt is empty; nothing was sent")
-        if wanted == current:
-            say("that is the current prompt already; nothing was sent")
-            return
-        # The editor may have been open for long.
-        _send(database, _alive(database, row.id, "edit"), Edit(text=wanted, adopt=adopt), "edit")
+        row = alive(database, reference, "edit")
+        wanted = _written(database, row, file, text)
+        if wanted is not None:
+            # The editor may have been open for long.
+            command = Edit(text=wanted, adopt=adopt, reason=reason)
+            ask(database, alive(database, row.id, "edit"), command, "edit")
 
 
-def _alive(database: "Database", reference: str, verb: str) -> "RunRow":
+def inject(
+    reference: RunArgument = "latest",
+    /,
+    *,
+    file: Annotated[str | None, Parameter(help=_FILE, allow_leading_hyphen=True)] = None,
+    text: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    reason: ReasonOption = "",
+) -> None:
+    """Put a prompt of yours in the running: it is scored and can win, and the search goes on as before.
+
+    Args:
+        text: the prompt.
+    """
+    from promptopt.store.commands import Inject
+    from promptopt.store.database import Database
+
+    with closing(Database.open()) as database:
+        row = alive(database, reference, "inject into")
+        wanted = _written(database, row, file, text)
+        if wanted is not None:
+            row = alive(database, row.id, "inject into")
+            ask(database, row, Inject(text=wanted, reason=reason), "inject")
+
+
+def _written(database: "Database", row: "RunRow", file: str | None, text: str | None) -> str | None:
+    """The prompt that a person gives or writes; None if it is the current one.
+
+    Raises:
+        SettingsError: it is given twice, is empty, or can't be read.
+    """
+    if file is not None and text is not None:
+        raise SettingsError("found both --file and --text, expected one of them")
+    current = _current_prompt(database, row)
+    wanted = text if text is not None else _read(file) if file is not None else _edited(current)
+    if not wanted.strip():
+        raise SettingsError("the new prompt is empty; nothing was sent")
+    if wanted == current:
+        say("that is the current prompt already; nothing was sent")
+        return None
+    return wanted
+
+
+def alive(database: "Database", reference: str, verb: str) -> "RunRow":
     """The run, if a worker is there to do what is asked."""
     from promptopt.store.runs import Runs
 
@@ -128,7 +186,7 @@ def _project_of(row: "RunRow") -> str:
     return shlex.quote(str(folder) if (folder / FILE).is_file() else row.project)
 
 
-def _send(database: "Database", row: "RunRow", command: "Command", verb: str) -> None:
+def ask(database: "Database", row: "RunRow", command: "Command", verb: str) -> None:
     """Send a command and wait a moment for the worker to take it up."""
     from promptopt.store.commands import Commands
 
@@ -138,12 +196,13 @@ def _send(database: "Database", row: "RunRow", command: "Command", verb: str) ->
     while time.monotonic() < deadline:
         outcome = commands.outcome(number)
         if outcome is not None:
-            told = _answer(_state(database, row), number, outcome) if verb == "edit" else [outcome]
-            for line in told:
+            for line in _answer(_state(database, row), number, outcome):
                 say(f"run {row.id}: {line}")
             return
         time.sleep(0.05)
-    later = "it is scored before the run goes on" if verb == "edit" else "its worker has not taken it up yet"
+    later = "its worker has not taken it up yet"
+    if command.kind in ("edit", "inject"):
+        later = "it is scored before the run goes on" if verb == "edit" else "it is being scored"
     say(f"run {row.id}: asked to {verb}; {later}. promptopt show {row.id} tells where it stands.")
 
 
@@ -156,19 +215,17 @@ def _state(database: "Database", row: "RunRow") -> "RunState":
 
 def _answer(state: "RunState", number: int, outcome: str) -> list[str]:
     """What came of a command; of an edit that was scored its figures, and what the run goes on from."""
+    if outcome.startswith("could not be scored"):
+        return [f"your prompt {outcome}. It was put aside, the run goes on without it"]
+    injection = state.injection
+    if injection and injection.command_id == number and injection.comparison:
+        scored = _scored(state, injection.comparison, f"the current one ({state.name(injection.against_id)})")
+        name = state.name(injection.candidate_id)
+        return [scored, f"it stands in the running as {name}; {injection.verdict}"]
     edit = state.edit
     if edit is None or edit.command_id != number or edit.comparison is None:
-        unscored = outcome.startswith("could not be scored")
-        return [
-            f"your prompt {outcome}. It was put aside, the run goes on without it" if unscored else outcome
-        ]
-    gap = edit.comparison.difference
-    than = "from" if outcome == "not distinguishable" else "than"
-    simulated = " (simulated)" if state.simulated else ""
-    scored = (
-        f"your prompt is {outcome} {than} the one before ({state.name(edit.against_id)}): "
-        f"{points(gap.mean, gap.low, gap.high)} on validation, {gap.n} cases{simulated}"
-    )
+        return [outcome]
+    scored = _scored(state, edit.comparison, f"the one before ({state.name(edit.against_id)})")
     told = [scored, f"it {edit.breaks}: it can't win"] if edit.breaks else [scored]
     if edit.adopted is None:
         return [*told, f"it waits for an answer: promptopt attach {state.run_id}, then press a"]
@@ -177,6 +234,17 @@ def _answer(state: "RunState", number: int, outcome: str) -> list[str]:
     candidate = state.candidates.get(edit.candidate_id)
     why = f", for {candidate.judgement}" if candidate and candidate.judgement else ""
     return [*told, f"your prompt was put aside{why}; the run goes on as if there had been no edit"]
+
+
+def _scored(state: "RunState", comparison: "Comparison", other: str) -> str:
+    """How a person's prompt did against another one."""
+    gap = comparison.difference
+    than = "from" if comparison.verdict == "not distinguishable" else "than"
+    simulated = " (simulated)" if state.simulated else ""
+    return (
+        f"your prompt is {comparison.verdict} {than} {other}: "
+        f"{points(gap.mean, gap.low, gap.high)} on validation, {gap.n} cases{simulated}"
+    )
 
 
 def _current_prompt(database: "Database", row: "RunRow") -> str:

@@ -8,6 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from promptopt.domain.acts import (
+    EditDecided,
+    InjectionJudged,
+    PromptEdited,
+    PromptInjected,
+    Resumed,
+    StepAsked,
+    StopRequested,
+)
 from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.forecast import CapReached, Need, Spread
 from promptopt.domain.results import Comparison, Interval
@@ -435,34 +444,12 @@ class EndpointMoved(_Event):
 
 
 class Paused(_Event):
-    """No new call starts. ``by`` says who asked; ``reason`` why the run paused itself, if it did."""
+    """No new call starts. ``by`` says who asked, and ``reason`` why; ``itself``: nobody did, it had to."""
 
     kind: Literal["paused"] = "paused"
     by: str
     reason: str = ""
-
-
-class Resumed(_Event):
-    kind: Literal["resumed"] = "resumed"
-    by: str
-
-
-class StopRequested(_Event):
-    """``now``: without the sealed test."""
-
-    kind: Literal["stop_requested"] = "stop_requested"
-    by: str
-    now: bool = False
-
-
-class PromptEdited(_Event):
-    """A person rewrote the prompt; the candidate with source ``human`` has been proposed just before."""
-
-    kind: Literal["prompt_edited"] = "prompt_edited"
-    candidate_id: str
-    against_id: str
-    by: str
-    command_id: int
+    itself: bool = False
 
 
 class EditJudged(_Event):
@@ -479,14 +466,6 @@ class EditJudged(_Event):
     waiting: bool
     breaks: str = ""
     command_id: int
-
-
-class EditDecided(_Event):
-    kind: Literal["edit_decided"] = "edit_decided"
-    candidate_id: str
-    adopted: bool
-    by: str
-    reason: str = ""
 
 
 class CheckpointSaved(_Event):
@@ -545,6 +524,9 @@ Event = Annotated[
     | Paused
     | Resumed
     | StopRequested
+    | StepAsked
+    | PromptInjected
+    | InjectionJudged
     | PromptEdited
     | EditJudged
     | EditDecided

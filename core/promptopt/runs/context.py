@@ -70,6 +70,10 @@ class Context:
         self._edits: list[Prompt] = []
         self._edits_taken = 0
         self._redirect = asyncio.Event()
+        self._reached = 0
+        """The highest number of an iteration that was told of, by this worker or an earlier one."""
+        self._may_begin: Callable[[], bool] = lambda: True
+        self._begun: Callable[[], None] = lambda: None
         self._embedder = Embedder()
 
     async def complete(
@@ -318,7 +322,16 @@ class Context:
         self._emit(ev.ProposalFailed(iteration=iteration, attempt=attempt, reason=reason))
 
     def iteration(self, number: int) -> None:
+        new, self._reached = number > self._reached, max(number, self._reached)
+        if new and not self._may_begin():
+            return  # the search is being ended
         self._emit(ev.IterationStarted(iteration=number))
+        if new:
+            self._begun()
+
+    def on_iteration(self, may_begin: Callable[[], bool], begun: Callable[[], None]) -> None:
+        """Have asked whether an iteration that no worker has told of may begin, and told that it has."""
+        self._may_begin, self._begun = may_begin, begun
 
     def adopt(self, prompt: Prompt) -> None:
         """Let the search go on from a person's edit, as soon as it looks."""
@@ -326,8 +339,11 @@ class Context:
         self._accept(prompt)
         self._redirect.set()
 
-    def restore_edits(self, edits: Sequence[Prompt]) -> None:
-        """Take over the edits adopted before this worker came; those that no checkpoint holds wait."""
+    def restore(self, edits: Sequence[Prompt], iteration: int) -> None:
+        """Take over what was before this worker came: the last iteration that was told of, and the edits
+        that were adopted; those that no checkpoint holds wait.
+        """
+        self._reached = iteration
         self._edits = list(edits)
         self._edits_taken = self._kept()["edits"]
         if "must_pass" in self._kept():

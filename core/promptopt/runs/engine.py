@@ -222,7 +222,7 @@ class Engine:
         context = Context(
             self._settings, task, self._dataset, gateway, runner, self._cells, self.emit, self._ledger.meters
         )
-        context.restore_edits(edits)
+        context.restore(edits, self.state.iteration)
         control = Control(self, context, gateway, Commands(self._db, self._row.id))
         gateway.on_trouble(control.pause_itself)
         gateway.on_ready(lambda: self._begin(gateway))
@@ -322,7 +322,7 @@ class Engine:
                 end = await optimizer.search(context)
             except Redirected:
                 return StopRun("error", f"the optimizer {optimizer.name} does not take edits up", now=True)
-            if not await control.edit_to_take():
+            if not await control.editing.edit_to_take():
                 return end
 
     async def _finals(

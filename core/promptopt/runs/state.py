@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import singledispatchmethod
 
 from promptopt.domain import events as ev
-from promptopt.domain.results import Comparison
 from promptopt.domain.words import Split
+from promptopt.runs.acts import Deed, Edit, Injection, fold_act
 from promptopt.runs.standings import Candidate, Score, best_of, leads, proposed_beside, ranked
 from promptopt.store.runlog import RunLog
 
@@ -23,21 +23,6 @@ class Progress:
     total: int
     done: int = 0
     passed: int = 0
-
-
-@dataclass
-class Edit:
-    """A person's edit that has not been decided on, or the last one that was."""
-
-    candidate_id: str
-    against_id: str
-    by: str
-    command_id: int
-    comparison: Comparison | None = None
-    breaks: str = ""
-    """Which cases that must pass it fails, in words."""
-    waiting: bool = False
-    adopted: bool | None = None
 
 
 @dataclass
@@ -97,6 +82,11 @@ class RunState:
         self.trials: ev.TrialsUpdated | None = None
         """Optimizers and settings that are tried out, in a run that chooses among some."""
         self.edit: Edit | None = None
+        self.injection: Injection | None = None
+        self.deeds: list[Deed] = []
+        """What people did, in order."""
+        self.stepping = False
+        """It pauses when a new iteration begins."""
         self.paused_by = ""
         self.pause_reason = ""
         """Why the run paused itself, if it did."""
@@ -169,10 +159,23 @@ class RunState:
 
     @singledispatchmethod
     def _apply(self, event: ev.Event, at: float) -> None:
-        raise TypeError(f"RunState has no rule for {type(event).__name__}")
+        fold_act(event, self, at)
 
-    def _log(self, at: float, text: str, level: str = "info") -> None:
+    def log(self, at: float, text: str, level: str = "info") -> None:
+        """Add a line to the activity log."""
         self.activity.append(Activity(at, level, text))
+
+    def turn_to(self, candidate_id: str) -> None:
+        """A person has the search go on from a candidate: what was under way is given up."""
+        self.current_id = candidate_id
+        self.evaluations.clear()
+        candidate = self.candidates.get(candidate_id)
+        since = candidate.iteration if candidate else self.iteration
+        self.given_up |= {
+            c.id
+            for c in self.candidates.values()
+            if c.source == "optimizer" and c.accepted is None and c.iteration >= since
+        }
 
     @_apply.register
     def _(self, event: ev.RunStarted, at: float) -> None:
@@ -191,39 +194,41 @@ class RunState:
         note = " (simulated models)" if event.simulated else ""
         kinds = {"none": "evaluation", "tournament": "tournament"}
         what = kinds.get(event.optimizer, f"run started: {event.optimizer}")
-        self._log(at, f"{what} on {event.project}{note}")
+        self.log(at, f"{what} on {event.project}{note}")
 
     @_apply.register
     def _(self, event: ev.Forecast, at: float) -> None:
         self.forecast = event
         if event.cap and event.cap.expected:
-            self._log(at, f"the cap on {event.cap.name} will likely end the run early", "warning")
+            self.log(at, f"the cap on {event.cap.name} will likely end the run early", "warning")
 
     @_apply.register
     def _(self, event: ev.RunResumed, at: float) -> None:
         self.status, self.paused_by, self.pause_reason = "running", "", ""
         self.finished = None
         self.stop_requested = None
+        self.stepping = False
         self.evaluations.clear()
         lost = f", {event.lost} were in flight and are sent again" if event.lost else ""
-        self._log(at, f"run resumed: {event.journaled} answered calls are replayed free{lost}")
+        self.log(at, f"run resumed: {event.journaled} answered calls are replayed free{lost}")
 
     @_apply.register
     def _(self, event: ev.PhaseStarted, at: float) -> None:
         self.phase = event.phase
         self.search_end = event if event.phase == "test" else None
+        self.stepping = self.stepping and event.phase != "test"
         said = {
             "baseline": "scoring the prompt to start from",
             "search": "searching for a better prompt",
             "test": "scoring the sealed test split, once",
             "tournament": "the prompts play each other",
         }
-        self._log(at, said[event.phase])
+        self.log(at, said[event.phase])
 
     @_apply.register
     def _(self, event: ev.IterationStarted, at: float) -> None:
         self.iteration = event.iteration
-        self._log(at, f"iteration {event.iteration}")
+        self.log(at, f"iteration {event.iteration}")
 
     @_apply.register
     def _(self, event: ev.CandidateProposed, at: float) -> None:
@@ -242,7 +247,7 @@ class RunState:
                 place=1 + sum(proposed_beside(event, other) for other in self.candidates.values()),
             )
             if event.source != "seed" and self.phase != "tournament":
-                self._log(at, f"proposed {self.name(event.candidate_id)}: {event.reasoning}")
+                self.log(at, f"proposed {self.name(event.candidate_id)}: {event.reasoning}")
         self.latest_id = event.candidate_id
         if event.source == "seed":
             self.seed_id = event.candidate_id
@@ -250,7 +255,7 @@ class RunState:
 
     @_apply.register
     def _(self, event: ev.ProposalFailed, at: float) -> None:
-        self._log(at, f"proposal refused (attempt {event.attempt}): {event.reason}", "warning")
+        self.log(at, f"proposal refused (attempt {event.attempt}): {event.reason}", "warning")
 
     @_apply.register
     def _(self, event: ev.EvaluationStarted, at: float) -> None:
@@ -288,7 +293,7 @@ class RunState:
         if interval.n:
             bounds = f"[{interval.low:.1%}, {interval.high:.1%}]"
             said = f"{interval.mean:.1%} {bounds}, {event.passed}/{interval.n} pass"
-        self._log(at, f"{self.name(event.candidate_id)} on {event.split}: {said}")
+        self.log(at, f"{self.name(event.candidate_id)} on {event.split}: {said}")
 
     @_apply.register
     def _(self, event: ev.FeedbackReady, at: float) -> None:
@@ -321,14 +326,14 @@ class RunState:
         for place in [place for place in self.evaluations if place[0] == event.candidate_id]:
             del self.evaluations[place]  # what was not measured to the end was given up
         word = "accepted" if event.accepted else "rejected"
-        self._log(at, f"{word} {self.name(event.candidate_id)}: {event.reason}")
+        self.log(at, f"{word} {self.name(event.candidate_id)}: {event.reason}")
 
     @_apply.register
     def _(self, event: ev.StageStarted, at: float) -> None:
         self.stage = event
         self.current_id = event.start_id
         why = f": {event.reason}" if event.reason else ""
-        self._log(at, f"stage {event.number}: {event.optimizer} from {self.name(event.start_id)}{why}")
+        self.log(at, f"stage {event.number}: {event.optimizer} from {self.name(event.start_id)}{why}")
 
     @_apply.register
     def _(self, event: ev.MatchFinished, at: float) -> None:
@@ -342,7 +347,7 @@ class RunState:
         first, second = self.name(event.first_id), self.name(event.second_id)
         tally = f"{event.wins}:{event.losses}, {event.ties} tied"
         said = f"{event.stage}, match {event.number}: {first} against {second} {outcome} ({tally})"
-        self._log(at, f"{said}: {event.reason}" if event.reason else said)
+        self.log(at, f"{said}: {event.reason}" if event.reason else said)
 
     @_apply.register
     def _(self, event: ev.StandingsUpdated, at: float) -> None:
@@ -354,7 +359,7 @@ class RunState:
             rating = next(each for each in event.ratings if each.candidate_id == champion)
             ahead = "leads, and" if leads(champion, event.ratings) else "is not ahead of all others and"
             won = "won the final" if event.decided else f"{ahead} is not proven the best"
-            self._log(
+            self.log(
                 at,
                 f"the tournament is over after {event.played} matches: {self.name(champion)} {won}, "
                 f"rated {round(rating.rating):+d} [{round(rating.low):+d}, {round(rating.high):+d}]",
@@ -367,11 +372,11 @@ class RunState:
         if (event.played, event.chosen is not None) <= known:  # what an earlier worker said
             self.trials = before
         elif event.chosen is not None:
-            self._log(at, f"chose {event.trials[event.chosen]}: {event.reason}")
+            self.log(at, f"chose {event.trials[event.chosen]}: {event.reason}")
         else:
             dropped = [str(trial) for trial in event.trials if trial.given_up == event.played]
             given_up = f", given up: {', '.join(dropped)}" if dropped else ""
-            self._log(at, f"fold {event.played} of {event.folds} is played{given_up}")
+            self.log(at, f"fold {event.played} of {event.folds} is played{given_up}")
 
     @_apply.register
     def _(self, event: ev.BudgetMoved, at: float) -> None:
@@ -379,7 +384,7 @@ class RunState:
         self.in_flight = event.in_flight
         self.replayed = event.replayed
         for source in event.reused.keys() - self.reused.keys():
-            self._log(at, f"answers are reused from run {source}, free")
+            self.log(at, f"answers are reused from run {source}, free")
         self.reused = event.reused
         self.unpriced = event.unpriced
 
@@ -390,69 +395,7 @@ class RunState:
         self.endpoints[who] = event
         if event.at_once < event.most and not (before and before.at_once < before.most):
             which = who if event.judge else f"{who} model"
-            self._log(at, f"the {which} refuses calls: fewer are made at once", "warning")
-
-    @_apply.register
-    def _(self, event: ev.Paused, at: float) -> None:
-        self.status = "paused"
-        self.paused_by, self.pause_reason = event.by, event.reason
-        if event.reason:
-            self._log(at, f"paused itself: {event.reason}", "error")
-        else:
-            self._log(at, f"paused by {event.by}")
-
-    @_apply.register
-    def _(self, event: ev.Resumed, at: float) -> None:
-        self.status = "running"
-        self.paused_by = self.pause_reason = ""
-        self._log(at, f"resumed by {event.by}")
-
-    @_apply.register
-    def _(self, event: ev.StopRequested, at: float) -> None:
-        self.stop_requested = event
-        self.status, self.paused_by, self.pause_reason = "running", "", ""
-        how = "at once, without the sealed test" if event.now else "after the sealed test"
-        self._log(at, f"stop asked for by {event.by}: {how}")
-
-    @_apply.register
-    def _(self, event: ev.PromptEdited, at: float) -> None:
-        self.edit = Edit(event.candidate_id, event.against_id, event.by, event.command_id)
-        self._log(at, f"prompt edited by {event.by}; scoring the edit")
-
-    @_apply.register
-    def _(self, event: ev.EditJudged, at: float) -> None:
-        edit = self.edit
-        if edit is None or edit.command_id != event.command_id:
-            edit = self.edit = Edit(event.candidate_id, event.against_id, "", event.command_id)
-        edit.comparison, edit.waiting, edit.breaks = event.comparison, event.waiting, event.breaks
-        candidate = self.candidates.get(event.candidate_id)
-        if candidate:
-            candidate.comparison = event.comparison
-        gap = event.comparison.difference
-        points = f"{gap.mean * 100:+z.1f} points [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]"
-        self._log(at, f"edit is {event.comparison.verdict} ({points}) against {self.name(event.against_id)}")
-        if event.breaks:
-            self._log(at, f"the edit {event.breaks}: it can't win", "warning")
-
-    @_apply.register
-    def _(self, event: ev.EditDecided, at: float) -> None:
-        if self.edit and self.edit.candidate_id == event.candidate_id:
-            self.edit.waiting, self.edit.adopted = False, event.adopted
-        candidate = self.candidates.get(event.candidate_id)
-        if candidate:
-            candidate.accepted = event.adopted
-            candidate.judgement = event.reason or f"decided by {event.by}"
-        if event.adopted:
-            self.current_id = event.candidate_id
-            self.evaluations.clear()  # what was under way is given up
-            since = candidate.iteration if candidate else self.iteration
-            self.given_up |= {
-                c.id
-                for c in self.candidates.values()
-                if c.source == "optimizer" and c.accepted is None and c.iteration >= since
-            }
-        word = "the run goes on from the edit" if event.adopted else "the edit was put aside"
-        self._log(at, f"{word} ({event.by}{': ' + event.reason if event.reason else ''})")
+            self.log(at, f"the {which} refuses calls: fewer are made at once", "warning")
 
     @_apply.register
     def _(self, event: ev.CheckpointSaved, at: float) -> None:
@@ -460,7 +403,7 @@ class RunState:
 
     @_apply.register
     def _(self, event: ev.Notice, at: float) -> None:
-        self._log(at, event.text, event.level)
+        self.log(at, event.text, event.level)
 
     @_apply.register
     def _(self, event: ev.RunFinished, at: float) -> None:
@@ -471,7 +414,7 @@ class RunState:
         self.in_flight = 0
         level = "error" if event.status == "failed" else "info"
         detail = f": {event.detail}" if event.detail else ""
-        self._log(at, f"{event.status} ({event.stop_reason}){detail}", level)
+        self.log(at, f"{event.status} ({event.stop_reason}){detail}", level)
 
     def _forget_old_marks(self, keep: str) -> None:
         """Hold marks of few candidates, so that memory does not grow with the length of the run."""

@@ -5,15 +5,23 @@ import time
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import Connection, insert, select, update
 
+from promptopt.domain.text import storable
 from promptopt.store.database import Database
 from promptopt.store.schema import commands
 
+Words = Annotated[str, AfterValidator(storable)]
+"""What a person typed."""
+
 
 class _Command(BaseModel):
+    """``reason``: why it is asked for, in a person's words; may be empty."""
+
     model_config = ConfigDict(frozen=True)
+
+    reason: Words = Field(default="", max_length=2000)
 
 
 class Pause(_Command):
@@ -27,10 +35,20 @@ class Resume(_Command):
 
 
 class Stop(_Command):
-    """End the search. Then the sealed test is scored, unless ``now``."""
+    """End the search. Then the sealed test is scored, unless ``now``.
+
+    ``after_iteration``: let the iteration that is under way come to its end first.
+    """
 
     kind: Literal["stop"] = "stop"
     now: bool = False
+    after_iteration: bool = False
+
+
+class Step(_Command):
+    """Go on until a new iteration begins, and pause there."""
+
+    kind: Literal["step"] = "step"
 
 
 class GiveUp(_Command):
@@ -50,8 +68,15 @@ class Edit(_Command):
     """
 
     kind: Literal["edit"] = "edit"
-    text: str
+    text: Words
     adopt: Literal["always", "if_not_worse", "ask"] = "always"
+
+
+class Inject(_Command):
+    """Score ``text`` and let it stand in the running; the search goes on as it would have without it."""
+
+    kind: Literal["inject"] = "inject"
+    text: Words
 
 
 class Decide(_Command):
@@ -62,7 +87,9 @@ class Decide(_Command):
     adopt: bool
 
 
-Command = Annotated[Pause | Resume | Stop | GiveUp | Edit | Decide, Field(discriminator="kind")]
+Command = Annotated[
+    Pause | Resume | Step | Stop | GiveUp | Edit | Inject | Decide, Field(discriminator="kind")
+]
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 

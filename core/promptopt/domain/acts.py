@@ -1,0 +1,88 @@
+"""What people did to a run while it ran, as events of its stream: who, when (the stream says), and why."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from promptopt.domain.results import Comparison
+
+
+class Act(BaseModel):
+    """Something that a person did.
+
+    Attributes:
+        by: who.
+        reason: why, in their words; may be empty.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    by: str
+    reason: str = ""
+
+
+class Resumed(Act):
+    kind: Literal["resumed"] = "resumed"
+
+
+class StopRequested(Act):
+    """``now``: without the sealed test. ``after_iteration``: when the next iteration would begin."""
+
+    kind: Literal["stop_requested"] = "stop_requested"
+    now: bool = False
+    after_iteration: bool = False
+
+
+class StepAsked(Act):
+    """The run goes on until a new iteration begins, and pauses there."""
+
+    kind: Literal["step_asked"] = "step_asked"
+
+
+class PromptEdited(Act):
+    """A person rewrote the prompt; the candidate with source ``human`` has been proposed just before."""
+
+    kind: Literal["prompt_edited"] = "prompt_edited"
+    candidate_id: str
+    against_id: str
+    command_id: int
+
+
+class EditDecided(Act):
+    """Whether the run goes on from an edit."""
+
+    kind: Literal["edit_decided"] = "edit_decided"
+    candidate_id: str
+    adopted: bool
+
+
+class PromptInjected(Act):
+    """A person put a prompt in the running, beside the search; the candidate has been proposed just before.
+
+    ``against_id``: the prompt that the search went on from then, which it is compared with.
+    """
+
+    kind: Literal["prompt_injected"] = "prompt_injected"
+    candidate_id: str
+    against_id: str
+    command_id: int
+
+
+class InjectionJudged(BaseModel):
+    """A prompt that a person put in the running was scored, or could not be.
+
+    Attributes:
+        accepted: it can win. The search goes on as before, either way.
+        verdict: why, in words.
+        comparison: with the prompt that the search went on from, on the validation cases.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["injection_judged"] = "injection_judged"
+    candidate_id: str
+    against_id: str
+    accepted: bool
+    verdict: str
+    comparison: Comparison | None = None
+    command_id: int

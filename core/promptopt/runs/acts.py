@@ -1,0 +1,171 @@
+"""The part of the fold that is about people: what they did to a run, and what waits for them."""
+
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+from promptopt.domain import events as ev
+from promptopt.domain.acts import Act
+from promptopt.domain.results import Comparison
+
+if TYPE_CHECKING:
+    from promptopt.runs.state import RunState
+
+
+@dataclass
+class Edit:
+    """A person's edit that has not been decided on, or the last one that was."""
+
+    candidate_id: str
+    against_id: str
+    by: str
+    command_id: int
+    comparison: Comparison | None = None
+    breaks: str = ""
+    """Which cases that must pass it fails, in words."""
+    waiting: bool = False
+    adopted: bool | None = None
+
+
+@dataclass
+class Injection:
+    """A prompt that a person put in the running, the last one: ``accepted`` None until it is scored."""
+
+    candidate_id: str
+    against_id: str
+    by: str
+    command_id: int
+    accepted: bool | None = None
+    verdict: str = ""
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something that a person did to the run. ``at``: seconds since the epoch."""
+
+    at: float
+    by: str
+    text: str
+    reason: str = ""
+    candidate_id: str = ""
+
+
+@singledispatch
+def fold_act(event: object, state: "RunState", at: float) -> None:
+    """Fold an event about people into ``state``.
+
+    Raises:
+        TypeError: it has no rule, here or in the state itself.
+    """
+    raise TypeError(f"RunState has no rule for {type(event).__name__}")
+
+
+def _done(state: "RunState", at: float, act: Act | ev.Paused, text: str, candidate_id: str = "") -> None:
+    """Keep that somebody did something, and log it; an event that is folded in twice is one deed."""
+    deed = Deed(at, act.by, text, act.reason, candidate_id)
+    if deed not in state.deeds[-1:]:
+        state.deeds.append(deed)
+    state.log(at, f"{text}{f': {act.reason}' if act.reason else ''}")
+
+
+@fold_act.register(ev.Paused)
+def _(event: ev.Paused, state: "RunState", at: float) -> None:
+    state.status = "paused"
+    state.stepping = False
+    state.paused_by, state.pause_reason = event.by, event.reason if event.itself else ""
+    if event.itself:
+        state.log(at, f"paused itself: {event.reason}", "error")
+    else:
+        _done(state, at, event, f"paused by {event.by}")
+
+
+@fold_act.register(ev.Resumed)
+def _(event: ev.Resumed, state: "RunState", at: float) -> None:
+    state.status = "running"
+    state.stepping = False
+    state.paused_by = state.pause_reason = ""
+    _done(state, at, event, f"resumed by {event.by}")
+
+
+@fold_act.register(ev.StepAsked)
+def _(event: ev.StepAsked, state: "RunState", at: float) -> None:
+    state.status = "running"
+    state.stepping = True
+    state.paused_by = state.pause_reason = ""
+    _done(state, at, event, f"goes on until the next iteration begins, asked by {event.by}")
+
+
+@fold_act.register(ev.StopRequested)
+def _(event: ev.StopRequested, state: "RunState", at: float) -> None:
+    state.stop_requested = event
+    state.status, state.paused_by, state.pause_reason = "running", "", ""
+    how = "at once, without the sealed test" if event.now else "after the sealed test"
+    if event.after_iteration:
+        how = "when this iteration is over, after the sealed test"
+    _done(state, at, event, f"stop asked for by {event.by}: {how}")
+
+
+@fold_act.register(ev.PromptEdited)
+def _(event: ev.PromptEdited, state: "RunState", at: float) -> None:
+    state.edit = Edit(event.candidate_id, event.against_id, event.by, event.command_id)
+    _done(state, at, event, f"prompt edited by {event.by}; scoring the edit", event.candidate_id)
+
+
+@fold_act.register(ev.EditJudged)
+def _(event: ev.EditJudged, state: "RunState", at: float) -> None:
+    edit = state.edit
+    if edit is None or edit.command_id != event.command_id:
+        edit = state.edit = Edit(event.candidate_id, event.against_id, "", event.command_id)
+    edit.comparison, edit.waiting, edit.breaks = event.comparison, event.waiting, event.breaks
+    candidate = state.candidates.get(event.candidate_id)
+    if candidate:
+        candidate.comparison = event.comparison
+    against = state.name(event.against_id)
+    state.log(at, f"edit is {event.comparison.verdict} ({_points(event.comparison)}) against {against}")
+    if event.breaks:
+        state.log(at, f"the edit {event.breaks}: it can't win", "warning")
+
+
+@fold_act.register(ev.EditDecided)
+def _(event: ev.EditDecided, state: "RunState", at: float) -> None:
+    if state.edit and state.edit.candidate_id == event.candidate_id:
+        state.edit.waiting, state.edit.adopted = False, event.adopted
+    candidate = state.candidates.get(event.candidate_id)
+    if candidate:
+        candidate.accepted = event.adopted
+        candidate.judgement = event.reason or f"decided by {event.by}"
+    if event.adopted:
+        state.turn_to(event.candidate_id)
+    word = "the run goes on from the edit" if event.adopted else "the edit was put aside"
+    _done(state, at, event, f"{word} ({event.by})", event.candidate_id)
+
+
+@fold_act.register(ev.PromptInjected)
+def _(event: ev.PromptInjected, state: "RunState", at: float) -> None:
+    state.injection = Injection(event.candidate_id, event.against_id, event.by, event.command_id)
+    name = state.name(event.candidate_id)
+    _done(state, at, event, f"{name} was put in the running by {event.by}; scoring it", event.candidate_id)
+
+
+@fold_act.register(ev.InjectionJudged)
+def _(event: ev.InjectionJudged, state: "RunState", at: float) -> None:
+    injection = state.injection
+    if injection is None or injection.command_id != event.command_id:
+        injection = Injection(event.candidate_id, event.against_id, "", event.command_id)
+        state.injection = injection
+    injection.accepted, injection.verdict = event.accepted, event.verdict
+    injection.comparison = event.comparison
+    candidate = state.candidates.get(event.candidate_id)
+    if candidate:
+        candidate.accepted, candidate.judgement = event.accepted, event.verdict
+        candidate.comparison = event.comparison or candidate.comparison
+    said = (
+        f" ({_points(event.comparison)} against {state.name(event.against_id)})" if event.comparison else ""
+    )
+    state.log(at, f"{state.name(event.candidate_id)}: {event.verdict}{said}")
+
+
+def _points(comparison: Comparison) -> str:
+    gap = comparison.difference
+    return f"{gap.mean * 100:+z.1f} points [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]"

@@ -1,0 +1,149 @@
+"""What people do to a run while it runs, whichever optimizer searches: nothing is paid twice, killed or not.
+
+The undisturbed run of each optimizer is made once in a process.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from promptopt.domain.events import Event
+from promptopt.runs.state import RunState
+from promptopt.store.commands import Command, Commands, Inject, Pause, Resume, Step, Stop
+from tests.engine.bench import Bench
+from tests.engine.test_every_optimizer import (
+    LATENCY,
+    SIZES,
+    TASK,
+    TEST,
+    VALIDATION,
+    Calm,
+    answered,
+    stages,
+    told,
+)
+from tests.engine.test_resume import story
+from tests.everyone import small
+from tests.loopback import API_KEY, API_KEY_ENV, LoopbackServer, write_project
+
+WARM = True
+
+OPTIMIZERS = ("refine", "grpo", "dspy-gepa", "dspy-copro", "sequential")
+"""Own ones with and without iterations of many prompts, others' with and without feedback, and a hybrid."""
+
+MINE = "Sort the support ticket: billing, bug, account or feature. One word."
+
+
+def project(folder: Path, server: LoopbackServer, name: str) -> Path:
+    """A project whose search has a second iteration."""
+    optimizer = small(name) | ({"max_metric_calls": 100} if name == "dspy-gepa" else {})
+    return write_project(folder, server, SIZES, optimizer=optimizer)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
+    monkeypatch.setenv(API_KEY_ENV, API_KEY)
+    with LoopbackServer(TASK, latency=LATENCY) as server:
+        yield server
+
+
+_CALM: dict[str, Calm] = {}
+
+
+@pytest.fixture(params=OPTIMIZERS)
+def calm(request: pytest.FixtureRequest, bench: Bench, server: LoopbackServer, tmp_path: Path) -> Calm:
+    """The run that nobody disturbs."""
+    name = request.param
+    if name not in _CALM:
+        state = bench.run(project(tmp_path / "calm", server, name))
+        assert state.status == "finished", bench.said(state.run_id)
+        _CALM[name] = Calm(name, state, answered(server), stages(told(bench, state.run_id)))
+        server.clear()
+    return _CALM[name]
+
+
+def outcome(bench: Bench, run_id: str, command: Command, author: str = "anna") -> str:
+    """Ask for something, and wait for what came of it."""
+    number = bench.send(run_id, command, author)
+    commands = Commands(bench.database, run_id)
+    return bench.wait(lambda: commands.outcome(number), lambda: bench.said(run_id))
+
+
+def paused_at(bench: Bench, run_id: str, iteration: int) -> RunState:
+    state = bench.until(run_id, lambda state: state.status == "paused" and state.in_flight == 0)
+    assert state.iteration == iteration, bench.said(run_id)
+    return state
+
+
+def kinds(events: list[Event]) -> Counter[str]:
+    return Counter(event.kind for event in events)
+
+
+def test_steps_and_a_prompt_beside_the_search_change_nothing_of_it(
+    calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
+) -> None:
+    run_id = bench.create(project(tmp_path / "stepped", server, calm.name))
+    bench.send(run_id, Step(reason="slowly"))
+    bench.start(run_id)
+    paused_at(bench, run_id, 1)
+    outcome(bench, run_id, Step(reason="still"))
+    paused_at(bench, run_id, 2)
+    sent = server.count()
+    bench.send(run_id, Inject(text=MINE, reason="shorter"), "ben")
+    state = bench.until(run_id, lambda state: state.injection and state.injection.accepted is not None)
+    assert state.status == "paused" and server.count() == sent + VALIDATION
+    assert state.injection and state.candidates[state.injection.candidate_id].validation
+    assert [deed.reason for deed in state.deeds if deed.by == "anna"] == [
+        "slowly",
+        "slowly",
+        "still",
+        "still",
+    ]
+    assert [deed.reason for deed in state.deeds if deed.by == "ben"] == ["shorter"]
+    bench.kill(run_id)
+    bench.start(run_id)
+    state = bench.end(run_id)
+    requests = answered(server)
+    assert calm.requests - requests == Counter(), "the search goes on as it would have"
+    mine = requests - calm.requests
+    assert set(mine.values()) == {1} and mine.total() in (VALIDATION, VALIDATION + TEST), bench.said(run_id)
+    own = {key: value for key, value in story(state)["candidates"].items() if key in calm.state.candidates}
+    assert own == story(calm.state)["candidates"], bench.said(run_id)
+    assert state.injection and state.candidates[state.injection.candidate_id].name.startswith("added ")
+
+
+def test_stopped_after_an_iteration_it_begins_no_other(
+    calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
+) -> None:
+    run_id = bench.create(project(tmp_path / "ended", server, calm.name))
+    bench.send(run_id, Step())
+    bench.start(run_id)
+    paused_at(bench, run_id, 1)
+    assert outcome(bench, run_id, Stop(after_iteration=True)) == "it ends when this iteration is over"
+    state = bench.end(run_id)
+    assert (state.status, state.iteration) == ("stopped", 1), bench.said(run_id)
+    assert "test" in state.candidates[state.seed_id].scores
+
+
+def test_two_people_at_once_lose_no_act(bench: Bench, server: LoopbackServer, tmp_path: Path) -> None:
+    run_id = bench.create(project(tmp_path / "two", server, "refine"))
+    bench.send(run_id, Step())
+    bench.start(run_id)
+    paused_at(bench, run_id, 1)
+    asked = [Resume(), Pause(), Inject(text=MINE), Step(), Inject(text=f"{MINE} No more."), Resume()]
+    numbers = [
+        bench.send(run_id, command, author)
+        for at, command in enumerate(asked)
+        for author in ("anna", "ben" if at % 2 else "carl")
+    ]
+    bench.end(run_id)
+    commands = Commands(bench.database, run_id)
+    outcomes = [commands.outcome(number) for number in numbers]
+    assert all(outcomes), outcomes
+    happened = kinds(told(bench, run_id))
+    done = Counter(outcomes)
+    assert happened["resumed"] == done["resumed"]
+    assert happened["step_asked"] == 1 + done["it pauses when the next iteration begins"]
+    assert happened["prompt_injected"] == happened["injection_judged"] == 2
