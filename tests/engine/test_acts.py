@@ -6,12 +6,23 @@ The undisturbed run of each optimizer is made once in a process.
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from promptopt.domain.events import Event
 from promptopt.runs.state import RunState
-from promptopt.store.commands import Command, Commands, Inject, Pause, Resume, Step, Stop
+from promptopt.store.commands import (
+    Command,
+    Commands,
+    Inject,
+    Pause,
+    Resume,
+    SetConcurrency,
+    SetLimits,
+    Step,
+    Stop,
+)
 from tests.engine.bench import Bench
 from tests.engine.test_every_optimizer import (
     LATENCY,
@@ -36,10 +47,10 @@ OPTIMIZERS = ("refine", "grpo", "dspy-gepa", "dspy-copro", "sequential")
 MINE = "Sort the support ticket: billing, bug, account or feature. One word."
 
 
-def project(folder: Path, server: LoopbackServer, name: str) -> Path:
+def project(folder: Path, server: LoopbackServer, name: str, **more: Any) -> Path:
     """A project whose search has a second iteration."""
     optimizer = small(name) | ({"max_metric_calls": 100} if name == "dspy-gepa" else {})
-    return write_project(folder, server, SIZES, optimizer=optimizer)
+    return write_project(folder, server, SIZES, optimizer=optimizer, **more)
 
 
 @pytest.fixture
@@ -125,6 +136,41 @@ def test_stopped_after_an_iteration_it_begins_no_other(
     state = bench.end(run_id)
     assert (state.status, state.iteration) == ("stopped", 1), bench.said(run_id)
     assert "test" in state.candidates[state.seed_id].scores
+
+
+def test_other_caps_hold_at_once_and_after_a_kill(
+    calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
+) -> None:
+    cap = calm.calls - 4
+    run_id = bench.create(project(tmp_path / "richer", server, calm.name, budget={"calls": cap}))
+    bench.send(run_id, Step())
+    bench.start(run_id)
+    paused_at(bench, run_id, 1)
+    assert outcome(bench, run_id, SetConcurrency(role="target", most=2)) == "at most 2 calls at once"
+    assert (
+        outcome(bench, run_id, SetLimits(limits={"calls": None}, reason="go on")) == "the caps were changed"
+    )
+    bench.kill(run_id)
+    bench.start(run_id)
+    state = bench.end(run_id)
+    assert answered(server) == calm.requests, bench.said(run_id)
+    assert story(state)["end"] == story(calm.state)["end"]
+    assert not state.limits and state.meters["calls"].limit is None
+
+
+def test_a_cap_that_is_used_up_ends_the_run_in_order(
+    bench: Bench, server: LoopbackServer, tmp_path: Path
+) -> None:
+    run_id = bench.create(project(tmp_path / "poorer", server, "refine"))
+    bench.send(run_id, Step())
+    bench.start(run_id)
+    paused_at(bench, run_id, 1)
+    sent = server.count()
+    outcome(bench, run_id, SetLimits(limits={"calls": sent + 2 * TEST}))
+    outcome(bench, run_id, Resume())
+    state = bench.end(run_id)
+    assert state.finished and state.finished.stop_reason == "budget", bench.said(run_id)
+    assert server.count() <= sent + 2 * TEST and "test" in state.candidates[state.best_id].scores
 
 
 def test_two_people_at_once_lose_no_act(bench: Bench, server: LoopbackServer, tmp_path: Path) -> None:

@@ -273,3 +273,40 @@ async def test_what_is_held_back_beside_the_test_is_let_go_for_other_calls() -> 
         book.share_of_rest({"target": Amount(1)}) == math.inf
         and Ledger({}, Stopwatch()).share_of_rest({"target": Amount(1)}) == 0.0
     )
+
+
+async def test_a_cap_that_is_raised_lets_those_go_on_who_wait_and_a_lower_one_ends_them() -> None:
+    book = ledger(calls=1)
+    await book.reserve("target", Amount(1))
+    waiting = asyncio.create_task(book.reserve("target", Amount(1)))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    book.set_limits({"calls": 2, "judge_minutes": 3})
+    await waiting
+    assert book.meters()["judge_minutes"].limit == 3
+    book.set_limits({"calls": 1})
+    for _ in range(2):  # what is in flight ends by itself
+        await book.settle("target", Amount(1), Amount(1))
+    with pytest.raises(StopRun, match="the budget's cap on calls is reached"):
+        await book.reserve("target", Amount(1))
+    book.set_limits({})
+    await book.reserve("target", Amount(1))
+
+
+@given(st.lists(st.tuples(st.sampled_from([None, *range(1, 12)]), st.integers(0, 3)), max_size=12))
+def test_no_cap_is_crossed_however_often_caps_are_changed(steps: list[tuple[int | None, int]]) -> None:
+    async def play() -> None:
+        book, open_ = ledger(calls=3), list[asyncio.Task[None]]()
+        for cap, asked in steps:
+            before = book.meters()["calls"]
+            book.set_limits({} if cap is None else {"calls": cap})
+            open_ += [asyncio.create_task(spend(book, Amount(1), Amount(1))) for _ in range(asked)]
+            for _ in range(6):
+                await asyncio.sleep(0)
+            after = book.meters()["calls"]
+            used = before.spent + before.reserved
+            if cap is not None:
+                assert after.spent + after.reserved <= max(cap, used)
+        await asyncio.gather(*open_, return_exceptions=True)
+
+    asyncio.run(play())

@@ -9,7 +9,17 @@ import pytest
 
 from promptopt.domain import events as ev
 from promptopt.domain.results import Comparison, Interval, Verdict
-from promptopt.store.commands import Command, Commands, Edit, Inject, Pause, Step, Stop
+from promptopt.store.commands import (
+    Command,
+    Commands,
+    Edit,
+    Inject,
+    Pause,
+    SetConcurrency,
+    SetLimits,
+    Step,
+    Stop,
+)
 from promptopt.store.database import Database
 from promptopt.store.runs import Runs
 from tests.unit.command_line import CommandLine
@@ -37,6 +47,37 @@ def asked(run_id: str) -> list[Command]:
     commands = [sent.command for sent in Commands(database, run_id).waiting()]
     database.close()
     return commands
+
+
+def test_limits_are_changed_by_name(cli: CommandLine, tmp_path: Path) -> None:
+    run_id = make_run(tmp_path)
+    changes = ("usd=2.5", "target_calls=none", "judge_concurrency=3")
+    assert cli("limit", run_id, *changes, "--reason", "more").status == 0
+    assert asked(run_id) == [
+        SetLimits(limits={"usd": 2.5, "target_calls": None}, reason="more"),
+        SetConcurrency(role="judge", most=3, reason="more"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("usd", "expected NAME=VALUE"),
+        ("dollars=3", "there is no limit 'dollars'"),
+        ("usd=lots", "expected a number above 0"),
+        ("usd=-1", "expected a number above 0"),
+        ("usd=inf", "expected a number above 0"),
+        ("target_concurrency=1.5", "a whole number"),
+        ("target_concurrency=none", "expected a number"),
+        (None, "found no CHANGE"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(
+    cli: CommandLine, tmp_path: Path, change: str | None, said: str
+) -> None:
+    run_id = make_run(tmp_path)
+    result = cli("limit", run_id, *([change] if change else []))
+    assert result.status == 2 and said in result.err and not asked(run_id)
 
 
 @pytest.mark.parametrize(

@@ -205,3 +205,27 @@ def test_without_a_limit_nothing_is_counted() -> None:
     window.add(Turn(0.0, 1))
     assert window.wait(0.0, 10**9) == 0.0
     assert not window.turns
+
+
+async def test_more_or_fewer_calls_at_once_are_allowed_at_once() -> None:
+    limiter = Limiter(1)
+    first, second, third = (enter(limiter) for _ in range(3))
+    assert await waiting(first, second, third) == [False, True, True]
+    limiter.resize(3)
+    assert await waiting(second, third) == [False, False]
+    limiter.resize(1)
+    fourth = enter(limiter)
+    limiter.leave(first.result())
+    limiter.leave(second.result())
+    assert await waiting(fourth) == [True]  # one is still under way
+    limiter.leave(third.result())
+    assert await waiting(fourth) == [False]
+
+
+def test_what_refusals_have_taught_is_not_forgotten_when_more_is_allowed() -> None:
+    limiter = Limiter(16)
+    for _ in range(200):
+        limiter.failed(crowded=True)
+    assert limiter.at_once == 1
+    limiter.resize(32)
+    assert (limiter.most, limiter.at_once) == (32, 1)

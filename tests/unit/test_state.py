@@ -88,6 +88,8 @@ def story() -> list[ev.Event]:
             candidate_id="i", against_id="h", accepted=True, verdict="fine", comparison=GAP, command_id=2
         ),
         ev.StepAsked(by="ben"),
+        ev.LimitsSet(by="ben", limits={"usd": 2.0, "target_calls": 1200.0}, reason="more"),
+        ev.ConcurrencySet(by="ben", role="target", most=4),
         ev.RunResumed(journaled=20, lost=1),
         ev.Notice(text="slow"),
         ev.StopRequested(by="anna"),

@@ -158,6 +158,13 @@ COMMANDS = (
         ("inject latest --file mine.txt", "inject latest", 'inject latest --text "…" --reason "an idea"'),
     ),
     Command(
+        "limit",
+        "limiting:limit",
+        STEER,
+        "Change a run's caps, and its calls at once, while it runs.",
+        ("limit latest usd=10", "limit latest calls=none minutes=30", "limit latest target_concurrency=4"),
+    ),
+    Command(
         "export",
         "exporting:export",
         STEER,

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from promptopt.domain.results import Comparison
+from promptopt.domain.words import Role
 
 
 class Act(BaseModel):
@@ -86,3 +87,18 @@ class InjectionJudged(BaseModel):
     verdict: str
     comparison: Comparison | None = None
     command_id: int
+
+
+class LimitsSet(Act):
+    """The run's caps from now on, all of them, as in ``RunStarted.limits``."""
+
+    kind: Literal["limits_set"] = "limits_set"
+    limits: dict[str, float]
+
+
+class ConcurrencySet(Act):
+    """``most`` calls at once are allowed of the model of a role, or of each judge of a panel."""
+
+    kind: Literal["concurrency_set"] = "concurrency_set"
+    role: Role
+    most: int

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from promptopt.domain.acts import (
+    ConcurrencySet,
     EditDecided,
     InjectionJudged,
+    LimitsSet,
     PromptEdited,
     PromptInjected,
     Resumed,
@@ -530,6 +532,8 @@ Event = Annotated[
     | PromptEdited
     | EditJudged
     | EditDecided
+    | LimitsSet
+    | ConcurrencySet
     | CheckpointSaved
     | Notice
     | RunFinished,

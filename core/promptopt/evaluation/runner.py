@@ -51,6 +51,10 @@ class Runner:
         self._at_once = at_once
         self._repeats = repeats
 
+    def resize(self, at_once: int) -> None:
+        """Work on so many answers at once, from the next evaluation on."""
+        self._at_once = at_once
+
     async def evaluate(
         self,
         prompt: Prompt,

@@ -108,6 +108,7 @@ class Ledger:
             self._pot(name.rpartition("_")[0])
         self._unpriced: set[Role] = set()
         self._changed = asyncio.Condition()
+        self._waking: asyncio.Task[None] | None = None
         self.version = 0
         """Grows with every movement."""
 
@@ -124,6 +125,24 @@ class Ledger:
             if past.unpriced_calls:
                 self._unpriced.add(role)
         self.version += 1
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The caps that hold."""
+        return dict(self._limits)
+
+    def set_limits(self, limits: Mapping[str, float]) -> None:
+        """Let other caps hold from now on. What was spent stays, and what is in flight ends by itself."""
+        self._limits = dict(limits)
+        for name in limits:
+            self._pot(name.rpartition("_")[0])
+        self.version += 1
+        self._waking = asyncio.get_running_loop().create_task(self._wake())
+
+    async def _wake(self) -> None:
+        """Have those look again who wait for room."""
+        async with self._changed:
+            self._changed.notify_all()
 
     @property
     def in_flight(self) -> int:

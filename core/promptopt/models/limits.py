@@ -126,6 +126,13 @@ class Limiter:
         """Seconds for which nothing is sent, because the server asked for it."""
         return max(0.0, self._held_until - self._clock())
 
+    def resize(self, most: int) -> None:
+        """Let the user allow another number of calls at once; what refusals have taught still holds."""
+        held_back = self._limit < self.most
+        self.most = most
+        self._limit = min(self._limit, float(most)) if held_back else float(most)
+        self._serve()
+
     def busy(self) -> float:
         """Calls at once, integrated over time: the difference of two looks, divided by the seconds between
         them, is the mean concurrency.

@@ -166,6 +166,33 @@ def _(event: ev.InjectionJudged, state: "RunState", at: float) -> None:
     state.log(at, f"{state.name(event.candidate_id)}: {event.verdict}{said}")
 
 
+@fold_act.register(ev.LimitsSet)
+def _(event: ev.LimitsSet, state: "RunState", at: float) -> None:
+    before, state.limits = state.limits, event.limits
+    names = [name for name in (*before, *event.limits) if before.get(name) != event.limits.get(name)]
+    told = [_cap(name, event.limits.get(name)) for name in dict.fromkeys(names)]
+    if told:
+        _done(state, at, event, f"{', '.join(told)} ({event.by})")
+
+
+def _cap(name: str, value: float | None) -> str:
+    """A cap that was changed, in words: ``the cap on target calls is now 300``."""
+    if value is None:
+        return f"the cap on {words(name)} is lifted"
+    return f"the cap on {words(name)} is now {value:,.15g}"
+
+
+def words(cap: str) -> str:
+    """The name of a cap in words: ``USD``, ``target calls``."""
+    return " ".join("USD" if part == "usd" else part for part in cap.split("_"))
+
+
+@fold_act.register(ev.ConcurrencySet)
+def _(event: ev.ConcurrencySet, state: "RunState", at: float) -> None:
+    state.concurrency[event.role] = event.most
+    _done(state, at, event, f"at most {event.most} calls of the {event.role} model at once ({event.by})")
+
+
 def _points(comparison: Comparison) -> str:
     gap = comparison.difference
     return f"{gap.mean * 100:+z.1f} points [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]"

@@ -1,14 +1,14 @@
 """Carrying out what people ask of a run while it runs."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from promptopt.domain import events as ev
 from promptopt.domain.stopping import StopRun
 from promptopt.models.gateway import Gateway
 from promptopt.runs.context import Context
-from promptopt.runs.editing import Editing, Handler, Voice, When
+from promptopt.runs.editing import Editing, Handler, Room, Voice, When
 from promptopt.store.commands import Command, Commands, GiveUp, Pause, Resume, Sent, Step, Stop
 
 POLL_SECONDS = 0.1
@@ -22,11 +22,21 @@ If a face knows that there is none, it says so (:class:`GiveUp`), and the run en
 class Control:
     """Pause, step, resume and stop of one run; the rest of what can be asked has rooms of its own.
 
+    Args:
+        rooms: that carry out other commands.
+
     Attributes:
         editing: of people's own prompts.
     """
 
-    def __init__(self, engine: Voice, context: Context, gateway: Gateway, commands: Commands) -> None:
+    def __init__(
+        self,
+        engine: Voice,
+        context: Context,
+        gateway: Gateway,
+        commands: Commands,
+        rooms: Sequence[Room] = (),
+    ) -> None:
         self._engine = engine
         self._context = context
         self._gateway = gateway
@@ -38,7 +48,7 @@ class Control:
         """The step or the stop that takes effect when a new iteration begins."""
         self.editing = Editing(engine, context, gateway, commands, self._when)
         context.on_iteration(self._iteration_may_begin, self._iteration_begun)
-        self._handlers: Mapping[type[Command], Handler] = {
+        self._handlers: dict[type[Command], Handler] = {
             Pause: self._pause,
             Step: self._step,
             Resume: self._resume,
@@ -46,6 +56,8 @@ class Control:
             GiveUp: self._give_up,
             **self.editing.handlers,
         }
+        for room in rooms:
+            self._handlers.update(room.handlers)
 
     async def watch_commands(self) -> None:
         """Look for commands for as long as the run lasts."""

@@ -34,6 +34,12 @@ class Voice(Protocol):
     def emit(self, event: ev.Event) -> None: ...
 
 
+class Room(Protocol):
+    """Where commands of some kinds are carried out."""
+
+    handlers: Mapping[type[Command], Handler]
+
+
 class Editing:
     """Scores what people write, one after the other, beside whatever the search does.
 

@@ -39,6 +39,7 @@ from promptopt.runs.forecast import forecast
 from promptopt.runs.holding import for_finals, for_the_test
 from promptopt.runs.meters import Meters, seconds_by_role
 from promptopt.runs.playing import NAME, outlook_of, plan_of, play
+from promptopt.runs.resources import Resources, cases_at_once
 from promptopt.runs.setup import describe, open_endpoints, seats_in_use, why_no_reuse
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells
@@ -51,9 +52,6 @@ from promptopt.store.reuse import EarlierAnswers
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
 from promptopt.store.trust import trusted_code
-
-CASES_PER_CALL = 2
-"""Cases at work for each call at once: while one is booked and judged, another's call is under way."""
 
 CUT_SHORT = ("budget", "user")
 """Ends of a search that may have left something unscored."""
@@ -149,6 +147,8 @@ class Engine:
         edits = self._fold()
         if not self.state.resumable:
             raise RunError(f"run {self._row.id} has come to its end")
+        if self.state.version:
+            self._ledger.set_limits(self.state.limits)
         wire = wire_for(receipts_dir(self._row.id))
         journal = Journal(self._db, self._row.id, wire.settled)
         found = journal.take_over(RELAY_PATIENCE)
@@ -216,14 +216,13 @@ class Engine:
         gateway.telemetry = self._telemetry
         gateway.reuse(self._earlier(endpoints["target"]), found.reused)
         task = build_task(self._settings, self._own.examples, self._own.functions)
-        answering = [seat for seat in endpoints if seat != "optimizer" and "/" not in seat]
-        at_once = sum(endpoints[seat].settings.max_concurrency for seat in answering)
-        runner = Runner(judge, CASES_PER_CALL * at_once, self._settings.evaluation.repeats)
+        runner = Runner(judge, cases_at_once(endpoints), self._settings.evaluation.repeats)
         context = Context(
             self._settings, task, self._dataset, gateway, runner, self._cells, self.emit, self._ledger.meters
         )
         context.restore(edits, self.state.iteration)
-        control = Control(self, context, gateway, Commands(self._db, self._row.id))
+        resources = Resources(self, self._ledger, endpoints, runner)
+        control = Control(self, context, gateway, Commands(self._db, self._row.id), [resources])
         gateway.on_trouble(control.pause_itself)
         gateway.on_ready(lambda: self._begin(gateway))
         if self.state.version:
@@ -420,7 +419,7 @@ class Engine:
                 optimizer=self._row.optimizer,
                 models=models,
                 judges=judges,
-                limits=self._settings.budget.limits(),
+                limits=self._ledger.limits,
                 sizes=sizes,
                 held_back=self._dataset.held_back,
                 max_iterations=optimizer.max_iterations if optimizer else None,

@@ -52,6 +52,8 @@ class RunState:
         self.judges: list[ev.ModelInfo] = []
         """The panel that judges matches, where the project names one."""
         self.limits: dict[str, float] = {}
+        self.concurrency: dict[ev.Role, int] = {}
+        """Calls at once that a person has allowed, where it is not what the project says."""
         self.sizes: dict[Split, int] = {}
         self.forecast: ev.Forecast | None = None
         self.iteration = 0

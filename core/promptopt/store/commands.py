@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from sqlalchemy import Connection, insert, select, update
 
 from promptopt.domain.text import storable
+from promptopt.domain.words import Role
 from promptopt.store.database import Database
 from promptopt.store.schema import commands
 
@@ -79,6 +80,25 @@ class Inject(_Command):
     text: Words
 
 
+class SetLimits(_Command):
+    """Change caps of the run's budget, from now on.
+
+    ``limits``: name of a cap (``usd``, ``target_calls`` …) to what it is to be; None lifts it. Caps that are
+    not named stay.
+    """
+
+    kind: Literal["limits"] = "limits"
+    limits: dict[str, float | None]
+
+
+class SetConcurrency(_Command):
+    """Change how many calls at once are made of a role's model at most, from now on."""
+
+    kind: Literal["concurrency"] = "concurrency"
+    role: Role
+    most: int = Field(ge=1, le=10_000)
+
+
 class Decide(_Command):
     """The answer to an edit that waits for one."""
 
@@ -88,7 +108,8 @@ class Decide(_Command):
 
 
 Command = Annotated[
-    Pause | Resume | Step | Stop | GiveUp | Edit | Inject | Decide, Field(discriminator="kind")
+    Pause | Resume | Step | Stop | GiveUp | Edit | Inject | Decide | SetLimits | SetConcurrency,
+    Field(discriminator="kind"),
 ]
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
