@@ -1,14 +1,14 @@
 """limit: other caps, and more or fewer calls at once, while a run runs."""
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from promptopt.cli.arguments import ReasonOption, RunArgument
 from promptopt.cli.steering import alive, ask
 from promptopt.domain.errors import SettingsError
-from promptopt.domain.words import ROLES, Role
+from promptopt.domain.words import ROLES
 
 if TYPE_CHECKING:
     from promptopt.store.commands import Command
@@ -62,7 +62,7 @@ def read_changes(changes: tuple[str, ...], reason: str) -> "list[Command]":
             most = _number(name, value)
             if not 1 <= most <= 10_000 or most != int(most):
                 raise SettingsError(f"found {change!r}, expected a whole number from 1 on")
-            commands.append(SetConcurrency(role=cast(Role, role), most=int(most), reason=reason))
+            commands.append(SetConcurrency(role=role, most=int(most), reason=reason))
         else:
             limits[_cap(name)] = None if value.lower() == NONE else _number(name, value)
     return [SetLimits(limits=limits, reason=reason), *commands] if limits else commands

@@ -97,7 +97,7 @@ def acts(database: Database, run_id: str, state: RunState) -> tuple[Act, ...]:
 
 def _act(scratch: RunState, stored: Stored) -> Act | None:
     by = str(getattr(stored.event, "by", ""))
-    if not by or (isinstance(stored.event, ev.Paused) and stored.event.reason and by == "promptopt"):
+    if not by or (isinstance(stored.event, ev.Paused) and stored.event.itself):
         return None
     scratch.activity.clear()
     scratch.apply(stored.event, stored.at)

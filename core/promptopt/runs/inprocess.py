@@ -115,4 +115,4 @@ def _follow(
 
 
 def _waits(event: ev.Event) -> str:
-    return event.reason if isinstance(event, ev.Paused) else ""
+    return event.reason if isinstance(event, ev.Paused) and event.itself else ""
