@@ -8,7 +8,7 @@ from promptopt.domain import events as ev
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult, Comparison, Interval
 from promptopt.reporting.markdown import report
-from promptopt.runs.aftermath import ACTS, acts, aftermath
+from promptopt.runs.aftermath import aftermath
 from promptopt.runs.state import RunState, fold
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
@@ -54,7 +54,7 @@ def told(home: Path, tmp_path: Path) -> tuple[Database, RunRow, RunState]:
         ev.CandidateJudged(candidate_id=FIRST.id, against_id=SEED.id, accepted=True, reason="x"),
         ev.Paused(by="ada"),
         ev.Resumed(by="ben"),
-        ev.Paused(by="promptopt", reason="the model answers nobody"),
+        ev.Paused(by="promptopt", reason="the model answers nobody", itself=True),
         ev.CandidateProposed(
             candidate_id=LAST.id, text=LAST.text, source="human", iteration=1, parent_id=FIRST.id
         ),
@@ -93,20 +93,15 @@ def test_what_people_did_in_order_and_in_the_words_of_the_log(
 ) -> None:
     database, row, state = told
     before = state.candidates[LAST.id].judgement
-    found = acts(database, row.id, state)
+    found = aftermath(database, row, state).acts
     assert [(act.by, act.text) for act in found] == [
         ("ada", "paused by ada"),
         ("ben", "resumed by ben"),
         ("ada", "prompt edited by ada; scoring the edit"),
-        ("ada", "the run goes on from the edit (ada: reads better)"),
+        ("ada", "the run goes on from the edit (ada): reads better"),
     ]
     assert state.candidates[LAST.id].judgement == before
     database.close()
-
-
-def test_every_event_that_names_its_author_is_an_act() -> None:
-    assert {"paused", "resumed", "stop_requested", "prompt_edited", "edit_decided"} <= set(ACTS)
-    assert "match_finished" not in ACTS
 
 
 def test_the_report_tells_all_of_it(told: tuple[Database, RunRow, RunState]) -> None:
@@ -117,7 +112,7 @@ def test_the_report_tells_all_of_it(told: tuple[Database, RunRow, RunState]) -> 
         "**not distinguishable**",
         f"- \\{first}, which fixed 1 (c6) and broke none of 4 validation cases\n  - added: Be brief.",
         f"- {last}, which fixed 1 (c7) and broke 1 (c4) of 4 validation cases",
-        "the run goes on from the edit (ada: reads better)",
+        "the run goes on from the edit (ada): reads better",
         "what to do:",
         f"```text\n{LAST.text}\n```",
     ):

@@ -192,7 +192,7 @@ async def test_a_step_lets_a_paused_run_go_on_until_the_next_iteration_begins(be
     assert await bench.told(Resume()) == "resumed"
     assert bench.iteration(2) and not bench.gate.shut  # one step is one iteration
     assert [(deed.by, deed.text, deed.reason) for deed in bench.state.deeds][:2] == [
-        ("anna", "paused by anna", "let me see"),
+        ("anna", "paused by anna: let me see", "let me see"),
         ("anna", "goes on until the next iteration begins, asked by anna", ""),
     ]
     await given_up(search)

@@ -42,7 +42,12 @@ class Injection:
 
 @dataclass(frozen=True)
 class Deed:
-    """Something that a person did to the run. ``at``: seconds since the epoch."""
+    """Something that a person did to the run.
+
+    Attributes:
+        at: seconds since the epoch.
+        text: in the words of the log, author and reason included.
+    """
 
     at: float
     by: str
@@ -63,10 +68,10 @@ def fold_act(event: object, state: "RunState", at: float) -> None:
 
 def _done(state: "RunState", at: float, act: Act | ev.Paused, text: str, candidate_id: str = "") -> None:
     """Keep that somebody did something, and log it; an event that is folded in twice is one deed."""
-    deed = Deed(at, act.by, text, act.reason, candidate_id)
+    deed = Deed(at, act.by, f"{text}: {act.reason}" if act.reason else text, act.reason, candidate_id)
     if deed not in state.deeds[-1:]:
         state.deeds.append(deed)
-    state.log(at, f"{text}{f': {act.reason}' if act.reason else ''}")
+    state.log(at, deed.text)
 
 
 @fold_act.register(ev.Paused)

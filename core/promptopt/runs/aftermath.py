@@ -2,13 +2,12 @@
 one, who did what.
 """
 
-from copy import copy
 from dataclasses import dataclass, field
-from typing import get_args
 
 from promptopt.domain import events as ev
 from promptopt.domain.errors import RunError
 from promptopt.domain.words import Split
+from promptopt.runs.acts import Deed
 from promptopt.runs.cases import case_histories
 from promptopt.runs.diagnosis import Facts, Finding, diagnose
 from promptopt.runs.provenance import Effect, Trace, effect, trace
@@ -16,33 +15,13 @@ from promptopt.runs.rescoring import Again, again, scored_prompt
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells, scored_in
 from promptopt.store.database import Database
-from promptopt.store.runlog import RunLog, Stored
+from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
 
 MOST_CELLS = 300_000
 """Cells that are gone through to find cases that nobody passes."""
 
-MOST_ACTS = 2_000
 MOST_REFUSALS = 5_000
-
-_ITSELF = "match_finished"
-"""Its ``by`` is the judge, not a person."""
-
-ACTS: tuple[str, ...] = tuple(
-    kind.model_fields["kind"].default
-    for kind in get_args(get_args(ev.Event)[0])
-    if "by" in kind.model_fields and kind.model_fields["kind"].default != _ITSELF
-)
-"""The kinds of events by which people's acts are told."""
-
-
-@dataclass(frozen=True)
-class Act:
-    """What a person did. ``at``: seconds since the epoch; ``text``: in the words of the log, author too."""
-
-    at: float
-    by: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -59,19 +38,19 @@ class Aftermath:
     trace: Trace = field(default_factory=Trace)
     effects: tuple[Effect | None, ...] = ()
     findings: tuple[Finding, ...] = ()
-    acts: tuple[Act, ...] = ()
+    acts: tuple[Deed, ...] = ()
 
 
 def aftermath(database: Database, row: RunRow, state: RunState) -> Aftermath:
     """Gather it from a run's fold and the store; reads the marks of the cases, so it takes its time."""
     if not state.over or not state.has_search:
-        return Aftermath(acts=acts(database, row.id, state))
+        return Aftermath(acts=tuple(state.deeds))
     found = trace(dict(state.candidates), state.seed_id, state.best_id)
     return Aftermath(
         trace=found,
         effects=tuple(_effects(database, row.id, found)),
         findings=tuple(diagnose(state, facts(database, row.id, state))),
-        acts=acts(database, row.id, state),
+        acts=tuple(state.deeds),
     )
 
 
@@ -84,25 +63,6 @@ def facts(database: Database, run_id: str, state: RunState) -> Facts:
         _, histories = case_histories(state, Cells(database, run_id), "validation")
         never = [each.case_id for each in histories if each.never_passed]
     return Facts(refusals=reasons, never_passed=never)
-
-
-def acts(database: Database, run_id: str, state: RunState) -> tuple[Act, ...]:
-    """What people did, in the words in which the fold logs it."""
-    stored = RunLog(database, run_id).of_kinds(ACTS, MOST_ACTS)
-    scratch = RunState()
-    scratch.run_id, scratch.optimizer, scratch.phase = state.run_id, state.optimizer, state.phase
-    scratch.candidates = {key: copy(candidate) for key, candidate in list(state.candidates.items())}
-    return tuple(act for each in stored if (act := _act(scratch, each)) is not None)
-
-
-def _act(scratch: RunState, stored: Stored) -> Act | None:
-    by = str(getattr(stored.event, "by", ""))
-    if not by or (isinstance(stored.event, ev.Paused) and stored.event.itself):
-        return None
-    scratch.activity.clear()
-    scratch.apply(stored.event, stored.at)
-    text = scratch.activity[-1].text if scratch.activity else stored.event.kind.replace("_", " ")
-    return Act(stored.at, by, text)
 
 
 def _effects(database: Database, run_id: str, found: Trace) -> list[Effect | None]:
