@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.command import Command as PaletteLine
 from textual.command import CommandPalette
 from textual.dom import DOMNode
 from textual.screen import Screen
@@ -18,7 +19,7 @@ from promptopt.domain.text import one_line, sanitize
 from promptopt_tui.actions import OF_WIDGETS, Action, bindings
 from promptopt_tui.client import Client
 from promptopt_tui.manners import Manners
-from promptopt_tui.palette import ActionProvider
+from promptopt_tui.palette import ActionCommands, PlaceCommands, ShowTheme, ThemeCommands
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.opening import OpeningScreen
 
@@ -51,7 +52,7 @@ class PromptoptApp(Manners, inherit_bindings=False):
 
     TITLE = "promptopt"
     CSS_PATH = "styles/app.tcss"
-    COMMANDS: ClassVar = {ActionProvider}
+    COMMANDS: ClassVar = {ActionCommands, ThemeCommands, PlaceCommands}
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
     BINDINGS: ClassVar = [
         *bindings("anywhere"),
@@ -208,6 +209,19 @@ class PromptoptApp(Manners, inherit_bindings=False):
     def action_palette(self) -> None:
         if self.use_command_palette and not CommandPalette.is_open(cast("App[object]", self)):
             self.push_screen(CommandPalette(id="--command-palette"))
+
+    def on_command_palette_option_highlighted(self, event: CommandPalette.OptionHighlighted) -> None:
+        """Show a theme that is looked at, and the one in force again when another line is."""
+        option = event.highlighted_event.option
+        command = option.hit.command if isinstance(option, PaletteLine) else None
+        if isinstance(command, ShowTheme):
+            command.preview()
+        else:
+            self._show_chosen_theme()
+
+    def on_command_palette_closed(self, event: CommandPalette.Closed) -> None:
+        if not event.option_selected:
+            self._show_chosen_theme()
 
     def action_interrupt(self) -> None:
         if time.monotonic() - self._interrupted_at < TWICE:

@@ -47,7 +47,8 @@ class Manners(App[int], inherit_bindings=False):
         self._read = self._files()
         for theme in self.our_themes.values():
             self.register_theme(theming.to_textual(theme))
-        self.theme = "ansi-dark" if self.no_color else self._chosen_theme()
+        self.theme = "ansi-dark"
+        self._show_chosen_theme()
         self._use_keys()
 
     def on_mount(self) -> None:
@@ -114,6 +115,10 @@ class Manners(App[int], inherit_bindings=False):
             return promptopt_themes.FOR_FEW_COLORS[is_dark(os.environ.get("COLORFGBG", ""))]
         return theme.name
 
+    def _show_chosen_theme(self) -> None:
+        if not self.no_color:
+            self.theme = self._chosen_theme()
+
     def _has_few_colors(self) -> bool:
         """Whether the terminal has sixteen colours; what is no terminal (a browser, a test) has all."""
         stdout = sys.__stdout__
@@ -147,8 +152,8 @@ class Manners(App[int], inherit_bindings=False):
             self.register_theme(theming.to_textual(theme))
         if self.theme in self.our_themes:
             self.mutate_reactive(App.theme)
-        elif not self.no_color:
-            self.theme = self._chosen_theme()
+        else:
+            self._show_chosen_theme()
         self._use_keys()
         self._tell_problems()
 

@@ -1,36 +1,75 @@
-"""The command palette: every action that makes sense now, and the themes."""
+"""The command palette: every action that makes sense now, the themes, and the way to runs and projects."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
+from promptopt.domain.text import one_line
+from promptopt_tui import formatting as fm
 from promptopt_tui.actions import ACTIONS, SCOPES, Scope
 
 if TYPE_CHECKING:
     from promptopt_tui.app import PromptoptApp
 
+LONGEST = 60
+"""Characters of a project's name that are shown."""
 
-class ActionProvider(Provider):
-    """Offers what the screen under the palette can do."""
+
+@dataclass(frozen=True)
+class Command:
+    """A line of the palette.
+
+    Attributes:
+        name: what it is called, with its group before a colon.
+        run: carries it out.
+        about: what it does, in a sentence.
+        common: shown before anything is typed.
+    """
+
+    name: str
+    run: Callable[[], Any]
+    about: str
+    common: bool = True
+
+
+class Commands(Provider):
+    """Offers commands; a subclass says which."""
+
+    @property
+    def desk(self) -> PromptoptApp:
+        """The app, as what it is."""
+        return cast("PromptoptApp", self.app)
+
+    def commands(self) -> Iterator[Command]:
+        """What is offered now."""
+        raise NotImplementedError
 
     async def discover(self) -> Hits:
-        for name, run, about in self._commands():
-            yield DiscoveryHit(Content(name), run, text=name, help=about)
+        for command in self.commands():
+            if command.common:
+                name = command.name
+                yield DiscoveryHit(Content(name), command.run, text=name, help=command.about)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for name, run, about in self._commands():
-            score = max(matcher.match(name), matcher.match(about) * 0.6)
+        for command in self.commands():
+            score = max(matcher.match(command.name), matcher.match(command.about) * 0.6)
             if score > 0:
-                yield Hit(score, matcher.highlight(name), run, text=name, help=about)
+                name = command.name
+                yield Hit(score, matcher.highlight(name), command.run, text=name, help=command.about)
 
-    def _commands(self) -> Iterator[tuple[str, Callable[[], Any], str]]:
-        app = cast("PromptoptApp", self.app)
+
+class ActionCommands(Commands):
+    """What the screen under the palette can do."""
+
+    def commands(self) -> Iterator[Command]:
         screen = self.screen
         may = getattr(screen, "may", lambda _: True)
         here: list[Scope] = ["anywhere", *getattr(screen, "scopes", ())]
@@ -38,6 +77,47 @@ class ActionProvider(Provider):
             if action.palette and action.scope in here and may(action.id):
                 group = "app" if action.scope == "anywhere" else SCOPES[action.scope].lower()
                 keys = f"  ({action.key_names})" if action.key_names else ""
-                yield f"{group}: {action.label}{keys}", partial(app.do, action), action.help
-        for theme in app.our_themes.values():
-            yield f"theme: {theme.label}", partial(app.choose_theme, theme.name), "Colours of this UI."
+                run = partial(self.desk.do, action)
+                yield Command(f"{group}: {action.label}{keys}", run, action.help)
+
+
+class ThemeCommands(Commands):
+    """The themes; the chosen line is shown in its colours."""
+
+    def commands(self) -> Iterator[Command]:
+        for theme in self.desk.our_themes.values():
+            label = one_line(theme.label, LONGEST)
+            yield Command(f"theme: {label}", ShowTheme(self.desk, theme.name), "Colours of this UI.")
+
+
+class PlaceCommands(Commands):
+    """Runs and projects, found by what is typed."""
+
+    async def startup(self) -> None:
+        self._lists = await asyncio.to_thread(self.desk.client.lists)
+
+    def commands(self) -> Iterator[Command]:
+        for project in self._lists.projects:
+            if not project.error:
+                name = one_line(project.name, LONGEST)
+                run = partial(self.desk.start_project, project.path, project.name)
+                yield Command(f"project: run {name}", run, "Start a run of this project.", common=False)
+        for row in self._lists.runs:
+            _, status, _ = fm.status_look(row.status)
+            name = f"run: open {row.id}  {one_line(row.project, LONGEST)}"
+            about = f"{row.optimizer}, {status}, best {fm.percent(row.best_score)}"
+            yield Command(name, partial(self.desk.open_run, row.id), about, common=False)
+
+
+@dataclass(frozen=True)
+class ShowTheme:
+    """Shows a theme and remembers it; ``preview`` only shows it."""
+
+    desk: PromptoptApp
+    name: str
+
+    def __call__(self) -> None:
+        self.desk.choose_theme(self.name)
+
+    def preview(self) -> None:
+        self.desk.theme = self.name
