@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from promptopt_tui.projects import Projects
+
 if TYPE_CHECKING:
     from promptopt.domain.dataset import Example, Split
     from promptopt.domain.events import CaseMark
@@ -50,6 +52,7 @@ class Client:
         self._own = database is None
         self._lock = threading.Lock()
         self._now = now
+        self.projects = Projects(lambda: self.database)
 
     @property
     def database(self) -> Database:
@@ -68,12 +71,12 @@ class Client:
                 self._database.close()
 
     def lists(self) -> Lists:
-        """Projects and runs."""
+        """Projects and runs, archived ones, too."""
         from promptopt.domain.errors import PromptoptError
         from promptopt.store.projects import list_projects
         from promptopt.store.runs import Runs
 
-        runs = Runs(self.database).list(limit=LISTED)
+        runs = Runs(self.database).list(limit=LISTED, archived=True)
         try:
             return Lists(list_projects(), runs)
         except (PromptoptError, OSError) as error:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Input
 
 from promptopt.domain.text import one_line, sanitize
@@ -17,6 +17,8 @@ from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import Scope, bindings, shown
 from promptopt_tui.client import LISTED
+from promptopt_tui.screens.shelving import Shelving
+from promptopt_tui.views.spark import spark
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.table import Column, Table
@@ -30,14 +32,18 @@ if TYPE_CHECKING:
 FRESHEN = 1.0
 """Seconds between looks at the store."""
 
+COURSE = 7
+"""Cells of the course of a run's score."""
+
 RESUMABLE = ("interrupted", "stopped", "failed")
 
 NO_PROJECT: tuple[paint.Line, ...] = (
     [("No project yet.", "bold")],
-    [("See it work:  ", ""), ("d", "key"), (" or", "muted")],
-    [("  promptopt demo", "accent")],
-    [("Begin with your own:", "")],
-    [("  promptopt new NAME", "accent")],
+    [("d", "key"), ("  see it work:", "")],
+    [("   promptopt demo", "accent")],
+    [("n", "key"), ("  make one of an", "")],
+    [("   example or your cases:", "")],
+    [("   promptopt new NAME", "accent")],
     [],
     [("A project is your prompt,", "muted")],
     [("your cases and what counts", "muted")],
@@ -56,7 +62,7 @@ NO_RUN: tuple[paint.Line, ...] = (
 )
 
 
-class HomeScreen(Screen[None]):
+class HomeScreen(Shelving):
     """The lists of projects and runs, looked up again every second."""
 
     CSS_PATH = "../styles/home.tcss"
@@ -68,7 +74,12 @@ class HomeScreen(Screen[None]):
         self.lists: Lists | None = None
         self.filter = ""
         self.project = ""
-        self._busy = False
+        self.archived = False
+        """Whether archived runs and projects are shown."""
+        self._undo = []
+        self._wanted: Path | None = None
+        """The project to put the cursor on when the lists have it."""
+        self._busy = self._stale = False
         self._drawn: object = None
         self._resumable: dict[RunRow, bool | None] = {}
         """Of runs that were selected, as they were then; None is being looked up."""
@@ -85,17 +96,20 @@ class HomeScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         projects = [
-            Column("", 1, lambda p: ("✗", "bad") if p.error else ("●", "accent")),
-            Column("project", 0, lambda p: (p.name, "")),
+            Column("", 1, self._project_glyph),
+            Column("project", 0, lambda p: (p.name, "muted" if p.archived else "")),
             Column("runs", 5, self._run_count, "right"),
+            Column("best", 6, self._project_best, "right", least=34),
+            Column("changed", 7, self._changed, "right", least=42),
         ]
         runs = [
             Column("status", 13, self._status),
-            Column("project", 0, lambda r: (r.project, "")),
+            Column("project", 0, lambda r: (f"▫ {r.project}" if r.archived else r.project, "")),
             Column("run", 13, lambda r: (r.id, "muted")),
             Column("optimizer", 12, self._optimizer, least=90),
             Column("seed", 6, lambda r: (fm.percent(r.seed_score), "muted"), "right", least=72),
             Column("best", 6, self._best, "right"),
+            Column("course", COURSE, lambda r: (spark(r.course, COURSE), "accent"), least=80),
             Column("iter", 4, lambda r: (str(r.iteration), "muted"), "right", least=100),
             Column("calls", 7, lambda r: (fm.count(r.calls), "muted"), "right", least=100),
             Column("cost", 9, self._cost, "right"),
@@ -120,7 +134,7 @@ class HomeScreen(Screen[None]):
         self.query_one("#projects").border_title = Content("Projects")
         self.query_one("#runs").border_title = Content("Runs")
         self.freshen()
-        self.set_interval(FRESHEN, self.freshen)
+        self.set_interval(FRESHEN, lambda: None if self._busy else self.freshen())
 
     def on_screen_resume(self) -> None:
         self.freshen()
@@ -131,15 +145,20 @@ class HomeScreen(Screen[None]):
 
     def freshen(self) -> None:
         """Look the lists up again, in a thread."""
-        if self._busy or not self.is_current:
+        if self._busy:
+            self._stale = True  # what is being read may be from before
             return
-        self._busy = True
+        if not self.is_current:
+            return
+        self._busy, self._stale = True, False
         self.desk.background(lambda: self.desk.client.lists(), self._arrived, self._failed)
 
     def _arrived(self, lists: Lists) -> None:
         self._busy = False
         self.lists = lists
         self.draw()
+        if self._stale:
+            self.freshen()
 
     def _failed(self, error: BaseException) -> None:
         self._busy = False
@@ -158,13 +177,17 @@ class HomeScreen(Screen[None]):
         if lists is None:
             self._draw_keys()
             return
+        self._find_wanted(lists)
         projects, runs = self._found(lists)
         # Ages change without the rows changing: a minute is the finest that matters for old ones.
-        drawn = (projects, runs, self.filter, self.project, int(self.desk.now()) // 5)
+        drawn = (projects, runs, self.filter, self.project, self.archived, int(self.desk.now()) // 5)
         if drawn != self._drawn:
             self._drawn = drawn
             self._fill("#projects", projects, NO_PROJECT if not lists.projects else None)
             self._fill("#runs", runs, NO_RUN if not lists.runs else None)
+            away = sum(one.archived for one in [*lists.projects, *lists.runs])
+            hidden = f" · {away} archived" if away and not self.archived else ""
+            self.query_one("#projects").border_title = Content(f"Projects{hidden}")
             note = f" of {one_line(self.project, 40)}" if self.project else ""
             note += f" · the newest {LISTED:,}" if len(lists.runs) >= LISTED else ""
             self.query_one("#runs").border_title = Content(f"Runs{note}")
@@ -178,14 +201,29 @@ class HomeScreen(Screen[None]):
 
     def _found(self, lists: Lists) -> tuple[list[ProjectEntry], list[RunRow]]:
         wanted = self.filter.casefold()
-        projects = [p for p in lists.projects if wanted in f"{p.name} {p.slug}".casefold()]
+        projects = [
+            p
+            for p in lists.projects
+            if (self.archived or not p.archived) and wanted in f"{p.name} {p.slug}".casefold()
+        ]
         runs = [
             r
             for r in lists.runs
-            if (not self.project or r.project == self.project)
+            if (self.archived or not r.archived)
+            and (not self.project or r.project == self.project)
             and wanted in f"{r.project} {r.id} {r.optimizer} {r.status}".casefold()
         ]
         return projects, runs
+
+    def _find_wanted(self, lists: Lists) -> None:
+        """Put the cursor on a project that was just made, once it is there."""
+        if self._wanted in [project.path for project in lists.projects]:
+            table = self.query_one("#projects", Table)
+            slug = next(project.slug for project in lists.projects if project.path == self._wanted)
+            self._wanted = None
+            table.cursor_key = slug
+            table.focus()
+            self._drawn = None
 
     def _draw_header(self) -> None:
         top = self.query_one("#header", Canvas)
@@ -207,7 +245,8 @@ class HomeScreen(Screen[None]):
     def _about_project(self, project: ProjectEntry) -> paint.Line:
         if project.error:
             return [("can't be used:", "bad"), (project.error, "")]
-        return [(str(project.path), "muted")]
+        away: paint.Line = [("archived, a takes it back ·", "warn")] if project.archived else []
+        return [*away, (str(project.path), "muted")]
 
     def _about_run(self, run: RunRow) -> paint.Line:
         if run.detail:
@@ -222,9 +261,26 @@ class HomeScreen(Screen[None]):
 
     # Cells
 
-    def _run_count(self, project: ProjectEntry) -> paint.Span:
+    def _runs_of(self, project: ProjectEntry) -> list[RunRow]:
         runs = self.lists.runs if self.lists else []
-        return str(sum(run.project == project.name for run in runs) or "–"), "muted"
+        return [run for run in runs if run.project == project.name]
+
+    def _project_glyph(self, project: ProjectEntry) -> paint.Span:
+        if project.error:
+            return "✗", "bad"
+        if project.archived:
+            return "▫", "muted"
+        return ("●", "accent") if any(run.live for run in self._runs_of(project)) else ("○", "muted")
+
+    def _run_count(self, project: ProjectEntry) -> paint.Span:
+        return str(len(self._runs_of(project)) or "–"), "muted"
+
+    def _project_best(self, project: ProjectEntry) -> paint.Span:
+        scores = [run.best_score for run in self._runs_of(project) if run.best_score is not None]
+        return fm.percent(max(scores, default=None)), "muted"
+
+    def _changed(self, project: ProjectEntry) -> paint.Span:
+        return fm.age(max(0.0, self.desk.now() - project.changed_at)), "muted"
 
     def _status(self, run: RunRow) -> paint.Span:
         glyph, word, style = fm.status_look(run.status)
@@ -256,6 +312,14 @@ class HomeScreen(Screen[None]):
             "home.start": project is not None,
             "home.resume": run is not None and self._on_runs and self._may_resume(run),
             "home.clear": bool(self.filter or self.project),
+            "home.only": bool(self.project or project),
+            "home.duplicate": project is not None,
+            "home.archive": self.selected() is not None,
+            "home.delete": self.selected() is not None,
+            "home.undo": bool(self._undo),
+            "home.archived": bool(
+                self.lists and any(one.archived for one in [*self.lists.projects, *self.lists.runs])
+            ),
         }
         return needs.get(action_id, True)
 
@@ -283,6 +347,18 @@ class HomeScreen(Screen[None]):
     def _selected_project(self) -> ProjectEntry | None:
         return self.query_one("#projects", Table).row
 
+    def selected(self) -> ProjectEntry | RunRow | None:
+        focused = self.focused
+        return focused.row if isinstance(focused, Table) else None
+
+    def chosen_project(self) -> ProjectEntry | None:
+        return self._selected_project()
+
+    def show_project(self, path: Path) -> None:
+        self._wanted = path
+        self.filter = ""
+        self.freshen()
+
     @on(Table.Opened)
     def _row_opened(self) -> None:
         self.action_open()
@@ -305,10 +381,21 @@ class HomeScreen(Screen[None]):
             self.draw()
             self.query_one("#runs").focus()
 
+    def action_only(self) -> None:
+        project = self._selected_project()
+        self.project = "" if self.project or project is None else project.name
+        self.draw()
+
+    def action_archived(self) -> None:
+        self.archived = not self.archived
+        self.draw()
+
     def action_start(self) -> None:
         project = self._selected_project()
         if project is None:
-            self.app.notify("There is no project; d starts the demo.", severity="warning", markup=False)
+            self.app.notify(
+                "There is no project; n makes one, d starts the demo.", severity="warning", markup=False
+            )
             return
         self.desk.start_project(project.path, project.name)
 

@@ -303,7 +303,8 @@ class Story:
         self.ids["second"] = second = self.propose(SECOND, iteration=3, parent=self.ids["first"])
         self.spend(0.0721, 312, reserved=0.0004)
         self.score(second, 13, upto=15)
-        self.summarize(iteration=3, seed_score=0.5, best_score=17 / 24, usd=0.0721, calls=312)
+        course = "[0.5, 0.6, 0.7083, 0.7083]"
+        self.summarize(iteration=3, seed_score=0.5, best_score=17 / 24, usd=0.0721, calls=312, course=course)
         return self
 
     def edited(self, verdict: str = "better") -> "Story":
@@ -427,6 +428,7 @@ class Story:
             iteration=3,
             seed_score=0.5,
             best_score=22 / 24,
+            course="[0.5, 0.6, 0.7083, 0.7083, 0.9167]",
             usd=0.1312,
             calls=540,
             heartbeat_at=None,
@@ -509,6 +511,7 @@ def story(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     monkeypatch.setattr("promptopt.store.runlog.time", _Clock(clock))
     monkeypatch.setattr("promptopt.store.runs.secrets.token_hex", lambda size: f"{next(numbers):06x}")
     monkeypatch.setattr("promptopt.store.runs.time", _Clock(clock))
+    monkeypatch.setattr("promptopt.store.shelf.time", _Clock(clock))
 
     def make(**settings: object) -> Story:
         clock[0] += 60.0

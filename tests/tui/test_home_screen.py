@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from promptopt.domain.errors import SettingsError
+from promptopt_tui.screens.asking import Paths
 from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.run import RunScreen
@@ -290,3 +292,149 @@ async def test_bad_themes_are_left_out_with_a_word(make_app: Make, settle: Make,
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot)
         assert "odd.toml" in " ".join(note.message for note in app._notifications)
+
+
+def projects_shown(pilot: Pilot[int]) -> list[str]:
+    return [project.name for project in pilot.app.screen.query_one("#projects", Table).rows]
+
+
+def runs_shown(pilot: Pilot[int]) -> list[str]:
+    return [run.id for run in pilot.app.screen.query_one("#runs", Table).rows]
+
+
+async def test_a_project_is_made_of_an_example(make_app: Make, settle: Make, tmp_path: Path) -> None:
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("n", "e")
+        await settle(pilot)
+        assert "word problems" in text(pilot, "menu")
+        await pilot.press("1")
+        await settle(pilot)
+        assert pilot.app.screen.query_one("#answer", Input).value == "arithmetic"
+        await pilot.press("home", *"my ", "enter")
+        await settle(pilot)
+        assert projects_shown(pilot) == ["my arithmetic"]
+        assert pilot.app.screen.focused.id == "projects"  # type: ignore[union-attr]
+    assert (tmp_path / "home" / "projects" / "my-arithmetic" / "cases.jsonl").exists()
+
+
+@pytest.mark.usefixtures("project")
+async def test_a_name_that_is_taken_or_empty_is_refused(make_app: Make, settle: Make) -> None:
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("n", "t")
+        await settle(pilot)
+        field = pilot.app.screen.query_one("#answer", Input)
+        field.value = "Tickets"
+        await pilot.press("enter")
+        assert "there is such a project already" in text(pilot, "refused")
+        field.value = "  "
+        await pilot.press("enter")
+        assert "no name" in text(pilot, "refused")
+        await pilot.press("escape")
+        await settle(pilot)
+        assert projects_shown(pilot) == ["support tickets"]
+
+
+async def test_a_project_is_made_of_a_file_and_what_is_unclear_is_asked(
+    make_app: Make, settle: Make, tmp_path: Path
+) -> None:
+    (tmp_path / "calls.csv").write_text("a,b,c\nx,1,p\ny,2,q\n", "utf-8")
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("n", "f")
+        field = pilot.app.screen.query_one("#answer", Input)
+        field.value = str(tmp_path / "nothing.csv")
+        await pilot.press("enter")
+        assert "no such file" in text(pilot, "refused")
+        field.value = str(tmp_path / "calls.csv")
+        await pilot.press("enter")
+        await settle(pilot)
+        await pilot.press("enter")  # called as the file is
+        while not isinstance(pilot.app.screen, Dialog):
+            await pilot.pause()
+        await pilot.press("3")  # c is expected
+        while not isinstance(pilot.app.screen, Dialog):
+            await pilot.pause()
+        await pilot.press("1")
+        await settle(pilot)
+        assert projects_shown(pilot) == ["calls"]
+    written = (tmp_path / "home" / "projects" / "calls" / "project.toml").read_text("utf-8")
+    assert 'expected = "c"' in written and 'input = "a"' in written
+
+
+async def test_paths_are_completed(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").touch()
+    (tmp_path / "folder").mkdir()
+    paths = Paths()
+    assert await paths.get_suggestion(f"{tmp_path}/ca") == f"{tmp_path}/cases.csv"
+    assert await paths.get_suggestion(f"{tmp_path}/fo") == f"{tmp_path}/folder/"
+    assert await paths.get_suggestion(f"{tmp_path}/x") is None
+    assert await paths.get_suggestion("") is None
+
+
+async def test_a_project_is_copied_deleted_and_taken_back(
+    make_app: Make, settle: Make, project: Path
+) -> None:
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("c")
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert projects_shown(pilot) == ["support tickets", "support tickets 2"]
+        await pilot.press("x")
+        await settle(pilot)
+        assert projects_shown(pilot) == ["support tickets"]
+        await pilot.press("u")
+        await settle(pilot)
+        assert projects_shown(pilot) == ["support tickets", "support tickets 2"]
+
+
+async def test_runs_are_deleted_archived_and_taken_back(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().finish()
+    live = story().live()
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("x")
+        await settle(pilot)
+        assert "under way" in text(pilot, "body")  # a live run is not deleted
+        await pilot.press("enter", "down", "x")
+        await settle(pilot)
+        assert runs_shown(pilot) == [live.run_id]
+        await pilot.press("u")
+        await settle(pilot)
+        await pilot.press("end", "a")
+        await settle(pilot)
+        assert runs_shown(pilot) == [live.run_id]
+        assert "1 archived" in str(pilot.app.screen.query_one("#projects").border_title)
+        await pilot.press("A", "end")
+        assert runs_shown(pilot) == [live.run_id, told.run_id]
+        assert "▫ support" in text(pilot, "runs")
+        await pilot.press("a")
+        await settle(pilot)
+        await pilot.press("A")
+        assert runs_shown(pilot) == [live.run_id, told.run_id]
+        for _ in range(3):
+            await pilot.press("u")
+            await settle(pilot)
+        assert "nothing to take back" in " ".join(note.message for note in pilot.app._notifications)
+
+
+async def test_the_course_of_the_score_is_drawn(story: Make, make_app: Make, settle: Make) -> None:
+    story().live().summarize(course="[0.5, 0.5, 0.6, 0.75, 0.75, 1.0]")
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert "▁▁▂▅▅█" in text(pilot, "runs").splitlines()[1]
+
+
+@pytest.mark.usefixtures("project")
+async def test_p_shows_only_the_runs_of_the_project(story: Make, make_app: Make, settle: Make) -> None:
+    story(project="invoices").live()
+    mine = story().finish()
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("p")
+        assert runs_shown(pilot) == [mine.run_id]
+        await pilot.press("p")
+        assert len(runs_shown(pilot)) == 2

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from promptopt.cli.creating import _accepts
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CheckResult
 from promptopt.evaluation.checks import build_judge
+from promptopt.evaluation.checks.options import refusal
 from promptopt.store.casefiles import load_dataset
 from promptopt.store.importing import Imported, import_project
 from promptopt.store.projects import Project, load_project, save_project
@@ -61,7 +61,7 @@ def write(folder: Path, text: str, **files: str) -> Path:
 
 
 def made(folder: Path, text: str, **files: str) -> tuple[Imported, Project, list[Example]]:
-    imported = import_project(write(folder, text, **files), accepts=_accepts)
+    imported = import_project(write(folder, text, **files), accepts=refusal)
     project = load_project(save_project(imported.settings, folder / "new", imported.files))
     cases = list(load_dataset(project.settings, project.dir).dataset.cases())
     return imported, project, cases
@@ -240,7 +240,7 @@ def test_what_is_not_quite_the_same_is_told(tmp_path: Path) -> None:
         "tests": [{**test, "prompts": ["a"]}],
         "evaluateOptions": {"repeat": 3},
     }
-    imported = import_project(write(tmp_path, json.dumps(config)), accepts=_accepts)
+    imported = import_project(write(tmp_path, json.dumps(config)), accepts=refusal)
     told = "\n".join(imported.notices)
     for words in (
         "changed: the assertion llm-rubric: a judge scores it from 1 to 5",
@@ -282,7 +282,7 @@ def graded(folder: Path, default: Any, *tests: tuple[Any, Any]) -> Imported:
             for number, (of_test, own) in enumerate(tests)
         ],
     }
-    return import_project(write(folder, json.dumps(config)), accepts=_accepts)
+    return import_project(write(folder, json.dumps(config)), accepts=refusal)
 
 
 def test_the_grader_becomes_the_judge(tmp_path: Path) -> None:
@@ -460,7 +460,7 @@ def test_providers(identity: str, name: str | None) -> None:
 )
 def test_configurations_that_cannot_be_used(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        import_project(write(tmp_path / "x", text, loop__yaml="- file://loop.yaml\n"), accepts=_accepts)
+        import_project(write(tmp_path / "x", text, loop__yaml="- file://loop.yaml\n"), accepts=refusal)
     assert words in str(caught.value)
 
 

@@ -92,6 +92,8 @@ def test_purging_destroys_what_was_deleted_long_enough_ago(database: Database) -
     assert runs.purge(before=time.time() + 60) == 1
     with pytest.raises(RunError):
         runs.find(gone, deleted=True)
+    with pytest.raises(RunError, match="nothing is left"):
+        runs.restore(gone)
     assert runs.find(kept).id == kept
     assert len(runs.dataset(kept)) == 1
     with database.read() as connection:

@@ -3,7 +3,7 @@
 import builtins
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -95,11 +95,12 @@ def new(
 
 def _from_cases(source: Path, name: str, columns: Columns) -> Path:
     """Make a project of a file of cases and tell what was taken for what."""
+    from promptopt.evaluation.checks.options import refusal
     from promptopt.store.newprojects import from_source
     from promptopt.store.projects import load_project
 
     ask = _choose if on_terminal() else None
-    path, files, notices = from_source(source, name, columns.choice(), ask, _accepts)
+    path, files, notices = from_source(source, name, columns.choice(), ask, refusal)
     settings = load_project(path).settings
     if files:
         note(f"data beside it: {', '.join(files)}")
@@ -154,18 +155,6 @@ def _look(settings: "ProjectSettings", folder: Path) -> list[str]:
         return list(load_dataset(settings, folder).notices)
     except SettingsError as error:
         return [f"its cases can't be used yet: {error}"]
-
-
-def _accepts(table: dict[str, Any]) -> str:
-    """Why there is no check of this table; "" if there is."""
-    from promptopt.domain.errors import SettingsError
-    from promptopt.evaluation.checks.options import build_check, read_settings
-
-    try:
-        build_check(read_settings(table, "assert"), "assert", Path())
-    except SettingsError as error:
-        return error.what
-    return ""
 
 
 def make_demo() -> Path:

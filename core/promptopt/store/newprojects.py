@@ -7,7 +7,15 @@ from pathlib import Path
 from promptopt.domain.errors import SettingsError
 from promptopt.store.columns import NOT_SAID, Ask, ColumnChoice
 from promptopt.store.projectedit import rename
-from promptopt.store.projects import FILE, projects_dir, save_project, settings_from, slugify, write_files
+from promptopt.store.projects import (
+    FILE,
+    list_projects,
+    projects_dir,
+    save_project,
+    settings_from,
+    slugify,
+    write_files,
+)
 from promptopt.store.promptfoo_checks import Accepts, accepts_core
 from promptopt.store.textfiles import parse_toml
 
@@ -109,12 +117,21 @@ def duplicate(path: Path, name: str) -> Path:
     return folder / path.name
 
 
+def taken(name: str) -> Path | None:
+    """The folder of a project that is called so, or that one of this name would get; None: it is free."""
+    folder = folder_for(name)
+    if folder.exists():
+        return folder
+    wanted = name.strip().casefold()
+    return next((entry.path.parent for entry in list_projects() if entry.name.casefold() == wanted), None)
+
+
 def free_name(name: str) -> str:
     """A name like this one that no project has: ``triage 2``."""
-    if not folder_for(name).exists():
+    if taken(name) is None:
         return name
     bare = re.sub(r" \d+$", "", name)
     for number in range(2, MOST_COPIES):
-        if not folder_for(f"{bare} {number}").exists():
+        if taken(f"{bare} {number}") is None:
             return f"{bare} {number}"
     raise SettingsError(f"there are too many projects called {bare!r}", fix="choose another name")

@@ -243,8 +243,14 @@ class Runs:
         self._db.write(update(runs).where(runs.c.id == run_id).values(deleted_at=time.time())).result()
 
     def restore(self, run_id: str) -> None:
-        """Take a deleted run back."""
-        self._db.write(update(runs).where(runs.c.id == run_id).values(deleted_at=None)).result()
+        """Take a deleted run back.
+
+        Raises:
+            RunError: it was destroyed meanwhile.
+        """
+        statement = update(runs).where(runs.c.id == run_id).values(deleted_at=None)
+        if not self._db.transact(lambda connection: connection.execute(statement).rowcount).result():
+            raise RunError(f"run {run_id} was deleted so long ago that nothing is left of it")
 
     def purge(self, before: float) -> int:
         """Destroy all that is kept of the runs that were deleted before a time (seconds since the epoch).

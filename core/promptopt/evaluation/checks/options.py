@@ -104,6 +104,15 @@ def read_settings(table: dict[str, Any], where: str) -> CheckSettings:
         raise SettingsError(_said(flaw["msg"]), where=f"{where}.{key}" if key else where) from None
 
 
+def refusal(table: dict[str, Any]) -> str:
+    """Why there is no check of this table; "" if there is one."""
+    try:
+        build_check(read_settings(table, "assert"), "assert", Path())
+    except SettingsError as error:
+        return error.what
+    return ""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A fix for a wrong name: the nearest known one, and all of them."""
     names = list(known)

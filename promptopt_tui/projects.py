@@ -1,0 +1,117 @@
+"""The client's part for projects on the disk, and for what is put away. Its methods wait for the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from promptopt.examples import ExampleTask
+    from promptopt.store.database import Database
+
+Ask = Callable[[str, Sequence[str]], str | None]
+"""Asks a person which of several answers; None if there was none."""
+
+Undo = Callable[[], object]
+"""Takes back what was done."""
+
+
+class Projects:
+    """Making, copying and putting away projects and runs.
+
+    Args:
+        database: gives the store, opened when it is first needed.
+    """
+
+    def __init__(self, database: Callable[[], Database]) -> None:
+        self._database = database
+
+    # New ones
+
+    def examples(self) -> list[ExampleTask]:
+        """The example tasks that come with promptopt."""
+        from promptopt.examples import examples
+
+        return examples()
+
+    def free_name(self, name: str) -> str:
+        """This name, or one like it that no project has."""
+        from promptopt.store.newprojects import free_name
+
+        return free_name(name)
+
+    def refuse_name(self, name: str) -> str:
+        """Why a new project can't be called so; empty if it can."""
+        from promptopt.domain.errors import SettingsError
+        from promptopt.store.newcases import LONGEST_NAME
+        from promptopt.store.newprojects import taken
+
+        if len(name) > LONGEST_NAME:
+            return f"that are {len(name)} characters, expected at most {LONGEST_NAME}"
+        try:
+            folder = taken(name)
+        except SettingsError as error:
+            return error.what
+        return f"there is such a project already: {folder}" if folder else ""
+
+    def from_template(self, name: str) -> Path:
+        """A small commented project."""
+        from promptopt.store.newprojects import from_template
+
+        return from_template(name)
+
+    def from_example(self, example: str, name: str) -> Path:
+        """A copy of an example task."""
+        from promptopt.store.newprojects import from_example
+
+        return from_example(example, name)
+
+    def from_source(self, source: Path, name: str, ask: Ask) -> tuple[Path, list[str]]:
+        """A project of a file or folder of cases, a configuration or a project; and what is to be told."""
+        from promptopt.evaluation.checks.options import refusal
+        from promptopt.store.newprojects import from_source
+
+        path, _, notices = from_source(source, name, ask=ask, accepts=refusal)
+        return path, notices
+
+    def duplicate(self, path: Path, name: str) -> Path:
+        """A copy of a project's folder."""
+        from promptopt.store.newprojects import duplicate
+
+        return duplicate(path, name)
+
+    # Put away
+
+    def archive(self, path: Path, archived: bool) -> Undo:
+        """Leave a project out of lists, or take it in again."""
+        from promptopt.store.shelf import archive
+
+        archive(path, archived)
+        return lambda: archive(path, not archived)
+
+    def delete(self, path: Path) -> Undo:
+        """Move a project into the trash."""
+        from promptopt.store.shelf import delete, restore, tidy
+
+        trashed = delete(path, self._database())
+        tidy(self._database())
+        return lambda: restore(trashed)
+
+    def archive_run(self, run_id: str, archived: bool) -> Undo:
+        """Leave a run out of lists, or take it in again."""
+        from promptopt.store.runs import Runs
+
+        runs = Runs(self._database())
+        runs.archive(run_id, archived)
+        return lambda: runs.archive(run_id, not archived)
+
+    def delete_run(self, run_id: str) -> Undo:
+        """Take a run out of sight."""
+        from promptopt.store.runs import Runs
+        from promptopt.store.shelf import tidy
+
+        runs = Runs(self._database())
+        runs.delete(run_id)
+        tidy(self._database())
+        return lambda: runs.restore(run_id)

@@ -1,0 +1,233 @@
+"""What can be done with projects and runs as a whole: made, copied, archived, deleted, taken back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from textual.screen import Screen
+
+from promptopt.domain.text import one_line, sanitize
+from promptopt_tui.screens.asking import AskScreen
+from promptopt_tui.screens.dialogs import Dialog, Option
+
+if TYPE_CHECKING:
+    from promptopt.examples import ExampleTask
+    from promptopt.store.projects import ProjectEntry
+    from promptopt.store.runs import RunRow
+    from promptopt_tui.app import PromptoptApp
+    from promptopt_tui.projects import Projects, Undo
+
+TOLD = 4
+"""Notices about a new project that are shown at most."""
+
+Chosen = tuple[str, Path | str, str]
+"""How a project is made, of what, and how it is to be called."""
+
+
+class Shelving(Screen[None]):
+    """The part of the home screen that changes what there is."""
+
+    _undo: list[tuple[str, Undo]]
+
+    def selected(self) -> ProjectEntry | RunRow | None:
+        """The project or the run that the cursor is on, in the list that has the focus."""
+        raise NotImplementedError
+
+    def chosen_project(self) -> ProjectEntry | None:
+        """The project that the cursor is on, whichever list has the focus."""
+        raise NotImplementedError
+
+    def freshen(self) -> None:
+        """Look the lists up again."""
+        raise NotImplementedError
+
+    def show_project(self, path: Path) -> None:
+        """Bring a project that was just made into view."""
+        raise NotImplementedError
+
+    @property
+    def _desk(self) -> PromptoptApp:
+        return cast("PromptoptApp", self.app)
+
+    @property
+    def _projects(self) -> Projects:
+        return self._desk.client.projects
+
+    # New
+
+    def action_new(self) -> None:
+        options = [
+            Option("e", "An example", "small tasks, ready to run", "example"),
+            Option("f", "A file of cases", ".csv .tsv .jsonl .json .yaml .parquet, promptfoo's too", "file"),
+            Option("t", "A small template", "commented, to be filled in", "template"),
+        ]
+
+        def chosen(way: str | None) -> None:
+            ways = {"example": self._ask_example, "file": self._ask_file, "template": self._ask_template}
+            if way:
+                ways[way]()
+
+        about = "A project is your prompt, your cases and what counts as a good answer."
+        self.app.push_screen(Dialog("New project of …", lambda _: [[(about, "muted")]], options), chosen)
+
+    def _ask_template(self) -> None:
+        self._ask_name("my task", lambda name: self._made(lambda: (self._projects.from_template(name), [])))
+
+    def _ask_example(self) -> None:
+        self._desk.background(self._projects.examples, self._choose_example)
+
+    def _choose_example(self, examples: list[ExampleTask]) -> None:
+        options = [
+            Option(str(place), one.name, f"{one.cases} cases: {one.about}", one.name)
+            for place, one in enumerate(examples, 1)
+        ]
+
+        def chosen(example: str | None) -> None:
+            if example:
+                self._ask_name(
+                    example,
+                    lambda name: self._made(lambda: (self._projects.from_example(example, name), [])),
+                )
+
+        self.app.push_screen(Dialog("Which example?", lambda _: [], options, kind="-tall"), chosen)
+
+    def _ask_file(self) -> None:
+        about = [
+            [("A table with a column for what goes in and one for the right answer; a folder", "muted")],
+            [("with a data set; or a project or a configuration of promptfoo.", "muted")],
+        ]
+
+        def refuse(text: str) -> str:
+            if not text:
+                return "give the path of a file or folder"
+            return "" if _place(text).exists() else "there is no such file"
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self._ask_name(_place(text).stem or text, lambda name: self._import(_place(text), name))
+
+        screen = AskScreen("A file or folder of cases", about, "./", refuse=refuse, files=True)
+        self.app.push_screen(screen, answered)
+
+    def _import(self, source: Path, name: str) -> None:
+        self._made(lambda: self._projects.from_source(source, name, self._ask_in_thread))
+
+    def _ask_in_thread(self, question: str, answers: Sequence[str]) -> str | None:
+        """Put a question from a thread, and wait there for the answer."""
+        there = threading.Event()
+        found: list[str | None] = [None]
+
+        def answered(answer: str | None) -> None:
+            found[0] = answer
+            there.set()
+
+        keys = [*"123456789abcdefghijklmnop"]
+        options = [
+            Option(key, one_line(name, 60), "", name) for key, name in zip(keys, answers, strict=False)
+        ]
+        dialog: Dialog[str] = Dialog(question, lambda _: [], options)
+        self.app.call_from_thread(self.app.push_screen, dialog, answered)
+        while not there.wait(0.2):
+            if not self.app.is_running:
+                return None
+        return found[0]
+
+    def _ask_name(self, like: str, then: Callable[[str], object]) -> None:
+        def answered(name: str | None) -> None:
+            if name is not None:
+                then(name)
+
+        def ask(name: str) -> None:
+            screen = AskScreen("Name of the new project", value=name, refuse=self._projects.refuse_name)
+            self.app.push_screen(screen, answered)
+
+        self._desk.background(lambda: self._projects.free_name(like), ask)
+
+    def _made(self, make: Callable[[], tuple[Path, list[str]]]) -> None:
+        def done(made: tuple[Path, list[str]]) -> None:
+            path, notices = made
+            for notice in notices[:TOLD]:
+                self.app.notify(sanitize(notice, 300), markup=False, timeout=8)
+            self.app.notify(f"Made {one_line(path.parent.name, 60)}.", markup=False)
+            self.show_project(path)
+
+        self._desk.background(make, done)
+
+    # Copied, put away, taken back
+
+    def action_duplicate(self) -> None:
+        project = self.chosen_project()
+        if project is None:
+            self._nothing("project")
+            return
+        self._ask_name(
+            project.name, lambda name: self._made(lambda: (self._projects.duplicate(project.path, name), []))
+        )
+
+    def action_archive(self) -> None:
+        found = self.selected()
+        if found is None:
+            self._nothing("run or project")
+            return
+        wanted = not found.archived
+        said = "Archived" if wanted else "Took back"
+        run_id = _run_id(found)
+        if run_id:
+            self._do(f"{said} run {run_id}.", lambda: self._projects.archive_run(run_id, wanted))
+        else:
+            path = cast("ProjectEntry", found).path
+            name = one_line(cast("ProjectEntry", found).name, 60)
+            self._do(f"{said} {name}.", lambda: self._projects.archive(path, wanted))
+
+    def action_delete(self) -> None:
+        found = self.selected()
+        if found is None:
+            self._nothing("run or project")
+            return
+        run_id = _run_id(found)
+        if run_id:
+            self._do(f"Deleted run {run_id}.", lambda: self._projects.delete_run(run_id))
+        else:
+            path = cast("ProjectEntry", found).path
+            name = one_line(cast("ProjectEntry", found).name, 60)
+            self._do(f"Deleted the project {name}; its runs stay.", lambda: self._projects.delete(path))
+
+    def action_undo(self) -> None:
+        if not self._undo:
+            self.app.notify("There is nothing to take back.", markup=False)
+            return
+        said, undo = self._undo.pop()
+
+        def done(_: object) -> None:
+            self.app.notify(f"Taken back: {said}", markup=False)
+            self.freshen()
+
+        self._desk.background(undo, done)
+
+    def _do(self, said: str, work: Callable[[], Undo]) -> None:
+        """Carry something out in a thread, say it, and remember how it is taken back."""
+
+        def done(undo: Undo) -> None:
+            self._undo.append((said, undo))
+            self.app.notify(f"{said} u takes it back.", markup=False)
+            self.freshen()
+
+        self._desk.background(work, done)
+
+    def _nothing(self, what: str) -> None:
+        self.app.notify(f"No {what} is selected.", severity="warning", markup=False)
+
+
+def _run_id(found: ProjectEntry | RunRow) -> str:
+    """The id of a run; empty if it is a project."""
+    return getattr(found, "id", "")
+
+
+def _place(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
