@@ -223,8 +223,8 @@ def test_words_of_dspy_and_of_hybrids() -> None:
 
 
 def test_every_key_of_the_file_has_its_words() -> None:
+    from promptopt.domain.describing import attribute_docs
     from promptopt.experiments import config
-    from promptopt.optimizers.describing import attribute_docs
 
     for part in (ExperimentFile, config.About, config.OptimizerEntry, config.EvaluationPart):
         assert attribute_docs(part).keys() >= part.model_fields.keys()

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, Field
 
+from promptopt.domain.describing import attribute_docs, settings_of
 from promptopt.domain.errors import SettingsError
 from promptopt.optimizers import registry
 from promptopt.optimizers.base import OptimizerOptions
-from promptopt.optimizers.describing import attribute_docs, settings_of
 from promptopt.optimizers.refine import RefineOptions
 from tests.loopback import write_project
 from tests.packages import install
@@ -110,6 +110,9 @@ def test_the_settings_of_one(cli: CommandLine) -> None:
         "required": False,
         "default": 20,
         "doc": "most rounds of proposals.",
+        "kind": "whole",
+        "choices": [],
+        "bounds": {"ge": 1},
     }
 
 

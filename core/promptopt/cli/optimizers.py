@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from promptopt.cli.output import emit, note, say, table
 
 if TYPE_CHECKING:
-    from promptopt.optimizers.describing import Setting
+    from promptopt.domain.describing import Setting
     from promptopt.optimizers.registry import Listed
 
 _NARROWEST = 30
@@ -70,7 +70,7 @@ def _recommend(reference: str, *, json: bool) -> None:
 def _one(found: "Listed", *, json: bool) -> None:
     import inspect
 
-    from promptopt.optimizers.describing import settings_of
+    from promptopt.domain.describing import settings_of
 
     optimizer = found.optimizer
     assert optimizer is not None

@@ -44,7 +44,15 @@ class ConstraintSettings(_Section):
 
 
 class TaskSettings(_Section):
-    """The task in the words of its owner; the optimizer reads it."""
+    """The task in the words of its owner; the optimizer reads it.
+
+    Attributes:
+        description: what is wanted, in your words.
+        signature: fields in and out, as in ``question, context -> answer``.
+        input_format: field to a description of what goes in.
+        output_format: field to a description of what must come out.
+        constraints: rules that every output must keep.
+    """
 
     description: str = ""
     signature: str = "input -> output"
@@ -131,6 +139,17 @@ class BudgetSettings(BaseModel):
 
     ``minutes`` counts running time, without pauses; of a role, the time in which at least one of its calls is
     under way. No cap is ever crossed.
+
+    Attributes:
+        usd: most US dollars that are spent.
+        calls: most calls of models.
+        tokens: most tokens, sent and generated together.
+        minutes: longest running time, without pauses.
+        target_usd, target_calls, target_tokens, target_minutes: the same for the target model alone.
+        optimizer_usd, optimizer_calls, optimizer_tokens, optimizer_minutes: the same for the optimizer model.
+        judge_usd, judge_calls, judge_tokens, judge_minutes: the same for the judges.
+        generator_usd, generator_calls, generator_tokens, generator_minutes: the same for the generator model.
+        embedding_usd, embedding_calls, embedding_tokens, embedding_minutes: the same for the embedding model.
     """
 
     model_config = ConfigDict(extra="forbid", defer_build=True)

@@ -1,10 +1,10 @@
-"""What the settings of an optimizer are, told from its pydantic model and the model's docstrings."""
+"""What the settings of a pydantic model are, told from the model and its docstrings."""
 
 import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, cast, get_args, get_origin
 
@@ -26,6 +26,12 @@ _WORDS: dict[Any, str] = {
 _BOUNDS = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
 
 
+Kind = Literal["flag", "whole", "number", "text", "choice", "list", "other"]
+"""How a person gives a value: yes or no, a number, a text, one of several, texts, or as TOML."""
+
+_KINDS: dict[Any, Kind] = {bool: "flag", int: "whole", float: "number", str: "text"}
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting.
@@ -36,6 +42,9 @@ class Setting:
         required: it has no default.
         default: in JSON values.
         doc: what it does, from the docstrings.
+        kind: how a person gives it.
+        choices: of a ``choice``: what can be chosen.
+        bounds: of a number: ``ge``, ``gt``, ``le``, ``lt``.
     """
 
     name: str
@@ -43,22 +52,47 @@ class Setting:
     required: bool
     default: Any
     doc: str
+    kind: Kind = "other"
+    choices: tuple[Any, ...] = ()
+    bounds: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 def settings_of(options: type[BaseModel]) -> list[Setting]:
     """The settings of an optimizer's ``Options``, in the order of its fields, without ``name``."""
-    docs = attribute_docs(options)
-    return [
-        Setting(
-            name=field.alias or name,
-            type=_shown(field.annotation) + _bounds(field),
-            required=field.is_required(),
-            default=None if field.is_required() else _plain(field.get_default(call_default_factory=True)),
-            doc=field.description or docs.get(name, ""),
+    return [setting for setting in fields_of(options) if setting.name != "name"]
+
+
+def fields_of(model: type[BaseModel]) -> list[Setting]:
+    """The settings of a model, in the order of its fields."""
+    docs = attribute_docs(model)
+    found: list[Setting] = []
+    for name, info in model.model_fields.items():
+        kind, choices = _kind(info.annotation)
+        found.append(
+            Setting(
+                name=info.alias or name,
+                type=_shown(info.annotation) + _bounds(info),
+                required=info.is_required(),
+                default=None if info.is_required() else _plain(info.get_default(call_default_factory=True)),
+                doc=info.description or docs.get(name, ""),
+                kind=kind,
+                choices=choices,
+                bounds=_limits(info),
+            )
         )
-        for name, field in options.model_fields.items()
-        if name != "name"
-    ]
+    return found
+
+
+def _kind(annotation: Any) -> tuple[Kind, tuple[Any, ...]]:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        real = [one for one in inner if one is not NoneType]
+        return _kind(real[0]) if len(real) == 1 else ("other", ())
+    if origin is Literal:
+        return "choice", inner
+    if origin is list and inner == (str,):
+        return "list", ()
+    return _KINDS.get(annotation, "other"), ()
 
 
 def attribute_docs(model: type[BaseModel]) -> dict[str, str]:
@@ -107,11 +141,13 @@ def _shown(annotation: Any) -> str:
     return str(getattr(cast(Any, annotation), "__name__", cast(Any, annotation)))
 
 
-def _bounds(field: FieldInfo) -> str:
+def _limits(info: FieldInfo) -> dict[str, float]:
+    return {name: getattr(limit, name) for limit in info.metadata for name in _BOUNDS if hasattr(limit, name)}
+
+
+def _bounds(info: FieldInfo) -> str:
     """``, from 1 to 10``, as far as the field says so."""
-    given = {
-        name: getattr(limit, name) for limit in field.metadata for name in _BOUNDS if hasattr(limit, name)
-    }
+    given = _limits(info)
     said = [f"{word} {given[name]:g}" for name, word in _BOUNDS.items() if name in given]
     return f", {' '.join(said)}" if said else ""
 
