@@ -33,7 +33,7 @@ def to_textual(theme: promptopt_themes.Theme) -> Theme:
         error=colors["bad"],
         dark=theme.dark,
         variables={
-            **_TERMINAL_VARIABLES,
+            **(_TERMINAL_VARIABLES if theme.of_terminal else {}),
             **variables(theme.colors),
             "scrollbar": colors["border"],
             "scrollbar-hover": colors["muted"],

@@ -1,5 +1,6 @@
-"""What the screens look like, at the sizes that people have.
+"""What the screens look like, at the sizes that people have, in every theme.
 
+Each test has a picture, in the default theme, and a text file with the colours that the other themes give it.
 After a wanted change: ``pytest tests/tui/test_snapshots.py --snapshot-update``, and look at the pictures.
 """
 
@@ -8,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from syrupy import SnapshotAssertion
 from textual.pilot import Pilot
 
 from promptopt.evaluation.reliability import merge
 from promptopt.store.trust import Power, TrustError
 from promptopt_tui.client import Client
+
+from .skins import SkinExtension, skins
 
 Make = Callable[..., Any]
 
@@ -21,10 +25,12 @@ NAMES = [f"{width}x{height}" for width, height in SIZES]
 
 
 @pytest.fixture
-def looks(snap_compare: Make, settle: Make) -> Make:
-    """Presses keys, waits until everything is shown, and compares with the picture."""
+def looks(snap_compare: Make, snapshot: SnapshotAssertion, settle: Make) -> Make:
+    """Presses keys, waits until everything is shown, and compares with the picture, and with every theme."""
 
     def compare(app: Any, size: tuple[int, int], *keys: str, theme: str = "") -> bool:
+        found: list[str] = []
+
         async def before(pilot: Pilot[int]) -> None:
             await settle(pilot)
             if theme:
@@ -33,8 +39,13 @@ def looks(snap_compare: Make, settle: Make) -> Make:
                 await pilot.press(key)
                 await settle(pilot)
             await settle(pilot)
+            if not theme:
+                found.append(await skins(pilot))
 
-        return snap_compare(app, terminal_size=size, run_before=before)
+        same = snap_compare(app, terminal_size=size, run_before=before)
+        for skin in found:
+            assert snapshot.use_extension(SkinExtension) == skin
+        return same
 
     return compare
 

@@ -1,0 +1,70 @@
+"""What a screen looks like in every theme, in short: which colours it has, on how many cells."""
+
+from collections import Counter
+from typing import Any
+
+from rich.style import Style
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from textual.pilot import Pilot
+from textual.strip import Strip
+
+
+class SkinExtension(SingleFileSnapshotExtension):
+    """A text file for each test, beside its picture."""
+
+    _file_extension = "txt"
+    _write_mode = WriteMode.TEXT
+
+    def serialize(self, data: Any, **_: Any) -> str:  # type: ignore[override]
+        return str(data)
+
+
+async def skins(pilot: Pilot[int]) -> str:
+    """For every theme but the one in force: each style of the screen, with its number of cells.
+
+    The words do not depend on the theme, but for those behind a dialog, which shine through where colours can
+    be mixed. The picture of the theme in force tells them.
+    """
+    app: Any = pilot.app
+    before = app.theme
+    words = _words(app)
+    lines: list[str] = []
+    for name in app.our_themes:
+        if name != before:
+            app.theme = name
+            await pilot.pause()
+            await pilot.pause()
+            mixed = not app.our_themes[name].of_terminal or len(app.screen_stack) == 2
+            assert not mixed or _words(app) == words, f"the words differ in {name}"
+            lines += [name, *_styles(app), ""]
+    app.theme = before
+    await pilot.pause()
+    await pilot.pause()
+    return "\n".join(lines)
+
+
+def _strips(app: Any) -> list[Strip]:
+    strips = app.screen._compositor.render_strips()
+    for line_filter in app.get_line_filters():
+        strips = [strip.apply_filter(line_filter, app.screen.background_colors[1]) for strip in strips]
+    return strips
+
+
+def _words(app: Any) -> list[str]:
+    return [strip.text for strip in _strips(app)]
+
+
+def _styles(app: Any) -> list[str]:
+    cells: Counter[str] = Counter()
+    for strip in _strips(app):
+        for segment in strip:
+            cells[_named(segment.style or Style.null())] += segment.cell_length
+    return [f"  {cells[name]:6} {name}" for name in sorted(cells)]
+
+
+def _named(style: Style) -> str:
+    """``bold #d9dfe7 on #11161d``, without what belongs to the mouse."""
+    color = style.color.name if style.color else "default"
+    behind = style.bgcolor.name if style.bgcolor else "default"
+    shapes = [shape for shape in ("bold", "dim", "italic", "underline", "reverse") if getattr(style, shape)]
+    return " ".join([*shapes, color, "on", behind])
