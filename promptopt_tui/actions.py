@@ -6,7 +6,9 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Scope = Literal["anywhere", "home", "run", "lists", "sorting", "cases", "errors", "log", "editor"]
+Scope = Literal[
+    "anywhere", "home", "run", "lists", "sorting", "cases", "errors", "log", "calls", "heat", "editor"
+]
 
 SCOPES: dict[Scope, str] = {
     "anywhere": "Everywhere",
@@ -17,11 +19,13 @@ SCOPES: dict[Scope, str] = {
     "cases": "Cases",
     "errors": "Errors",
     "log": "Log",
+    "calls": "Calls",
+    "heat": "Heat map",
     "editor": "Editing a prompt",
 }
 
 
-OF_WIDGETS: frozenset[Scope] = frozenset(("lists", "sorting", "cases", "errors", "log"))
+OF_WIDGETS: frozenset[Scope] = frozenset(("lists", "sorting", "cases", "errors", "log", "calls", "heat"))
 """Scopes of a widget: their actions work while it has the focus. Others are of a screen, or of the app."""
 
 
@@ -76,13 +80,27 @@ _KEY_NAMES = {
     "slash": "/",
     "less_than_sign": "<",
     "greater_than_sign": ">",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "minus": "-",
     "escape": "esc",
     "pageup": "pgup",
     "pagedown": "pgdn",
 }
 
-PANELS = ("progress", "standings", "prompt", "cases", "errors", "budget", "log")
-"""The cockpit's panels, in the order of their number keys."""
+PANELS = (
+    "progress",
+    "standings",
+    "prompt",
+    "cases",
+    "errors",
+    "budget",
+    "log",
+    "lineage",
+    "calls",
+    "heat",
+)
+"""The cockpit's panels, in the order of their number keys; the tenth has 0."""
 
 TOURNAMENT = "tournament"
 """A panel that is there only in a run that plays one; it has a key of its own."""
@@ -149,7 +167,12 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("run.outcome", ("o",), "result", "Show the result: verdict, scores, what was spent.", 6),
     Action("run.full", ("f",), "full", "Give the focused panel the whole screen, or put it back.", 8),
-    Action("run.panel", tuple("1234567"), "panels", "Go to a panel by its number.", 7, palette=False),
+    Action("run.panel", tuple("1234567890"), "panels", "Go to a panel by its number.", 7, palette=False),
+    Action("run.tab_left", ("left_square_bracket",), "tab", "Show the tab to the left in this place."),
+    Action("run.tab_right", ("right_square_bracket",), "tab", "Show the next tab in this place.", 21),
+    Action("run.layout", ("l",), "layout", "Arrange the panels in another way; the choice is kept.", 13),
+    Action("run.arrange", ("L",), "arrange", "Choose a layout by name, and which panels there are."),
+    Action("run.hide", ("minus",), "hide", "Hide the focused panel; its number brings it back."),
     Action(
         "run.tournament",
         ("m",),
@@ -205,6 +228,28 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("log.follow", ("end", "G"), "follow", "Follow the newest lines again.", palette=False),
     Action(
+        "calls.filter", ("slash",), "filter", "Show only the calls that contain a text.", 10, palette=False
+    ),
+    Action("calls.whose", ("w",), "whose", "Show only the calls of another role, or all.", 11, palette=False),
+    Action(
+        "calls.outcome",
+        ("n",),
+        "outcome",
+        "Show only the calls with another outcome, or all.",
+        12,
+        palette=False,
+    ),
+    Action("heat.left", ("left",), "left", "One candidate to the left.", palette=False),
+    Action("heat.right", ("right",), "right", "One candidate to the right.", palette=False),
+    Action(
+        "heat.order",
+        ("n",),
+        "order",
+        "Those that fail most often first, or the order of the data.",
+        11,
+        palette=False,
+    ),
+    Action(
         "editor.save",
         ("ctrl+s",),
         "score it",
@@ -231,7 +276,8 @@ def bindings(*scopes: Scope) -> list[BindingType]:
     found: list[BindingType] = []
     for action in ACTIONS:
         if action.scope in scopes and action.id == "run.panel":
-            found += [Binding(key, f"panel({key})", action.help, show=False) for key in action.keys]
+            numbers = enumerate(action.keys, 1)
+            found += [Binding(key, f"panel({number})", action.help, show=False) for number, key in numbers]
         elif action.scope in scopes:
             # In the editor these keys come before what the text area would do with them.
             first = action.scope == "editor"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from promptopt.store.database import Database
     from promptopt.store.projects import ProjectEntry
     from promptopt.store.runs import RunRow
+    from promptopt.store.tracepages import TracePages
     from promptopt.store.trust import Power
     from promptopt_tui.follower import Follower
 
@@ -120,6 +121,18 @@ class Client:
         from promptopt.store.cells import Cells
 
         return Cells(self.database, run_id).result(prompt_id, split, case_id)
+
+    def outcomes(self, run_id: str, prompt_id: str, split: Split) -> Iterator[tuple[str, float, bool, str]]:
+        """Case id, score, whether it passed, and category, of each case that a prompt was scored on."""
+        from promptopt.store.cells import Cells
+
+        return Cells(self.database, run_id).outcomes(prompt_id, split)
+
+    def calls(self, run_id: str) -> TracePages:
+        """The run's model calls, page by page."""
+        from promptopt.store.tracepages import TracePages
+
+        return TracePages(self.database, run_id, self._now)
 
     def start(self, project: Path) -> tuple[str, list[str]]:
         """Make a run of a project and start its worker; returns the run's id and notices.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -19,7 +19,6 @@ from promptopt_tui.paint import Line
 from promptopt_tui.views.case import case_lines, where
 from promptopt_tui.views.clusters import cluster_page
 from promptopt_tui.widgets.canvas import Canvas
-from promptopt_tui.widgets.panels import CasesPanel
 
 if TYPE_CHECKING:
     from promptopt_tui.app import PromptoptApp
@@ -104,25 +103,33 @@ class Pages(ModalScreen[None]):
         self.dismiss(None)
 
 
-class CaseScreen(Pages):
-    """The case under the cursor of ``table``, under one candidate."""
+class Walk(Protocol):
+    """Cases one after the other, of which one is looked at."""
 
-    def __init__(self, run_id: str, prompt_id: str, split: Split, name: str, table: CasesPanel) -> None:
+    @property
+    def case(self) -> Example | None: ...
+
+    def step(self, rows: int) -> None: ...
+
+
+class CaseScreen(Pages):
+    """The case that ``walk`` stands at, under one candidate."""
+
+    def __init__(self, run_id: str, prompt_id: str, split: Split, name: str, walk: Walk) -> None:
         super().__init__(run_id, prompt_id, split)
         self._name = name
-        self._table = table
+        self._walk = walk
 
     def page(self, width: int) -> tuple[str, list[Line], list[str]] | None:
-        case: Example | None = self._table.row
+        case = self._walk.case
         if case is None:
             return None
         loading = case.id not in self.results
-        mark = self._table.marks.get(case.id)
-        lines = case_lines(case, self.results.get(case.id), mark, width, loading=loading)
+        lines = case_lines(case, self.results.get(case.id), None, width, loading=loading)
         return where(case, self._split, self._name), lines, [case.id]
 
     def turn(self, step: int) -> None:
-        self._table.move_to(self._table.cursor + step)
+        self._walk.step(step)
 
 
 class ClusterScreen(Pages):

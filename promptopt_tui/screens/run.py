@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
@@ -14,16 +14,24 @@ from textual.widgets import Input
 from promptopt.domain.dataset import SPLITS, Split
 from promptopt.domain.text import one_line, sanitize
 from promptopt_tui.actions import PANELS, TOURNAMENT, Scope, bindings, shown
+from promptopt_tui.callbook import CallBook
 from promptopt_tui.casebook import Casebook
+from promptopt_tui.heatbook import HeatBook
 from promptopt_tui.paint import Line
+from promptopt_tui.screens.arranging import arrange_panels
 from promptopt_tui.screens.steering import Steering
 from promptopt_tui.views import header, news, panels
+from promptopt_tui.views.arrangement import LAYOUTS
 from promptopt_tui.views.clusters import analysed
 from promptopt_tui.views.tally import Tally
 from promptopt_tui.views.tournament import tournament
 from promptopt_tui.views.view import View, choose_shown, choose_split
+from promptopt_tui.widgets.calls import CallsPanel
 from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.deck import Deck
+from promptopt_tui.widgets.heat import HeatPanel
 from promptopt_tui.widgets.keyline import KeyLine
+from promptopt_tui.widgets.lineage import LineagePanel
 from promptopt_tui.widgets.panels import (
     CasesPanel,
     ErrorsPanel,
@@ -53,7 +61,7 @@ class RunScreen(Steering):
 
     CSS_PATH = "../styles/run.tcss"
     BINDINGS = bindings("run")
-    AUTO_FOCUS = "#standings"
+    AUTO_FOCUS = ""  # the deck knows which panel to begin with
 
     def __init__(self, follower: Follower, run_id: str) -> None:
         super().__init__()
@@ -61,13 +69,13 @@ class RunScreen(Steering):
         self.run_id = run_id
         self.pinned_id = ""
         self.wanted_split: Split | None = None
-        self.active = "standings"
         self._drawn: tuple[object, ...] = ()
         self._typing: Timer | None = None
         self._tally = Tally()
         self._news = news.News()
         self._told: object = None
         self._shown_seconds = 0.0
+        self._drawn_split: Split | None = None
 
     @property
     def desk(self) -> PromptoptApp:
@@ -79,28 +87,33 @@ class RunScreen(Steering):
         yield Canvas(id="banners")
         yield Canvas(id="summary")
         yield Canvas(id="tabs")
-        with Horizontal(id="panels"):
-            with Vertical(id="left", classes="column"):
-                yield LinesPanel("progress", panels.progress)
-                yield LinesPanel("budget", panels.budget)
-                yield ErrorsPanel()
-            with Vertical(id="main", classes="column"):
-                with Vertical(id="middle", classes="column"):
-                    yield StandingsPanel()
-                    yield LinesPanel(TOURNAMENT, tournament)
-                    yield CasesPanel()
-                    yield Input(placeholder="show cases that contain …", id="filter", classes="field")
-                with Vertical(id="right", classes="column"):
-                    yield PromptPanel()
-                    yield LogPanel()
+        field = Input(placeholder="show cases that contain …", id="filter", classes="field")
+        yield Deck(self._make_panels(), field)
         yield Canvas(id="too-small")
         yield KeyLine()
 
+    @staticmethod
+    def _make_panels() -> list[Canvas]:
+        return [
+            LinesPanel("progress", panels.progress),
+            StandingsPanel(),
+            PromptPanel(),
+            CasesPanel(),
+            ErrorsPanel(),
+            LinesPanel("budget", panels.budget),
+            LogPanel(),
+            LineagePanel(),
+            CallsPanel(),
+            HeatPanel(),
+            LinesPanel(TOURNAMENT, tournament),
+        ]
+
     def on_mount(self) -> None:
         self._book = Casebook(self.desk, self.run_id, self._arrived)
+        self._calls = CallBook(self.desk, self.run_id, self._arrived)
+        self._heat = HeatBook(self.desk, self.run_id, self._arrived)
         for name in ("header", "banners", "summary", "tabs", "too-small"):
             self.query_one(f"#{name}").can_focus = False
-        self._activate(self.active)
         self.set_interval(0.1, self.tick)
 
     def _arrived(self) -> None:
@@ -178,12 +191,14 @@ class RunScreen(Steering):
         with self.follower.lock:
             view = self.view()
             self._shown_seconds = view.active_seconds
-            self.set_class(view.state.tournament is not None, "-tournament")
-            self.set_class(not view.state.has_search and view.state.tournament is not None, "-plays")
+            self._drawn_split = view.split
+            deck = self.deck
+            deck.tournament = view.state.tournament is not None
+            deck.plays = deck.tournament and not view.state.has_search
+            deck.settle()
             self._draw_frame(view)
             for panel in self.query(".panel"):
-                # A layout of many panels may still stand when there is to be one alone.
-                if is_visible(panel) and (not self.alone or panel.id == self.active):
+                if panel.display and is_visible(panel):
                     self._draw_panel(panel, view)
         self._draw_keys()
 
@@ -199,24 +214,39 @@ class RunScreen(Steering):
             summary, tabs = self.query_one("#summary", Canvas), self.query_one("#tabs", Canvas)
             summary.set_lines(header.summary(view, summary.width or self.size.width - 2))
             room = tabs.width or self.size.width - 2
-            tabs.set_lines(header.tabs(self.active, room, tournament=self.has_class("-tournament")))
+            tabs.set_lines(header.tabs(self.active, self.deck.there, room))
 
     def _draw_panel(self, panel: Widget, view: View) -> None:
         if isinstance(panel, CasesPanel):
             cases = self._book.cases(view.split)
             panel.set_cases(cases or ())
             panel.show(view, self._book.marks(view.state, view.shown_id, view.split), cases is None)
+        elif isinstance(panel, CallsPanel):
+            self._draw_calls(panel, view)
+        elif isinstance(panel, HeatPanel):
+            cases = self._book.cases(view.split)
+            grid, order = self._heat.grid(view.state, view.split, cases, by_failures=panel.by_failures)
+            panel.show(view, grid, order, cases or ())
         elif isinstance(panel, LogPanel):
             panel.show(view, self.follower.logged)
-        elif isinstance(panel, LinesPanel | PromptPanel | StandingsPanel):
+        elif isinstance(panel, LinesPanel | PromptPanel | StandingsPanel | LineagePanel):
             panel.show(view)
+
+    def _draw_calls(self, panel: CallsPanel, view: View) -> None:
+        self._calls.want(panel.wanted)
+        if panel.following or self._calls.page is None:
+            meters = view.state.meters
+            moved = tuple(meter.spent for name, meter in meters.items() if name.endswith("calls"))
+            about = (moved, view.state.in_flight, view.state.replayed, view.status)
+            self._calls.follow(about, live=view.live)
+        panel.show(view, self._calls.page)
 
     @property
     def scopes(self) -> list[Scope]:
         """Whose keys work now, beside those that work everywhere."""
         focused = self.focused
-        if isinstance(focused, CasesPanel):
-            return ["run", "cases"]
+        if isinstance(focused, CasesPanel | CallsPanel | HeatPanel):
+            return ["run", cast(Scope, focused.id)]
         return ["run", "errors"] if isinstance(focused, ErrorsPanel) and focused.has_more else ["run"]
 
     def _draw_keys(self) -> None:
@@ -231,59 +261,81 @@ class RunScreen(Steering):
     # Panels
 
     @property
+    def deck(self) -> Deck:
+        """The room of the panels."""
+        return self.query_one(Deck)
+
+    @property
+    def active(self) -> str:
+        """The panel that was gone to last."""
+        return self.deck.active
+
+    @property
     def alone(self) -> bool:
         """One panel has the whole screen."""
-        return self.has_class("-solo") or self.has_class("-narrow")
+        return self.deck.alone or self.has_class("-narrow")
 
-    def _activate(self, panel: str) -> None:
-        self.active = panel
-        for widget in self.query(".panel"):
-            widget.set_class(widget.id == panel, "-active")
-        chosen = self.query_one(f"#{panel}")
-        for column in self.query(".column"):
-            column.set_class(column in chosen.ancestors, "-holds-active")
+    @on(Deck.Rearranged)
+    def _rearranged(self) -> None:
         self._drawn = ()
         self.call_after_refresh(self.draw)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        if event.widget.id in self._panels and event.widget.id != self.active:
-            self._activate(event.widget.id)
+        if event.widget.id in self.deck.there and event.widget.id != self.active:
+            self.deck.go_to(event.widget.id)
         self._drawn = ()
 
     def action_panel(self, number: int) -> None:
-        self._go_to(PANELS[number - 1])
+        if PANELS[number - 1] in self.deck.there | self.deck.hidden:
+            self.deck.go_to(PANELS[number - 1])
 
     def action_next(self) -> None:
-        self._go_to(self._panels[(self._panels.index(self.active) + 1) % len(self._panels)])
+        self._step(self.deck.in_order, 1)
 
     def action_previous(self) -> None:
-        self._go_to(self._panels[self._panels.index(self.active) - 1])
+        self._step(self.deck.in_order, -1)
 
-    def _go_to(self, panel: str) -> None:
-        self._activate(panel)
-        self.query_one(f"#{panel}").focus()
+    def action_tab_right(self) -> None:
+        self._step(self.deck.tabs_of(self.active), 1)
 
-    @property
-    def _panels(self) -> tuple[str, ...]:
-        return (*PANELS, TOURNAMENT) if self.has_class("-tournament") else PANELS
+    def action_tab_left(self) -> None:
+        self._step(self.deck.tabs_of(self.active), -1)
+
+    def _step(self, among: Sequence[str], step: int) -> None:
+        self.deck.go_to(among[(among.index(self.active) + step) % len(among)])
+
+    def action_layout(self) -> None:
+        name = self.deck.next_layout()
+        self.app.notify(f"Layout: {LAYOUTS[name].label}", timeout=2, markup=False)
+
+    def action_hide(self) -> None:
+        panel = self.active
+        if self.deck.hide(panel):
+            said = f"{header.TITLES[panel]} is hidden; {header.key_of(panel)} brings it back."
+        else:
+            said = "The last panel stays."
+        self.app.notify(said, timeout=3, markup=False)
+
+    def action_arrange(self) -> None:
+        arrange_panels(self.desk, self.deck)
 
     def action_tournament(self) -> None:
         if self._refuse("run.tournament"):
             return
-        here = self.active == TOURNAMENT
-        self._go_to("standings" if here and self.has_class("-solo") else TOURNAMENT)
-        if self.has_class("-solo") == here:
+        here, whole = self.active == TOURNAMENT, self.deck.alone
+        self.deck.go_to("standings" if here and whole else TOURNAMENT)
+        if whole == here:
             self.action_full()
 
     def action_full(self) -> None:
-        self.toggle_class("-solo")
-        self._drawn = ()
-        self.call_after_refresh(self.draw)
+        self.deck.alone = not self.deck.alone
+        self.set_class(self.deck.alone, "-solo")
+        self.deck.settle()
 
     def action_back(self) -> None:
-        if self.query_one(CasesPanel).clear_filter():
+        if self._filtered_panel.clear_filter():
             self.query_one("#filter", Input).value = ""
-        elif self.has_class("-solo"):
+        elif self.deck.alone:
             self.action_full()
         else:
             self.pinned_id, self.wanted_split = "", None
@@ -312,8 +364,10 @@ class RunScreen(Steering):
             self.wanted_split = there[(place + 1) % len(there)]
 
     @on(Table.Opened, "#standings")
+    @on(Table.Opened, "#lineage")
     def _candidate_opened(self, message: Table.Opened) -> None:
-        self.pinned_id = "" if self.pinned_id == message.row.id else message.row.id
+        chosen = message.table.key(message.row)
+        self.pinned_id = "" if self.pinned_id == chosen else chosen
 
     @on(Table.Opened, "#cases")
     def _case_opened(self, message: Table.Opened) -> None:
@@ -324,6 +378,30 @@ class RunScreen(Steering):
             name = view.name(view.shown_id)
         table = self.query_one(CasesPanel)
         self.app.push_screen(CaseScreen(self.run_id, view.shown_id, view.split, name, table))
+
+    @on(Table.Opened, "#heat")
+    def _cell_opened(self) -> None:
+        from promptopt_tui.screens.case import CaseScreen
+
+        panel = self.query_one(HeatPanel)
+        candidate = panel.candidate
+        if candidate is not None and self._drawn_split:
+            about = self.run_id, candidate.id, self._drawn_split, candidate.name
+            self.app.push_screen(CaseScreen(*about, panel))
+
+    @on(Table.OthersWanted)
+    def _others_wanted(self) -> None:
+        self._drawn = ()
+
+    @on(Table.Opened, "#calls")
+    def _call_opened(self) -> None:
+        from promptopt_tui.screens.call import CallScreen
+
+        self.app.push_screen(CallScreen(self.query_one(CallsPanel), self._calls))
+
+    @on(CallsPanel.EndReached)
+    def _calls_end_reached(self, message: CallsPanel.EndReached) -> None:
+        (self._calls.older if message.step < 0 else self._calls.newer)()
 
     @on(ErrorsPanel.LookWanted)
     def _look_wanted(self) -> None:
@@ -353,9 +431,17 @@ class RunScreen(Steering):
     async def _key_clicked(self, message: KeyLine.Clicked) -> None:
         await self.desk.do(message.action)
 
-    @on(CasesPanel.FilterWanted)
-    def _filter_wanted(self) -> None:
+    @property
+    def _filtered_panel(self) -> CasesPanel | CallsPanel:
+        return self.query_one(CallsPanel if self.active == "calls" else CasesPanel)
+
+    @on(Table.FilterWanted)
+    def _filter_wanted(self, message: Table.FilterWanted) -> None:
         field = self.query_one("#filter", Input)
+        panel = self._filtered_panel
+        self.deck.filtered = panel.id or ""
+        field.placeholder = f"show {panel.id} that contain …"
+        field.value = panel.filter
         field.display = True
         field.focus()
 
@@ -369,11 +455,8 @@ class RunScreen(Steering):
         self._typing = self.set_timer(TYPING_PAUSE, lambda: self._filter_by(message.value))
 
     def _filter_by(self, text: str) -> None:
-        table = self.query_one(CasesPanel)
-        if table.filter != text:
-            table.filter = text
-            table.reorder()
-            self._drawn = ()
+        self._filtered_panel.filter_by(text)
+        self._drawn = ()
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self, message: Input.Submitted) -> None:
@@ -381,8 +464,8 @@ class RunScreen(Steering):
         self._close_filter()
 
     def _close_filter(self) -> None:
-        self.query_one(CasesPanel).focus()
         self.query_one("#filter", Input).display = False
+        self._filtered_panel.focus()
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "escape" and self.query_one("#filter").has_focus:

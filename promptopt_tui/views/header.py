@@ -1,5 +1,7 @@
 """The header, the one-line summary of narrow screens, the tabs and the banners."""
 
+from collections.abc import Collection
+
 from promptopt.domain.text import one_line
 from promptopt.runs import brackets
 from promptopt_tui import formatting as fm
@@ -15,6 +17,9 @@ TITLES = {
     "errors": "Errors",
     "budget": "Budget",
     "log": "Log",
+    "lineage": "Lineage",
+    "calls": "Calls",
+    "heat": "Heat map",
     TOURNAMENT: "Tournament",
 }
 
@@ -101,17 +106,21 @@ def waiting(view: View) -> str:
     return doing.get(state.phase, "getting ready") + calls
 
 
-def tabs(active: str, width: int, *, tournament: bool = False) -> list[Line]:
+def key_of(panel: str) -> str:
+    """The key that goes to a panel."""
+    return "m" if panel == TOURNAMENT else str((PANELS.index(panel) + 1) % 10)
+
+
+def tabs(active: str, panels: Collection[str], width: int) -> list[Line]:
     """The panels and their keys, for screens that show one at a time."""
-    keys = [(str(number), panel) for number, panel in enumerate(PANELS, 1)]
-    keys += [("m", TOURNAMENT)] if tournament else []
+    there = [panel for panel in (*PANELS, TOURNAMENT) if panel in panels]
     line: Line = []
-    for letters in (9, 5, 0):
+    for letters in (10, 8, 5, 4, 3, 0):
         line = []
-        for key, panel in keys:
+        for panel in there:
             here = panel == active
             title = TITLES[panel] if here else TITLES[panel][:letters]
-            line += [(f" {key} {title}".rstrip() + " ", "pill-accent" if here else "muted")]
+            line += [(f" {key_of(panel)} {title}".rstrip() + " ", "pill-accent" if here else "muted")]
         if width_of(line) <= width:
             break
     return [line]

@@ -30,6 +30,10 @@ class Canvas(ScrollView, can_focus=True):
     def __init__(self, lines: Sequence[paint.Line] = (), *, id: str | None = None, classes: str = "") -> None:
         super().__init__(id=id, classes=classes)
         self.lines: Sequence[paint.Line] = lines
+        self.tabs: Sequence[str] = ()
+        """Panels that share its place, itself included, if it is one of several."""
+        self.titled: paint.Line = []
+        """What its frame says."""
         self.virtual_size = Size(0, len(lines))
 
     @property

@@ -13,11 +13,11 @@ from promptopt.domain.events import CaseMark
 from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
-from promptopt_tui.actions import PANELS, TOURNAMENT, bindings
+from promptopt_tui.actions import bindings
 from promptopt_tui.views import diff
 from promptopt_tui.views import panels as views
 from promptopt_tui.views.clusters import analysed
-from promptopt_tui.views.header import TITLES
+from promptopt_tui.views.header import TITLES, key_of
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.table import Column, SortableTable
@@ -34,14 +34,20 @@ def is_visible(widget: Widget) -> bool:
     return widget.is_attached and widget.size.width > 0 and widget.region.width > 0
 
 
-def set_title(widget: Widget, note: str = "") -> None:
-    """Number, title and a note in the frame of a panel."""
-    key = "m" if widget.id == TOURNAMENT else PANELS.index(widget.id or "") + 1
-    text = f"{key} {TITLES[widget.id or '']}"
+def set_title(panel: Canvas, note: str = "") -> None:
+    """Number, title and a note in the frame of a panel; beside it the tabs that share its place."""
+    name = panel.id or ""
+    said: list[tuple[str, str]] = []
+    for each in panel.tabs or (name,):
+        text = f"{key_of(each)} {TITLES[each]}"
+        if said:
+            said.append((" ─ ", "$po-border not bold"))
+        said.append((text, "" if each == name else "$po-muted not bold"))
     if note:
-        text += f" · {paint.one_line(note, 100)}"
-    if str(widget.border_title or "") != text:
-        widget.border_title = Content(text)
+        said.append((f" · {paint.one_line(note, 100)}", "$po-muted not bold"))
+    if said != panel.titled:
+        panel.titled = said
+        panel.border_title = Content.assemble(*said)
 
 
 class LinesPanel(Canvas):
@@ -214,11 +220,14 @@ class CasesPanel(SortableTable):
             rows = sorted(rows, key=self._sort_key(self.columns[column].name, falling), reverse=falling)
         self.set_rows(rows)
 
-    class FilterWanted(Message):
-        """A text to filter by is to be typed."""
+    def filter_by(self, text: str) -> None:
+        """Show only cases that contain a text."""
+        if self.filter != text:
+            self.filter = text
+            self.reorder()
 
     def action_filter(self) -> None:
-        self.post_message(self.FilterWanted())
+        self.post_message(self.FilterWanted(self))
 
     def action_failed(self) -> None:
         self.failed_only = not self.failed_only
@@ -234,6 +243,17 @@ class CasesPanel(SortableTable):
 
     def on_sortable_table_sorted(self) -> None:
         self.reorder()
+
+    # A walk through the cases; see screens/case.py
+
+    @property
+    def case(self) -> Example | None:
+        """The case under the cursor."""
+        return self.row
+
+    def step(self, rows: int) -> None:
+        """Go some cases on."""
+        self.move_to(self.cursor + rows)
 
     def _title(self, view: View, failed: int) -> str:
         parts = [view.split, view.name(view.shown_id)] if view.shown else [view.split]

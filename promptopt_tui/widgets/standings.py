@@ -6,9 +6,10 @@ from typing import Any
 
 from promptopt.domain.dataset import Split
 from promptopt.runs.standings import Candidate
-from promptopt.runs.state import Progress, RunState
+from promptopt.runs.state import RunState
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
+from promptopt_tui.views.candidates import standing, under_way
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.panels import set_title
 from promptopt_tui.widgets.table import Column, SortableTable
@@ -22,7 +23,7 @@ class StandingsPanel(SortableTable):
             Column("#", 2, self._rank, "right"),
             Column("candidate", 13, self._name),
             Column("validation", 18, self._score),
-            Column("Δ seed", 6, self._delta, "right"),
+            Column("Δ seed", 6, self._delta, "right", least=50),
             Column("state", 0, self._state),
             Column("test", 6, self._test, "right", least=62),
         ]
@@ -92,15 +93,7 @@ class StandingsPanel(SortableTable):
         assert self._view
         if candidate.id in self._view.state.given_up:
             return "replaced by edit", "muted"
-        return "being scored" if self._progress(candidate) else "not scored", "muted"
-
-    def _progress(self, candidate: Candidate) -> Progress | None:
-        """Its evaluation under way; several candidates may be scored side by side."""
-        assert self._view
-        if candidate.id in self._view.state.given_up:
-            return None
-        under_way = reversed(self._view.state.evaluations.values())
-        return next((each for each in under_way if each.candidate_id == candidate.id), None)
+        return "being scored" if under_way(self._view, candidate) else "not scored", "muted"
 
     def _delta(self, candidate: Candidate) -> paint.Span:
         assert self._view
@@ -112,34 +105,11 @@ class StandingsPanel(SortableTable):
 
     def _state(self, candidate: Candidate) -> paint.Span:
         assert self._view
-        state = self._view.state
-        progress = self._progress(candidate)
-        if candidate.id in state.given_up:
-            return "✗ dropped", "muted"
-        if progress:
-            return f"… {_done(progress)}", "accent"
-        edit = state.edit
-        if edit and edit.waiting and edit.candidate_id == candidate.id:
-            return "? decide", "human"
-        if state.finished and state.finished.stop_reason == "scored":
-            return "✓ scored", "good"
-        if candidate.id == state.best_id and candidate.validation:
-            return "★ best", "good"
-        if candidate.id == state.current_id and state.has_search and not state.over:
-            return "▸ current", "accent"
-        words = {True: ("✓ accepted", ""), False: ("✗ rejected", "muted"), None: ("", "")}
-        return words[candidate.accepted]
+        return standing(self._view, candidate)
 
     def _test(self, candidate: Candidate) -> paint.Span:
         score = candidate.scores.get("test")
         return (fm.percent(score.interval.mean), "bold") if score else ("", "")
-
-
-def _done(progress: Progress) -> str:
-    """``13/30``, or a share where the numbers are too long for the column."""
-    if progress.total < 1000:
-        return f"{progress.done}/{progress.total}"
-    return fm.percent(progress.done / progress.total)
 
 
 def _turning_points(state: RunState) -> tuple[Any, ...]:

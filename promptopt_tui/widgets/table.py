@@ -58,6 +58,16 @@ class Table(Canvas):
         def control(self) -> "Table":
             return self.table
 
+    class OthersWanted(Message):
+        """Other rows are to be shown, or in another order; the owner has them."""
+
+    class FilterWanted(Message):
+        """A text to filter by is to be typed."""
+
+        def __init__(self, table: "Table") -> None:
+            super().__init__()
+            self.table = table
+
     def __init__(
         self,
         columns: Sequence[Column],

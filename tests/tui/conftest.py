@@ -11,12 +11,14 @@ import pytest
 from textual.pilot import Pilot
 
 from promptopt.domain import events as ev
+from promptopt.domain.chat import ChatRequest, LLMResponse
 from promptopt.domain.dataset import Dataset, Example
-from promptopt.domain.prompt import Prompt
+from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, CheckResult, Comparison, Interval
 from promptopt.domain.settings import ModelSettings, ProjectSettings
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
+from promptopt.store.journal import Journal
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 from promptopt_tui.app import PromptoptApp
@@ -123,6 +125,8 @@ class Story:
         self.run_id = self.runs.create(settings, dataset, Path("/projects/support"))
         self.log = RunLog(self.database, self.run_id)
         self.cells = Cells(self.database, self.run_id)
+        self.journal = Journal(self.database, self.run_id)
+        self.asked: list[str] = []
         self.ids: dict[str, str] = {}
         self.optimizer = "refine"
         self.start()
@@ -268,6 +272,53 @@ class Story:
                 **more,  # type: ignore[arg-type]
             )
         )
+
+    def ask(
+        self,
+        text: str,
+        answer: str | None = "",
+        *,
+        role: ev.Role = "target",
+        case: str = "",
+        path: str = "",
+        outcome: str = "",
+        error: str = "",
+    ) -> str:
+        """A call with one message: answered, failed, settled without an answer, or (None) under way."""
+        self.clock[0] += 0.25
+        number = len(self.asked)
+        request = ChatRequest(
+            model="sim/target", messages=(Message(role="user", content=text),), max_tokens=64
+        )
+        place = (request.content_key(), path, number)
+        if case:
+            self.journal.concerns(place, case)
+        name = f"i{self.run_id}-{number}"
+        self.asked.append(name)
+        self.journal.intend(name, role, 0.002, 90, "", place)
+        self.clock[0] += 0.25
+        if outcome:
+            self.journal.settle(name, role, outcome, 0.0, 0, error)  # type: ignore[arg-type]
+        elif error:
+            self.journal.record(name, role, request, place, error)
+        elif answer is not None:
+            usage = {"prompt_tokens": 61, "completion_tokens": 9}
+            response = LLMResponse(text=answer, usage=usage, cost=0.00004, latency=0.42)
+            self.journal.record(name, role, request, place, response)
+        self._wait()
+        return name
+
+    def calls(self) -> "Story":
+        """Calls of every kind, the last one under way."""
+        for number, case in enumerate(cases("validation", 12)):
+            self.ask(f"{FIRST}\n\n{case.input_text}", WORDS[number % 4], case=case.id)
+        self.ask("x", error="429: slow down", outcome="refused", case="val-012")
+        self.ask("x", error="no answer in time", outcome="unknown", case="val-012")
+        self.ask("Sort this.", error="the model answers no call", case="val-012")
+        answer = '{"diagnosis": "too wordy", "prompt": "Sort."}'
+        self.ask("Improve the prompt.", answer, role="optimizer", path="propose/3/1")
+        self.ask("The next one.", None, case="val-013")
+        return self
 
     # Where a run can stand
 
@@ -512,6 +563,7 @@ def story(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     monkeypatch.setattr("promptopt.store.runs.secrets.token_hex", lambda size: f"{next(numbers):06x}")
     monkeypatch.setattr("promptopt.store.runs.time", _Clock(clock))
     monkeypatch.setattr("promptopt.store.shelf.time", _Clock(clock))
+    monkeypatch.setattr("promptopt.store.journal.time", _Clock(clock))
 
     def make(**settings: object) -> Story:
         clock[0] += 60.0

@@ -11,6 +11,8 @@ from promptopt_tui.app import PromptoptApp
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.run import RunScreen
+from promptopt_tui.widgets.calls import CallsPanel
+from promptopt_tui.widgets.heat import HeatPanel
 from promptopt_tui.widgets.panels import CasesPanel, ErrorsPanel
 from promptopt_tui.widgets.table import SortableTable, Table
 from promptopt_tui.widgets.tail import Tail
@@ -24,6 +26,8 @@ OWNERS = {
     "cases": CasesPanel,
     "errors": ErrorsPanel,
     "log": Tail,
+    "calls": CallsPanel,
+    "heat": HeatPanel,
     "editor": EditScreen,
 }
 # On terminals without the kitty protocol these are other keys, or the browser and the notebook take them.
@@ -66,8 +70,9 @@ def test_the_help_has_every_action_once() -> None:
 def test_number_keys_are_bound_one_by_one() -> None:
     numbers = [binding for binding in bindings("run") if binding.action.startswith("panel(")]
 
-    assert [binding.key for binding in numbers] == [str(n) for n in range(1, len(PANELS) + 1)]
-    assert BY_ID["run.panel"].key_names == "1–7"
+    assert [binding.key for binding in numbers] == [*"1234567890"]
+    assert [binding.action for binding in numbers] == [f"panel({n})" for n in range(1, len(PANELS) + 1)]
+    assert BY_ID["run.panel"].key_names == "1–0"
 
 
 def test_the_key_line_is_in_order() -> None:

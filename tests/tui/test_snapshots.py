@@ -80,6 +80,27 @@ def test_run_one_panel_at_a_time(looks: Make, story: Make, make_app: Make, panel
     assert looks(make_app(story().live().run_id), (80, 24), panel)
 
 
+@pytest.mark.parametrize("layout", ["prompt", "cases", "calls"])
+@pytest.mark.parametrize("size", SIZES[1:], ids=NAMES[1:])
+def test_layouts(looks: Make, story: Make, make_app: Make, size: tuple[int, int], layout: str) -> None:
+    app = make_app(story().live().calls().run_id)
+    app.preferences.set("layout", layout)
+    assert looks(app, size, "0", *["0"] * 8)
+
+
+@pytest.mark.parametrize("panel", ["8", "9", "0"])
+def test_more_panels_narrow(looks: Make, story: Make, make_app: Make, panel: str) -> None:
+    assert looks(make_app(story().live().calls().run_id), (80, 24), *[panel] * 6)
+
+
+def test_arrange(looks: Make, story: Make, make_app: Make) -> None:
+    assert looks(make_app(story().live().run_id), (120, 40), "L")
+
+
+def test_call(looks: Make, story: Make, make_app: Make) -> None:
+    assert looks(make_app(story().live().calls().run_id), (120, 40), "9", "9", "9", "up", "enter", "down")
+
+
 @pytest.mark.parametrize("theme", ["promptopt-light", "promptopt-contrast"])
 def test_themes(looks: Make, story: Make, make_app: Make, theme: str) -> None:
     assert looks(make_app(story().live().run_id), (120, 40), "4", theme=theme)

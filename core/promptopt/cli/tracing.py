@@ -74,7 +74,7 @@ def trace(
     """
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs
-    from promptopt.store.trace import Wanted
+    from promptopt.store.trace import Wanted, models_of
     from promptopt.store.withholding import Withholder
 
     with closing(Database.open()) as database:
@@ -86,10 +86,7 @@ def trace(
         wanted = Wanted(filters.role, filters.status, case, keys, text, requests=full or bool(text))
         inputs = _inputs(runs, row) if redact_inputs else None
         which = _Which(limit, text.casefold(), full)
-        models = {name: model.model for name, model in settings.models.items()}
-        if settings.judges:  # which of them an attempt was made with, its path tells
-            models["judge"] = "a judge" if len(settings.panel) > 1 else settings.judges[0].model
-        found = _found(database, row, models, wanted, which, Withholder(settings, inputs))
+        found = _found(database, row, models_of(settings), wanted, which, Withholder(settings, inputs))
         _tell(found, row, which, json=json)
 
 
@@ -102,30 +99,16 @@ def _found(
     withhold: "Withholder",
 ) -> Iterator["TracedCall"]:
     """The calls to tell of, oldest first, without what must not be told; of more than ``limit`` one more."""
+    from promptopt.store.trace import says
     from promptopt.store.trace import trace as calls_of
 
     newest = which.limit > 0
     every = calls_of(database, row.id, models, wanted, live=row.live, newest_first=newest)
     clean = (withhold.clean(call) for call in every)
-    kept = (call for call in clean if not which.text or _says(call, which.text))
+    kept = (call for call in clean if not which.text or says(call, which.text))
     if not newest:
         return kept
     return iter(list(islice(kept, which.limit + 1))[::-1])
-
-
-def _says(call: "TracedCall", text: str) -> bool:
-    parts = [call.answer or "", call.error, *(message["content"] for message in messages_of(call))]
-    return any(text in part.casefold() for part in parts)
-
-
-def messages_of(call: "TracedCall") -> list[dict[str, str]]:
-    """The messages of a request, or the text that was to be embedded; empty if it is not there."""
-    import json
-
-    request: dict[str, Any] = json.loads(call.request) if call.request else {}
-    if "text" in request:
-        return [{"role": "text", "content": request["text"]}]
-    return request.get("messages", [])
 
 
 def _keys_of(database: "Database", row: "RunRow", case_id: str) -> list[str]:
@@ -232,6 +215,8 @@ def _line(call: "TracedCall") -> str:
 
 
 def _whole(call: "TracedCall") -> str:
+    from promptopt.store.trace import messages_of
+
     parts = [(f"[{message['role']}]", message["content"]) for message in messages_of(call)]
     parts += [("[answer]", call.answer)] if call.answer is not None else [("[error]", call.error)]
     blocks = (f"  {head}\n" + "\n".join(f"    {line}" for line in body.splitlines()) for head, body in parts)

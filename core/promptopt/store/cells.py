@@ -1,7 +1,7 @@
 """Cells (what a prompt did on a case, once each), the prompts, and the optimizer's checkpoint."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select
@@ -12,6 +12,9 @@ from promptopt.domain.results import CaseResult
 from promptopt.domain.words import Split
 from promptopt.store.database import Database
 from promptopt.store.schema import cells, checkpoints, prompts, runs
+
+BATCH = 2000
+"""Rows that are read at once."""
 
 
 class Cells:
@@ -65,6 +68,16 @@ class Cells:
             )
             for row in rows
         }
+
+    def outcomes(self, prompt_id: str, split: Split) -> Iterator[tuple[str, float, bool, str]]:
+        """Case id, score, whether it passed, and category of each cell of a prompt, read as asked for."""
+        query = select(cells.c.case_id, cells.c.score, cells.c.passed, cells.c.category)
+        with self._db.read() as connection:
+            rows = connection.execution_options(yield_per=BATCH).execute(
+                query.where(*self._at(prompt_id, split))
+            )
+            for row in rows:
+                yield row.case_id, row.score, row.passed, row.category
 
     def keep_prompt(self, prompt: Prompt) -> None:
         """Store a prompt (queued)."""

@@ -4,7 +4,7 @@ import heapq
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sqlalchemy import ColumnElement, Connection, Select, func, null, or_, select
 
@@ -12,6 +12,9 @@ from promptopt.domain.events import Role
 from promptopt.domain.vectors import unpack
 from promptopt.store.database import Database
 from promptopt.store.schema import attempts, calls, intents
+
+if TYPE_CHECKING:
+    from promptopt.domain.settings import ProjectSettings
 
 Outcome = Literal["answered", "failed", "refused", "lost"]
 """``failed``: no answer after all attempts, the run went on from that; ``refused``: an attempt that was not
@@ -67,6 +70,10 @@ class Wanted:
         text: calls in whose request, answer or error it may be, upper and lower case alike. The caller looks
             again: what is stored is escaped.
         requests: with the requests, which are most of what there is to read.
+        call_id: the call with this id.
+        since, until: calls that ended (one under way: was sent) at this time or later, or at it or earlier.
+        open_since: of those without an outcome the ones that were sent at this time or later: to look for
+            older ones goes through all of a long run.
     """
 
     role: Role | None = None
@@ -75,6 +82,32 @@ class Wanted:
     keys: Collection[str] = ()
     text: str = ""
     requests: bool = False
+    call_id: str = ""
+    since: float | None = None
+    until: float | None = None
+    open_since: float | None = None
+
+
+def models_of(settings: "ProjectSettings") -> dict[Role, str]:
+    """Names of a run's models by role, for :func:`trace`."""
+    models: dict[Role, str] = {role: model.model for role, model in settings.models.items()}
+    if settings.judges:  # which of them an attempt was made with, its path tells
+        models["judge"] = "a judge" if len(settings.panel) > 1 else settings.judges[0].model
+    return models
+
+
+def messages_of(call: TracedCall) -> list[dict[str, str]]:
+    """The messages of a request, or the text that was to be embedded; empty if it is not there."""
+    request: dict[str, Any] = json.loads(call.request) if call.request else {}
+    if "text" in request:
+        return [{"role": "text", "content": request["text"]}]
+    return request.get("messages", [])
+
+
+def says(call: TracedCall, text: str) -> bool:
+    """Whether ``text``, case-folded, is in what was sent or answered, or in the error."""
+    parts = [call.answer or "", call.error, *(message["content"] for message in messages_of(call))]
+    return any(text in part.casefold() for part in parts)
 
 
 def trace(
@@ -128,7 +161,7 @@ def _calls(run_id: str, wanted: Wanted) -> Select[Any]:
         query = query.where(or_(calls.c.case_id == wanted.case_id, calls.c.key.in_(wanted.keys)))
     if _plain(wanted.text):
         query = query.where(_has(wanted.text, calls.c.request, calls.c.response, calls.c.error))
-    return query
+    return _between(query, wanted, calls.c.id, calls.c.at)
 
 
 def _attempts(run_id: str, wanted: Wanted) -> Select[Any]:
@@ -147,7 +180,7 @@ def _attempts(run_id: str, wanted: Wanted) -> Select[Any]:
         query = query.where(attempts.c.role == wanted.role)
     if wanted.status:
         query = query.where(attempts.c.outcome == ("refused" if wanted.status == "refused" else "unknown"))
-    return _about(query, wanted)
+    return _between(_about(query, wanted), wanted, attempts.c.id, attempts.c.at)
 
 
 def _open(run_id: str, wanted: Wanted) -> Select[Any]:
@@ -159,7 +192,20 @@ def _open(run_id: str, wanted: Wanted) -> Select[Any]:
     )
     if wanted.role:
         query = query.where(intents.c.role == wanted.role)
-    return _about(query, wanted)
+    if wanted.open_since is not None:
+        query = query.where(intents.c.at >= wanted.open_since)
+    return _between(_about(query, wanted), wanted, intents.c.id, intents.c.at)
+
+
+def _between(
+    query: Select[Any], wanted: Wanted, name: ColumnElement[str], at: ColumnElement[float]
+) -> Select[Any]:
+    """Of ``query`` the one call that is wanted, or those of the time that is wanted."""
+    if wanted.call_id:
+        query = query.where(name == wanted.call_id)
+    if wanted.since is not None:
+        query = query.where(at >= wanted.since)
+    return query if wanted.until is None else query.where(at <= wanted.until)
 
 
 def _asked(wanted: Wanted) -> ColumnElement[Any]:

@@ -1,0 +1,190 @@
+"""The room of the cockpit's panels: it puts each where the arrangement has it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
+from textual.layout import ArrangeResult, Layout, WidgetPlacement
+from textual.message import Message
+from textual.widget import Widget
+
+from promptopt_tui.preferences import Preferences
+from promptopt_tui.views.arrangement import ALL, Spot, arrange, layout_for, next_layout, there_are
+from promptopt_tui.widgets.canvas import Canvas
+
+if TYPE_CHECKING:
+    from promptopt_tui.app import PromptoptApp
+
+
+class Deck(Container):
+    """Panels, of which those in front are seen.
+
+    Args:
+        panels: one for each name of the arrangement.
+        field: shown in the last line of a panel while a filter is typed for it.
+    """
+
+    class Rearranged(Message):
+        """Other panels are in front, or they are elsewhere."""
+
+    def __init__(self, panels: Collection[Canvas], field: Widget) -> None:
+        super().__init__(id="panels")
+        self._panels: Mapping[str, Canvas] = {panel.id or "": panel for panel in panels}
+        self._field = field
+        self.recent: list[str] = []
+        """Panels by when they were gone to, the last one first."""
+        self.filtered = "cases"
+        """The panel that a filter is typed for."""
+        self.alone = False
+        """One panel has it all."""
+        self.tournament = self.plays = False
+        """There is a tournament to show; the run does nothing else."""
+        self.chosen = ""
+        """The layout that was chosen; empty is the one that fits the run."""
+        self.hidden: set[str] = set()
+        self._fronts: dict[str, Spot] = {}
+        self._placed = _Placed(self)
+
+    def compose(self) -> ComposeResult:
+        yield from self._panels.values()
+        yield self._field
+
+    def on_mount(self) -> None:
+        kept = self._preferences
+        self.chosen = kept.get("layout", "")
+        self.hidden = {panel for panel in ALL if panel in kept.get("hidden", list[str]())}
+        self.go_to(self._first)
+
+    @property
+    def _preferences(self) -> Preferences:
+        return cast("PromptoptApp", self.app).preferences
+
+    @property
+    def layout(self) -> Layout:
+        """Where the children go. Style sheets know Textual's own layouts only."""
+        return self._placed
+
+    @property
+    def layout_name(self) -> str:
+        """The layout in force."""
+        return layout_for(self.chosen, plays=self.plays)
+
+    @property
+    def active(self) -> str:
+        """The panel that was gone to last."""
+        there = self.there
+        return next((panel for panel in self.recent if panel in there), self._first)
+
+    @property
+    def _first(self) -> str:
+        """The panel to begin with: the one that the layout is named after."""
+        wanted = (self.layout_name, "standings", *self.in_order)
+        return next(panel for panel in wanted if panel in self.there)
+
+    @property
+    def there(self) -> set[str]:
+        """The panels that can be gone to."""
+        return there_are(self.hidden, tournament=self.tournament) & set(self._panels)
+
+    @property
+    def in_order(self) -> list[str]:
+        """The same in the order of their keys."""
+        there = self.there
+        return [panel for panel in ALL if panel in there]
+
+    def tabs_of(self, panel: str) -> tuple[str, ...]:
+        """The panels that share a panel's place."""
+        return next((spot.tabs for spot in self._fronts.values() if panel in spot.tabs), (panel,))
+
+    def spots(self, size: Size) -> dict[str, Spot]:
+        """The panels in front, and where each is if there is so much room."""
+        columns = cast("PromptoptApp", self.app).size.width
+        recent = self.recent or [self.active]
+        return arrange(self.layout_name, self.there, recent, size, columns, alone=self.alone)
+
+    # Changes
+
+    def go_to(self, panel: str) -> None:
+        """Bring a panel to the front, and back if it was hidden."""
+        if panel in self.hidden:
+            self.hidden.discard(panel)
+            self._keep()
+        self.recent = [panel, *(each for each in self.recent if each != panel)]
+        self.settle()
+        self._panels[panel].focus()
+
+    def hide(self, panel: str) -> bool:
+        """Take a panel away; False if it is the last one."""
+        if len(self.there) <= 1:
+            return False
+        self.hidden.add(panel)
+        self._keep()
+        self.go_to(self.active)
+        return True
+
+    def choose(self, layout: str) -> None:
+        """Arrange the panels in another way."""
+        before = self.active
+        self.chosen, self.recent = layout, []
+        self._keep()
+        self.go_to(before if self.alone else self._first)
+
+    def next_layout(self) -> str:
+        """Go on to the next layout; returns its name."""
+        self.choose(next_layout(self.layout_name))
+        return self.layout_name
+
+    def settle(self) -> None:
+        """Let the panels in front be seen, and no other one."""
+        fronts = self.spots(self.size or self.app.size)
+        if fronts == self._fronts:
+            return
+        self._fronts = fronts
+        for name, panel in self._panels.items():
+            spot = fronts.get(name)
+            panel.display = spot is not None
+            alone = spot is None or len(fronts) == 1
+            panel.tabs = () if spot is None or alone else spot.tabs
+        self.refresh(layout=True)
+        self.post_message(self.Rearranged())
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.settle()
+
+    def _keep(self) -> None:
+        self._preferences.set("layout", self.chosen)
+        self._preferences.set("hidden", [panel for panel in ALL if panel in self.hidden])
+
+    def regions(self, size: Size) -> dict[str, Region]:
+        """Where each child is: the panels in front, and the field in the last line of what it filters."""
+        found = {name: spot.region for name, spot in self.spots(size).items()}
+        if self._field.display and self.filtered in found:
+            whole = found[self.filtered]
+            found[self.filtered] = whole.shrink((0, 0, 1, 0))
+            found[self._field.id or ""] = Region(whole.x, whole.bottom - 1, whole.width, 1)
+        return found
+
+
+class _Placed(Layout):
+    """Puts the children of a deck where it says."""
+
+    name = "deck"
+
+    def __init__(self, deck: Deck) -> None:
+        self._deck = deck
+
+    def arrange(
+        self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True
+    ) -> ArrangeResult:
+        parent.pre_layout(self)
+        regions = self._deck.regions(size)
+        return [
+            WidgetPlacement(regions[child.id], NULL_OFFSET, NULL_SPACING, child)
+            for child in children
+            if child.id in regions
+        ]
