@@ -22,6 +22,11 @@ class Terminal:
         self._tmux("new-session", "-d", "-s", "demo", "-x", str(columns), "-y", str(rows), command)
         self._tmux("set-option", "-g", "remain-on-exit", "on")
 
+    @property
+    def pid(self) -> int:
+        """The process that the window was opened with."""
+        return int(self._tmux("display-message", "-p", "-t", "demo", "#{pane_pid}"))
+
     def send(self, *keys: str) -> None:
         self._tmux("send-keys", "-t", "demo", *keys)
 
