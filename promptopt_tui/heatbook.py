@@ -1,4 +1,4 @@
-"""The outcomes that the heat map shows, loaded a candidate at a time while somebody looks at it."""
+"""The outcomes that the heat map shows, loaded while somebody looks at it."""
 
 from __future__ import annotations
 
@@ -51,44 +51,46 @@ class HeatBook:
             self._in_thread(lambda: Grid([case.id for case in cases]), self._made, split)
         elif by_failures != self._by_failures:
             self._by_failures = by_failures
-            self._in_thread(self._ordered, self._sorted, split)
+            self._in_thread(self._sort, lambda _: None, split)
         else:
             self._look_for_work(state, split)
         return self._grid, self._order
 
     def _look_for_work(self, state: RunState, split: Split) -> None:
-        """Load the first candidate of which there may be more than what is loaded."""
+        """Load the candidates of which there may be more than what is loaded."""
         assert self._grid
         wanted = kept(list(state.candidates), (state.best_id, state.current_id))
         for gone in set(self._grid.columns) - set(wanted):
             self._grid.drop(gone)
+        now, stale = time.monotonic(), list[str]()
         for one in wanted:
             known = _known(state, one, split)
             before, at = self._loaded.get(one, (None, 0.0))
-            if one in self._loaded and (known == before or time.monotonic() - at < AGAIN):
-                continue
-            self._loaded[one] = known, time.monotonic()
-            self._in_thread(lambda one=one: self._load(one, split), self._sorted, split)
-            return
+            if one not in self._loaded or (known != before and now - at >= AGAIN):
+                self._loaded[one] = known, now
+                stale.append(one)
+        if stale:
+            self._in_thread(lambda: self._load(stale, split), lambda _: None, split)
 
-    def _load(self, candidate_id: str, split: Split) -> Sequence[int]:
+    def _load(self, candidates: Sequence[str], split: Split) -> None:
+        """In a thread: one candidate after the other, each seen as soon as it is there."""
         grid = self._grid
         assert grid
-        found = column(self._desk.client.outcomes(self._run_id, candidate_id, split), grid.places)
-        if found.strip(bytes([NONE])):
-            grid.put(candidate_id, found)
-        return self._ordered()
+        for one in candidates:
+            if split != self._split or not self._desk.is_running:
+                return
+            found = column(self._desk.client.outcomes(self._run_id, one, split), grid.places)
+            if found.strip(bytes([NONE])):
+                grid.put(one, found)
+                self._sort()
 
-    def _ordered(self) -> Sequence[int]:
+    def _sort(self) -> None:
         assert self._grid
-        return self._grid.by_failures() if self._by_failures else range(len(self._grid.case_ids))
+        count = len(self._grid.case_ids)
+        self._order = self._grid.by_failures() if self._by_failures else range(count)
 
     def _made(self, grid: Grid) -> None:
         self._grid, self._order = grid, range(len(grid.case_ids))
-
-    def _sorted(self, order: Sequence[int]) -> None:
-        if order != self._order:
-            self._order = order
 
     def _in_thread(self, work: Callable[[], T], done: Callable[[T], object], split: Split) -> None:
         self._busy = True
