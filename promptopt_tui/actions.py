@@ -83,6 +83,7 @@ _KEY_NAMES = {
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "minus": "-",
+    "full_stop": ".",
     "escape": "esc",
     "pageup": "pgup",
     "pagedown": "pgdn",
@@ -158,6 +159,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("run.edit", ("e",), "edit", "Rewrite the current prompt; it is scored before the run goes on.", 2),
     Action("run.answer", ("a",), "answer", "Answer whether to go on from the edit that was scored.", 3),
     Action("run.stop", ("s",), "stop", "End the run, with or without the sealed test; asks first.", 4),
+    Action(
+        "run.step",
+        ("full_stop",),
+        "step",
+        "Go on until the next iteration begins, and pause there.",
+        13,
+    ),
+    Action(
+        "run.inject",
+        ("i",),
+        "add a prompt",
+        "Put a prompt of yours in the running; it is scored and can win, the search goes on as before.",
+        14,
+    ),
+    Action(
+        "run.limits", ("b",), "caps", "Change the budget's caps, and how many calls are made at once.", 15
+    ),
     Action(
         "run.resume",
         ("R",),

@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import BY_ID, bindings
 from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.screens.filling import REASON, FillScreen
 from promptopt_tui.views import diff
 from promptopt_tui.widgets.canvas import Canvas
 
@@ -36,33 +38,67 @@ class PromptArea(TextArea):
     """A text area that takes no control characters in."""
 
     async def _on_paste(self, event: events.Paste) -> None:
-        # Terminals send a carriage return for each line break of what is pasted.
+        # Terminals send a carriage return for each line break. Then TextArea's own handler takes it.
         event.text = sanitize(event.text.replace("\r\n", "\n").replace("\r", "\n"))
-        await super()._on_paste(event)
 
 
-class EditScreen(ModalScreen[str | None]):
+@dataclass(frozen=True)
+class Written:
+    """What a person wrote, and why; ``reason`` may be empty."""
+
+    text: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a text is written for.
+
+    Attributes:
+        title: of the editor, before the name of the prompt that it begins with.
+        meaning: what it means for the run, in a label and a sentence.
+        detail: what is done with the text when it is sent.
+    """
+
+    title: str
+    meaning: tuple[str, str]
+    detail: str = "on validation, against the prompt it would replace"
+
+
+def editing(on_edit: str) -> Purpose:
+    """Rewriting the current prompt; ``on_edit``: what it means to go on from it."""
+    return Purpose("Edit the current prompt", ("if you then go on from it: ", on_edit))
+
+
+INJECTING = Purpose(
+    "Put a prompt in the running; you begin with",
+    ("the search: ", "it goes on as before. Your prompt stands in the running and can win."),
+    "on validation, beside the search",
+)
+
+
+class EditScreen(ModalScreen[Written | None]):
     """A prompt in an editor; answers the new text, or None.
 
     Args:
         text: the prompt as it is.
         name: what it is called.
-        on_edit: what it means for the run's optimizer to go on from the new text.
+        purpose: what the new text is for.
     """
 
     BINDINGS = bindings("editor")
 
-    def __init__(self, text: str, name: str, on_edit: str) -> None:
+    def __init__(self, text: str, name: str, purpose: Purpose) -> None:
         super().__init__(classes="-editor")
         self._title = name
-        self._on_edit = on_edit
+        self._purpose = purpose
         self._original = text
         self._before = sanitize(text)
         self._unsafe = self._before != text.replace("\r\n", "\n")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog") as box:
-            box.border_title = Content(paint.one_line(f"Edit the current prompt: {self._title}", 80))
+            box.border_title = Content(paint.one_line(f"{self._purpose.title}: {self._title}", 80))
             area = PromptArea(self._before, id="area", soft_wrap=True, show_line_numbers=False)
             area.cursor_blink = False
             yield area
@@ -100,23 +136,31 @@ class EditScreen(ModalScreen[str | None]):
             self.app.notify("The prompt is empty.", severity="warning", markup=False)
             return
         added, removed = diff.changed(before, after)
+        meaning = self._purpose.meaning
 
         def build(width: int) -> list[paint.Line]:
             return [
                 [(f"+{fm.plural(added, 'line')}", "good"), (f"  -{fm.plural(removed, 'line')}", "bad")],
-                *paint.wrap([("if you then go on from it: ", "muted"), (self._on_edit, "")], width),
+                *paint.wrap([(meaning[0], "muted"), (meaning[1], "")], width),
                 [],
                 *diff.unified(before, after, width),
             ]
 
         options = [
-            Option("y", "Score it", "on validation, against the prompt it would replace", True),
-            Option("n", "Go on editing", "", False),
+            Option("y", "Score it", self._purpose.detail, "send"),
+            Option("w", "Score it, and say why", "the reason is kept with the run", "why"),
+            Option("n", "Go on editing", "", ""),
         ]
 
-        def answered(answer: bool | None) -> None:
-            if answer:
-                self.dismiss(restored(self._original, after))
+        def explained(given: dict[str, str] | None) -> None:
+            if given is not None:
+                self.dismiss(Written(restored(self._original, after), given["reason"]))
+
+        def answered(answer: str | None) -> None:
+            if answer == "why":
+                self.app.push_screen(FillScreen("Why this change?", [REASON]), explained)
+            elif answer:
+                explained({"reason": ""})
 
         self.app.push_screen(Dialog("Send this change?", build, options, kind="-tall"), answered)
 

@@ -18,8 +18,8 @@ from promptopt_tui.callbook import CallBook
 from promptopt_tui.casebook import Casebook
 from promptopt_tui.heatbook import HeatBook
 from promptopt_tui.paint import Line
+from promptopt_tui.screens.acting import Acting
 from promptopt_tui.screens.arranging import arrange_panels
-from promptopt_tui.screens.steering import Steering
 from promptopt_tui.views import header, news, panels
 from promptopt_tui.views.arrangement import LAYOUTS
 from promptopt_tui.views.clusters import analysed
@@ -51,7 +51,7 @@ TYPING_PAUSE = 0.15
 """Seconds after the last key of a filter before it is applied."""
 
 
-class RunScreen(Steering):
+class RunScreen(Acting):
     """Shows what a follower has, ten times a second, and steers the run.
 
     Args:

@@ -11,7 +11,7 @@ from promptopt.store.commands import Command, Decide, Edit, Pause, Resume, Stop
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.screens.dialogs import Dialog, Option
-from promptopt_tui.screens.editor import EditScreen
+from promptopt_tui.screens.editor import EditScreen, Written, editing
 from promptopt_tui.views import outcome
 from promptopt_tui.views.view import View
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0
 """Seconds for which it is shown that something was asked of the run."""
+
+NEED_SEARCH = ("run.edit", "run.step", "run.inject")
 
 RESUMABLE = ("interrupted", "stopped", "failed")
 
@@ -86,8 +88,10 @@ class Steering(Screen[None]):
             why = "No edit waits for an answer."
         elif action_id == "run.tournament":
             why = "This run has played no tournament."
-        elif action_id == "run.edit" and self.is_live and not self.follower.state.has_search:
-            why = "This run has no search that could go on from an edit."
+        elif action_id in NEED_SEARCH and self.is_live and not self.follower.state.has_search:
+            why = "This run has no search that could take it up."
+        elif action_id in NEED_SEARCH and self.is_live and self.follower.state.phase == "test":
+            why = "The search is over."
         elif action_id == "run.outcome":
             why = "The run is not over yet."
         elif action_id != "run.resume" and self.may("run.resume"):
@@ -121,14 +125,18 @@ class Steering(Screen[None]):
         options = [
             Option("n", "Go on", "the run is not touched", ""),
             Option("s", "Stop, then test", "end the search, score the sealed test", "test"),
+            Option("i", "Stop after this iteration", "then score the sealed test", "iteration"),
             Option("x", "Stop now", "no sealed test: no claim about new cases", "now"),
         ]
+        if self.follower.state.phase == "test":
+            del options[2]
         if not self.follower.state.has_search:
             options[1:] = [Option("s", "Stop", "it can be resumed, and nothing is paid twice", "now")]
 
         def answered(answer: str | None) -> None:
             if answer:
-                self.send(Stop(now=answer == "now"), "stopping…")
+                said = "it will end with this iteration…" if answer == "iteration" else "stopping…"
+                self.send(Stop(now=answer == "now", after_iteration=answer == "iteration"), said)
 
         def build(width: int) -> list[paint.Line]:
             return [piece for line in lines for piece in paint.wrap(line, width)]
@@ -167,14 +175,14 @@ class Steering(Screen[None]):
             text, name = state.candidates[state.current_id].text, self.view().name(state.current_id)
             on_edit = state.on_edit
 
-        def answered(text: str | None) -> None:
-            if text is not None:
+        def answered(written: Written | None) -> None:
+            if written is not None:
                 self.send(
-                    Edit(text=text, adopt="ask"),
+                    Edit(text=written.text, adopt="ask", reason=written.reason),
                     "the edit is on its way; the run takes it up at its next safe point…",
                 )
 
-        self.app.push_screen(EditScreen(text, name, on_edit), answered)
+        self.app.push_screen(EditScreen(text, name, editing(on_edit)), answered)
 
     def action_resume(self) -> None:
         if self._refuse("run.resume"):

@@ -37,10 +37,10 @@ def header(view: View, width: int) -> list[Line]:
         pill = (" SIMULATED " if width >= 90 else " SIM ", "pill-warn")
         right = [*right, ("  ", ""), pill]
     status: Line = [(f" {glyph} {word} ", f"pill-{style}")]
-    stopping = state.stop_requested and not state.over
-    doing = "stopping" if stopping else "" if state.over else state.phase
-    if doing and (stopping or width >= 90):
-        status += [("  ", ""), (doing, "warn" if stopping else "muted")]
+    asked = "" if state.over else _asked(view)
+    doing = asked or ("" if state.over else state.phase)
+    if doing and (asked or width >= 90):
+        status += [("  ", ""), (doing, "warn" if asked else "muted")]
     project = one_line(state.project or (view.row.project if view.row else ""), 100)
     run_id = view.row.id if view.row else state.run_id
     room = width - width_of(status) - width_of(right) - 4
@@ -48,6 +48,14 @@ def header(view: View, width: int) -> list[Line]:
     if width_of(named) > room:
         named = cut([(project, "bold")], max(8, room))
     return [columns([*named, ("  ", ""), *status], right, width)]
+
+
+def _asked(view: View) -> str:
+    """What somebody asked for that is to come: a stop, a pause at the next iteration."""
+    state, stop = view.state, view.state.stop_requested
+    if stop is not None:
+        return "ends after this iteration" if stop.after_iteration and state.phase != "test" else "stopping"
+    return "pauses at the next iteration" if state.stepping else ""
 
 
 def money(view: View) -> Line:

@@ -1,0 +1,111 @@
+"""What a person can do to a run beside pausing, editing and stopping it: each act is asked of its worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from promptopt.domain.words import ROLES, Role
+from promptopt.store.commands import Command, Inject, SetConcurrency, SetLimits, Step
+from promptopt_tui import paint
+from promptopt_tui.screens.editor import INJECTING, EditScreen, Written
+from promptopt_tui.screens.filling import REASON, Field, FillScreen
+from promptopt_tui.screens.steering import Steering
+
+CAPS = ("usd", "calls", "tokens", "minutes")
+
+
+def _cap_fault(text: str) -> str:
+    try:
+        fine = text == "" or 0 < float(text.replace(",", "")) < float("inf")
+    except ValueError:
+        fine = False
+    return "" if fine else "must be a number above 0, or empty for no cap"
+
+
+def _count_fault(text: str) -> str:
+    return (
+        ""
+        if text == "" or (text.isascii() and text.isdigit() and 0 < int(text) <= 10_000)
+        else ("must be a whole number from 1 on")
+    )
+
+
+class Acting(Steering):
+    """The part of the cockpit that asks for these acts."""
+
+    def may(self, action_id: str) -> bool:
+        """Whether an action makes sense now."""
+        searches = self.is_live and self.follower.state.has_search and self.follower.state.phase != "test"
+        needs = {
+            "run.step": searches,
+            "run.inject": searches and bool(self.follower.state.current_id),
+            "run.limits": self.is_live,
+        }
+        return needs[action_id] if action_id in needs else super().may(action_id)
+
+    def action_step(self) -> None:
+        if not self._refuse("run.step"):
+            self.send(Step(), "going on until the next iteration begins…")
+
+    def action_inject(self) -> None:
+        if self._refuse("run.inject"):
+            return
+        with self.follower.lock:
+            state = self.follower.state
+            text, name = state.candidates[state.current_id].text, self.view().name(state.current_id)
+
+        def answered(written: Written | None) -> None:
+            if written is not None:
+                self.send(Inject(text=written.text, reason=written.reason), "your prompt is on its way…")
+
+        self.app.push_screen(EditScreen(text, name, INJECTING), answered)
+
+    def action_limits(self) -> None:
+        """Caps, and calls at once, in one dialog; what was not changed is not sent."""
+        if self._refuse("run.limits"):
+            return
+        with self.follower.lock:
+            state = self.follower.state
+            caps = dict.fromkeys(CAPS, "") | {name: f"{value:.15g}" for name, value in state.limits.items()}
+            roles: list[Role] = [role for role in ROLES if role in state.models]
+            at_once = {role: str(state.concurrency.get(role, "")) for role in roles}
+        fields = [
+            *(Field(name, _words(name), value, "no cap", _cap_fault) for name, value in caps.items()),
+            *(
+                Field(f"at once {role}", f"{role} at once", value, "as in the project", _count_fault)
+                for role, value in at_once.items()
+            ),
+            REASON,
+        ]
+
+        def answered(given: dict[str, str] | None) -> None:
+            if given is None:
+                return
+            reason = given["reason"]
+            limits = {
+                name: float(given[name].replace(",", "")) if given[name] else None
+                for name in caps
+                if given[name] != caps[name]
+            }
+            commands: list[Command] = [SetLimits(limits=limits, reason=reason)] if limits else []
+            commands += [
+                SetConcurrency(role=role, most=int(given[f"at once {role}"]), reason=reason)
+                for role in roles
+                if given[f"at once {role}"] not in ("", at_once[role])
+            ]
+            for command in commands:
+                self.send(command, "changing what the run may use…")
+            if not commands:
+                self.app.notify("Nothing was changed.", markup=False)
+
+        said = "They hold at once. A cap below what is spent ends the run in order."
+        self.app.push_screen(FillScreen("Caps and calls at once", fields, _lines(said), "change"), answered)
+
+
+def _words(cap: str) -> str:
+    return " ".join("USD" if part == "usd" else part for part in cap.split("_"))
+
+
+def _lines(*texts: str) -> Callable[[int], list[paint.Line]]:
+    """Lines of a dialog: each text wrapped, and an empty line after them."""
+    return lambda width: [*(line for text in texts for line in paint.wrap([(text, "muted")], width)), []]
