@@ -30,7 +30,7 @@ def test_the_run_goes_on_to_its_end(terminal: Terminal, home: Path, moment: str)
         terminal.send("s")
     terminal.until(*MOMENTS[moment])
     os.kill(terminal.pid, signal.SIGKILL)
-    terminal.until("Pane is dead")
+    terminal.until_dead()
 
     state = _at_its_end()
 

@@ -43,6 +43,13 @@ class Terminal:
             time.sleep(0.05)
         raise AssertionError(f"{texts} did not appear; the screen:\n{self.screen()}")
 
+    def until_dead(self) -> None:
+        """Wait until the process is gone."""
+        deadline = time.monotonic() + PATIENCE
+        while self._tmux("display-message", "-p", "-t", "demo", "#{pane_dead}").strip() != "1":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
     def answer(self, key: str, *, gone: str) -> None:
         """Press ``key`` until ``gone`` is gone, each time after a second without any key."""
         deadline = time.monotonic() + PATIENCE
