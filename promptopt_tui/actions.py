@@ -312,7 +312,7 @@ def shown(scopes: Iterable[Scope]) -> list[Action]:
 
 def help_table(first: Sequence[Scope] = ()) -> list[tuple[str, list[tuple[str, str]]]]:
     """For each scope its title and (keys, what they do); the scopes that it is asked from come ``first``."""
-    scopes = sorted(SCOPES, key=lambda scope: scope not in first)
+    scopes = sorted(SCOPES, key=lambda scope: (scope not in first, scope != "anywhere"))
     return [
         (SCOPES[scope], [(action.key_names, action.help) for action in ACTIONS if action.scope == scope])
         for scope in scopes

@@ -88,7 +88,7 @@ def test_the_demo_ends_with_a_better_prompt_and_its_test_figure(terminal: Termin
     terminal.answer("c", gone="Result:")  # a dialog that nobody asked for takes no key at first
     terminal.until("Standings", "finished", "seed")
     terminal.send("?")
-    terminal.until("Keys", "Everywhere")
+    terminal.until("Keys", "A run")
     terminal.send("Escape")
     terminal.until("Standings")
     terminal.send("q")
