@@ -7,7 +7,19 @@ from typing import Literal
 from textual.binding import Binding, BindingType
 
 Scope = Literal[
-    "anywhere", "home", "run", "lists", "sorting", "cases", "errors", "log", "calls", "heat", "editor"
+    "anywhere",
+    "home",
+    "run",
+    "lists",
+    "sorting",
+    "cases",
+    "errors",
+    "log",
+    "calls",
+    "heat",
+    "editor",
+    "project",
+    "form",
 ]
 
 SCOPES: dict[Scope, str] = {
@@ -22,10 +34,14 @@ SCOPES: dict[Scope, str] = {
     "calls": "Calls",
     "heat": "Heat map",
     "editor": "Editing a prompt",
+    "project": "A project",
+    "form": "In a form",
 }
 
 
-OF_WIDGETS: frozenset[Scope] = frozenset(("lists", "sorting", "cases", "errors", "log", "calls", "heat"))
+OF_WIDGETS: frozenset[Scope] = frozenset(
+    ("lists", "sorting", "cases", "errors", "log", "calls", "heat", "form")
+)
 """Scopes of a widget: their actions work while it has the focus. Others are of a screen, or of the app."""
 
 
@@ -116,7 +132,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "anywhere.interrupt", ("ctrl+c",), "quit", "Twice: quit. A run goes on without you.", palette=False
     ),
-    Action("home.open", ("enter",), "open", "Open the selected run, or show the selected project's runs.", 1),
+    Action("home.open", ("enter",), "open", "Open the selected run, or the selected project to edit it.", 1),
     Action("home.start", ("r",), "run", "Start a run of the selected project.", 2),
     Action(
         "home.new",
@@ -268,6 +284,49 @@ ACTIONS: tuple[Action, ...] = (
         palette=False,
     ),
     Action(
+        "project.save", ("ctrl+s",), "save", "Write the project file, and the cases that were changed.", 1
+    ),
+    Action("project.run", ("r",), "run", "Save, and start a run of the project.", 2),
+    Action(
+        "project.section", tuple("12345678"), "sections", "Go to a section by its number.", 3, palette=False
+    ),
+    Action("project.next", ("right_square_bracket",), "next", "Go to the next section.", palette=False),
+    Action(
+        "project.previous", ("left_square_bracket",), "previous", "Go to the section before.", palette=False
+    ),
+    Action("project.add", ("n",), "add", "Add a check, a rule, a model or a case.", 4),
+    Action("project.remove", ("x", "delete"), "remove", "Take the check, rule, model or case out.", 5),
+    Action(
+        "project.test",
+        ("v",),
+        "try",
+        "Try the checks on an output, ask whether the models can be reached, or foretell a run.",
+        6,
+    ),
+    Action("project.undo", ("u",), "undo", "Take the last change back.", 7),
+    Action("project.redo", ("U",), "redo", "Make the change again that was taken back."),
+    Action("project.difference", ("d",), "changes", "Show what was changed and is not saved.", 8),
+    Action("project.external", ("E",), "$EDITOR", "Edit the project file in your own editor."),
+    Action(
+        "project.outside",
+        ("o",),
+        "theirs",
+        "Look at what somebody else has written into the file meanwhile.",
+        9,
+    ),
+    Action(
+        "project.leave", ("q", "escape"), "back", "Leave the project; asks if something is not saved.", 80
+    ),
+    Action("form.select", ("enter",), "change", "Change the value of the setting.", 3, palette=False),
+    Action(
+        "form.reset",
+        ("backspace",),
+        "default",
+        "Take the setting out of the file: its default holds.",
+        10,
+        palette=False,
+    ),
+    Action(
         "editor.save",
         ("ctrl+s",),
         "score it",
@@ -286,6 +345,9 @@ ACTIONS: tuple[Action, ...] = (
     ),
 )
 
+NUMBERED = ("run.panel", "project.section")
+"""Actions whose keys are numbers, each for a place of its own."""
+
 BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
 
 
@@ -293,9 +355,11 @@ def bindings(*scopes: Scope) -> list[BindingType]:
     """The bindings of these scopes."""
     found: list[BindingType] = []
     for action in ACTIONS:
-        if action.scope in scopes and action.id == "run.panel":
+        if action.scope in scopes and action.id in NUMBERED:
             numbers = enumerate(action.keys, 1)
-            found += [Binding(key, f"panel({number})", action.help, show=False) for number, key in numbers]
+            found += [
+                Binding(key, f"{action.method}({number})", action.help, show=False) for number, key in numbers
+            ]
         elif action.scope in scopes:
             # In the editor these keys come before what the text area would do with them.
             first = action.scope == "editor"

@@ -16,7 +16,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 
 from promptopt.domain.text import one_line, sanitize
-from promptopt_tui.actions import OF_WIDGETS, Action, bindings
+from promptopt_tui.actions import NUMBERED, OF_WIDGETS, Action, bindings
 from promptopt_tui.client import Client
 from promptopt_tui.manners import Manners
 from promptopt_tui.palette import ActionCommands, PlaceCommands, ShowTheme, ThemeCommands
@@ -25,8 +25,10 @@ from promptopt_tui.screens.opening import OpeningScreen
 
 if TYPE_CHECKING:
     from promptopt.store.database import Database
+    from promptopt.store.projectedit import ProjectDocument
     from promptopt.store.runs import RunRow
     from promptopt_tui.follower import Follower
+    from promptopt_tui.projects import CheckType
 
 T = TypeVar("T")
 
@@ -154,6 +156,23 @@ class PromptoptApp(Manners, inherit_bindings=False):
 
         self.background(find, opened)
 
+    def open_project(self, path: Path) -> None:
+        """Show the editor of a project."""
+
+        def load() -> tuple[ProjectDocument, dict[str, CheckType]]:
+            # Imported here, in a thread: the first frame does not need it.
+            import promptopt_tui.screens.project.screen
+
+            assert promptopt_tui.screens.project.screen
+            return self.client.projects.open(path), self.client.projects.checks()
+
+        def opened(found: tuple[ProjectDocument, dict[str, CheckType]]) -> None:
+            from promptopt_tui.screens.project.screen import ProjectScreen
+
+            self.push_screen(ProjectScreen(*found))
+
+        self.background(load, opened)
+
     def start_project(self, path: Path, name: str) -> None:
         """Start a run of a project and show it."""
         self.notify(f"Starting a run of {one_line(name, 60)}…", markup=False)
@@ -194,7 +213,7 @@ class PromptoptApp(Manners, inherit_bindings=False):
 
     async def do(self, action: Action) -> None:
         """Carry out an action as if its key had been pressed."""
-        if action.id == "run.panel":
+        if action.id in NUMBERED:
             return
         target: DOMNode = self if action.scope == "anywhere" else self.screen
         if action.scope in OF_WIDGETS and self.screen.focused:

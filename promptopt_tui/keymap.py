@@ -17,14 +17,14 @@ from typing import cast
 from textual.binding import Binding
 
 from promptopt_tui import actions
-from promptopt_tui.actions import ACTIONS, BY_ID, Action
+from promptopt_tui.actions import ACTIONS, BY_ID, NUMBERED, Action
 
 FILE = "keys.toml"
 
 NO_KEY = "no_key"
 """What Textual is told for an action without a key: no keyboard sends it."""
 
-FIXED = ("run.panel",)
+FIXED = NUMBERED
 """Actions with a key for each of several things."""
 
 

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from promptopt_tui import errands
 
 if TYPE_CHECKING:
+    from promptopt.domain.describing import Setting
     from promptopt.examples import ExampleTask
     from promptopt.store.database import Database
+    from promptopt.store.projectedit import ProjectDocument
 
 Ask = Callable[[str, Sequence[str]], str | None]
 """Asks a person which of several answers; None if there was none."""
 
 Undo = Callable[[], object]
 """Takes back what was done."""
+
+
+PROGRAM = "python"
+"""A check by a function of the program that started the run: no file can name one."""
+
+
+@dataclass(frozen=True)
+class CheckType:
+    """A type of check: what it does, and its own settings."""
+
+    about: str
+    settings: Sequence[Setting]
 
 
 class Projects:
@@ -81,6 +98,50 @@ class Projects:
 
         return duplicate(path, name)
 
+    # Under edit
+
+    def open(self, path: Path) -> ProjectDocument:
+        """A project file to be edited."""
+        from promptopt.store.projectedit import ProjectDocument
+
+        return ProjectDocument.open(path)
+
+    def checks(self) -> dict[str, CheckType]:
+        """The types of checks that a project file can name."""
+        from promptopt.domain.describing import fields_of
+        from promptopt.evaluation.checks.options import CHECKS
+
+        return {
+            name: CheckType(_about(kind), fields_of(kind)) for name, kind in CHECKS.items() if name != PROGRAM
+        }
+
+    def check_flaw(self, table: Any) -> str:
+        """Why there is no check of this table of a project file; empty if there is one."""
+        from promptopt.evaluation.checks.options import refusal
+
+        return refusal(table) if isinstance(table, dict) and isinstance(table.get("type"), str) else ""
+
+    def optimizers(self) -> dict[str, str]:
+        """The optimizers that there are, and what each does, in a line."""
+        return {each["name"]: each["summary"] or each["error"] for each in errands.ask("optimizers")}
+
+    def optimizer(self, name: str) -> list[Setting]:
+        """The settings of an optimizer."""
+        from promptopt.domain.describing import Setting
+
+        found = errands.ask("optimizers", name)["settings"]
+        return [Setting(**{**each, "choices": tuple(each["choices"])}) for each in found]
+
+    def estimate(self, path: Path, text: str) -> dict[str, Any]:
+        """What a run of the project would need if its file said ``text``."""
+        with errands.draft(path, text) as draft:
+            return errands.ask("estimate", str(draft))
+
+    def doctor(self, path: Path, text: str) -> list[dict[str, Any]]:
+        """What is found of the project's models: keys, endpoints, prices. Nothing is spent."""
+        with errands.draft(path, text) as draft:
+            return [each for each in errands.ask("doctor", str(draft)) if " model " in f" {each['check']}"]
+
     # Put away
 
     def archive(self, path: Path, archived: bool) -> Undo:
@@ -115,3 +176,10 @@ class Projects:
         runs.delete(run_id)
         tidy(self._database())
         return lambda: runs.restore(run_id)
+
+
+def _about(kind: type) -> str:
+    """The first paragraph of a class's docstring, in one line."""
+    import inspect
+
+    return " ".join(inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].split())

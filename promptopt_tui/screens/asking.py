@@ -103,7 +103,7 @@ class AskScreen(ModalScreen[str | None]):
             self.dismiss(text)
             return
         refused = self.query_one("#refused", Canvas)
-        refused.set_lines([paint.cut([("✗ ", "bad"), (one_line(why_not, 300), "")], refused.width)])
+        refused.set_lines(paint.wrap([("✗ ", "bad"), (one_line(why_not, 300), "")], refused.width)[:2])
 
     def action_leave(self) -> None:
         self.dismiss(None)

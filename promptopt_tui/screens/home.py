@@ -377,9 +377,7 @@ class HomeScreen(Shelving):
         if self._on_runs and run:
             self.desk.open_run(run.id)
         elif not self._on_runs and project:
-            self.project = project.name
-            self.draw()
-            self.query_one("#runs").focus()
+            self.desk.open_project(project.path)
 
     def action_only(self) -> None:
         project = self._selected_project()

@@ -10,8 +10,10 @@ from promptopt_tui.actions import ACTIONS, BY_ID, PANELS, SCOPES, bindings, help
 from promptopt_tui.app import PromptoptApp
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.home import HomeScreen
+from promptopt_tui.screens.project.screen import ProjectScreen
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.widgets.calls import CallsPanel
+from promptopt_tui.widgets.form import Form
 from promptopt_tui.widgets.heat import HeatPanel
 from promptopt_tui.widgets.panels import CasesPanel, ErrorsPanel
 from promptopt_tui.widgets.table import SortableTable, Table
@@ -29,6 +31,8 @@ OWNERS = {
     "calls": CallsPanel,
     "heat": HeatPanel,
     "editor": EditScreen,
+    "project": ProjectScreen,
+    "form": Form,
 }
 # On terminals without the kitty protocol these are other keys, or the browser and the notebook take them.
 FORBIDDEN = {f"ctrl+{letter}" for letter in "mhibwtnq"}

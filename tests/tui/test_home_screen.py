@@ -131,23 +131,6 @@ async def test_enter_opens_a_run_and_q_comes_back(story: Make, make_app: Make, s
     assert pilot.app.return_value == 0
 
 
-async def test_enter_on_a_project_shows_its_runs(
-    story: Make, make_app: Make, settle: Make, project: Path
-) -> None:
-    mine = story().live()
-    story(project="another").live()
-    async with make_app().run_test(size=SIZE) as pilot:
-        await settle(pilot)
-        table = pilot.app.screen.query_one("#runs", Table)
-        assert len(table.rows) == 2
-        await pilot.press("tab", "enter")
-        await settle(pilot)
-        assert [run.id for run in table.rows] == [mine.run_id]
-        assert pilot.app.screen.focused is table
-        await pilot.press("escape")
-        assert len(table.rows) == 2
-
-
 async def test_r_starts_a_run_of_the_project(
     make_app: Make, settle: Make, project: Path, started: list[str]
 ) -> None:
@@ -437,4 +420,6 @@ async def test_p_shows_only_the_runs_of_the_project(story: Make, make_app: Make,
         await pilot.press("p")
         assert runs_shown(pilot) == [mine.run_id]
         await pilot.press("p")
+        assert len(runs_shown(pilot)) == 2
+        await pilot.press("p", "escape")
         assert len(runs_shown(pilot)) == 2

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -85,12 +85,14 @@ def fields_of(model: type[BaseModel]) -> list[Setting]:
 
 def _kind(annotation: Any) -> tuple[Kind, tuple[Any, ...]]:
     origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _kind(inner[0])
     if origin in (Union, UnionType):
         real = [one for one in inner if one is not NoneType]
         return _kind(real[0]) if len(real) == 1 else ("other", ())
     if origin is Literal:
         return "choice", inner
-    if origin is list and inner == (str,):
+    if _is_sequence(origin) and inner and inner[1:] in ((), (Ellipsis,)) and _kind(inner[0])[0] == "text":
         return "list", ()
     return _KINDS.get(annotation, "other"), ()
 
@@ -134,7 +136,9 @@ def _shown(annotation: Any) -> str:
         return "one of " + ", ".join(json.dumps(value) for value in inner)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return f"table of {_shown(inner[-1])}"
-    if isinstance(origin, type) and issubclass(origin, Sequence):
+    if origin is Annotated:
+        return _shown(inner[0])
+    if _is_sequence(origin):
         return f"list of {_shown(inner[0])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"table with {', '.join(annotation.model_fields)}"
@@ -143,6 +147,10 @@ def _shown(annotation: Any) -> str:
 
 def _limits(info: FieldInfo) -> dict[str, float]:
     return {name: getattr(limit, name) for limit in info.metadata for name in _BOUNDS if hasattr(limit, name)}
+
+
+def _is_sequence(origin: Any) -> bool:
+    return isinstance(origin, type) and issubclass(origin, Sequence)
 
 
 def _bounds(info: FieldInfo) -> str:

@@ -112,6 +112,17 @@ class ProjectDocument:
             return None, [Flaw((), f"{error.what}. {error.fix}".rstrip(". "))], []
         return judge(ProjectSettings, self._data)
 
+    def flaw_if(self, keys: KeyPath, value: Any) -> str:
+        """What would be wrong at ``keys`` if the value there were ``value``; empty if nothing."""
+        meant = deepcopy(self._data)
+        _put(meant, keys, value)
+        try:
+            refuse_secrets(meant, self.path)
+        except SettingsError as error:
+            return f"{error.what}. {error.fix}".rstrip(". ")
+        _, flaws, _ = judge(ProjectSettings, meant)
+        return next((flaw.text for flaw in flaws if flaw.keys[: len(keys)] == keys), "")
+
     # Changing it
 
     def set(self, keys: KeyPath, value: Any) -> None:

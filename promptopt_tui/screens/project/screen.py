@@ -1,0 +1,476 @@
+"""The editor of a project: task, cases, checks, models, optimizer, budget; it writes project.toml."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from promptopt.domain.errors import PromptoptError
+from promptopt.domain.text import one_line
+from promptopt_tui import formatting as fm
+from promptopt_tui import paint
+from promptopt_tui.actions import Scope, bindings, shown
+from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.screens.project.fields import Fields
+from promptopt_tui.views import diff
+from promptopt_tui.views import project as view
+from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.form import Form
+from promptopt_tui.widgets.keyline import KeyLine
+from promptopt_tui.widgets.table import Table
+
+if TYPE_CHECKING:
+    from promptopt.domain.describing import Setting
+    from promptopt.store.projectedit import ProjectDocument
+    from promptopt.store.validation import Flaw
+    from promptopt_tui.projects import CheckType
+
+LOOK = 1.0
+"""Seconds between looks whether somebody else has changed the file."""
+
+
+class ProjectScreen(Fields):
+    """One project under edit.
+
+    Args:
+        document: its file.
+        checks: the types of checks that there are.
+    """
+
+    CSS_PATH = "../../styles/project.tcss"
+    BINDINGS = bindings("project")
+    AUTO_FOCUS = "#form"
+
+    def __init__(self, document: ProjectDocument, checks: dict[str, CheckType]) -> None:
+        super().__init__()
+        self.document = document
+        self.known = view.Known(checks=checks)
+        self.section = "task"
+        self.theirs: str | None = None
+        """What somebody else has written into the file since it was opened."""
+        self.flaws: list[Flaw] = []
+        self.notices: list[str] = []
+        self._looking = False
+        self._asked: set[str] = set()
+        self._found: dict[str, tuple[str, Any]] = {}
+        """Section to what the engine said of it, and of which text of the file; None: it is being asked."""
+        self._cursors: dict[str, str] = {}
+        """Section to the setting that the cursor was on."""
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """Whose keys work now, beside those that work everywhere."""
+        return ["project", "form"] if isinstance(self.focused, Form) else ["project"]
+
+    def compose(self) -> ComposeResult:
+        yield Canvas(id="header")
+        yield Canvas(id="tabs")
+        with Container(id="body"):
+            yield Form(id="form", classes="panel")
+            yield Canvas(id="file", classes="panel")
+            yield Canvas(id="aside", classes="panel")
+        yield Canvas(id="doc")
+        yield Canvas([[("Too small: 60×16 is needed.", "warn")]], id="too-small")
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        for name in ("header", "tabs", "doc", "too-small"):
+            self.query_one(f"#{name}").can_focus = False
+        self._judge()
+        self.show_section("task")
+        self.desk.background(self.desk.client.projects.optimizers, self._know_optimizers, lambda _: None)
+        self.set_interval(LOOK, self._look)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < 60 or event.size.height < 16, "-tiny")
+        self.call_after_refresh(self.draw)
+
+    # What is known
+
+    def _judge(self) -> None:
+        from promptopt.store.validation import Flaw
+
+        _, self.flaws, self.notices = self.document.check()
+        for place, table in enumerate(self.document.get(("checks",)) or []):
+            known = any(flaw.keys[:2] == ("checks", place) for flaw in self.flaws)
+            text = "" if known else self.desk.client.projects.check_flaw(table)
+            if text:
+                self.flaws.append(Flaw(("checks", place), text))
+
+    def _know_optimizers(self, found: dict[str, str]) -> None:
+        self.known = view.Known(
+            dict.fromkeys(found, None) | dict(self.known.optimizers), found, self.known.checks
+        )
+        self.draw()
+
+    def _want_optimizer(self) -> None:
+        """Ask for the settings of the optimizer that the project names, once."""
+        name = str(self.document.get(("optimizer", "name"), "refine"))
+        if name in self._asked or self.known.optimizers.get(name) is not None:
+            return
+        self._asked.add(name)
+
+        def found(settings: list[Setting]) -> None:
+            optimizers = {**self.known.optimizers, name: settings}
+            self.known = view.Known(optimizers, self.known.abouts, self.known.checks)
+            self.draw()
+
+        def failed(error: BaseException) -> None:
+            self.app.notify(one_line(str(error), 300), severity="warning", markup=False)
+
+        self.desk.background(lambda: self.desk.client.projects.optimizer(name), found, failed)
+
+    def changed(self) -> None:
+        self._judge()
+        self.draw()
+        if self.section == "budget":
+            self.foretell()
+
+    # Drawing
+
+    def show_section(self, section: str) -> None:
+        """Go to a section, to the setting that the cursor was on last."""
+        form = self.query_one("#form", Form)
+        self._cursors[self.section] = form.cursor_key
+        self.section = section
+        form.cursor, form.cursor_key = 0, self._cursors.get(section, "")
+        self.query_one("#form").display = section in view.FORMS
+        self.query_one("#file").display = section == "file"
+        self.query_one("#aside").display = section != "file"
+        self.query_one("#form" if section in view.FORMS else "#file").focus()
+        if section == "optimizer":
+            self._want_optimizer()
+        if section == "budget":
+            self.foretell()
+        self.call_after_refresh(self.draw)
+
+    def draw(self) -> None:
+        """Draw what the document says."""
+        if not self.is_attached:
+            return
+        self._draw_header()
+        if self.section in view.FORMS:
+            if self.section == "optimizer":
+                self._want_optimizer()
+            flaws = {flaw.keys: flaw.text for flaw in self.flaws if flaw.keys}
+            form = self.query_one("#form", Form)
+            form.border_title = view.LABELS.get(self.section, self.section.capitalize())
+            form.set_rows(view.section_rows(self.section, self.document.data, flaws, self.known))
+        else:
+            file = self.query_one("#file", Canvas)
+            file.border_title = "project.toml"
+            file.set_lines(paint.text_lines(self.document.text, max(1, file.width)))
+        self._draw_aside()
+        self._draw_doc()
+        self._draw_keys()
+
+    def _draw_header(self) -> None:
+        head = self.query_one("#header", Canvas)
+        name = one_line(str(self.document.get(("name",), self.document.path.parent.name)), 60)
+        left: paint.Line = [(name, "heading"), (f"  {self.document.path}", "muted")]
+        right: paint.Line = []
+        if self.flaws:
+            right.append((f"✗ {fm.plural(len(self.flaws), 'key')} can't be used  ", "bad"))
+        if self.theirs is not None:
+            right.append(("! changed by somebody else  ", "warn"))
+        right.append(("● not saved", "warn") if self.document.changed else ("✓ saved", "good"))
+        head.set_lines([paint.columns(left, right, head.width)])
+        tabs = self.query_one("#tabs", Canvas)
+        flawed = [view.section_of(flaw.keys) for flaw in self.flaws if flaw.keys]
+        tabs.set_lines([view.tab_line(self.section, flawed, tabs.width)])
+
+    def _draw_aside(self) -> None:
+        aside = self.query_one("#aside", Canvas)
+        width = aside.width
+        if not aside.display or not width:
+            return
+        title, lines = "", list[paint.Line]()
+        whole = [flaw for flaw in self.flaws if not flaw.keys]
+        if self.section == "task":
+            title = "The prompt"
+            text = str(self.document.get(("prompt",)) or self.document.get(("task", "description")) or "")
+            columns = self.columns()
+            lines = [*view.prompt_lines(text, columns, width), *view.prompt_note(text, columns, width)]
+        elif self.section == "budget":
+            title, lines = "Forecast", self._answer_lines("budget", width)
+        elif self.section == "models":
+            title, lines = "Reached and priced", self._answer_lines("models", width)
+        else:
+            title, lines = "What is wrong", view.flaw_lines(self.flaws, width)
+            lines = lines or [[("✓ ", "good"), ("nothing is wrong with the file", "muted")]]
+            for notice in self.notices:
+                lines += paint.wrap([("· ", "muted"), (notice, "muted")], width, [("  ", "")])
+        if whole and self.section in ("task", "budget", "models"):
+            lines = [*view.flaw_lines(whole, width), [], *lines]
+        aside.border_title = title
+        aside.set_lines(lines)
+
+    def columns(self) -> list[str]:
+        """The columns of the input, as far as they are known without reading the cases."""
+        named = self.document.get(("data", "input"))
+        if isinstance(named, str):
+            return [named]
+        if isinstance(named, list):
+            return [str(name) for name in named]
+        first = self.document.get(("data", "cases", 0), {})
+        return [str(name) for name in first] if isinstance(first, dict) else []
+
+    def _answer_lines(self, section: str, width: int) -> list[paint.Line]:
+        """What the engine said of a section, if it was asked for what the file says now."""
+        asked = "v asks whether the models can be reached; no key is sent, nothing is spent"
+        text, found = self._found.get(section, ("", None))
+        if not text:
+            return paint.wrap([(asked if section == "models" else "v foretells a run", "muted")], width)
+        lines: list[paint.Line] = []
+        if text != self.document.text:
+            lines = [[("before your last change; v asks again", "warn")], []]
+        if found is None:
+            return [*lines, [("being looked at…", "muted")]]
+        if isinstance(found, BaseException):
+            return lines + paint.text_lines(str(found), width, "bad")
+        return lines + (view.doctor_lines if section == "models" else view.forecast_lines)(found, width)
+
+    def _draw_doc(self) -> None:
+        doc = self.query_one("#doc", Canvas)
+        row = self.query_one("#form", Form).row if self.section in view.FORMS else None
+        doc.set_lines(view.doc_lines(row, max(1, doc.width)))
+
+    def _draw_keys(self) -> None:
+        labels = {"project.add": "add", "project.test": {"budget": "foretell"}.get(self.section, "try")}
+        offered = [action for action in shown([*self.scopes, "anywhere"]) if self.may(action.id)]
+        self.query_one(KeyLine).show_actions(offered, labels)
+
+    def may(self, action_id: str) -> bool:
+        """Whether an action makes sense now."""
+        needs = {
+            "project.save": self.document.changed,
+            "project.add": self.section in ("checks", "models"),
+            "project.remove": self.section in ("checks", "models"),
+            "project.test": self.section in ("budget", "models"),
+            "project.difference": self.document.changed,
+            "project.outside": self.theirs is not None,
+            "project.external": not self.app.is_web,
+        }
+        return needs.get(action_id, True)
+
+    @on(Table.Moved)
+    def _row_moved(self) -> None:
+        self._draw_doc()
+        self._draw_keys()
+
+    def on_descendant_focus(self) -> None:
+        self._draw_keys()
+
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self.draw)
+
+    @on(KeyLine.Clicked)
+    async def _key_clicked(self, message: KeyLine.Clicked) -> None:
+        await self.desk.do(message.action)
+
+    # Going about
+
+    def action_section(self, number: int) -> None:
+        self.show_section(view.SECTIONS[number - 1])
+
+    def action_next(self) -> None:
+        self._step(1)
+
+    def action_previous(self) -> None:
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        place = view.SECTIONS.index(self.section) + by
+        self.show_section(view.SECTIONS[place % len(view.SECTIONS)])
+
+    # Asking the engine
+
+    def action_test(self) -> None:
+        if self.section == "models":
+            self._ask_engine("models", self.desk.client.projects.doctor)
+        elif self.section == "budget":
+            self._ask_engine("budget", self.desk.client.projects.estimate)
+
+    def foretell(self) -> None:
+        """Foretell a run, unless that was done for what the file says now."""
+        if self._found.get("budget", ("",))[0] != self.document.text and not self.flaws:
+            self._ask_engine("budget", self.desk.client.projects.estimate)
+
+    def _ask_engine(self, section: str, question: Any) -> None:
+        text = self.document.text
+        self._found[section] = (text, None)
+
+        def answered(found: Any) -> None:
+            if self._found.get(section, ("",))[0] == text:
+                self._found[section] = (text, found)
+                self._draw_aside()
+
+        self._draw_aside()
+        self.desk.background(lambda: question(self.document.path, text), answered, answered)
+
+    # Keeping and leaving
+
+    def action_undo(self) -> None:
+        if not self.document.undo():
+            self.app.notify("There is nothing to take back.", markup=False)
+            return
+        self.changed()
+
+    def action_redo(self) -> None:
+        if not self.document.redo():
+            self.app.notify("Nothing was taken back.", markup=False)
+            return
+        self.changed()
+
+    def action_save(self) -> None:
+        self.save()
+
+    def save(self, then: Any = None, *, force: bool = False) -> None:
+        """Write what was changed; ``then`` is called when it is written."""
+        if not self.document.changed and not force:
+            if then is not None:
+                then()
+            return
+
+        def saved(_: None) -> None:
+            self.theirs = None
+            wrong = f" {fm.plural(len(self.flaws), 'key')} can't be used yet." if self.flaws else ""
+            self.app.notify(f"Saved.{wrong}", markup=False, timeout=3)
+            self.draw()
+            if then is not None:
+                then()
+
+        def failed(error: BaseException) -> None:
+            from promptopt.store.projectedit import ChangedOutside
+
+            if isinstance(error, ChangedOutside):
+                self._look_at_theirs(then)
+            else:
+                self.desk.show_error(error)
+
+        self.desk.background(lambda: self.document.save(force=force), saved, failed)
+
+    def _look(self) -> None:
+        """Look, in a thread, whether somebody else has changed the file."""
+        if self._looking or not self.is_current:
+            return
+        self._looking = True
+
+        def seen(theirs: str | None) -> None:
+            self._looking = False
+            if theirs == self.theirs:
+                return
+            if theirs is not None and not self.document.changed:
+                self._reload("The file was changed by somebody else; it was read again.")
+                return
+            self.theirs = theirs
+            if theirs is not None:
+                self.app.notify(
+                    "Somebody else has changed the file; o shows how.", severity="warning", markup=False
+                )
+            self.draw()
+
+        def failed(_: BaseException) -> None:
+            self._looking = False
+
+        self.desk.background(self.document.outside, seen, failed)
+
+    def _reload(self, said: str) -> None:
+        try:
+            self.document.reload()
+        except PromptoptError as error:
+            self.app.notify(one_line(str(error), 300), severity="warning", markup=False)
+            return
+        self.theirs = None
+        self.app.notify(said, markup=False)
+        self.changed()
+
+    def action_outside(self) -> None:
+        self._look_at_theirs()
+
+    def _look_at_theirs(self, then: Any = None) -> None:
+        try:
+            theirs = self.document.outside()
+        except PromptoptError as error:
+            self.desk.show_error(error)
+            return
+        if theirs is None:
+            self.app.notify("Nobody else has changed the file.", markup=False)
+            return
+        mine = self.document.text
+        options = [
+            Option("n", "Leave it for now", "nothing is written", ""),
+            Option("r", "Read theirs", "yours can be had back with u", "theirs"),
+            Option("w", "Write mine", "what they wrote is lost", "mine"),
+        ]
+
+        def build(width: int) -> list[paint.Line]:
+            return [
+                *paint.wrap([("From what they wrote to what you have here:", "muted")], width),
+                [],
+                *diff.unified(theirs, mine, width),
+            ]
+
+        def answered(answer: str | None) -> None:
+            if answer == "theirs":
+                self._reload("Read again.")
+            elif answer == "mine":
+                self.save(then, force=True)
+
+        self.app.push_screen(
+            Dialog("The file was changed by somebody else", build, options, kind="-tall"), answered
+        )
+
+    def action_difference(self) -> None:
+        before, after = self.document.saved, self.document.text
+        dialog: Dialog[None] = Dialog(
+            "Not saved yet", lambda width: diff.unified(before, after, width), kind="-tall"
+        )
+        self.app.push_screen(dialog)
+
+    def action_external(self) -> None:
+        self.save(self._in_editor)
+
+    def _in_editor(self) -> None:
+        if self.app.is_web:
+            return
+        command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+        try:
+            with self.app.suspend():
+                subprocess.run([*command, str(self.document.path)], check=False)
+        except Exception as error:  # no such editor, or a terminal that can't be lent
+            self.app.notify(f"The editor did not start: {error}", severity="error", markup=False)
+            return
+        self._look()
+
+    def action_run(self) -> None:
+        name = str(self.document.get(("name",), ""))
+        self.save(lambda: self.desk.start_project(self.document.path, name))
+
+    def action_leave(self) -> None:
+        if not self.document.changed:
+            self.app.pop_screen()
+            return
+        added, removed = diff.changed(self.document.saved, self.document.text)
+        options = [
+            Option("s", "Save and leave", "", "save"),
+            Option("n", "Stay", "", ""),
+            Option("y", "Leave without saving", "the changes are lost", "discard"),
+        ]
+
+        def build(_: int) -> list[paint.Line]:
+            return [[(f"+{fm.plural(added, 'line')}", "good"), (f"  -{fm.plural(removed, 'line')}", "bad")]]
+
+        def answered(answer: str | None) -> None:
+            if answer == "save":
+                self.save(self.app.pop_screen)
+            elif answer == "discard":
+                self.app.pop_screen()
+
+        self.app.push_screen(Dialog("Leave with changes that are not saved?", build, options), answered)

@@ -1,0 +1,56 @@
+"""Writing a text of several lines: a prompt, a description, code of a check."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from promptopt_tui import paint
+from promptopt_tui.actions import BY_ID
+from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.screens.editor import EditScreen, PromptArea, restored
+from promptopt_tui.widgets.canvas import Canvas
+
+
+class WriteScreen(EditScreen):
+    """A text in an editor; answers the new text, or None.
+
+    Args:
+        text: as it is.
+        title: what it is.
+    """
+
+    def __init__(self, text: str, title: str) -> None:
+        super().__init__(text, title, "")
+
+    def on_mount(self) -> None:
+        self.query_one("#dialog").border_title = Content(paint.one_line(self._title, 80))
+        self.query_one(PromptArea).focus()
+        self.call_after_refresh(self._hint)
+
+    def _hint(self) -> None:
+        line: paint.Line = []
+        for action_id, label in (("save", "take it"), ("external", "$EDITOR"), ("discard", "leave")):
+            if action_id == "external" and self.app.is_web:
+                continue
+            line += [(BY_ID[f"editor.{action_id}"].key_names, "key"), (f" {label}   ", "muted")]
+        hints = self.query_one("#hints", Canvas)
+        hints.set_lines([paint.cut(line, hints.width)])
+
+    def action_save(self) -> None:
+        after = self.text
+        self.dismiss(None if after == self._before else restored(self._original, after))
+
+    def action_discard(self) -> None:
+        if self.text == self._before:
+            self.dismiss(None)
+            return
+        options = [
+            Option("n", "Go on writing", "", False),
+            Option("y", "Discard", "what you wrote is lost", True),
+        ]
+
+        def answered(discard: bool | None) -> None:
+            if discard:
+                self.dismiss(None)
+
+        self.app.push_screen(Dialog("Discard what you wrote?", lambda _: [], options), answered)
