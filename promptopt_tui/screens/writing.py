@@ -7,8 +7,10 @@ from textual.content import Content
 from promptopt_tui import paint
 from promptopt_tui.actions import BY_ID
 from promptopt_tui.screens.dialogs import Dialog, Option
-from promptopt_tui.screens.editor import EditScreen, PromptArea, restored
+from promptopt_tui.screens.editor import EditScreen, PromptArea, Purpose, Written, restored
 from promptopt_tui.widgets.canvas import Canvas
+
+FOR_THE_PROJECT = Purpose("Write", ("", ""))
 
 
 class WriteScreen(EditScreen):
@@ -20,7 +22,7 @@ class WriteScreen(EditScreen):
     """
 
     def __init__(self, text: str, title: str) -> None:
-        super().__init__(text, title, "")
+        super().__init__(text, title, FOR_THE_PROJECT)
 
     def on_mount(self) -> None:
         self.query_one("#dialog").border_title = Content(paint.one_line(self._title, 80))
@@ -38,7 +40,7 @@ class WriteScreen(EditScreen):
 
     def action_save(self) -> None:
         after = self.text
-        self.dismiss(None if after == self._before else restored(self._original, after))
+        self.dismiss(None if after == self._before else Written(restored(self._original, after)))
 
     def action_discard(self) -> None:
         if self.text == self._before:

@@ -15,6 +15,7 @@ from promptopt.domain.words import ROLES, Role
 from promptopt_tui import paint
 from promptopt_tui.screens.asking import AskScreen
 from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.screens.editor import Written
 from promptopt_tui.screens.writing import WriteScreen
 from promptopt_tui.views import project as view
 from promptopt_tui.widgets.form import Form, FormRow, Keys
@@ -104,9 +105,9 @@ class Fields(Screen[None]):
         self.app.push_screen(dialog, chosen)
 
     def _write(self, row: FormRow) -> None:
-        def written(text: str | None) -> None:
-            if text is not None:
-                self.put(row.keys, text or None)
+        def written(answer: Written | None) -> None:
+            if answer is not None:
+                self.put(row.keys, answer.text or None)
 
         self.app.push_screen(WriteScreen(str(row.value or ""), ".".join(map(str, row.keys))), written)
 
