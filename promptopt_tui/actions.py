@@ -20,6 +20,8 @@ Scope = Literal[
     "editor",
     "project",
     "form",
+    "result",
+    "compare",
 ]
 
 SCOPES: dict[Scope, str] = {
@@ -36,6 +38,8 @@ SCOPES: dict[Scope, str] = {
     "editor": "Editing a prompt",
     "project": "A project",
     "form": "In a form",
+    "result": "The result of a run",
+    "compare": "Runs side by side",
 }
 
 
@@ -170,6 +174,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("home.undo", ("u",), "undo", "Take back what was archived or deleted last.", 11),
     Action("home.clear", ("escape",), "clear", "Show all projects and runs again.", palette=False),
     Action("home.switch", ("tab", "shift+tab"), "switch", "Go between projects and runs.", palette=False),
+    Action("home.compare", ("C",), "compare", "Put the selected run and others side by side."),
     Action("home.leave", ("q",), "quit", "Quit. Runs go on.", 80),
     Action("run.pause", ("space",), "pause/resume", "Pause: no new call starts. Again: go on.", 1),
     Action("run.edit", ("e",), "edit", "Rewrite the current prompt; it is scored before the run goes on.", 2),
@@ -233,6 +238,7 @@ ACTIONS: tuple[Action, ...] = (
         "Undo one step: full size, filter, choice of a candidate.",
         palette=False,
     ),
+    Action("run.export", ("X",), "export", "Write the shown candidate's prompt out, in one of ten formats."),
     Action("run.leave", ("q",), "detach", "Leave the run; it goes on without you.", 80),
     Action("lists.select", ("enter",), "open", "Open the row: a run, a case, a candidate.", palette=False),
     Action("lists.up", ("up", "k"), "up", "One row up.", palette=False),
@@ -343,6 +349,22 @@ ACTIONS: tuple[Action, ...] = (
         3,
         palette=False,
     ),
+    Action("result.export", ("x",), "export", "Write the best prompt out, in one of ten formats.", 1),
+    Action("result.copy", ("y",), "copy", "Copy what the focused panel shows.", 2),
+    Action("result.menu", ("Y",), "copy …", "Choose what to copy: prompt, diff, report, commands.", 3),
+    Action("result.rescore", ("S",), "score again", "Send the best prompt again: does its figure hold?", 4),
+    Action("result.compare", ("c",), "compare", "Put this run and others side by side.", 5),
+    Action("result.resume", ("R",), "resume", "Start the worker again; nothing is paid twice.", 6),
+    Action("result.all", ("u",), "unchanged", "Show or hide the sentences that are as in the seed.", 7),
+    Action("result.next", ("tab",), "next", "Go to the next panel.", palette=False),
+    Action("result.previous", ("shift+tab",), "previous", "Go to the panel before.", palette=False),
+    Action("result.back", ("escape",), "the run", "Back to the run: candidates, cases, log.", 81),
+    Action("result.leave", ("q",), "leave", "Leave the result and the run.", 82),
+    Action("compare.open", ("enter",), "open", "Open the run under the cursor.", 1, palette=False),
+    Action("compare.base", ("b",), "as base", "Compare all with the run under the cursor.", 2),
+    Action("compare.split", ("x",), "split", "Compare on validation, or on the sealed test.", 3),
+    Action("compare.copy", ("y",), "copy", "Copy the figures, the comparison or the diff.", 4),
+    Action("compare.leave", ("escape", "q"), "back", "Leave the comparison.", 80),
 )
 
 NUMBERED = ("run.panel", "project.section")

@@ -24,6 +24,7 @@ from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.opening import OpeningScreen
 
 if TYPE_CHECKING:
+    from promptopt.domain.dataset import Split
     from promptopt.store.database import Database
     from promptopt.store.projectedit import ProjectDocument
     from promptopt.store.runs import RunRow
@@ -187,6 +188,13 @@ class PromptoptApp(Manners, inherit_bindings=False):
         from promptopt_tui.screens.trusting import with_trust
 
         with_trust(self, lambda: self.client.resume(run_id), done, given_up)
+
+    def start_rescoring(self, run_id: str, candidate_id: str, split: Split) -> None:
+        """Score a candidate again in a run of its own, and show that."""
+        self.notify("Scoring it again…", markup=False)
+        from promptopt_tui.screens.trusting import with_trust
+
+        with_trust(self, lambda: self.client.rescore(run_id, candidate_id, split), self.open_run)
 
     def start_demo(self) -> None:
         """Start a run of the built-in demo and show it."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from promptopt_tui.projects import Projects
 
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from promptopt.domain.dataset import Example, Split
     from promptopt.domain.events import CaseMark
     from promptopt.domain.results import CaseResult
+    from promptopt.runs.aftermath import Aftermath
+    from promptopt.runs.state import RunState
     from promptopt.store.commands import Command
     from promptopt.store.database import Database
+    from promptopt.store.export import Exported
     from promptopt.store.projects import ProjectEntry
     from promptopt.store.runs import RunRow
     from promptopt.store.tracepages import TracePages
@@ -133,6 +136,56 @@ class Client:
         from promptopt.store.tracepages import TracePages
 
         return TracePages(self.database, run_id, self._now)
+
+    def aftermath(self, row: RunRow, state: RunState) -> Aftermath:
+        """What a run that is over has to tell: where the winner comes from, why none is better, who did what.
+
+        ``state`` is only read; it should be of a run that is over.
+        """
+        from promptopt.runs.aftermath import aftermath
+
+        return aftermath(self.database, row, state)
+
+    def again(self, run_id: str) -> Mapping[str, Any] | None:
+        """Of a run that scored one prompt, the figure that it had before on the same cases; see
+        :func:`promptopt.runs.rescoring.again_summary`.
+        """
+        from promptopt.runs.apart import in_its_own_process
+
+        return in_its_own_process(self.database, {"job": "again", "run": run_id})
+
+    def side_by_side(self, run_ids: Sequence[str], split: Split) -> Mapping[str, Any]:
+        """Runs side by side; see :func:`promptopt.runs.sidebyside.side_by_side`."""
+        from promptopt.runs.apart import in_its_own_process
+
+        job = {"job": "runs", "runs": list(run_ids), "split": split}
+        return in_its_own_process(self.database, job)
+
+    def report(self, row: RunRow, state: RunState, found: Aftermath) -> str:
+        """A run as a report in Markdown."""
+        from promptopt.reporting.markdown import report
+
+        return report(state, row, found)
+
+    def asset(self, row: RunRow, state: RunState, candidate_id: str) -> Exported:
+        """A candidate, to be exported."""
+        from promptopt.runs.assets import asset_of
+
+        return asset_of(self.database, row, state, candidate_id)
+
+    def rescore(self, run_id: str, candidate_id: str, split: Split) -> str:
+        """Score a candidate again, with fresh answers, in a run of its own; returns that run's id.
+
+        Raises:
+            TrustError: the run has code or an endpoint of its own that its owner has not trusted.
+        """
+        from promptopt.runs.launch import start_worker
+        from promptopt.runs.rescoring import rescore, scored_prompt
+
+        scored = scored_prompt(self.database, self.find(run_id), candidate_id, split)
+        started = rescore(self.database, scored)
+        start_worker(started)
+        return started
 
     def start(self, project: Path) -> tuple[str, list[str]]:
         """Make a run of a project and start its worker; returns the run's id and notices.

@@ -310,6 +310,7 @@ class HomeScreen(Shelving):
         needs = {
             "home.open": bool(run or project),
             "home.start": project is not None,
+            "home.compare": run is not None and self._on_runs,
             "home.resume": run is not None and self._on_runs and self._may_resume(run),
             "home.clear": bool(self.filter or self.project),
             "home.only": bool(self.project or project),
@@ -408,6 +409,15 @@ class HomeScreen(Shelving):
             self.app.notify(why, severity="warning", markup=False)
             return
         self.desk.resume_run(run.id, lambda _: self.desk.open_run(run.id))
+
+    def action_compare(self) -> None:
+        from promptopt_tui.screens.comparing import choose_runs
+
+        run = self._selected_run()
+        if run is None:
+            self.app.notify("There is no run to compare.", severity="warning", markup=False)
+            return
+        choose_runs(self.desk, run.id)
 
     def action_switch(self) -> None:
         self.query_one("#projects" if self._on_runs else "#runs").focus()

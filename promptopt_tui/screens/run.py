@@ -425,6 +425,18 @@ class RunScreen(Acting):
         text = panel.raw if isinstance(panel, PromptPanel) else panel.text_to_copy()
         self.desk.copy(text, self.active)
 
+    def show_outcome(self, *, uninvited: bool = False) -> None:
+        from promptopt_tui.screens.result import ResultScreen
+
+        self.app.push_screen(ResultScreen(self, uninvited=uninvited))
+
+    def action_export(self) -> None:
+        from promptopt_tui.screens.exporting import open_export
+
+        with self.follower.lock:
+            shown_id = self.view().shown_id
+        open_export(self, shown_id)
+
     # The filter of the cases
 
     @on(KeyLine.Clicked)

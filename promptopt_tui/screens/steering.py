@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
 
-from promptopt.domain.text import one_line
 from promptopt.store.commands import Command, Decide, Edit, Pause, Resume, Stop
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
@@ -225,7 +224,7 @@ class Steering(Screen[None]):
         over = self.follower.state.over
         if over and self._was_live and self.is_current and not self.is_live:
             self._was_live = False
-            self._show_outcome(uninvited=True)
+            self.show_outcome(uninvited=True)
         elif not over and self.follower.caught_up.is_set() and self.is_live:
             self._was_live = True
 
@@ -260,31 +259,8 @@ class Steering(Screen[None]):
 
     def action_outcome(self) -> None:
         if not self._refuse("run.outcome"):
-            self._show_outcome()
+            self.show_outcome()
 
-    def _show_outcome(self, *, uninvited: bool = False) -> None:
-        def build(width: int) -> list[paint.Line]:
-            with self.follower.lock:
-                return outcome.outcome(self.view(), width)
-
-        options = [
-            Option("c", "Look at the run", "candidates, cases, log", ""),
-            Option("q", "Leave", "", "leave"),
-        ]
-        if self.follower.state.best_id:
-            options.insert(1, Option("y", "Copy the best prompt", "", "copy"))
-        if self.may("run.resume"):
-            options.insert(1, Option("R", "Resume", "start a worker again; nothing is paid twice", "resume"))
-
-        def answered(answer: str | None) -> None:
-            if answer == "copy":
-                state = self.follower.state
-                best = state.candidates.get(state.best_id)
-                self._app.copy(best.text if best else "", "best prompt")
-            elif answer == "resume":
-                self.action_resume()
-            elif answer == "leave":
-                self.action_leave()
-
-        title = f"Result: {one_line(self.follower.state.project, 60)}"
-        self.app.push_screen(Dialog(title, build, options, kind="-tall", uninvited=uninvited), answered)
+    def show_outcome(self, *, uninvited: bool = False) -> None:
+        """Show what came out; ``uninvited`` if nobody asked for it."""
+        raise NotImplementedError

@@ -1,6 +1,7 @@
 """Two texts against each other: under each other or side by side, with the changed words marked."""
 
 import re
+from difflib import unified_diff
 from functools import lru_cache
 from itertools import zip_longest
 from typing import Literal
@@ -92,6 +93,12 @@ def against(expected: str, actual: str, width: int) -> list[Line]:
         gutter = [(sign, behind)]
         lines += [_filled(line, width, behind) for line in wrap([*gutter, *spans], width, gutter)]
     return lines
+
+
+def as_text(old: str, new: str) -> str:
+    """``new`` against ``old`` as a unified diff, to be copied."""
+    lines = unified_diff(old.splitlines(), new.splitlines(), "before", "after", lineterm="")
+    return "\n".join(lines)
 
 
 def changed(old: str, new: str) -> tuple[int, int]:

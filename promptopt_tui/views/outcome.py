@@ -1,5 +1,7 @@
 """How a run ended, and how a person's edit did."""
 
+from collections.abc import Sequence
+
 from promptopt.domain.results import EFFECTS, Comparison, Interval, signed
 from promptopt.domain.text import one_line
 from promptopt.runs.standings import Candidate
@@ -13,8 +15,8 @@ SIMULATED = "SIMULATED: these figures come from the built-in simulator, not from
 PARTLY = "SIMULATED in part: the built-in simulator was the {} model."
 
 
-def outcome(view: View, width: int) -> list[Line]:
-    """Verdict, scores of seed and best, why it stopped, what was spent, and the best prompt."""
+def outcome(view: View, width: int, more: Sequence[Line] = ()) -> list[Line]:
+    """Verdict, scores of seed and best, why it stopped, what was spent, ``more``, and the best prompt."""
     finished = view.state.finished
     if finished is None:
         return [[("the run is not over", "muted")]]
@@ -22,13 +24,13 @@ def outcome(view: View, width: int) -> list[Line]:
     if view.state.simulated:
         lines += [*wrap([(_simulated(view), "warn-bold")], width), []]
     if finished.status == "failed":
-        return lines + _failure(view, width)
+        return [*lines, *_failure(view, width), *more]
     if finished.stop_reason == "scored":
-        return lines + _evaluation(view, width)
+        return [*lines, *_evaluation(view, width), *more]
     if not view.state.has_search:
-        return lines + _tournament(view, width)
+        return [*lines, *_tournament(view, width), *more]
     lines += [*_verdict(view, width), [], *_scores(view, width), []]
-    lines += _facts(view, width)
+    lines += [*_facts(view, width), *more]
     best = view.state.candidates.get(finished.best_id)
     if best is not None:
         title = "best prompt" if best.id != view.state.seed_id else "best prompt: the one you started with"
@@ -44,7 +46,7 @@ def verdict(comparison: Comparison, first: str, second: str, width: int) -> list
     than = "from" if comparison.verdict == "not distinguishable" else "than"
     pill = f"pill-{style}"
     lines: list[Line] = [
-        [(f" {glyph} {word} ", pill), (f"  {than} {first}", "")],
+        *wrap([(f" {glyph} {word} ", pill), (f"  {than} {first}", "")], width),
         [],
         columns([("difference", "muted"), ("  ", ""), (fm.gap(comparison), "bold")], [], width),
         [
@@ -202,8 +204,19 @@ def _spent(view: View) -> list[Line]:
             text += f" (price unknown: {', '.join(view.state.unpriced)})"
         text += f" of {fm.amount(name, meter.limit)}" if meter.limit is not None else ""
         text += f", {fm.amount(name, meter.uncertain)} more uncertain" if meter.uncertain else ""
-        lines.append([(f"{'spent' if name == 'usd' else name:14}", "muted"), (text, "")])
+        line: Line = [(f"{'spent' if name == 'usd' else name:14}", "muted"), (text, "")]
+        lines.append([*line, (_foretold(view, name), "muted")])
     return lines
+
+
+def _foretold(view: View, name: str) -> str:
+    """What the run was expected to need of it."""
+    forecast = view.state.forecast
+    if forecast is None:
+        return ""
+    spreads = {"usd": forecast.total.usd, "calls": forecast.total.calls, "tokens": forecast.total.tokens}
+    likely = spread.likely if (spread := spreads[name]) else None
+    return "" if likely is None else f"   forecast {fm.amount(name, likely)}"
 
 
 def _failure(view: View, width: int) -> list[Line]:

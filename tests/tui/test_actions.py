@@ -8,9 +8,11 @@ import pytest
 import promptopt_tui
 from promptopt_tui.actions import ACTIONS, BY_ID, PANELS, SCOPES, bindings, help_table, markdown, shown
 from promptopt_tui.app import PromptoptApp
+from promptopt_tui.screens.comparing import CompareScreen
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.project.screen import ProjectScreen
+from promptopt_tui.screens.result import ResultScreen
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.widgets.calls import CallsPanel
 from promptopt_tui.widgets.form import Form
@@ -33,6 +35,8 @@ OWNERS = {
     "editor": EditScreen,
     "project": ProjectScreen,
     "form": Form,
+    "result": ResultScreen,
+    "compare": CompareScreen,
 }
 # On terminals without the kitty protocol these are other keys, or the browser and the notebook take them.
 FORBIDDEN = {f"ctrl+{letter}" for letter in "mhibwtnq"}

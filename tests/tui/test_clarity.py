@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import Example
 from promptopt.store.commands import Commands, Edit
+from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.panels import CasesPanel
@@ -81,7 +82,7 @@ async def test_a_dialog_says_how_to_scroll_if_it_must(story: Make, make_app: Mak
     for size, scrolls in (((80, 24), True), ((120, 60), False)):
         async with make_app(told.run_id).run_test(size=size) as pilot:
             await settle(pilot)
-            await pilot.press("o")
+            pilot.app.push_screen(Dialog("long", lambda _: [[(str(n), "")] for n in range(40)]))
             await settle(pilot)
             said = str(pilot.app.screen.query_one("#dialog").border_subtitle)
             assert ("pgup pgdn scroll" in said) == scrolls
@@ -99,7 +100,7 @@ async def test_the_result_of_an_evaluation_opens(story: Make, make_app: Make, se
         await settle(pilot)
         await pilot.press("o")
         await settle(pilot)
-        assert "✓ scored" in text(pilot, "body")
+        assert "✓ scored" in text(pilot, "verdict")
 
 
 async def test_leaving_a_failed_run_promises_no_prompt(story: Make, make_app: Make, settle: Make) -> None:

@@ -168,7 +168,11 @@ async def test_the_result_of_a_hostile_run(
             await pilot.press("o")
             await settle(pilot)
             assert unsafe(pilot) == set()
-            assert "Result" in str(app.screen.query_one("#dialog").border_title)
+            assert "Result" in str(app.screen.query_one("#verdict").border_title)
+            for keys in (("tab",), ("tab",), ("tab",), ("x",), ("down", "down", "down"), ("escape", "Y")):
+                await pilot.press(*keys)
+                await settle(pilot)
+                assert unsafe(pilot) == set()
 
 
 async def test_the_lists_of_hostile_projects_and_runs(

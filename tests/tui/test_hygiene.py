@@ -23,11 +23,15 @@ async def main():
     async with app.run_test(size=(120, 40)) as pilot:
         while type(app.screen).__name__ != "RunScreen" or not app.screen.follower.caught_up.is_set():
             await pilot.pause()
-        for key in "4 enter escape 3 d v 2 enter e escape s escape question_mark".split():
+        for key in KEYS.split():
             await pilot.press(key)
             await app.workers.wait_for_complete()
 asyncio.run(main())
 """
+
+
+LIVE = "4 enter escape 3 d v 2 enter e escape s escape question_mark"
+OVER = "o tab enter enter escape Y c x down escape"
 
 
 def modules_after(code: str, *arguments: str) -> set[str]:
@@ -50,17 +54,19 @@ def test_the_first_frame_needs_little() -> None:
     assert found.isdisjoint({*FORBIDDEN, "sqlalchemy", "pydantic", "rapidfuzz"})
 
 
-def test_showing_a_run_loads_no_model_library(story, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    told = story().live()
+@pytest.mark.parametrize("keys", [LIVE, OVER])
+def test_showing_a_run_loads_no_model_library(story, tmp_path: Path, keys: str) -> None:
+    told = story().live() if keys == LIVE else story().finish()
     told.database.close()
     home = tmp_path / "home"
     home.mkdir(exist_ok=True)
     for file in tmp_path.glob("store.db*"):
         file.rename(home / file.name)
 
-    found = modules_after(AFTER_A_RUN_WAS_SHOWN, told.run_id)
+    found = modules_after(AFTER_A_RUN_WAS_SHOWN.replace("KEYS", repr(keys)), told.run_id)
 
     assert "promptopt_tui.screens.run" in found
+    assert ("promptopt_tui.screens.exporting" in found) == (keys == OVER)
     assert found.isdisjoint(FORBIDDEN)
 
 

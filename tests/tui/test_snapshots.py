@@ -120,6 +120,36 @@ def test_result(looks: Make, story: Make, make_app: Make, size: tuple[int, int])
     assert looks(make_app(story().finish().run_id), size, "o")
 
 
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_where_the_result_comes_from(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().stop(tested=True).run_id), size, "o", "tab", "down")
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])
+def test_export(
+    looks: Make, story: Make, make_app: Make, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "cwd", lambda: Path("/work/prompts"))
+    assert looks(make_app(story().finish().run_id), size, "o", "x", "down", "down", "down")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_compare(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    story(simulated=False).finish()
+    story(project="invoice fields").finish("not distinguishable")
+    assert looks(make_app(story().stop(tested=True).run_id), size, "o", "c", "space", "space", "enter")
+
+
+def test_choosing_runs_to_compare(looks: Make, story: Make, make_app: Make) -> None:
+    story(project="invoice fields").finish("not distinguishable")
+    story().finish()
+    assert looks(make_app(story().stop(tested=True).run_id), (80, 24), "o", "c", "space")
+
+
+def test_choosing_what_to_copy(looks: Make, story: Make, make_app: Make) -> None:
+    assert looks(make_app(story().finish().run_id), (80, 24), "o", "Y")
+
+
 def test_failed(looks: Make, story: Make, make_app: Make) -> None:
     assert looks(make_app(story().fail().run_id), (80, 24), "o")
 

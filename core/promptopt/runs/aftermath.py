@@ -88,7 +88,7 @@ def scored_before(database: Database, row: RunRow, state: RunState) -> Again | N
         return None
     split: Split = next(iter(seed.scores))
     runs = Runs(database)
-    for run_id in scored_in(database, seed.id):
+    for run_id in reversed(scored_in(database, seed.id)):  # the first figure is the one that is to hold
         other = runs.find(run_id)
         if other.dataset_id != row.dataset_id or other.created_at >= row.created_at:
             continue

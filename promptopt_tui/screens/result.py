@@ -1,0 +1,417 @@
+"""The result of a run: verdict, why, and where each sentence of the best prompt comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+
+from promptopt.domain.text import one_line
+from promptopt_tui import formatting as fm
+from promptopt_tui.actions import Scope, bindings, shown
+from promptopt_tui.casebook import Casebook
+from promptopt_tui.paint import Line, Span, wrap
+from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.views import diff, header, outcome, result
+from promptopt_tui.views.view import View
+from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.keyline import KeyLine
+from promptopt_tui.widgets.table import Column, Table
+
+if TYPE_CHECKING:
+    from promptopt.domain.dataset import Split
+    from promptopt.runs.aftermath import Aftermath
+    from promptopt.runs.provenance import Sentence
+    from promptopt_tui.app import PromptoptApp
+    from promptopt_tui.screens.run import RunScreen
+
+GRACE = 1.0
+"""Seconds for which a result that came up by itself takes no key that leads away: it may mean the run."""
+
+PANELS = {"verdict": "Verdict", "changes": "What changed", "step": "The step", "moved": "Cases"}
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A case that a step fixed or broke."""
+
+    case_id: str
+    fixed: bool
+
+
+class ResultScreen(Screen[None]):
+    """What came out of a run that is over.
+
+    Args:
+        run: the screen of the run, which follows it.
+        uninvited: it came up because the run ended, while its reader may have been typing something else.
+    """
+
+    CSS_PATH = "../styles/result.tcss"
+    BINDINGS = bindings("result")
+    AUTO_FOCUS = "#verdict"
+
+    def __init__(self, run: RunScreen, *, uninvited: bool = False) -> None:
+        super().__init__()
+        self.run_screen = run
+        self.found: Aftermath | None = None
+        """Where it comes from; None until that is gathered."""
+        self.again: Mapping[str, Any] | None = None
+        self.unchanged = True
+        """Sentences that are as in the seed are shown, too."""
+        self._uninvited = uninvited
+        self._came = 0.0
+        self._rows: Sequence[Sentence] = ()
+        self._keys: dict[int, str] = {}
+        """Of each sentence its place in the whole trace: the cursor stays on it when others are hidden."""
+
+    @property
+    def desk(self) -> PromptoptApp:
+        """The app, as what it is."""
+        return cast("PromptoptApp", self.app)
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """Whose keys work now, beside those that work everywhere."""
+        return ["result"]
+
+    def compose(self) -> ComposeResult:
+        changes = [
+            Column("", 1, result.sign),
+            Column("sentence", 0, self._text),
+            Column("by", 12, self._by),
+            Column("cases", 9, self._counts, "right", least=56),
+        ]
+        moved = [
+            Column("", 8, lambda m: ("✓ fixed", "good") if m.fixed else ("✗ broken", "bad")),
+            Column("case", 12, lambda m: (m.case_id, "")),
+            Column("input", 0, self._input),
+        ]
+        yield Canvas(id="header")
+        with Horizontal(id="body"):
+            yield Canvas(id="verdict", classes="panel")
+            with Vertical(id="way"):
+                yield Table(changes, self._key, id="changes", classes="panel")
+                yield Canvas(id="step", classes="panel")
+                yield Table(moved, lambda m: m.case_id, id="moved", classes="panel")
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self._came = self.desk.ticks()
+        self._book = Casebook(self.desk, self.run_screen.run_id, self._arrived)
+        self.query_one("#header").can_focus = False
+        self._gather()
+        self.set_interval(1.0, self._look)
+        self.call_after_refresh(self.draw)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw)
+
+    # What is shown
+
+    def _gather(self) -> None:
+        row, state = self.run_screen.follower.row, self.run_screen.follower.state
+        if row is None:
+            return
+
+        def came(found: Aftermath) -> None:
+            self.found = found
+            self._keys = {id(each): str(at) for at, each in enumerate(found.trace.sentences)}
+            self.set_class(not found.trace.steps, "-alone")
+            self.draw()
+            first = next((at for at, each in enumerate(self._rows) if each.step is not None), 0)
+            self.query_one("#changes", Table).move_to(first)
+
+        def measured(again: Mapping[str, Any] | None) -> None:
+            self.again = again
+            self.draw()
+
+        self.desk.background(lambda: self.desk.client.aftermath(row, state), came)
+        if state.finished and state.finished.stop_reason == "scored":
+            self.desk.background(lambda: self.desk.client.again(row.id), measured, lambda _: None)
+
+    def _look(self) -> None:
+        """Leave if somebody has taken the run up again."""
+        if not self.run_screen.follower.state.over and self.is_current:
+            self.dismiss()
+            self.desk.notify("The run goes on.", markup=False)
+
+    def view(self) -> View:
+        """The run, to be read under the follower's lock."""
+        return self.run_screen.view()
+
+    def draw(self) -> None:
+        """Draw everything."""
+        if not self.is_attached:
+            return
+        with self.run_screen.follower.lock:
+            view = self.view()
+            top, verdict = self.query_one("#header", Canvas), self.query_one("#verdict", Canvas)
+            top.set_lines(header.header(view, top.width))
+            width = verdict.width or self.size.width - 4
+            more = result.beside(view, self.found, self.again, width)
+            verdict.set_lines(outcome.outcome(view, width, more))
+            self._draw_changes(view)
+            self._draw_step(view)
+        for name, title in PANELS.items():
+            self.query_one(f"#{name}").border_title = Content(self._title(name, title))
+        self._draw_keys()
+
+    def _title(self, name: str, title: str) -> str:
+        if self.found is None or name not in ("changes", "moved"):
+            return (
+                f"Result: {one_line(self.run_screen.follower.state.project, 60)}"
+                if name == "verdict"
+                else title
+            )
+        if name == "moved":
+            number = fm.plural(len(self.query_one("#moved", Table).rows), "case")
+            return f"{title} that it fixed or broke · {number}"
+        trace = self.found.trace
+        number = fm.plural(len(trace.changes), "sentence")
+        passing = f" · {trace.passing} came and went" if trace.passing else ""
+        return f"{title} · {number} in {fm.plural(len(trace.steps), 'step')}{passing}"
+
+    def _draw_changes(self, view: View) -> None:
+        table = self.query_one("#changes", Table)
+        if self.found is None:
+            table.set_empty([[("looking where it comes from…", "muted")]])
+            return
+        trace = self.found.trace
+        self._rows = trace.sentences if self.unchanged else trace.changes
+        table.set_empty(result.nothing_changed(view))
+        table.set_rows(self._rows if trace.steps else ())
+
+    def _draw_step(self, view: View) -> None:
+        canvas, moved = self.query_one("#step", Canvas), self.query_one("#moved", Table)
+        sentence = self.sentence
+        if self.found is None or sentence is None:
+            canvas.set_lines([])
+            moved.set_empty([])
+            moved.set_rows(())
+            return
+        canvas.set_lines(result.sentence_lines(view, self.found, sentence, canvas.width or 40))
+        effect = result.effect_of(self.found, sentence)
+        moved.set_empty([[("no case changed by it", "muted")]])
+        rows = [Moved(each, True) for each in effect.fixed] if effect else []
+        moved.set_rows([*rows, *(Moved(each, False) for each in effect.broken)] if effect else ())
+
+    def _draw_keys(self) -> None:
+        labels = {} if self.desk.direct else {"result.leave": "back"}
+        offered = [action for action in shown([*self.scopes, "anywhere"]) if self.may(action.id)]
+        self.query_one(KeyLine).show_actions(offered, labels)
+
+    def _arrived(self) -> None:
+        self.query_one("#moved", Table).redraw()
+
+    @property
+    def sentence(self) -> Sentence | None:
+        """The sentence under the cursor."""
+        return self.query_one("#changes", Table).row
+
+    # Cells
+
+    def _key(self, sentence: Sentence) -> str:
+        return self._keys[id(sentence)]
+
+    def _text(self, sentence: Sentence) -> Span:
+        style = {"kept": "muted", "removed": "bad"}.get(sentence.kind, "")
+        return one_line(sentence.text, 400), style
+
+    def _by(self, sentence: Sentence) -> Span:
+        if self.found is None or sentence.step is None:
+            return "", "muted"
+        step = self.found.trace.steps[sentence.step]
+        candidate = self.run_screen.follower.state.candidates[step.candidate_id]
+        return candidate.name, fm.SOURCES[candidate.source][2]
+
+    def _counts(self, sentence: Sentence) -> Span:
+        if self.found is None:
+            return "", ""
+        effect = result.effect_of(self.found, sentence)
+        return result.counts(effect), "warn" if effect and effect.broken else "muted"
+
+    def _input(self, moved: Moved) -> Span:
+        return one_line(self._book.input_of("validation", moved.case_id)[:600], 200), "muted"
+
+    # Panels
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        on_verdict = event.widget.id == "verdict"
+        self.set_class(on_verdict, "-on-verdict")
+        self.set_class(not on_verdict, "-on-way")
+        self.call_after_refresh(self.draw)
+
+    def _panel(self, step: int) -> None:
+        names = ["verdict"] if self.has_class("-alone") else list(PANELS)
+        focused = self.focused.id if self.focused and self.focused.id in names else names[0]
+        name = names[(names.index(focused or names[0]) + step) % len(names)]
+        self.set_class(name == "verdict", "-on-verdict")
+        self.set_class(name != "verdict", "-on-way")
+        self.query_one(f"#{name}").focus()
+
+    def action_next(self) -> None:
+        self._panel(1)
+
+    def action_previous(self) -> None:
+        self._panel(-1)
+
+    @on(Table.Moved, "#changes")
+    def _sentence_moved(self) -> None:
+        with self.run_screen.follower.lock:
+            self._draw_step(self.view())
+        self.query_one("#step", Canvas).scroll_home(animate=False)
+        self.query_one("#moved").border_title = Content(self._title("moved", PANELS["moved"]))
+
+    @on(Table.Opened, "#changes")
+    def _sentence_opened(self) -> None:
+        self.query_one("#moved").focus()
+
+    @on(Table.Opened, "#moved")
+    def _case_opened(self) -> None:
+        from promptopt_tui.screens.stepcase import StepCaseScreen
+
+        sentence = self.sentence
+        if self.found is None or sentence is None or sentence.step is None:
+            return
+        cases = self._book.by_id("validation")
+        if cases is None:
+            self.desk.notify("The cases are being loaded.", markup=False)
+            return
+        step = self.found.trace.steps[sentence.step]
+        state = self.run_screen.follower.state
+        names = state.name(step.parent_id), state.name(step.candidate_id)
+        prompts = step.parent_id, step.candidate_id
+        table = self.query_one("#moved", Table)
+        self.app.push_screen(StepCaseScreen(self.run_screen.run_id, prompts, names, table, cases))
+
+    def action_all(self) -> None:
+        self.unchanged = not self.unchanged
+        self.draw()
+
+    @on(KeyLine.Clicked)
+    async def _key_clicked(self, message: KeyLine.Clicked) -> None:
+        await self.desk.do(message.action)
+
+    # Actions
+
+    def may(self, action_id: str) -> bool:
+        """Whether an action makes sense now."""
+        state = self.run_screen.follower.state
+        best = state.candidates.get(state.best_id)
+        needs = {
+            "result.export": best is not None,
+            "result.rescore": bool(best and best.scores),
+            "result.resume": self.run_screen.may("run.resume"),
+            "result.all": bool(self.found and self.found.trace.changes),
+        }
+        return needs.get(action_id, True)
+
+    def _refuse(self, action_id: str, why: str) -> bool:
+        """Say so if an action makes no sense now; nothing, if its key may not be meant for this screen."""
+        if self._uninvited and self.desk.ticks() - self._came < GRACE:
+            return True
+        self._uninvited = False
+        if self.may(action_id):
+            return False
+        self.desk.notify(why, severity="warning", markup=False)
+        return True
+
+    def action_back(self) -> None:
+        self.dismiss()
+
+    def action_leave(self) -> None:
+        if not self._refuse("result.leave", ""):
+            self.dismiss()
+            self.run_screen.action_leave()
+
+    def action_resume(self) -> None:
+        if not self._refuse("result.resume", "The run has come to its end: there is nothing to resume."):
+            self.dismiss()
+            self.run_screen.action_resume()
+
+    def action_export(self) -> None:
+        from promptopt_tui.screens.exporting import open_export
+
+        if not self._refuse("result.export", "There is no prompt to export."):
+            open_export(self.run_screen, self.run_screen.follower.state.best_id)
+
+    def action_compare(self) -> None:
+        from promptopt_tui.screens.comparing import choose_runs
+
+        if not self._refuse("result.compare", ""):
+            choose_runs(self.desk, self.run_screen.run_id)
+
+    def action_rescore(self) -> None:
+        if self._refuse("result.rescore", "The best prompt was not scored: there is no figure to hold."):
+            return
+        state = self.run_screen.follower.state
+        best = state.candidates[state.best_id]
+        order: tuple[Split, ...] = ("test", "validation", "train")
+        split: Split = next(each for each in order if each in best.scores)
+        score = best.scores[split].interval
+        run_id = self.run_screen.run_id
+
+        def build(width: int) -> list[Line]:
+            said = (
+                f"{state.name(best.id)} scored {fm.interval(score)} on {split}. It is sent again for these "
+                f"{fm.plural(score.n, 'case')}, without any earlier answer, inside the run's caps. "
+                "What comes out is a run of its own, whose result says whether the figure holds."
+            )
+            lines = [*wrap([(said, "")], width)]
+            if state.simulated:
+                lines += [[], [(outcome.SIMULATED, "warn")]]
+            return lines
+
+        options = [
+            Option("n", "Leave it", "nothing is sent", False),
+            Option("y", "Score it again", f"{fm.plural(score.n, 'case')} on {split}", True),
+        ]
+
+        def answered(again: bool | None) -> None:
+            if again:
+                self.desk.start_rescoring(run_id, best.id, split)
+
+        self.desk.push_screen(Dialog("Does the figure hold?", build, options), answered)
+
+    # Copying
+
+    def action_copy(self) -> None:
+        focused: Widget | None = self.focused
+        if not isinstance(focused, Canvas):
+            return
+        if focused.id == "changes":
+            self.desk.copy(self.sentence.text if self.sentence else "", "sentence")
+            return
+        self.desk.copy(focused.text_to_copy(), PANELS.get(focused.id or "", "text").lower())
+
+    def action_menu(self) -> None:
+        from promptopt_tui.screens.copying import copy_menu
+
+        state, run_id = self.run_screen.follower.state, self.run_screen.run_id
+        best, seed = state.candidates.get(state.best_id), state.candidates.get(state.seed_id)
+        texts = {
+            "best prompt": best.text if best else "",
+            "diff": diff.as_text(seed.text, best.text) if best and seed else "",
+            "report as Markdown": self._report,
+            "run id": run_id,
+            "command to resume" if self.may("result.resume") else "command to attach": (
+                f"promptopt {'resume' if self.may('result.resume') else 'attach'} {run_id}"
+            ),
+            "command to export": f"promptopt export {run_id}",
+        }
+        copy_menu(self.desk, texts)
+
+    def _report(self) -> str:
+        row = self.run_screen.follower.row
+        if row is None or self.found is None:
+            return ""
+        with self.run_screen.follower.lock:
+            return self.desk.client.report(row, self.run_screen.follower.state, self.found)
