@@ -147,6 +147,9 @@ class Door:
             self.must_pass.accept(prompt.id)
         return accepted
 
+    async def admit(self, prompt: Prompt, **_: Any) -> str:
+        return ""
+
     def breaks(self, prompt: Prompt) -> str:
         broken = self.must_pass.broken(prompt.id)
         return broken.said if broken else ""

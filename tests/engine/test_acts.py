@@ -4,7 +4,7 @@ The undisturbed run of each optimizer is made once in a process.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ from promptopt.runs.state import RunState
 from promptopt.store.commands import (
     Command,
     Commands,
+    Decide,
+    Guide,
     Inject,
     Pause,
     Resume,
+    SetApproval,
     SetConcurrency,
     SetLimits,
     Step,
@@ -37,7 +40,7 @@ from tests.engine.test_every_optimizer import (
 )
 from tests.engine.test_resume import story
 from tests.everyone import small
-from tests.loopback import API_KEY, API_KEY_ENV, LoopbackServer, write_project
+from tests.loopback import API_KEY, API_KEY_ENV, LoopbackServer, Record, write_project
 
 WARM = True
 
@@ -171,6 +174,71 @@ def test_a_cap_that_is_used_up_ends_the_run_in_order(
     state = bench.end(run_id)
     assert state.finished and state.finished.stop_reason == "budget", bench.said(run_id)
     assert server.count() <= sent + 2 * TEST and "test" in state.candidates[state.best_id].scores
+
+
+AVOIDED = "Read the whole ticket first."
+"""What the server's optimizer model likes to write."""
+
+
+def sent_prompts(records: Iterable[Record], demonstrations: bool = True) -> set[str]:
+    """Texts of the prompts that the target model was sent."""
+    asked = [record.body["messages"] for record in records if "opus" not in record.model]
+    return {messages[0]["content"] for messages in asked if demonstrations or len(messages) == 2}
+
+
+def test_what_people_ask_of_proposals_holds_for_each_and_nothing_is_paid_twice(
+    calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
+) -> None:
+    run_id = bench.create(project(tmp_path / "guided", server, calm.name))
+    bench.send(run_id, Step())
+    bench.start(run_id)
+    paused_at(bench, run_id, 1)
+    before = server.records()
+    bench.send(run_id, Guide(form="note", text="NOTED BY ANNA", reason="a test"))
+    assert "in force" in outcome(bench, run_id, Guide(form="avoid", text=AVOIDED))
+    outcome(bench, run_id, Step())
+    paused_at(bench, run_id, 2)
+    bench.kill(run_id)
+    bench.start(run_id)
+    state = bench.end(run_id)
+    assert bench.answered(run_id) == server.count(answered=True), "an answer was paid for twice"
+    later = server.records()[len(before) :]
+    proposing = [str(record.body) for record in later if "opus" in record.model]
+    assert proposing and all("NOTED BY ANNA" in body for body in proposing)
+    new = sent_prompts(later) - sent_prompts(before)
+    assert not [text for text in new if AVOIDED in text], bench.said(run_id)
+    assert AVOIDED not in state.candidates[state.best_id].text
+    assert [(deed.by, deed.reason) for deed in state.deeds if "NOTED" in deed.text] == [("anna", "a test")]
+
+
+def test_with_approval_nothing_is_paid_for_a_proposal_that_nobody_has_accepted(
+    calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
+) -> None:
+    run_id = bench.create(project(tmp_path / "approved", server, calm.name))
+    bench.send(run_id, SetApproval(on=True, reason="let me see"))
+    bench.start(run_id)
+    rejected: set[str] = set()
+    for turn in range(4):
+        state = bench.until(
+            run_id, lambda state: state.over or (state.wishes.waiting and not state.in_flight)
+        )
+        if state.over:
+            break
+        told, _ = next(iter(state.wishes.waiting.values()))
+        if not told.demonstrations:
+            assert told.text not in sent_prompts(server.records(), demonstrations=False), bench.said(run_id)
+            rejected |= set() if turn % 2 else {told.text}
+        if turn == 1:
+            bench.kill(run_id)
+            bench.start(run_id)
+        answer = Decide(candidate_id=told.candidate_id, adopt=turn % 2 == 1, reason="as I like")
+        bench.send(run_id, answer, "ben")
+        bench.until(run_id, lambda state, of=told: state.over or of.candidate_id in state.wishes.decided)
+    bench.send(run_id, SetApproval(on=False))
+    state = bench.end(run_id)
+    assert bench.answered(run_id) == server.count(answered=True), "an answer was paid for twice"
+    assert not rejected & sent_prompts(server.records(), demonstrations=False), bench.said(run_id)
+    assert {deed.by for deed in state.deeds if "proposal" in deed.text} == {"anna", "ben"}
 
 
 def test_two_people_at_once_lose_no_act(bench: Bench, server: LoopbackServer, tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ class Door:
         self.candidates: dict[str, Prompt] = {}
         self.verdicts: list[tuple[str, bool, str]] = []
         self.refusals: list[str] = []
+        self.forbidden = ""
+        """A text that people do not want in any prompt."""
         self.whole: list[tuple[str, Split]] = []
         self._surface = surface
         self._propose = propose or Proposer(surface).answer
@@ -133,6 +135,9 @@ class Door:
     def judged(self, prompt: Prompt, against: Prompt, accepted: bool, reason: str, comparison: Any) -> bool:
         self.verdicts.append((prompt.id, accepted, reason))
         return accepted
+
+    async def admit(self, prompt: Prompt, **_: Any) -> str:
+        return "it says what it must not" if self.forbidden and self.forbidden in prompt.text else ""
 
     def breaks(self, prompt: Prompt) -> str:
         return ""

@@ -16,6 +16,7 @@ from promptopt.evaluation.clusters import Evidence, cluster_failures, json_fault
 from promptopt.evaluation.feedback import analyze, render_feedback
 from promptopt.evaluation.statistics import interval
 from promptopt.runs.context import Context
+from tests.unit.voices import voice
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
 
@@ -174,7 +175,9 @@ def test_an_event_tells_few_clusters_in_few_words_whatever_there_is():
         {"name": "p", "prompt": "x", "models": {"target": {"model": "sim/target"}}}
     )
     nothing, empty = cast(Any, None), Dataset(train=(), validation=())
-    context = Context(project, TaskSpec(description=""), empty, nothing, nothing, nothing, told.append, dict)
+    context = Context(
+        project, TaskSpec(description=""), empty, nothing, nothing, nothing, voice(told.append), dict
+    )
     clusters = tuple(
         Cluster(key="k", category="c", detail="d" * 5000, case_ids=tuple(str(n) for n in range(9000)))
         for _ in range(500)

@@ -21,6 +21,7 @@ from promptopt.runs.context import Context
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
 from promptopt.store.runs import Runs
+from tests.unit.voices import voice
 
 CASES = tuple(Example(id=f"c{n}", inputs={"input": str(n)}, expected=str(n % 3)) for n in range(30))
 DATASET = Dataset(train=CASES[:2], validation=CASES)
@@ -61,7 +62,7 @@ class Bench:
         runner = Runner(build_judge(settings, folder, CASES), 4)
         models: Any = self.models
         self.context = Context(
-            settings, TaskSpec(), DATASET, models, runner, self.cells, self.events.append, dict
+            settings, TaskSpec(), DATASET, models, runner, self.cells, voice(self.events.append), dict
         )
 
     def told(self, kind: type[Any]) -> list[Any]:

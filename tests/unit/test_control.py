@@ -17,7 +17,9 @@ from promptopt.domain.stopping import StopRun
 from promptopt.evaluation.statistics import interval
 from promptopt.models.budget import Stopwatch
 from promptopt.models.endpoint import PauseGate
+from promptopt.runs.admission import Admission
 from promptopt.runs.control import Control
+from promptopt.runs.guiding import Guiding
 from promptopt.runs.state import RunState
 from promptopt.store.commands import (
     Command,
@@ -51,7 +53,8 @@ class Bench:
         self.state, self.watch = RunState(), Stopwatch()
         self.broken, self.scores = "", dict[str, float]()
         self.gate, self.stopped_by, self.adopted = PauseGate(), list[StopRun](), list[Prompt]()
-        gateway = SimpleNamespace(gate=self.gate, stop=self.stopped_by.append)
+        self.addenda: list[str] = []
+        gateway = SimpleNamespace(gate=self.gate, stop=self.stopped_by.append, guide=self.guide)
         context = SimpleNamespace(
             adopt=self.adopted.append,
             prompt={SEED.id: SEED, MINE.id: MINE}.get,
@@ -61,7 +64,12 @@ class Bench:
             on_iteration=self.on_iteration,
             dataset=SimpleNamespace(validation=()),
         )
-        self.control = Control(self, cast(Any, context), cast(Any, gateway), self.commands)
+        self.admission = Admission(self.state, self.emit)
+        guiding = Guiding(self, self.admission, cast(Any, gateway), lambda: 0)
+        self.control = Control(self, cast(Any, context), cast(Any, gateway), self.commands, guiding)
+
+    def guide(self, addenda: list[str]) -> None:
+        self.addenda = addenda
 
     def emit(self, event: ev.Event) -> None:
         self.state.apply(event, 1.0)

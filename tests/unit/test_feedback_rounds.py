@@ -63,6 +63,9 @@ class Court:
             one.taken = 1 + max(other.taken for other in self.known.values())
         return accepted
 
+    async def admit(self, prompt: Prompt, **_: Any) -> str:
+        return ""
+
     def breaks(self, prompt: Prompt) -> str:
         return ""
 

@@ -43,6 +43,7 @@ class Scripted:
     def __init__(self, answer: Callable[[int], Reply | BaseException]) -> None:
         self.answer = answer
         self.sent = 0
+        self.last = ""
         self.arrived = asyncio.Event()
         self.hold = asyncio.Event()
         self.hold.set()
@@ -61,6 +62,7 @@ class Scripted:
         if kept is not None:
             return self.read(kept)
         self.sent += 1
+        self.last = request.messages[-1].content if isinstance(request, ChatRequest) else ""
         number = self.sent
         self.arrived.set()
         await self.hold.wait()
@@ -99,7 +101,7 @@ class Bench:
         endpoint = Endpoint(settings, self.transport, Price(input=1.0, output=2.0))
         journal = Journal(self.database, self.run_id)
         self.ledger.restore(journal.take_over(0).spending)
-        return Gateway({"target": endpoint}, journal, self.ledger, self.notices.append)
+        return Gateway({"target": endpoint, "optimizer": endpoint}, journal, self.ledger, self.notices.append)
 
 
 def ask(text: str = "hello") -> list[Message]:
@@ -780,3 +782,62 @@ def test_whatever_happens_no_provider_is_ever_owed_more_than_the_caps(
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(run(Path(folder)))
+
+
+async def test_what_people_add_is_added_to_what_was_never_answered_and_to_nothing_else(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path, lambda n: Reply(f"{n}", 7, 3))
+    said: list[str] = []
+    complete = bench.transport.complete
+
+    async def noting(request: ChatRequest, **more: Any) -> Reply:
+        if more.get("kept") is None:
+            said.append(request.messages[-1].content)
+        return await complete(request, **more)
+
+    bench.transport.complete = noting  # type: ignore[method-assign]
+    gateway = bench.gateway
+    assert (await gateway.call("optimizer", ask("a"), path="1")).text == "1"
+    for addenda in (["", "one"], ["", "one", "two"]):
+        gateway.guide(addenda)
+        assert (await gateway.call("optimizer", ask("a"), path="1")).text == "1"
+        new = addenda[-1]
+        await gateway.call("optimizer", ask(new), path="2")
+        await gateway.call("target", ask(new))
+    assert said == ["a", "one\n\none", "one", "two\n\ntwo", "two"]
+    again = bench.open()
+    again.guide(["", "one", "two", ""])
+    replayed = [(await again.call("optimizer", ask(text), path="2")).text for text in ("one", "two")]
+    assert replayed == ["2", "4"] and len(said) == 5
+    assert again.answered("target", ask("one")) and not again.answered("target", ask("three"))
+    bench.database.close()
+
+
+async def test_what_is_asked_during_a_pause_holds_for_calls_that_wait_for_its_end(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK)
+    bench.gateway.gate.close()
+    waiting = [asyncio.create_task(bench.gateway.call("optimizer", ask("a"), path="1")) for _ in range(2)]
+    await asyncio.sleep(0)
+    bench.gateway.guide(["", "one"])
+    bench.gateway.gate.open()
+    await asyncio.gather(*waiting)
+    assert bench.transport.sent == 1 and bench.transport.last == "a\n\none"
+    again = bench.open()
+    again.guide(["", "one", "two"])
+    await again.call("optimizer", ask("a"), path="1")
+    assert bench.transport.sent == 1
+    bench.database.close()
+
+
+async def test_a_call_under_way_is_not_made_again_with_what_is_added_meanwhile(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: OK)
+    bench.transport.hold.clear()
+    first = asyncio.create_task(bench.gateway.call("optimizer", ask("a"), path="1"))
+    await bench.transport.arrived.wait()
+    bench.gateway.guide(["", "one"])
+    second = asyncio.create_task(bench.gateway.call("optimizer", ask("a"), path="1"))
+    await asyncio.sleep(0)
+    bench.transport.hold.set()
+    assert (await first) == (await second) and bench.transport.sent == 1
+    bench.database.close()

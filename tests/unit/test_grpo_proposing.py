@@ -40,6 +40,8 @@ class Writer:
         self.asked: list[tuple[str, str]] = []
         self.refusals: list[str] = []
         self.longest = 0
+        self.forbidden = ""
+        """A text that people do not want in any prompt."""
         self._replies = list(replies)
 
     async def complete(self, role: str, messages: Sequence[Message], *, path: str) -> LLMResponse:
@@ -49,6 +51,9 @@ class Writer:
         if isinstance(reply, Exception):
             raise reply
         return LLMResponse(text=reply)
+
+    async def admit(self, prompt: Prompt, **_: Any) -> str:
+        return "it must not say no" if self.forbidden and self.forbidden in prompt.text else ""
 
     def refused(self, iteration: int, attempt: int, reason: str) -> None:
         self.refusals.append(reason)
@@ -125,6 +130,16 @@ async def test_only_what_can_not_be_used_is_asked_for_again() -> None:
     assert "slot 3: it is missing" in correction
     (told,) = writer.refusals
     assert told.startswith("2 of 3 variants") and "2 (explore)" in told
+
+
+async def test_what_people_do_not_let_be_scored_is_asked_for_again_with_the_reason() -> None:
+    again = group(variant(2, "something else that nobody minds at all"))
+    writer = Writer(WHOLE, again)
+    writer.forbidden = "nobody ever said"
+    found = await asked(writer)
+    assert [v.slot.number for v in found] == [1, 2, 3] and found[1].reasoning.startswith("something else")
+    _, correction = writer.asked[1]
+    assert "it must not say no" in correction and "slot 2" in writer.refusals[0].replace("slot 2 (", "slot 2")
 
 
 async def test_a_runaway_reply_is_shown_again_in_part_only() -> None:

@@ -25,6 +25,7 @@ from promptopt.optimizers import registry
 from promptopt.optimizers.stages import Rehearsal, Stage
 from promptopt.runs.context import Context
 from promptopt.store.casefiles import load_dataset
+from tests.unit.voices import voice
 
 CASES = tuple(Example(id=str(n), inputs={"input": f"text {n}"}, expected="x") for n in range(16))
 SETTINGS = ProjectSettings.model_validate(
@@ -69,7 +70,7 @@ class Door:
             cast(Any, gateway),
             cast(Any, SimpleNamespace(evaluate=self.evaluate, judge=self.judge)),
             cast(Any, cells),
-            self.told.append,
+            voice(self.told.append),
             dict,
         )
         context.restore([], 0)

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from promptopt.domain.demonstrations import Demonstration
+from promptopt.domain.guidance import Form
 from promptopt.domain.results import Comparison
 from promptopt.domain.words import Role
 
@@ -102,3 +104,56 @@ class ConcurrencySet(Act):
     kind: Literal["concurrency_set"] = "concurrency_set"
     role: Role
     most: int
+
+
+class GuidanceGiven(Act):
+    """A wish for the optimizer's proposals, from now on; see ``domain.guidance``."""
+
+    kind: Literal["guidance_given"] = "guidance_given"
+    number: int
+    form: Form
+    text: str
+
+
+class GuidanceWithdrawn(Act):
+    kind: Literal["guidance_withdrawn"] = "guidance_withdrawn"
+    number: int
+
+
+class ApprovalSet(Act):
+    """``on``: every proposal of the optimizer waits for a person before anything is paid for its scoring."""
+
+    kind: Literal["approval_set"] = "approval_set"
+    on: bool
+
+
+class ProposalWaiting(BaseModel):
+    """A proposal waits for a person. ``made_by``: the optimizer, where a run has several."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["proposal_waiting"] = "proposal_waiting"
+    candidate_id: str
+    text: str
+    iteration: int = 0
+    parent_id: str | None = None
+    reasoning: str = ""
+    made_by: str = ""
+    demonstrations: list[Demonstration] = []
+
+
+class ProposalDecided(Act):
+    """A proposal may be scored, or may not. ``by`` is ``promptopt`` if it is not as people wish."""
+
+    kind: Literal["proposal_decided"] = "proposal_decided"
+    candidate_id: str
+    accepted: bool
+
+
+class ProposalDropped(BaseModel):
+    """A proposal waits no more: the search went on without it. If it comes again, it waits again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["proposal_dropped"] = "proposal_dropped"
+    candidate_id: str

@@ -9,12 +9,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from promptopt.domain.acts import (
+    ApprovalSet,
     ConcurrencySet,
     EditDecided,
+    GuidanceGiven,
+    GuidanceWithdrawn,
     InjectionJudged,
     LimitsSet,
     PromptEdited,
     PromptInjected,
+    ProposalDecided,
+    ProposalDropped,
+    ProposalWaiting,
     Resumed,
     StepAsked,
     StopRequested,
@@ -532,6 +538,12 @@ Event = Annotated[
     | PromptEdited
     | EditJudged
     | EditDecided
+    | GuidanceGiven
+    | GuidanceWithdrawn
+    | ApprovalSet
+    | ProposalWaiting
+    | ProposalDecided
+    | ProposalDropped
     | LimitsSet
     | ConcurrencySet
     | CheckpointSaved

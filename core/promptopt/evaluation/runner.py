@@ -8,7 +8,7 @@ from promptopt.domain.chat import LLMResponse
 from promptopt.domain.dataset import Example, Split
 from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Message, Prompt
-from promptopt.domain.results import CaseResult, Evaluation, Judging
+from promptopt.domain.results import CaseResult, CheckResult, Evaluation, Judging
 from promptopt.evaluation.categories import categorize
 from promptopt.evaluation.checks import Judge
 from promptopt.evaluation.checks.base import Ask
@@ -35,6 +35,9 @@ Sink = Callable[[Sequence[CaseResult]], None]
 """Takes results as they come in."""
 
 FLUSH_SECONDS = 0.1
+
+UNADMITTED = "refused"
+"""Category of cases of a prompt that may not be scored."""
 
 
 class Runner:
@@ -148,6 +151,12 @@ def gathered(prompt_id: str, split: Split, results: Sequence[CaseResult]) -> Eva
     """The evaluation that results make."""
     score = interval([result.score for result in results], [result.weight for result in results])
     return Evaluation(prompt_id=prompt_id, split=split, results=tuple(results), score=score)
+
+
+def unadmitted(case: Example, why_not: str) -> CaseResult:
+    """What a prompt that may not be scored is worth on a case: nothing, and why. No answer was asked for."""
+    refusal = CheckResult(name="admission", score=0.0, passed=False, reason=why_not)
+    return CaseResult(case_id=case.id, weight=case.weight, checks=(refusal,), category=UNADMITTED)
 
 
 def failed(case: Example, failure: CallFailed) -> CaseResult:

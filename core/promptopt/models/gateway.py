@@ -22,6 +22,9 @@ from promptopt.store.journal import Journal, Recorded
 from promptopt.store.receipts import Place
 from promptopt.store.reuse import EarlierAnswers
 
+GUIDED: Seat = "optimizer"
+"""Whose requests people can add something to."""
+
 EMBED_PATH = "embed"
 """Path of all calls for embeddings: wherever in a run a text is embedded, it is the same call."""
 
@@ -52,6 +55,7 @@ class Gateway:
         self._replayed = 0
         self._occurrences: Counter[tuple[str, str]] = Counter()
         self._under_way: dict[Place, Flight] = {}
+        self._addenda: Sequence[str] = ("",)
 
     @property
     def replayed(self) -> int:
@@ -75,6 +79,19 @@ class Gateway:
     def on_trouble(self, trouble: Callable[[str], None]) -> None:
         """Have ``trouble`` told, in words, when an endpoint answers nobody; it is to shut the gate."""
         self._sender.trouble = trouble
+
+    def guide(self, addenda: Sequence[str]) -> None:
+        """Add the last of ``addenda`` to what the optimizer model is asked from now on.
+
+        The others were added in the course of the run, in that order: what was asked with one of them was
+        asked, and is not asked again with another.
+        """
+        self._addenda = tuple(addenda)
+
+    def answered(self, seat: Seat, messages: Sequence[Message]) -> bool:
+        """Whether the first draw of a request was answered, by the journal or on its way there."""
+        place = (self._request(seat, messages).content_key(), "", 0)
+        return place in self._under_way or self._journal.knows(place)
 
     async def call(
         self,
@@ -108,7 +125,20 @@ class Gateway:
             sample = self._occurrences[key, path]
             self._occurrences[key, path] += 1
         place = (key, path, sample)
+        if seat == GUIDED:
+            await self.gate.passed(place)  # what is asked for during a pause counts
+            request, place = self._guided(request, place)
         return await self._answer(seat, request, place, urgent=urgent, finishing=finishing, case_id=case_id)
+
+    def _guided(self, request: ChatRequest, place: Place) -> tuple[ChatRequest, Place]:
+        """The request as it was asked before, with what people had added to it then, or as it is now."""
+        asked, at = request, place
+        for addendum in self._addenda:
+            asked = with_addendum(request, addendum)
+            at = (asked.content_key(), *place[1:])
+            if at in self._under_way or self._journal.knows(at):
+                break
+        return asked, at
 
     async def embed(
         self, text: str, *, urgent: bool = False, finishing: bool = False, case_id: str = ""
@@ -233,6 +263,20 @@ class Gateway:
         self._drop(place, task)
         if not task.cancelled():
             task.exception()  # seen, even if nobody waits for it any more
+
+
+def with_addendum(request: ChatRequest, addendum: str) -> ChatRequest:
+    """A request with a text at the end of its last user message; without any, the same."""
+    if not addendum:
+        return request
+    messages = list(request.messages)
+    place = next((at for at in reversed(range(len(messages))) if messages[at].role == "user"), None)
+    if place is None:
+        messages.append(Message(role="user", content=addendum))
+    else:
+        content = f"{messages[place].content}\n\n{addendum}"
+        messages[place] = messages[place].model_copy(update={"content": content})
+    return request.model_copy(update={"messages": tuple(messages)})
 
 
 def _replay(recorded: Recorded) -> LLMResponse:

@@ -99,6 +99,23 @@ class RunContext(Protocol):
         """
         ...
 
+    async def admit(
+        self,
+        prompt: Prompt,
+        *,
+        iteration: int = 0,
+        parent: Prompt | None = None,
+        reasoning: str = "",
+        made_by: str = "",
+    ) -> str:
+        """Why a prompt may not be scored, in words for who wrote it; empty if it may.
+
+        People can demand that prompts contain a text, or do not, and that each waits for their consent. Ask
+        before :meth:`candidate`, and write another prompt if this one is refused. If nobody has asked,
+        :meth:`evaluate` does, and gives zeros for a prompt that is refused, with the reason, free.
+        """
+        ...
+
     def candidate(
         self,
         prompt: Prompt,

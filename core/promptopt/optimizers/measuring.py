@@ -53,6 +53,10 @@ class Measurements:
         known.update({result.case_id: result for result in results})
         return {case.id: known[case.id].score for case in cases if not known[case.id].error}
 
+    async def may_score(self, prompt: Prompt, parent: Prompt, reasoning: str) -> bool:
+        """Whether people let a prompt be scored that is tried on the way to a proposal."""
+        return not await self._context.admit(prompt, parent=parent, reasoning=reasoning)
+
     def results(self, prompt: Prompt, split: Split = "train") -> Mapping[str, CaseResult]:
         """Case id to result, for all cases so far."""
         return self._results.get((prompt.id, split), {})

@@ -145,6 +145,24 @@ class Stage:
         with self._under_way():
             return await self._context.evaluate(prompt, split, chosen, counts=counts)
 
+    async def admit(
+        self,
+        prompt: Prompt,
+        *,
+        iteration: int = 0,
+        parent: Prompt | None = None,
+        reasoning: str = "",
+        made_by: str = "",
+    ) -> str:
+        with self._under_way():
+            return await self._context.admit(
+                prompt,
+                iteration=self._before + iteration,
+                parent=parent,
+                reasoning=reasoning,
+                made_by=made_by or self._name,
+            )
+
     def candidate(
         self,
         prompt: Prompt,

@@ -1,15 +1,20 @@
 """The part of the fold that is about people: what they did to a run, and what waits for them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from promptopt.domain import events as ev
 from promptopt.domain.acts import Act
+from promptopt.domain.guidance import Guidance, addendum
 from promptopt.domain.results import Comparison
 
 if TYPE_CHECKING:
     from promptopt.runs.state import RunState
+
+
+ITSELF = "promptopt"
+"""Who decides where no person does."""
 
 
 @dataclass
@@ -38,6 +43,37 @@ class Injection:
     accepted: bool | None = None
     verdict: str = ""
     comparison: Comparison | None = None
+
+
+@dataclass
+class Wishes:
+    """What people ask of proposals, and what they have decided on them.
+
+    Attributes:
+        given: every wish there was, by number.
+        versions: numbers in force, each time that they changed; nothing at first.
+        approval: proposals wait for a person.
+        waiting: proposals that do, by candidate id, oldest first, and since when (seconds since the epoch).
+        decided: candidate id to why it may not be scored; empty if it may.
+    """
+
+    given: dict[int, Guidance] = field(default_factory=dict[int, Guidance])
+    versions: list[tuple[int, ...]] = field(default_factory=lambda: [()])
+    approval: bool = False
+    waiting: dict[str, tuple[ev.ProposalWaiting, float]] = field(
+        default_factory=dict[str, tuple[ev.ProposalWaiting, float]]
+    )
+    decided: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def in_force(self) -> list[Guidance]:
+        """The wishes that hold now."""
+        return [self.given[number] for number in self.versions[-1]]
+
+    @property
+    def addenda(self) -> list[str]:
+        """What the optimizer model is told, as it was in the course of the run, the present last."""
+        return [addendum([self.given[number] for number in version]) for version in self.versions]
 
 
 @dataclass(frozen=True)
@@ -169,6 +205,67 @@ def _(event: ev.InjectionJudged, state: "RunState", at: float) -> None:
         f" ({_points(event.comparison)} against {state.name(event.against_id)})" if event.comparison else ""
     )
     state.log(at, f"{state.name(event.candidate_id)}: {event.verdict}{said}")
+
+
+@fold_act.register(ev.GuidanceGiven)
+def _(event: ev.GuidanceGiven, state: "RunState", at: float) -> None:
+    wishes = state.wishes
+    wish = Guidance(number=event.number, form=event.form, text=event.text, by=event.by, reason=event.reason)
+    if event.number not in wishes.given:
+        wishes.given[event.number] = wish
+        wishes.versions.append((*wishes.versions[-1], event.number))
+        state.bar()
+    said = {
+        "note": "a note to the optimizer",
+        "keep": "every prompt must contain",
+        "avoid": "no prompt may say",
+    }
+    _done(state, at, event, f"{said[event.form]}, by {event.by}: {event.text}")
+
+
+@fold_act.register(ev.GuidanceWithdrawn)
+def _(event: ev.GuidanceWithdrawn, state: "RunState", at: float) -> None:
+    wishes = state.wishes
+    if event.number in wishes.versions[-1]:
+        wishes.versions.append(tuple(each for each in wishes.versions[-1] if each != event.number))
+        state.bar()
+    wish = wishes.given.get(event.number)
+    _done(state, at, event, f"withdrawn by {event.by}: {wish}")
+
+
+@fold_act.register(ev.ApprovalSet)
+def _(event: ev.ApprovalSet, state: "RunState", at: float) -> None:
+    state.wishes.approval = event.on
+    said = "proposals wait for a person" if event.on else "proposals wait for nobody any more"
+    _done(state, at, event, f"{said} ({event.by})")
+
+
+@fold_act.register(ev.ProposalWaiting)
+def _(event: ev.ProposalWaiting, state: "RunState", at: float) -> None:
+    if event.candidate_id not in state.wishes.waiting:
+        state.wishes.waiting[event.candidate_id] = event, at
+        state.log(at, f"proposal {event.candidate_id[:6]} waits for a person: {event.reasoning}", "warning")
+
+
+@fold_act.register(ev.ProposalDecided)
+def _(event: ev.ProposalDecided, state: "RunState", at: float) -> None:
+    wishes, name = state.wishes, event.candidate_id[:6]
+    wishes.waiting.pop(event.candidate_id, None)
+    wishes.decided[event.candidate_id] = "" if event.accepted else event.reason or f"{event.by} rejected it"
+    candidate = state.candidates.get(event.candidate_id)
+    if candidate and not event.accepted:
+        candidate.accepted, candidate.judgement = False, wishes.decided[event.candidate_id]
+    if event.by == ITSELF:
+        state.log(at, f"proposal {name} is refused: {event.reason}", "warning")
+    else:
+        word = "accepted" if event.accepted else "rejected"
+        _done(state, at, event, f"proposal {name} {word} by {event.by}", event.candidate_id)
+
+
+@fold_act.register(ev.ProposalDropped)
+def _(event: ev.ProposalDropped, state: "RunState", at: float) -> None:
+    if state.wishes.waiting.pop(event.candidate_id, None):
+        state.log(at, f"proposal {event.candidate_id[:6]} waits no more: the search went on without it")
 
 
 @fold_act.register(ev.LimitsSet)

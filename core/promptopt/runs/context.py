@@ -19,11 +19,13 @@ from promptopt.domain.task import TaskSpec
 from promptopt.evaluation.checks.base import Ask
 from promptopt.evaluation.clusters import MOST_CLUSTERS
 from promptopt.evaluation.embedding import Embedder
-from promptopt.evaluation.runner import FLUSH_SECONDS, EmbedFor, Runner, gathered
+from promptopt.evaluation.runner import FLUSH_SECONDS, EmbedFor, Runner, gathered, unadmitted
 from promptopt.models.endpoint import seat_of
 from promptopt.models.gateway import Gateway
 from promptopt.optimizers.base import Shown
+from promptopt.runs.admission import Admission
 from promptopt.runs.mustpass import MustPass
+from promptopt.runs.voice import Voice
 from promptopt.store.cells import Cells
 
 T = TypeVar("T")
@@ -39,7 +41,11 @@ RESULTS_KEPT = 20_000
 
 
 class Context:
-    """One run's door. It is given the sealed test split only in :meth:`score`, which the engine calls."""
+    """One run's door. It is given the sealed test split only in :meth:`score`, which the engine calls.
+
+    Attributes:
+        admission: of the optimizer's proposals.
+    """
 
     def __init__(
         self,
@@ -49,7 +55,7 @@ class Context:
         gateway: Gateway,
         runner: Runner,
         cells: Cells,
-        emit: Callable[[ev.Event], None],
+        engine: Voice,
         meters: Callable[[], Mapping[str, ev.Meter]],
     ) -> None:
         self.settings = settings
@@ -59,8 +65,9 @@ class Context:
         self._gateway = gateway
         self._runner = runner
         self._cells = cells
-        self._emit = emit
+        self._emit = engine.emit
         self._meters = meters
+        self.admission = Admission(engine.state, engine.emit)
         self._fresh: dict[tuple[str, Split], list[CaseResult]] = {}
         self._known: dict[tuple[str, Split, tuple[str, ...]], Evaluation] = {}
         self._results: dict[tuple[str, Split], dict[str, CaseResult]] = {}
@@ -129,7 +136,36 @@ class Context:
         self, prompt: Prompt, split: Split, cases: Sequence[Example] | None = None, *, counts: bool = True
     ) -> Evaluation:
         chosen = self.dataset[split] if cases is None else cases
+        why_not = await self.admit(prompt)
+        if why_not:
+            return gathered(prompt.id, split, [unadmitted(case, why_not) for case in chosen])
         return await self._unless_redirected(self.score(prompt, split, chosen, counts=counts))
+
+    async def admit(
+        self,
+        prompt: Prompt,
+        *,
+        iteration: int = 0,
+        parent: Prompt | None = None,
+        reasoning: str = "",
+        made_by: str = "",
+    ) -> str:
+        known = self.admission.at_once(prompt)
+        if known is not None:
+            return known
+        return await self._unless_redirected(
+            self.admission.ask(
+                prompt,
+                iteration=iteration,
+                parent_id=parent.id if parent else None,
+                reasoning=reasoning,
+                made_by=made_by,
+            )
+        )
+
+    def _paid(self, prompt: Prompt) -> bool:
+        """Whether the target model was asked about some case with a prompt."""
+        return any(self._gateway.answered("target", prompt.render(case)) for case in self.dataset.cases())
 
     async def score(
         self,
@@ -218,6 +254,8 @@ class Context:
 
     def propose(self, prompt: Prompt, source: ev.Source, **details: Any) -> None:
         """Enter a prompt in the running."""
+        if source != "optimizer":
+            self.admission.waive(prompt.id)
         self._prompts[prompt.id] = prompt
         self._cells.keep_prompt(prompt)
         shown = [
@@ -277,7 +315,7 @@ class Context:
         *,
         outright: bool = False,
     ) -> bool:
-        broken = self.breaks(prompt)
+        broken = self.admission.refused(prompt.id) or self.breaks(prompt)
         if accepted and broken:
             accepted, reason = False, broken
         self._emit(
@@ -339,10 +377,15 @@ class Context:
         self._accept(prompt)
         self._redirect.set()
 
-    def restore(self, edits: Sequence[Prompt], iteration: int) -> None:
+    def restore(self, edits: Sequence[Prompt], iteration: int, *, replays: bool = False) -> None:
         """Take over what was before this worker came: the last iteration that was told of, and the edits
         that were adopted; those that no checkpoint holds wait.
+
+        Args:
+            replays: calls were answered before.
         """
+        if replays:
+            self.admission.paid = self._paid
         self._reached = iteration
         self._edits = list(edits)
         self._edits_taken = self._kept()["edits"]

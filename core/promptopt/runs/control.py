@@ -8,8 +8,10 @@ from promptopt.domain import events as ev
 from promptopt.domain.stopping import StopRun
 from promptopt.models.gateway import Gateway
 from promptopt.runs.context import Context
-from promptopt.runs.editing import Editing, Handler, Room, Voice, When
-from promptopt.store.commands import Command, Commands, GiveUp, Pause, Resume, Sent, Step, Stop
+from promptopt.runs.editing import Editing
+from promptopt.runs.guiding import Guiding
+from promptopt.runs.voice import Handler, Room, Voice, When
+from promptopt.store.commands import Command, Commands, Decide, GiveUp, Pause, Resume, Sent, Step, Stop
 
 POLL_SECONDS = 0.1
 
@@ -23,6 +25,7 @@ class Control:
     """Pause, step, resume and stop of one run; the rest of what can be asked has rooms of its own.
 
     Args:
+        guiding: of the optimizer's proposals.
         rooms: that carry out other commands.
 
     Attributes:
@@ -35,12 +38,14 @@ class Control:
         context: Context,
         gateway: Gateway,
         commands: Commands,
+        guiding: Guiding,
         rooms: Sequence[Room] = (),
     ) -> None:
         self._engine = engine
         self._context = context
         self._gateway = gateway
         self._commands = commands
+        self._guiding = guiding
         self._under_way: asyncio.Task[StopRun] | None = None
         self._stop: StopRun | None = None
         self._waiting_in_vain: asyncio.TimerHandle | None = None
@@ -55,8 +60,9 @@ class Control:
             Stop: self._stop_run,
             GiveUp: self._give_up,
             **self.editing.handlers,
+            Decide: self._decide,
         }
-        for room in rooms:
+        for room in (guiding, *rooms):
             self._handlers.update(room.handlers)
 
     async def watch_commands(self) -> None:
@@ -159,6 +165,15 @@ class Control:
         self._go_on()
         self._engine.emit(ev.Resumed(by=sent.author, reason=command.reason))
         return "resumed"
+
+    def _decide(self, sent: Sent, command: Decide) -> str | None:
+        """The answer to an edit or a proposal that waits."""
+        when = self._when()
+        if when != "search":
+            return None if when == "early" else "the search is over"
+        if self._guiding.knows(command):
+            return self._guiding.decide(sent, command)
+        return self.editing.decide(sent, command)
 
     def _give_up(self, _sent: Sent, _command: GiveUp) -> str:
         reason = self._engine.state.pause_reason

@@ -2,42 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from promptopt.domain import events as ev
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Comparison
 from promptopt.domain.stopping import StopRun
 from promptopt.evaluation.statistics import compare
-from promptopt.models.budget import Stopwatch
 from promptopt.models.gateway import Gateway
 from promptopt.runs.context import Context
-from promptopt.runs.state import RunState
+from promptopt.runs.voice import Handler, Voice, When
 from promptopt.store.commands import Command, Commands, Decide, Edit, Inject, Sent
-
-When = Literal["early", "search", "late"]
-"""Whether the run searches: not yet, now, or not any more."""
-
-Handler = Callable[[Sent, Any], str | None]
-"""Carries a command out and says what came of it; None: not now, ask again."""
 
 INJECTED = "added"
 """How prompts are called that a person put in the running."""
-
-
-class Voice(Protocol):
-    """What those who carry commands out need of the engine."""
-
-    state: RunState
-    watch: Stopwatch
-
-    def emit(self, event: ev.Event) -> None: ...
-
-
-class Room(Protocol):
-    """Where commands of some kinds are carried out."""
-
-    handlers: Mapping[type[Command], Handler]
 
 
 class Editing:
@@ -65,7 +43,6 @@ class Editing:
         self.handlers: Mapping[type[Command], Handler] = {
             Edit: self._edit,
             Inject: self._inject,
-            Decide: self._decide,
         }
 
     def scores(self, sent: Sent) -> bool:
@@ -240,13 +217,11 @@ class Editing:
             label=label,
         )
 
-    def _decide(self, sent: Sent, command: Decide) -> str | None:
-        when = self._when()
-        if when != "search":
-            return None if when == "early" else "the search is over"
+    def decide(self, sent: Sent, command: Decide) -> str:
+        """Answer the edit that waits."""
         edit = self._engine.state.edit
         if edit is None or not edit.waiting or edit.candidate_id != command.candidate_id:
-            return "no such edit is waiting"
+            return "no such edit or proposal is waiting"
         prompt = self._context.prompt(command.candidate_id)
         self._settle(prompt, command.adopt, sent.author, command.reason)
         return "adopted" if command.adopt else "put aside"

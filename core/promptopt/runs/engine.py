@@ -36,6 +36,7 @@ from promptopt.optimizers.base import BaseOptimizer
 from promptopt.runs.context import Context
 from promptopt.runs.control import Control
 from promptopt.runs.forecast import forecast
+from promptopt.runs.guiding import Guiding
 from promptopt.runs.holding import for_finals, for_the_test
 from promptopt.runs.meters import Meters, seconds_by_role
 from promptopt.runs.playing import NAME, outlook_of, plan_of, play
@@ -218,11 +219,12 @@ class Engine:
         task = build_task(self._settings, self._own.examples, self._own.functions)
         runner = Runner(judge, cases_at_once(endpoints), self._settings.evaluation.repeats)
         context = Context(
-            self._settings, task, self._dataset, gateway, runner, self._cells, self.emit, self._ledger.meters
+            self._settings, task, self._dataset, gateway, runner, self._cells, self, self._ledger.meters
         )
-        context.restore(edits, self.state.iteration)
+        context.restore(edits, self.state.iteration, replays=found.answered > 0)
         resources = Resources(self, self._ledger, endpoints, runner)
-        control = Control(self, context, gateway, Commands(self._db, self._row.id), [resources])
+        guiding = Guiding(self, context.admission, gateway, lambda: self._ledger.in_flight)
+        control = Control(self, context, gateway, Commands(self._db, self._row.id), guiding, [resources])
         gateway.on_trouble(control.pause_itself)
         gateway.on_ready(lambda: self._begin(gateway))
         if self.state.version:

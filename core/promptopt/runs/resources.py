@@ -9,7 +9,7 @@ from promptopt.evaluation.runner import Runner
 from promptopt.models.budget import Ledger
 from promptopt.models.endpoint import Endpoint, Seat, role_of
 from promptopt.runs.acts import words
-from promptopt.runs.editing import Handler, Voice
+from promptopt.runs.voice import Handler, Voice
 from promptopt.store.commands import Command, Sent, SetConcurrency, SetLimits
 
 CASES_PER_CALL = 2

@@ -42,6 +42,8 @@ class Candidate:
     beaten_by: str = ""
     """Id of the candidate that judges put in its place, whatever the scores."""
     judgement: str = ""
+    barred: str = ""
+    """Why it can't win, in words, while another one is as people ask; empty if it can."""
     comparison: Comparison | None = None
     categories: dict[str, int] = field(default_factory=dict[str, int])
     clusters: list[ev.ClusterMark] = field(default_factory=list[ev.ClusterMark])
@@ -83,13 +85,14 @@ def best_of(candidates: Iterable[Candidate]) -> Candidate | None:
     """The highest validation score among the seed and the accepted candidates; None if none has one.
 
     A candidate that the gate rejected gained less than its noise; that it scored higher by chance is no
-    reason to prefer it at the end. One that judges beat can't win. Of equals it is a person's, then the
-    one that took another's place last.
+    reason to prefer it at the end. One that judges beat can't win, nor can one that is not as people ask
+    while another is. Of equals it is a person's, then the one that took another's place last.
     """
-    eligible = (
+    eligible = [
         c for c in candidates if c.validation and not c.beaten_by and (c.accepted or c.source == "seed")
-    )
-    return max(eligible, key=_rank, default=None)
+    ]
+    wished = [c for c in eligible if not c.barred]
+    return max(wished or eligible, key=_rank, default=None)
 
 
 MOST_POINTS = 60

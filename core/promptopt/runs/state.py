@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import singledispatchmethod
 
 from promptopt.domain import events as ev
+from promptopt.domain.guidance import objection
 from promptopt.domain.words import Split
-from promptopt.runs.acts import Deed, Edit, Injection, fold_act
+from promptopt.runs.acts import Deed, Edit, Injection, Wishes, fold_act
 from promptopt.runs.standings import Candidate, Score, best_of, leads, proposed_beside, ranked
 from promptopt.store.runlog import RunLog
 
@@ -85,6 +86,8 @@ class RunState:
         """Optimizers and settings that are tried out, in a run that chooses among some."""
         self.edit: Edit | None = None
         self.injection: Injection | None = None
+        self.wishes = Wishes()
+        """What people ask of proposals."""
         self.deeds: list[Deed] = []
         """What people did, in order."""
         self.stepping = False
@@ -167,6 +170,12 @@ class RunState:
         """Add a line to the activity log."""
         self.activity.append(Activity(at, level, text))
 
+    def bar(self) -> None:
+        """Say of each candidate whether what people ask of prompts speaks against it."""
+        wishes = self.wishes.in_force
+        for candidate in self.candidates.values():
+            candidate.barred = objection(wishes, candidate.text)
+
     def turn_to(self, candidate_id: str) -> None:
         """A person has the search go on from a candidate: what was under way is given up."""
         self.current_id = candidate_id
@@ -246,6 +255,7 @@ class RunState:
                 made_by=event.made_by,
                 label=event.label,
                 demonstrations=event.demonstrations,
+                barred=objection(self.wishes.in_force, event.text),
                 place=1 + sum(proposed_beside(event, other) for other in self.candidates.values()),
             )
             if event.source != "seed" and self.phase != "tournament":
@@ -411,6 +421,7 @@ class RunState:
     def _(self, event: ev.RunFinished, at: float) -> None:
         self.finished = event
         self.status = event.status
+        self.wishes.waiting.clear()
         self.evaluations.clear()
         self.iteration = event.iterations
         self.in_flight = 0

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import Connection, insert, select, update
 
+from promptopt.domain.guidance import Form
 from promptopt.domain.text import storable
 from promptopt.domain.words import Role
 from promptopt.store.database import Database
@@ -99,8 +100,30 @@ class SetConcurrency(_Command):
     most: int = Field(ge=1, le=10_000)
 
 
+class Guide(_Command):
+    """Ask something of the optimizer's proposals from now on; see ``domain.guidance``."""
+
+    kind: Literal["guide"] = "guide"
+    form: Form
+    text: Words = Field(min_length=1, max_length=4000)
+
+
+class Withdraw(_Command):
+    """Take back what was asked with the number ``number``."""
+
+    kind: Literal["withdraw"] = "withdraw"
+    number: int
+
+
+class SetApproval(_Command):
+    """Let every proposal wait for a person before it is scored, or (``on`` false) none any more."""
+
+    kind: Literal["approval"] = "approval"
+    on: bool
+
+
 class Decide(_Command):
-    """The answer to an edit that waits for one."""
+    """The answer to an edit, or to a proposal, that waits for one."""
 
     kind: Literal["decide"] = "decide"
     candidate_id: str
@@ -108,7 +131,19 @@ class Decide(_Command):
 
 
 Command = Annotated[
-    Pause | Resume | Step | Stop | GiveUp | Edit | Inject | Decide | SetLimits | SetConcurrency,
+    Pause
+    | Resume
+    | Step
+    | Stop
+    | GiveUp
+    | Edit
+    | Inject
+    | Decide
+    | Guide
+    | Withdraw
+    | SetApproval
+    | SetLimits
+    | SetConcurrency,
     Field(discriminator="kind"),
 ]
 

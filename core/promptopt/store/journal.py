@@ -174,6 +174,10 @@ class Journal:
             if intent_id not in waited_for:
                 self.settle(intent_id, role, "unknown", usd, tokens, "lost with its worker")
 
+    def knows(self, place: Place) -> bool:
+        """Whether a call was answered, or an earlier worker's answer to it may still be read."""
+        return place in self._keys or place in self._unread
+
     def take(self, key: str, path: str, occurrence: int) -> Recorded | None:
         """The recorded outcome of a call, or None if it has to be made."""
         place = (key, path, occurrence)

@@ -19,7 +19,7 @@ from promptopt.domain.errors import CallFailed
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult
 from promptopt.domain.stopping import StopRun
-from promptopt.evaluation.runner import failed
+from promptopt.evaluation.runner import failed, unadmitted
 from promptopt.optimizers.base import RunContext
 
 T = TypeVar("T")
@@ -48,6 +48,8 @@ class Bridge:
         self._under_way: set[Future[Any]] = set()
         self._ended: BaseException | None = None
         self._cases = _by_inputs(dataset)
+        self._refusals: dict[str, str] = {}
+        """What is said in the place of an answer where a prompt was refused, to why it was."""
         self._results: OrderedDict[tuple[str, str], CaseResult] = OrderedDict()
 
     @property
@@ -87,6 +89,8 @@ class Bridge:
         same = self._cases.get(_key(inputs), [])
         case = next((case for _, case in same if case.expected == expected), None)
         case = case or Example(id="unknown", inputs=inputs, expected=expected)
+        if text in self._refusals:
+            return unadmitted(case, self._refusals[text])
         known = self._results.get((case.id, text))
         return known or self._call(self._judge(case, LLMResponse(text=text)))
 
@@ -103,6 +107,11 @@ class Bridge:
     ) -> LLMResponse:
         same = self._cases.get(_key(inputs), [])
         case = same[0][1] if same else Example(id="unknown", inputs=inputs)
+        why_not = await self._context.admit(prompt)
+        if why_not:
+            refusal = f"(The prompt was refused and sent nothing: {why_not})"
+            self._refusals[refusal] = why_not
+            return LLMResponse(text=refusal)
         # Other draws than the first are DSPy's own business: the record keeps what the runner would get.
         told = same if rollout == 0 and temperature is None else []
         try:

@@ -284,6 +284,8 @@ class _Search:
             await self._measure(self._ready.get_nowait())
         others = sorted(self._tried.values(), key=_Tried.worth, reverse=True)[: FINALISTS - 1]
         for prompt in [chosen, *(tried.prompt for tried in others if tried.candidate)]:
+            if await self._context.admit(prompt, parent=self._start):
+                continue
             self._enter(self._tried.setdefault(prompt.id, _Tried(prompt)))
             await self._measure(prompt)
 

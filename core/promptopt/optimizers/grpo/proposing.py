@@ -119,6 +119,7 @@ class _Asking:
                 self._context.refused(self._number, attempt, f"no reply: {failure}")
                 continue
             faults: list[tuple[Slot, str]] = self._read(response.text, missing, usable)
+            faults += await self._not_admitted([slot for slot in missing if slot.number in usable], usable)
             if not faults:
                 break
             self._context.refused(self._number, attempt, _told(faults, len(slots)))
@@ -129,6 +130,24 @@ class _Asking:
                 Message(role="user", content=correction(faults)),
             ]
         return [usable[slot.number] for slot in slots if slot.number in usable]
+
+    async def _not_admitted(
+        self, slots: Sequence[Slot], usable: dict[int, Variant]
+    ) -> list[tuple[Slot, str]]:
+        """Take out of ``usable`` what people do not let be scored; return that, and why."""
+        found = await together(self._why_not(usable[slot.number]) for slot in slots)
+        refused = [(slot, why_not) for slot, why_not in zip(slots, found, strict=True) if why_not]
+        for slot, _ in refused:
+            del usable[slot.number]
+        return refused
+
+    async def _why_not(self, variant: Variant) -> str:
+        return await self._context.admit(
+            variant.prompt,
+            iteration=self._number,
+            parent=self._brief.parent,
+            reasoning=f"{variant.slot.operator}: {variant.reasoning}",
+        )
 
     def _read(
         self, reply: str, missing: Sequence[Slot], usable: dict[int, Variant]

@@ -107,7 +107,11 @@ class Search:
         shorter = await trimmed(best, self._first(), anchor.text, fixed, self._known)
         known = {prompt.id for prompt in state.tried}
         state.tidied = True
-        if shorter is None or shorter.id in known:
+        if (
+            shorter is None
+            or shorter.id in known
+            or not await self._known.may_score(shorter, best, "trim: without what made no difference")
+        ):
             self._save()
             return False
         state.tried.append(shorter)

@@ -54,9 +54,12 @@ async def trimmed(
     more than a point.
     """
     parts = sections(prompt.text, keep, fixed)
-    shorter = [prompt.model_copy(update={"text": without(prompt.text, [part])}) for part in parts]
     if len(prompt.text) - len(keep) < GROWN or not parts:
         return None
+    shorter = [prompt.model_copy(update={"text": without(prompt.text, [part])}) for part in parts]
+    admitted = [await known.may_score(one, prompt, "trim: without a section") for one in shorter]
+    parts = [part for part, may in zip(parts, admitted, strict=True) if may]
+    shorter = [one for one, may in zip(shorter, admitted, strict=True) if may]
     rewards = await together(
         known.rewarded(one, cases, quietly=one is not prompt) for one in (prompt, *shorter)
     )

@@ -199,13 +199,15 @@ async def _with_examples(
         return champion
     context = play.context
     taught = champion.model_copy(update={"demonstrations": (*champion.demonstrations, *shown)})
-    context.candidate(
-        taught,
-        iteration=play.iterations,
-        parent=champion,
-        reasoning=f"{len(shown)} of its answers that others got wrong, as demonstrations",
-        made_by="feedback",
-    )
+    about: dict[str, Any] = {
+        "iteration": play.iterations,
+        "parent": champion,
+        "reasoning": f"{len(shown)} of its answers that others got wrong, as demonstrations",
+        "made_by": "feedback",
+    }
+    if await context.admit(taught, **about):
+        return champion
+    context.candidate(taught, **about)
     before, after = [await context.evaluate(prompt, "validation") for prompt in (champion, taught)]
     accepted, reason = gate(before, after)
     accepted = context.judged(taught, champion, accepted, reason, compare(before, after))

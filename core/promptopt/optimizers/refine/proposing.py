@@ -160,13 +160,26 @@ class Writer:
 
     async def _fill(self, number: int, slot: Slot) -> Draft | Failure:
         if slot.operator == "demonstrate":
-            return await self._demonstrate(number, slot)
+            return await self._admitted(number, slot, await self._demonstrate(number, slot))
         if slot.operator == "merge" and slot.other is not None:
             merged = self._merge(slot, slot.other)
             if merged is not None:
-                return merged
+                return await self._admitted(number, slot, merged)
             # They contradict each other: a model has to choose.
         return await self._rewrite(number, slot)
+
+    async def _admitted(self, number: int, slot: Slot, made: Draft | Failure) -> Draft | Failure:
+        """What was made without a model, if people let it be scored."""
+        if isinstance(made, Failure):
+            return made
+        why_not = await self.refusal(number, made)
+        return Failure(slot, why_not) if why_not else made
+
+    async def refusal(self, number: int, draft: Draft) -> str:
+        """Why people do not let a draft be scored; empty if they do."""
+        return await self._context.admit(
+            draft.prompt, iteration=number, parent=draft.parent, reasoning=draft.reasoning
+        )
 
     async def _demonstrate(self, number: int, slot: Slot) -> Draft | Failure:
         parent = slot.parent
@@ -208,20 +221,13 @@ class Writer:
             self._options.recent,
             Assignment(part, slot.other, edits),
         )
-        found = await self._asked(number, slot, messages, edits)
-        if isinstance(found, str):
-            return Failure(slot, found)
-        prompt = Prompt(text=found.prompt, demonstrations=parent.demonstrations)
         seen = {diff.case_id for diff in shown.diffs}
         clusters = tuple(cluster for cluster in feedback.clusters if seen & set(cluster.case_ids))
-        other = (slot.other.id,) if slot.other else ()
-        operator = "merge" if slot.other else "rewrite"
-        return Draft(
-            prompt, parent, operator, found.reasoning, found.confidence, (parent.id, *other), clusters
-        )
+        found = await self._asked(number, slot, messages, edits)
+        return replace(found, shown=clusters) if isinstance(found, Draft) else found
 
-    async def _asked(self, number: int, slot: Slot, messages: list[Message], edits: bool) -> Proposal | str:
-        """A proposal that can be used; after all tries, why the last one could not."""
+    async def _asked(self, number: int, slot: Slot, messages: list[Message], edits: bool) -> Draft | Failure:
+        """A draft that can be used; after all tries, why the last one could not."""
         refusal = ""
         for attempt in range(1, self._options.tries + 1):
             path = f"propose/{number}/{slot.number}/{attempt}"
@@ -233,15 +239,19 @@ class Writer:
                 continue
             found = self._usable(number, slot.parent, response.text)
             if isinstance(found, Proposal):
-                return found
-            refusal = found
+                draft = _draft(slot, found)
+                refusal = await self.refusal(number, draft)
+                if not refusal:
+                    return draft
+            else:
+                refusal = found
             self._context.refused(number, attempt, refusal)
             messages = [
                 *messages,
                 Message(role="assistant", content=echoed(response.text)),
                 Message(role="user", content=correction(refusal, edits)),
             ]
-        return refusal
+        return Failure(slot, refusal)
 
     def _usable(self, number: int, parent: Prompt, reply: str) -> Proposal | str:
         """The proposal in a reply, or why it can't be used."""
@@ -317,6 +327,14 @@ class Writer:
 
     async def _passes(self, case: Example, text: str) -> bool:
         return (await self._context.judge(case, LLMResponse(text=text))).passed
+
+
+def _draft(slot: Slot, proposal: Proposal) -> Draft:
+    """What a model proposed for a slot."""
+    prompt = Prompt(text=proposal.prompt, demonstrations=slot.parent.demonstrations)
+    sources = (slot.parent.id, *((slot.other.id,) if slot.other else ()))
+    operator = "merge" if slot.other else "rewrite"
+    return Draft(prompt, slot.parent, operator, proposal.reasoning, proposal.confidence, sources)
 
 
 def room(parent: Prompt, state: State, options: RefineOptions) -> int:

@@ -104,7 +104,7 @@ class Search:
         cases = self._course.cases(drafts, dice)
         screened = await self._course.screened(drafts, cases)
         joint = self._course.joined(screened)
-        if joint is not None:
+        if joint is not None and not await self._writer.refusal(number, joint):
             self._enter(number, joint)
             finalists = [joint]
         else:
@@ -149,10 +149,10 @@ class Search:
         """See whether the best prompt does as well without a passage."""
         best = self._ground.best
         prompt = passage.without(best)
-        if prompt.id not in self._state.tried:
-            self._enter(
-                self._state.iteration, Draft(prompt, best, "shorten", f"without {passage}", None, (best.id,))
-            )
+        draft = Draft(prompt, best, "shorten", f"without {passage}", None, (best.id,))
+        number = self._state.iteration
+        if prompt.id not in self._state.tried and not await self._writer.refusal(number, draft):
+            self._enter(number, draft)
             verdict = await self._validator.as_good(prompt)
             self._state.tried[prompt.id] = prompt
             self._state.parents[prompt.id] = [best.id]
