@@ -39,6 +39,9 @@ BLURRED = 5
 BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 """Width of the terminal from which a screen has a class; the style sheets do the rest."""
 
+SWITCH = 0.0005
+"""Seconds that a thread may go on while another one waits for the interpreter; Python's own is ten times that."""
+
 TWICE = 2.0
 """Seconds in which the second ctrl+c quits."""
 
@@ -290,6 +293,8 @@ def run(database: Database | None = None, run_id: str | None = None) -> int:
     Raises:
         PromptoptError: there is no such run, or the store can't be opened.
     """
+    # Who paints waits for the threads that read: not for long, each of the many times in a frame.
+    sys.setswitchinterval(SWITCH)
     client = Client(database)
     app = PromptoptApp(client, run_id)
     try:

@@ -2,17 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+from promptopt.domain.marks import Marks
 
 if TYPE_CHECKING:
     from promptopt.domain.dataset import Example, Split
-    from promptopt.domain.events import CaseMark
     from promptopt.runs.state import RunState
     from promptopt_tui.app import PromptoptApp
 
 HELD = 8
 """Sets of marks that are held at most."""
+
+
+class CaseRow:
+    """A case that is made when it is looked at: 100,000 of them stay small.
+
+    Args:
+        case_id: its id.
+        body: the case as JSON.
+    """
+
+    __slots__ = ("body", "id")
+
+    def __init__(self, case_id: str, body: str) -> None:
+        self.id, self.body = case_id, body
+
+    @property
+    def whole(self) -> Example:
+        """The case."""
+        from promptopt.domain.dataset import Example
+
+        return Example.model_validate_json(self.body)
+
+    @property
+    def input_text(self) -> str:
+        """What goes into it, as one text."""
+        return self.whole.input_text
+
+    def may_hold(self, folded: str) -> bool:
+        """False if its input does not contain this text, case-folded and as :func:`as_json` has it: to tell
+        that, the case need not be made.
+        """
+        return folded in self.body.casefold()
+
+
+def as_json(text: str) -> str:
+    """A text as it stands in the JSON of a case."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+class Whole(Mapping[str, "Example"]):
+    """Cases by their ids, each made when it is asked for."""
+
+    def __init__(self, rows: Mapping[str, CaseRow]) -> None:
+        self._rows = rows
+
+    def __getitem__(self, case_id: str) -> Example:
+        return self._rows[case_id].whole
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, case_id: object) -> bool:
+        return case_id in self._rows
 
 
 class Casebook:
@@ -28,33 +87,40 @@ class Casebook:
         self._desk = desk
         self._run_id = run_id
         self._arrived = arrived
-        self._cases: dict[Split, dict[str, Example]] = {}
-        self._lists: dict[Split, Sequence[Example]] = {}
-        self._marks: dict[tuple[str, Split], dict[str, CaseMark]] = {}
+        self._cases: dict[Split, dict[str, CaseRow]] = {}
+        self._lists: dict[Split, Sequence[CaseRow]] = {}
+        self._marks: dict[tuple[str, Split], Marks] = {}
         self._loading: set[object] = set()
+        self._none = Marks()
 
-    def cases(self, split: Split) -> Sequence[Example] | None:
+    def cases(self, split: Split) -> Sequence[CaseRow] | None:
         """The cases of a split, in order; None until they are loaded. The same object each time."""
         if split not in self._lists and split not in self._loading:
             self._loading.add(split)
 
-            def done(cases: list[Example]) -> None:
-                self._lists[split], self._cases[split] = cases, {case.id: case for case in cases}
+            def load() -> tuple[list[CaseRow], dict[str, CaseRow]]:
+                rows = [CaseRow(*found) for found in self._desk.client.cases(self._run_id, split)]
+                by_id = {row.id: row for row in rows}
+                gc.freeze()  # to look through them for garbage would stop the screen, again and again
+                return rows, by_id
+
+            def done(found: tuple[list[CaseRow], dict[str, CaseRow]]) -> None:
+                self._lists[split], self._cases[split] = found
                 self._arrived()
 
-            self._desk.background(lambda: self._desk.client.cases(self._run_id, split), done)
+            self._desk.background(load, done)
         return self._lists.get(split)
 
     def by_id(self, split: Split) -> Mapping[str, Example] | None:
         """The same by their ids."""
-        return None if self.cases(split) is None else self._cases[split]
+        return None if self.cases(split) is None else Whole(self._cases[split])
 
     def input_of(self, split: Split, case_id: str) -> str:
         """What goes into a case; empty until the cases are loaded, and if there is no such case."""
-        case = (self.by_id(split) or {}).get(case_id)
-        return case.input_text if case else ""
+        row = self._cases[split].get(case_id) if self.cases(split) is not None else None
+        return row.input_text if row else ""
 
-    def marks(self, state: RunState, candidate_id: str, split: Split) -> dict[str, CaseMark]:
+    def marks(self, state: RunState, candidate_id: str, split: Split) -> Marks:
         """How a candidate did, by case: from the run's state, else from the store."""
         key = (candidate_id, split)
         live = state.marks.get(key)
@@ -63,7 +129,7 @@ class Casebook:
         if key not in self._marks and key not in self._loading and candidate_id:
             self._loading.add(key)
 
-            def done(marks: dict[str, CaseMark]) -> None:
+            def done(marks: Marks) -> None:
                 self._loading.discard(key)
                 if len(self._marks) > HELD:
                     self._marks.clear()
@@ -71,4 +137,4 @@ class Casebook:
                 self._arrived()
 
             self._desk.background(lambda: self._desk.client.marks(self._run_id, *key), done)
-        return self._marks.get(key, {})
+        return self._marks.get(key, self._none)

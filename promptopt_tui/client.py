@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from promptopt_tui.projects import Projects
 
 if TYPE_CHECKING:
-    from promptopt.domain.dataset import Example, Split
-    from promptopt.domain.events import CaseMark
+    from promptopt.domain.dataset import Split
+    from promptopt.domain.marks import Marks
     from promptopt.domain.results import CaseResult
     from promptopt.runs.aftermath import Aftermath
     from promptopt.runs.state import RunState
@@ -107,13 +107,13 @@ class Client:
 
         return Commands(self.database, run_id).send(command)
 
-    def cases(self, run_id: str, split: Split) -> list[Example]:
-        """The frozen cases of one split."""
+    def cases(self, run_id: str, split: Split) -> list[tuple[str, str]]:
+        """Ids of the frozen cases of one split, and each as JSON."""
         from promptopt.store.runs import Runs
 
-        return list(Runs(self.database).cases(run_id, split))
+        return list(Runs(self.database).case_bodies(run_id, split))
 
-    def marks(self, run_id: str, prompt_id: str, split: Split) -> dict[str, CaseMark]:
+    def marks(self, run_id: str, prompt_id: str, split: Split) -> Marks:
         """How a prompt did on a split, by case id."""
         from promptopt.store.cells import Cells
 

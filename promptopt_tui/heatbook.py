@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 from promptopt_tui.views.grid import NONE, Grid, column, kept
 
 if TYPE_CHECKING:
-    from promptopt.domain.dataset import Example, Split
+    from promptopt.domain.dataset import Split
     from promptopt.runs.state import RunState
     from promptopt_tui.app import PromptoptApp
+    from promptopt_tui.casebook import CaseRow
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ class HeatBook:
         self._busy = False
 
     def grid(
-        self, state: RunState, split: Split, cases: Sequence[Example] | None, *, by_failures: bool
+        self, state: RunState, split: Split, cases: Sequence[CaseRow] | None, *, by_failures: bool
     ) -> tuple[Grid | None, Sequence[int]]:
         """The outcomes so far, and the places of the cases in order. Call it under the follower's lock."""
         if split != self._split:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.reactive import Reactive
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
@@ -23,7 +24,6 @@ from promptopt_tui.screens.arranging import arrange_panels
 from promptopt_tui.views import header, news, panels
 from promptopt_tui.views.arrangement import LAYOUTS
 from promptopt_tui.views.clusters import analysed
-from promptopt_tui.views.tally import Tally
 from promptopt_tui.views.tournament import tournament
 from promptopt_tui.views.view import View, choose_shown, choose_split
 from promptopt_tui.widgets.calls import CallsPanel
@@ -63,6 +63,9 @@ class RunScreen(Acting):
     BINDINGS = bindings("run")
     AUTO_FOCUS = ""  # the deck knows which panel to begin with
 
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """What has the focus. Panels that get it or lose it are painted, not the whole screen."""
+
     def __init__(self, follower: Follower, run_id: str) -> None:
         super().__init__()
         self.follower = follower
@@ -71,7 +74,6 @@ class RunScreen(Acting):
         self.wanted_split: Split | None = None
         self._drawn: tuple[object, ...] = ()
         self._typing: Timer | None = None
-        self._tally = Tally()
         self._news = news.News()
         self._told: object = None
         self._shown_seconds = 0.0
@@ -173,7 +175,6 @@ class RunScreen(Acting):
             pinned=bool(self.pinned_id),
             problem=self.follower.error,
             sent=self.sent,
-            tally=self._tally,
             shown_seconds=self._shown_seconds,
             input_of=self._book.input_of,
         )

@@ -134,7 +134,7 @@ def _counts(view: View, shown: Candidate) -> dict[str, int]:
     marks = view.state.marks.get((shown.id, view.split))
     if not marks:
         return dict(shown.categories)
-    return view.tally.of(marks)
+    return marks.failed
 
 
 def _no_errors(view: View, shown: Candidate, width: int) -> list[Line]:

@@ -1,13 +1,12 @@
 """What a frame of the cockpit is made from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from promptopt.domain.dataset import Split
 from promptopt.runs.standings import Candidate
 from promptopt.runs.state import Progress, RunState
 from promptopt.store.runs import RunRow
-from promptopt_tui.views.tally import Tally
 
 
 @dataclass
@@ -24,7 +23,6 @@ class View:
         pinned: the viewer chose ``shown_id``; otherwise it follows the run.
         problem: why the store can't be read just now.
         sent: what was asked of the run and is not in its stream yet.
-        tally: failed cases by category, kept from frame to frame.
         shown_seconds: what the clock showed last, of this run: it never goes back.
         input_of: the input of a case of a split; empty while the cases are being loaded.
     """
@@ -38,7 +36,6 @@ class View:
     pinned: bool = False
     problem: str = ""
     sent: str = ""
-    tally: Tally = field(default_factory=Tally)
     shown_seconds: float = 0.0
     input_of: Callable[[Split, str], str] = lambda split, case_id: ""
 

@@ -18,6 +18,7 @@ from promptopt_tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
     from promptopt.domain.dataset import Example
+    from promptopt_tui.casebook import CaseRow
 
 CELL = 4
 """Cells across of one candidate."""
@@ -38,7 +39,7 @@ class HeatPanel(Table):
         self.candidates: Sequence[Candidate] = ()
         self.by_failures = True
         """Rows are in the order of how often they fail, else in that of the data."""
-        self.cases: Sequence[Example] = ()
+        self.cases: Sequence[CaseRow] = ()
         self.at = 0
         """Which candidate the cursor is on."""
         self._left = 0
@@ -46,7 +47,7 @@ class HeatPanel(Table):
         self._painted: Any = None
         self._view: View | None = None
 
-    def show(self, view: View, grid: Grid | None, order: Sequence[int], cases: Sequence[Example]) -> None:
+    def show(self, view: View, grid: Grid | None, order: Sequence[int], cases: Sequence[CaseRow]) -> None:
         """Draw ``view``.
 
         Args:
@@ -84,7 +85,7 @@ class HeatPanel(Table):
     def case(self) -> Example | None:
         """The case under the cursor."""
         place = self.row
-        return self.cases[place] if place is not None and place < len(self.cases) else None
+        return self.cases[place].whole if place is not None and place < len(self.cases) else None
 
     def step(self, rows: int) -> None:
         """Go some cases on."""

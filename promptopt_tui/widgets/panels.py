@@ -10,10 +10,12 @@ from textual.widget import Widget
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.events import CaseMark
+from promptopt.domain.marks import Marks
 from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import bindings
+from promptopt_tui.casebook import CaseRow, as_json
 from promptopt_tui.views import diff
 from promptopt_tui.views import panels as views
 from promptopt_tui.views.clusters import analysed
@@ -174,20 +176,20 @@ class CasesPanel(SortableTable):
             Column("input", 0, lambda case: (paint.one_line(case.input_text[:600], 200), "muted")),
         ]
         super().__init__(columns, lambda case: case.id, id="cases", classes="panel")
-        self.cases: Sequence[Example] = ()
-        self.marks: dict[str, CaseMark] = {}
+        self.cases: Sequence[CaseRow] = ()
+        self.marks = Marks()
         self.filter = ""
         self.failed_only = False
         self._seen: tuple[int, int] = (0, 0)
         self._note = ""
 
-    def set_cases(self, cases: Sequence[Example]) -> None:
+    def set_cases(self, cases: Sequence[CaseRow]) -> None:
         """The cases of the split that is shown."""
         if cases is not self.cases:
             self.cases = cases
             self.reorder()
 
-    def show(self, view: View, marks: dict[str, CaseMark], loading: bool) -> None:
+    def show(self, view: View, marks: Marks, loading: bool) -> None:
         """Draw ``view``; ``marks`` is how its shown candidate did so far."""
         if loading:
             self.set_empty([[("loading cases…", "muted")]])
@@ -195,7 +197,7 @@ class CasesPanel(SortableTable):
             self.set_empty([[(f"there is no case in {view.split}", "muted")]])
         else:
             self.set_empty([[("no case fits; ", "muted"), ("esc", "key"), (" shows all", "muted")]])
-        failed = sum(view.tally.of(marks).values())
+        failed = sum(marks.failed.values())
         seen = (id(marks), len(marks) * 1_000_000 + failed)
         if seen != self._seen:
             self._seen, self.marks = seen, marks
@@ -209,9 +211,9 @@ class CasesPanel(SortableTable):
 
     def reorder(self) -> None:
         """Filter and sort anew."""
-        rows: Sequence[Example] = self.cases
+        rows: Sequence[CaseRow] = self.cases
         if self.failed_only:
-            rows = [case for case in rows if (mark := self.marks.get(case.id)) and not mark.passed]
+            rows = [case for case in rows if self.marks.passes(case.id) is False]
         if self.filter:
             wanted = self.filter.casefold()
             rows = [case for case in rows if wanted in case.id.casefold() or self._holds(case, wanted)]
@@ -249,7 +251,7 @@ class CasesPanel(SortableTable):
     @property
     def case(self) -> Example | None:
         """The case under the cursor."""
-        return self.row
+        return self.row.whole if self.row else None
 
     def step(self, rows: int) -> None:
         """Go some cases on."""
@@ -267,11 +269,13 @@ class CasesPanel(SortableTable):
             parts.append(f"“{self.filter}” {len(self.rows):,}")
         return " · ".join(parts)
 
-    def _holds(self, case: Example, wanted: str) -> bool:
+    def _holds(self, case: CaseRow, wanted: str) -> bool:
         mark = self.marks.get(case.id)
-        return wanted in case.input_text.casefold() or bool(mark and wanted in mark.category)
+        if mark and wanted in mark.category:
+            return True
+        return case.may_hold(as_json(wanted)) and wanted in case.input_text.casefold()
 
-    def _sort_key(self, name: str, falling: bool) -> Callable[[Example], Any]:
+    def _sort_key(self, name: str, falling: bool) -> Callable[[CaseRow], Any]:
         """What to sort by; cases that are not scored come last, whichever the order."""
         if name == "case":
             return lambda case: [int(part) if part.isdigit() else part for part in _NUMBER.split(case.id)]
@@ -281,21 +285,21 @@ class CasesPanel(SortableTable):
             return lambda case: self._by(case, falling, lambda mark: mark.category)
         return lambda case: self._by(case, falling, lambda mark: mark.score)
 
-    def _by(self, case: Example, falling: bool, what: Callable[[CaseMark], Any]) -> tuple[Any, ...]:
+    def _by(self, case: CaseRow, falling: bool, what: Callable[[CaseMark], Any]) -> tuple[Any, ...]:
         mark = self.marks.get(case.id)
         return (falling, what(mark)) if mark else (not falling,)
 
-    def _glyph(self, case: Example) -> paint.Span:
+    def _glyph(self, case: CaseRow) -> paint.Span:
         mark = self.marks.get(case.id)
         if mark is None:
             return "·", "muted"
         return ("✓", "good") if mark.passed else ("✗", "bad")
 
-    def _score(self, case: Example) -> paint.Span:
+    def _score(self, case: CaseRow) -> paint.Span:
         mark = self.marks.get(case.id)
         return (fm.percent(mark.score), "") if mark else ("", "")
 
-    def _category(self, case: Example) -> paint.Span:
+    def _category(self, case: CaseRow) -> paint.Span:
         mark = self.marks.get(case.id)
         return (mark.category, "warn") if mark and not mark.passed else ("", "")
 

@@ -1,9 +1,11 @@
 """``python -m tests.benchmarks [--cases N] [--at-once C] [--latency SECONDS] [--rounds R]``.
 
-``python -m tests.benchmarks optimizers`` compares optimizers, see ``tests/benchmarks/optimizers.py``. Without
-it, this prints how close an evaluation with everything on (relay, receipts, journal, budget, events, checks)
-comes to what the server's latency allows, what a call costs in processor time and memory, what the journal's
-share is, and how long a killed run takes to be back at its frontier.
+``python -m tests.benchmarks optimizers`` compares optimizers, see ``tests/benchmarks/optimizers.py``;
+``python -m tests.benchmarks cockpit`` measures the terminal UI, see ``tests/benchmarks/cockpit.py``.
+
+Without them, this prints how close an evaluation with everything on (relay, receipts, journal, budget,
+events, checks) comes to what the server's latency allows, what a call costs in processor time and memory,
+what the journal's share is, and how long a killed run takes to be back at its frontier.
 """
 
 import argparse
@@ -151,6 +153,11 @@ def main() -> None:
         from tests.benchmarks import optimizers
 
         optimizers.main(sys.argv[2:])
+        return
+    if sys.argv[1:2] == ["cockpit"]:
+        from tests.benchmarks import cockpit
+
+        cockpit.main(sys.argv[2:])
         return
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--cases", type=int, nargs="+", default=[1000, 10_000])

@@ -16,6 +16,8 @@ from promptopt_tui.widgets.deck import Deck
 from promptopt_tui.widgets.heat import HeatPanel
 from promptopt_tui.widgets.table import Table
 
+from .conftest import cases
+
 Make = Callable[..., Any]
 SIZE = (120, 40)
 
@@ -362,9 +364,7 @@ async def test_marks_of_an_evaluation_under_way_reach_the_heat_map(
         for _ in range(8):
             await settle(pilot)
         before = seen(pilot, "heat")[1 + 15].split()
-        done = told._result(
-            next(c for c in cockpit(pilot)._book.cases("validation") if c.id == "val-015"), True
-        )
+        done = told._result(cases("validation", 24)[15], True)
         told.cells.keep(told.ids["second"], "validation", [done])
         mark = ev.CaseMark(case_id="val-015", score=1.0, passed=True)
         told.tell(ev.CasesFinished(candidate_id=told.ids["second"], split="validation", cases=[mark]))

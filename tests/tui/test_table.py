@@ -5,10 +5,10 @@ from textual.app import ComposeResult
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from promptopt.domain.dataset import Example
-from promptopt.domain.events import CaseMark
+from promptopt.domain.marks import Marks
 from promptopt.runs.state import RunState
 from promptopt_tui.app import PromptoptApp
+from promptopt_tui.casebook import CaseRow
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.panels import CasesPanel
 from promptopt_tui.widgets.table import CACHED
@@ -35,17 +35,11 @@ async def put(pilot: Pilot[int], widget: CasesPanel | Tail) -> None:
     await pilot.pause()
 
 
-def many_cases() -> tuple[list[Example], dict[str, CaseMark]]:
-    cases = [
-        Example.model_construct(id=f"c{n:06}", inputs={"input": f"text {n}"}, expected="x")
-        for n in range(MANY)
-    ]
-    marks = {
-        case.id: CaseMark.model_construct(
-            case_id=case.id, score=n % 7 / 6, passed=n % 10 > 0, category="other"
-        )
-        for n, case in enumerate(cases)
-    }
+def many_cases() -> tuple[list[CaseRow], Marks]:
+    cases = [CaseRow(f"c{n:06}", f'{{"id":"c{n:06}","inputs":{{"input":"text {n}"}}}}') for n in range(MANY)]
+    marks = Marks()
+    for n, case in enumerate(cases):
+        marks.put(case.id, n % 7 / 6, n % 10 > 0, "other")
     return cases, marks
 
 

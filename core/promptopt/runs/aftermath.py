@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from promptopt.domain import events as ev
 from promptopt.domain.errors import RunError
+from promptopt.domain.marks import Marks
 from promptopt.domain.words import Split
 from promptopt.runs.acts import Deed
 from promptopt.runs.cases import case_histories
@@ -68,7 +69,7 @@ def facts(database: Database, run_id: str, state: RunState) -> Facts:
 def _effects(database: Database, run_id: str, found: Trace) -> list[Effect | None]:
     cells, split = Cells(database, run_id), "validation"
     effects: list[Effect | None] = []
-    before, before_id = {}, ""
+    before, before_id = Marks(), ""
     for step in found.steps:
         if before_id != step.parent_id:
             before = cells.marks(step.parent_id, split)

@@ -48,8 +48,8 @@ def case_histories(state: RunState, cells: Cells, split: Split) -> tuple[list[Ca
     cases = dict.fromkeys(case_id for candidate in scored for case_id in marks[candidate.id])
 
     def passed(candidate_id: str | None, case_id: str) -> bool | None:
-        mark = marks.get(candidate_id or "", {}).get(case_id)
-        return None if mark is None else mark.passed
+        known = marks.get(candidate_id or "")
+        return known.passes(case_id) if known else None
 
     histories: list[CaseHistory] = []
     for case_id in cases:

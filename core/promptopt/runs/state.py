@@ -6,6 +6,7 @@ from functools import singledispatchmethod
 
 from promptopt.domain import events as ev
 from promptopt.domain.guidance import objection
+from promptopt.domain.marks import Marks
 from promptopt.domain.words import Split
 from promptopt.runs.acts import Deed, Edit, Injection, Wishes, fold_act
 from promptopt.runs.standings import Candidate, Score, best_of, leads, proposed_beside, ranked
@@ -68,7 +69,7 @@ class RunState:
         self.latest_id = ""
         self.evaluations: dict[tuple[str, Split], Progress] = {}
         """Evaluations under way; a person's edit may be scored beside a proposal."""
-        self.marks: dict[tuple[str, Split], dict[str, ev.CaseMark]] = {}
+        self.marks: dict[tuple[str, Split], Marks] = {}
         """Case marks of the seed, the current, the best and the latest candidate; others are in the store."""
         self.meters: dict[str, ev.Meter] = {}
         self.in_flight = 0
@@ -275,7 +276,7 @@ class RunState:
         self.given_up.discard(event.candidate_id)
         self._forget_old_marks(keep=event.candidate_id)
         # What an earlier worker reported of this evaluation is reported again: it is counted anew.
-        self.marks[place] = {}
+        self.marks[place] = Marks()
         self.evaluations.pop(place, None)
         self.evaluations[place] = Progress(event.candidate_id, event.split, event.total)
 
@@ -284,13 +285,12 @@ class RunState:
         place = (event.candidate_id, event.split)
         if place not in self.marks:  # an optimizer's own measuring is told of case by case
             self._forget_old_marks(keep=event.candidate_id)
-        marks = self.marks.setdefault(place, {})
+        marks = self.marks.setdefault(place, Marks())
         progress = self.evaluations.get(place)
         for mark in event.cases:
-            if progress and mark.case_id not in marks:
+            if marks.add(mark) and progress:
                 progress.done += 1
                 progress.passed += mark.passed
-            marks[mark.case_id] = mark
 
     @_apply.register
     def _(self, event: ev.CandidateScored, at: float) -> None:

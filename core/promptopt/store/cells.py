@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select
 
-from promptopt.domain.events import CaseMark
+from promptopt.domain.marks import Marks
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult
 from promptopt.domain.words import Split
@@ -57,17 +57,12 @@ class Cells:
             found = [CaseResult.model_validate_json(body) for (body,) in connection.execute(query)]
         return {result.case_id: result for result in found}
 
-    def marks(self, prompt_id: str, split: Split) -> dict[str, CaseMark]:
-        """All cells of a prompt on a split without their outputs, by case id."""
-        query = select(cells.c.case_id, cells.c.score, cells.c.passed, cells.c.category)
-        with self._db.read() as connection:
-            rows = connection.execute(query.where(*self._at(prompt_id, split))).all()
-        return {
-            row.case_id: CaseMark(
-                case_id=row.case_id, score=row.score, passed=row.passed, category=row.category
-            )
-            for row in rows
-        }
+    def marks(self, prompt_id: str, split: Split) -> Marks:
+        """All cells of a prompt on a split without their outputs."""
+        marks = Marks()
+        for found in self.outcomes(prompt_id, split):
+            marks.put(*found)
+        return marks
 
     def outcomes(self, prompt_id: str, split: Split) -> Iterator[tuple[str, float, bool, str]]:
         """Case id, score, whether it passed, and category of each cell of a prompt, read as asked for."""

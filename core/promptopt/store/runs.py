@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SILENCE = 5.0
 """Seconds without a heartbeat after which a worker counts as dead."""
 
+CASES = 1000
+"""Cases that are read at once."""
+
 LIVE = ("created", "running", "paused")
 
 GROUP = 500
@@ -163,15 +166,20 @@ class Runs:
         """The frozen cases of one split, in order."""
         from promptopt.domain.dataset import Example
 
+        for _, body in self.case_bodies(run_id, split):
+            yield Example.model_validate_json(body)
+
+    def case_bodies(self, run_id: str, split: Split) -> Iterator[tuple[str, str]]:
+        """Ids of the same cases, and each as JSON: who only lists them need not make them all."""
         query = (
-            select(dataset_cases.c.body)
+            select(dataset_cases.c.case_id, dataset_cases.c.body)
             .join(runs, runs.c.dataset_id == dataset_cases.c.dataset_id)
             .where(runs.c.id == run_id, dataset_cases.c.split == split)
             .order_by(dataset_cases.c.position)
         )
         with self._db.read() as connection:
-            for (body,) in connection.execute(query):
-                yield Example.model_validate_json(body)
+            for row in connection.execution_options(yield_per=CASES).execute(query):
+                yield row.case_id, row.body
 
     def claim(self, run_id: str, worker: str) -> bool:
         """Make ``worker`` the only one on the run. False if another one is alive on it."""
