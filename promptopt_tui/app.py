@@ -40,7 +40,7 @@ BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 """Width of the terminal from which a screen has a class; the style sheets do the rest."""
 
 SWITCH = 0.0005
-"""Seconds that a thread may go on while another one waits for the interpreter; Python's own is ten times that."""
+"""Seconds that a thread may go on while another one waits for the interpreter; Python has ten times that."""
 
 TWICE = 2.0
 """Seconds in which the second ctrl+c quits."""
