@@ -238,6 +238,7 @@ ACTIONS: tuple[Action, ...] = (
         "Undo one step: full size, filter, choice of a candidate.",
         palette=False,
     ),
+    Action("run.menu", ("Y",), "copy …", "Choose what to copy: prompt, diff, report, commands."),
     Action("run.export", ("X",), "export", "Write the shown candidate's prompt out, in one of ten formats."),
     Action("run.leave", ("q",), "detach", "Leave the run; it goes on without you.", 80),
     Action("lists.select", ("enter",), "open", "Open the row: a run, a case, a candidate.", palette=False),

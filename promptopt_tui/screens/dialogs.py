@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from promptopt.domain.errors import PromptoptError
+from promptopt.domain.text import one_line
 from promptopt_tui import paint
 from promptopt_tui.actions import Scope, help_table
 from promptopt_tui.widgets.canvas import Canvas
@@ -155,7 +156,7 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         body.set_lines(lines)
         ways = ["pgup pgdn scroll"] if len(lines) > room else []
         if not self._options:
-            ways.append("esc closes")
+            ways += ["y copies", "esc closes"]
         self.query_one("#dialog").border_subtitle = Content("   ".join(ways))
 
     def _ticks(self) -> float:
@@ -179,6 +180,11 @@ class Dialog(ModalScreen[T | None], Generic[T]):
                 event.stop()
                 self.dismiss(option.value)
                 return
+        if pressed == "y":
+            event.stop()
+            app = cast("PromptoptApp", self.app)
+            app.copy(self.query_one("#body", Canvas).text_to_copy(), one_line(self._title, 60))
+            return
         if event.key in ("pageup", "pagedown", "home", "end"):
             body = self.query_one("#body", Canvas)
             move = {"pageup": body.scroll_page_up, "pagedown": body.scroll_page_down}
@@ -209,7 +215,7 @@ def error_dialog(error: BaseException) -> Dialog[None]:
             lines += [[], [("what to do", "heading")], *paint.text_lines(error.fix, width, "", [("  ", "")])]
         return lines
 
-    return Dialog("That did not work", build, [Option("enter", "Close", "", None)], kind="-error")
+    return Dialog("That did not work", build, [Option("enter", "Close", "y copies it", None)], kind="-error")
 
 
 def help_dialog(first: Sequence[Scope]) -> Dialog[None]:

@@ -19,7 +19,7 @@ from promptopt_tui.actions import Scope, bindings, shown
 from promptopt_tui.casebook import Casebook
 from promptopt_tui.paint import Line, Span, wrap
 from promptopt_tui.screens.dialogs import Dialog, Option
-from promptopt_tui.views import diff, header, outcome, result
+from promptopt_tui.views import header, outcome, result
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
@@ -393,25 +393,6 @@ class ResultScreen(Screen[None]):
         self.desk.copy(focused.text_to_copy(), PANELS.get(focused.id or "", "text").lower())
 
     def action_menu(self) -> None:
-        from promptopt_tui.screens.copying import copy_menu
+        from promptopt_tui.screens.copying import copy_menu, run_texts
 
-        state, run_id = self.run_screen.follower.state, self.run_screen.run_id
-        best, seed = state.candidates.get(state.best_id), state.candidates.get(state.seed_id)
-        texts = {
-            "best prompt": best.text if best else "",
-            "diff": diff.as_text(seed.text, best.text) if best and seed else "",
-            "report as Markdown": self._report,
-            "run id": run_id,
-            "command to resume" if self.may("result.resume") else "command to attach": (
-                f"promptopt {'resume' if self.may('result.resume') else 'attach'} {run_id}"
-            ),
-            "command to export": f"promptopt export {run_id}",
-        }
-        copy_menu(self.desk, texts)
-
-    def _report(self) -> str:
-        row = self.run_screen.follower.row
-        if row is None or self.found is None:
-            return ""
-        with self.run_screen.follower.lock:
-            return self.desk.client.report(row, self.run_screen.follower.state, self.found)
+        copy_menu(self.desk, run_texts(self.run_screen, self.run_screen.follower.state.best_id))

@@ -426,6 +426,13 @@ class RunScreen(Acting):
         text = panel.raw if isinstance(panel, PromptPanel) else panel.text_to_copy()
         self.desk.copy(text, self.active)
 
+    def action_menu(self) -> None:
+        from promptopt_tui.screens.copying import copy_menu, run_texts
+
+        with self.follower.lock:
+            shown_id = self.view().shown_id
+        copy_menu(self.desk, run_texts(self, shown_id))
+
     def show_outcome(self, *, uninvited: bool = False) -> None:
         from promptopt_tui.screens.result import ResultScreen
 

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from promptopt.domain import events as ev
+from promptopt.domain.errors import SettingsError
 from promptopt.store.runs import Runs
 from promptopt_tui import paint
 from promptopt_tui.screens.comparing import CompareScreen, PickScreen
@@ -176,8 +177,8 @@ async def test_a_run_that_goes_on_takes_its_result_away(story: Make, make_app: M
     [
         ("a", SECOND),
         ("b", "+You route support tickets."),
-        ("c", "## What changed"),
-        ("e", "promptopt attach "),
+        ("d", "## What changed"),
+        ("f", "promptopt attach "),
     ],
 )
 async def test_whatever_is_wanted_is_copied(
@@ -190,6 +191,33 @@ async def test_whatever_is_wanted_is_copied(
         await settle(pilot)
         assert what in app.clipboard
         assert isinstance(pilot.app.screen, ResultScreen)
+
+
+async def test_a_candidate_of_a_live_run_is_copied(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    app = make_app(told.run_id)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("Y", "a")
+        await settle(pilot)
+        assert app.clipboard == SECOND
+        await pilot.press("Y", "c")
+        await settle(pilot)
+        assert app.clipboard.startswith("--- before") and "+You route support tickets." in app.clipboard
+        await pilot.press("Y", "d")
+        await settle(pilot)
+        assert "The run is not over." in app.clipboard
+
+
+async def test_what_a_dialog_says_is_copied(story: Make, make_app: Make, settle: Make) -> None:
+    app = make_app(story().live().run_id)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        app.show_error(SettingsError("no such column", where="cases.csv", fix="name another"))
+        await settle(pilot)
+        await pilot.press("y")
+        assert app.clipboard.split("\n")[:2] == ["cases.csv", "no such column"]
+        assert isinstance(app.screen, Dialog)
 
 
 async def test_y_copies_what_has_the_focus(story: Make, make_app: Make, settle: Make) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from promptopt.domain.dataset import Dataset, Example
+from promptopt.domain.errors import RunError
 from promptopt.domain.results import CaseResult
+from promptopt.runs.apart import in_its_own_process
 from promptopt.runs.compared import Side, _notices
+from promptopt.runs.sidebyside import side_by_side
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
 from promptopt.store.runs import Runs
@@ -36,6 +39,14 @@ def scored(prompt_id: str, passes: str, cases: tuple[Example, ...] = CASES, **ch
     Cells(database, run_id).keep(prompt_id, "validation", results)
     database.close()
     return run_id
+
+
+def of_test_cases(passing: int) -> list[CaseResult]:
+    """Of the four test cases, the first ``passing`` pass."""
+    return [
+        CaseResult(case_id=f"c{n}", score=float(n < 8 + passing), passed=n < 8 + passing)
+        for n in range(8, 12)
+    ]
 
 
 def files(folder: Path) -> tuple[str, str]:
@@ -142,3 +153,66 @@ def test_who_fixed_and_who_broke_which_case(promptopt: CommandLine, tmp_path: Pa
     told = promptopt("show", run_id, "--cases").out
     assert "c5    ✗✓      #1" in told and "never passed: c4" in told
     assert "no train case" in promptopt("show", run_id, "--cases", "--split", "train").err
+
+
+def test_how_the_prompts_differ_is_shown_on_request(
+    promptopt: CommandLine, home: Path, tmp_path: Path
+) -> None:
+    run_id = finished_run(Database.open(), tmp_path)
+    database = Database.open()
+    cells = Cells(database, run_id)
+    for prompt, passing in ((SEED, 2), (BEST, 4)):
+        cells.keep(
+            prompt.id,
+            "test",
+            [
+                CaseResult(case_id=f"c{n}", score=float(n < 8 + passing), passed=n < 8 + passing)
+                for n in range(8, 12)
+            ],
+        )
+    database.close()
+    told = promptopt("compare", f"{run_id}:seed", run_id, "--split", "test", "--diff")
+    assert "\n-Label the ticket.\n" in told.out and "+Label the ticket {text} with one word." in told.out
+    (found,) = promptopt("compare", run_id, f"{run_id}:best", "--split", "test", "--diff", "--json").objects[
+        0
+    ]["comparisons"]
+    assert found["diff"] == ""
+
+
+def test_runs_side_by_side_for_other_faces(home: Path, tmp_path: Path) -> None:
+    first = finished_run(Database.open(), tmp_path)
+    second = finished_run(Database.open(), tmp_path)
+    bare = scored(SEED.id, "1" * 4)
+    database = Database.open()
+    for run_id, passing in ((first, 2), (second, 4)):
+        Cells(database, run_id).keep(
+            BEST.id,
+            "test",
+            [
+                CaseResult(case_id=f"c{n}", score=float(n < 8 + passing), passed=n < 8 + passing)
+                for n in range(8, 12)
+            ],
+        )
+    told = in_its_own_process(database, {"job": "runs", "runs": [first, second, bare], "split": "test"})
+    assert told == side_by_side(database, [first, second, bare], "test")
+    one, _, three = told["runs"]
+    assert (one["run_id"], one["prompt"], one["scores"]["test"]["score"]) == (first, BEST.text, 1.0)
+    assert one["models"]["target"] == "openai/gpt-4o-mini" and three["optimizer"] == "eval"
+    pair, none = told["pairs"]
+    assert pair["fixed"] == ["c10", "c11"] and pair["n"] == 4
+    assert "no prompt yet" in none["why"]
+    with pytest.raises(RunError, match="no run"):
+        in_its_own_process(database, {"job": "runs", "runs": ["zzz", first], "split": "test"})
+    database.close()
+
+
+def test_graded_scores_are_compared_where_scipy_may_be(home: Path, tmp_path: Path) -> None:
+    first = finished_run(Database.open(), tmp_path)
+    second = finished_run(Database.open(), tmp_path)
+    database = Database.open()
+    for run_id, score in ((first, 0.25), (second, 0.5)):
+        results = [CaseResult(case_id=f"c{n}", score=score + n / 100) for n in range(8, 12)]
+        Cells(database, run_id).keep(BEST.id, "test", results)
+    (pair,) = in_its_own_process(database, {"job": "runs", "runs": [first, second], "split": "test"})["pairs"]
+    assert pair["difference"] == 0.25
+    database.close()

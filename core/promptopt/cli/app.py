@@ -193,7 +193,7 @@ COMMANDS = (
         "Compare prompts on the cases that were scored; sends nothing.",
         (
             "compare latest:seed latest",
-            "compare latest new.txt --split all",
+            "compare latest new.txt --split all --diff",
             "compare latest:seed latest:#1 latest:#2 --json | jq '.comparisons[].verdict'",
         ),
     ),

@@ -34,6 +34,7 @@ def compare(
     /,
     *others: PromptArgument,
     split: Wanted = "validation",
+    diff: bool = False,
     json: bool = False,
 ) -> None:
     """Compare prompts on the cases that the store has of them; nothing is sent.
@@ -44,6 +45,7 @@ def compare(
 
     Args:
         split: the cases to compare on; all takes those of every split.
+        diff: show how the prompts differ, too.
         json: print one JSON object.
     """
     from promptopt.domain.dataset import SPLITS
@@ -54,7 +56,10 @@ def compare(
         first, *rest = sides(database, [base, prompt, *others])
         compared = compare_sides(database, first, rest, SPLITS if split == "all" else (split,))
         board = side_by_side(database, [base, prompt, *others], split)
-    found = {"split": split, **compared_summary(compared)}
+        diffs = [prompt_diff(database, first, side) for side in rest] if diff else []
+    found: dict[str, Any] = {"split": split, **compared_summary(compared)}
+    for each, text in zip(found["comparisons"], diffs, strict=False):
+        each["diff"] = text
     if json:
         emit({**found, "runs": board_rows(board)})
         return
@@ -108,7 +113,20 @@ def comparison_report(found: dict[str, Any]) -> list[str]:
             more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
             if ids:
                 shown.append(f"    {what}: {', '.join(ids[:NAMED])}{more}")
+        if "diff" in each:
+            shown += ["", each["diff"] or "  the prompts are the same, byte for byte", ""]
     return shown
+
+
+def prompt_diff(database: "Database", base: "Side", other: "Side") -> str:
+    """``other``'s text against ``base``'s as a unified diff; empty if they are the same."""
+    from difflib import unified_diff
+
+    from promptopt.store.cells import Cells
+
+    found = [Cells(database, side.row.id).prompt(side.prompt_id) for side in (base, other)]
+    first, second = (prompt.text.splitlines() if prompt else [] for prompt in found)
+    return "\n".join(unified_diff(first, second, base.label, other.label, lineterm=""))
 
 
 def side_by_side(database: "Database", references: Sequence[str], split: Wanted) -> "Scoreboard | None":
