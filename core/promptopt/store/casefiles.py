@@ -83,32 +83,53 @@ def load_dataset(settings: ProjectSettings, base: Path) -> LoadedData:
         SettingsError: no cases, an id used twice, or a file or rows that can't be used (the first few are
             named).
     """
-    data = settings.data
+    tables, columns, dataset = _read_cases(settings.data, base)
+    cases = list(dataset.cases())
+    notices = [notice for _, table in tables for notice in table.notices]
+    notices += _column_notices(columns, settings.data)
+    notices += _tag_notices(settings.checks, cases)
+    findings = examine(dataset, settings.prompt)
+    notices += [finding.text for finding in findings]
+    return LoadedData(dataset, tuple(notices), tuple(findings))
+
+
+def dealt(data: DataSettings, base: Path) -> dict[str, Split]:
+    """The split of each case, by its id; cases that are both train and validation are train.
+
+    Raises:
+        SettingsError: as :func:`load_dataset`.
+    """
+    dataset = _read_cases(data, base).dataset
+    return {case.id: split for split in reversed(SPLITS) for case in dataset[split]}
+
+
+class _Read(NamedTuple):
+    """Tables that were read, what their columns are, and the cases that they make."""
+
+    tables: list[SplitTable]
+    columns: Columns
+    dataset: Dataset
+
+
+def _read_cases(data: DataSettings, base: Path) -> _Read:
     if not (all(math.isfinite(share) and share >= 0 for share in data.split) and data.split[0] > 0):
         raise SettingsError(
             f"data.split is {list(data.split)}, expected three shares of at least 0, the first above 0",
             fix="for example split = [0.5, 0.25, 0.25]",
         )
     tables = _read(data, base)
-    columns = _columns(data, [table for _, table in tables])
+    columns = columns_of(data, [table for _, table in tables])
     found = [entry for split, table in tables for entry in _cases(table, columns, split, data.max_case_kb)]
     _check_ids(found)
     cases = [entry.case for entry in found]
     if not any(text.strip() for case in cases for text in case.inputs.values()):
         raise SettingsError("the input of every case is empty", where="data", fix="check data.input")
     if found[0].split is None:
-        dataset = split_cases(cases, data.split, data.seed)
-    else:
-        parts = [[entry.case for entry in found if entry.split == split] for split in SPLITS]
-        if not parts[0]:
-            raise SettingsError("the column 'split' puts no case into train", where=found[0].table.source)
-        dataset = Dataset.from_splits(*parts, seed=data.seed)
-    notices = [notice for _, table in tables for notice in table.notices]
-    notices += _column_notices(columns, data)
-    notices += _tag_notices(settings.checks, cases)
-    findings = examine(dataset, settings.prompt)
-    notices += [finding.text for finding in findings]
-    return LoadedData(dataset, tuple(notices), tuple(findings))
+        return _Read(tables, columns, split_cases(cases, data.split, data.seed))
+    parts = [[entry.case for entry in found if entry.split == split] for split in SPLITS]
+    if not parts[0]:
+        raise SettingsError("the column 'split' puts no case into train", where=found[0].table.source)
+    return _Read(tables, columns, Dataset.from_splits(*parts, seed=data.seed))
 
 
 def text_of(value: Any) -> str:
@@ -161,22 +182,28 @@ def _read(data: DataSettings, base: Path) -> list[SplitTable]:
     if data.cases:
         return [(None, table_of(data.cases, "data.cases"))]
     if data.file:
-        return read_source(_path(data.file, base))
+        return read_source(data_path(data.file, base))
     if "train" not in files:
         raise SettingsError(
             f"{given[0]} is given without data.train", where="data", fix="give a file for data.train"
         )
-    return [(split, read_table(_path(name, base))) for split, name in files.items()]
+    return [(split, read_table(data_path(name, base))) for split, name in files.items()]
 
 
-def _path(name: str, base: Path) -> Path:
+def data_path(name: str, base: Path) -> Path:
+    """Where a file is that ``data`` names."""
     try:
         return base / Path(name).expanduser()
     except RuntimeError:
         return base / name
 
 
-def _columns(data: DataSettings, tables: Sequence[Table]) -> Columns:
+def columns_of(data: DataSettings, tables: Sequence[Table]) -> Columns:
+    """Which column is what, as ``data`` says or names tell.
+
+    Raises:
+        SettingsError: a column that is named is not there, or none can be the input.
+    """
     there = list(dict.fromkeys(column for table in tables for column in table.columns))
     for key in ("id", "group", "tags", "weight", "must_pass"):
         if key in data.model_fields_set and getattr(data, key) != key:

@@ -57,7 +57,7 @@ def project_of_cases(path: Path, given: ColumnChoice = NOT_SAID, ask: Ask | None
         chosen = choose_columns(columns, str(path), given, ask)
     rows = [row for _, table in tables for row in table.rows]
     chosen, prompt = _fixed_instruction(chosen, rows, prompt)
-    files = {path.name: content} if not convert else _as_lines(path, tables)
+    files = {path.name: content} if not convert else as_lines(path, tables)
     data: dict[str, Any] = {**_places(tables, list(files)), **given.settings()}
     data["input"] = chosen.inputs[0] if len(chosen.inputs) == 1 else chosen.inputs
     checks: list[dict[str, Any]] = []
@@ -140,7 +140,7 @@ def _of_text(
     ]
 
 
-def _as_lines(path: Path, tables: Sequence[SplitTable]) -> dict[str, bytes]:
+def as_lines(path: Path, tables: Sequence[SplitTable]) -> dict[str, bytes]:
     """A file of JSON Lines for each table."""
     files: dict[str, bytes] = {}
     for split, table in tables:
