@@ -12,6 +12,7 @@ from promptopt_tui import errands
 if TYPE_CHECKING:
     from promptopt.domain.describing import Setting
     from promptopt.examples import ExampleTask
+    from promptopt.store.caseedit import CaseBook
     from promptopt.store.database import Database
     from promptopt.store.projectedit import ProjectDocument
 
@@ -141,6 +142,45 @@ class Projects:
         """What is found of the project's models: keys, endpoints, prices. Nothing is spent."""
         with errands.draft(path, text) as draft:
             return [each for each in errands.ask("doctor", str(draft)) if " model " in f" {each['check']}"]
+
+    def splits(self, path: Path, text: str) -> dict[str, str]:
+        """Which case is in which split, if the project's file said ``text``."""
+        with errands.draft(path, text) as draft:
+            return errands.ask("data", "splits", str(draft))
+
+    def as_json_lines(self, book: CaseBook, folder: Path) -> dict[str, str]:
+        """Write the cases of a book into files of JSON Lines; the key of ``data`` to the name of each."""
+        from promptopt.store.caseedit import as_json_lines
+        from promptopt.store.projects import write_files
+
+        made = as_json_lines(book, folder)
+        write_files(folder, dict(made.values()))
+        return {key: name for key, (name, _) in made.items()}
+
+    def import_cases(
+        self, path: Path, book: CaseBook | None, folder: Path
+    ) -> tuple[list[dict[str, Any]], list[str], dict[str, Any]]:
+        """The cases of a file for a project.
+
+        Returns:
+            Their rows, notices, and what ``data`` has to say: nothing if the rows go into a file that is
+            there, else the file that was made of them (and of the cases that stood in the project file).
+        """
+        from promptopt.store.caseedit import import_rows, lines_file
+        from promptopt.store.importing import import_project
+        from promptopt.store.projects import write_files
+
+        if book is None:
+            made = import_project(path)
+            write_files(folder, made.files)
+            said = made.settings.data.model_dump(exclude_defaults=True)
+            return [], made.notices, said
+        rows, notices = import_rows(path, book.columns)
+        if book.files:
+            return rows, notices, {}
+        name, content = lines_file([*(entry.row for entry in book.entries), *rows], folder)
+        write_files(folder, {name: content})
+        return rows, notices, {"file": name}
 
     # Put away
 

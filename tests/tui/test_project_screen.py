@@ -85,6 +85,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Projects, "optimizers", lambda self: abouts)
     monkeypatch.setattr(Projects, "optimizer", lambda self, name: settings if name == "refine" else [])
+    monkeypatch.setattr(Projects, "splits", lambda self, path, text: {"1": "train", "2": "test"})
     monkeypatch.setattr(Projects, "doctor", doctor)
     monkeypatch.setattr(Projects, "estimate", estimate)
     return asked

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import DataSettings
-from promptopt.store.caseedit import CaseBook, CaseFile, Entry, Wanted, as_json_lines, found, with_value
+from promptopt.store.caseedit import (
+    CaseBook,
+    CaseFile,
+    Entry,
+    Wanted,
+    as_json_lines,
+    found,
+    import_rows,
+    with_value,
+)
 from promptopt.store.caserows import read_table
 from promptopt.store.projectedit import ChangedOutside
 
@@ -125,7 +134,7 @@ def test_what_is_only_read_says_so_and_becomes_lines(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="only read"):
         file.add({"input": "c"})
     (tmp_path / "c.jsonl").touch()
-    made = as_json_lines(book.files, tmp_path)
+    made = as_json_lines(book, tmp_path)
     assert made["file"][0] == "c-2.jsonl"
     assert [json.loads(line)["input"] for line in made["file"][1].decode().splitlines()] == ["a", "b"]
 
@@ -141,8 +150,27 @@ def test_a_file_per_split(tmp_path: Path) -> None:
     data = DataSettings(train="train.jsonl", validation="validation.jsonl")
     book = CaseBook.open(data, tmp_path)
     assert [(entry.id, entry.split) for entry in book.entries] == [
-        ("train-1", "train"), ("train-2", "train"), ("validation-1", "validation"), ("validation-2", "validation"),
+        ("train-1", "train"), ("train-2", "train"),
+        ("validation-1", "validation"), ("validation-2", "validation"),
     ]  # fmt: skip
+
+
+def test_rows_of_another_file_get_the_names_of_ours(tmp_path: Path) -> None:
+    book = opened(tmp_path, "c.jsonl", LINES)
+    (tmp_path / "more.csv").write_text("question,answer\nq1,a1\nq2,a2\n")
+    rows, notices = import_rows(tmp_path / "more.csv", book.columns)
+    assert rows == [{"input": "q1", "expected": "a1"}, {"input": "q2", "expected": "a2"}]
+    assert any("answer" in notice for notice in notices)
+    book.files[0].add(*rows)
+    book.sync()
+    assert [entry.id for entry in book.entries] == ["1", "2", "3", "4", "5"]
+    assert book.files[0].undo() and len(book.files[0].rows) == 3
+
+
+def test_cases_of_the_project_file_become_lines(tmp_path: Path) -> None:
+    book = CaseBook.open(DataSettings(cases=[{"input": "a", "expected": "b"}]), tmp_path)
+    assert [entry.id for entry in book.entries] == ["1"] and not book.files
+    assert as_json_lines(book, tmp_path) == {"file": ("cases.jsonl", b'{"input": "a", "expected": "b"}\n')}
 
 
 def test_cases_are_found_by_text_split_tag_and_must(tmp_path: Path) -> None:

@@ -247,8 +247,8 @@ COMMANDS = (
         "data",
         "data:data",
         LOOK,
-        "Check cases: duplicates, leaks between splits, odd labels and texts.",
-        ("data check triage", "data check cases.csv --json"),
+        "Check cases: duplicates, leaks, odd labels and texts; tell their splits.",
+        ("data check triage", "data check cases.csv --json", "data splits triage"),
     ),
     Command(
         "doctor",

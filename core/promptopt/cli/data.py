@@ -15,20 +15,25 @@ _SOURCE = "a project (its name or path), or a file or folder of cases."
 
 
 def data(
-    action: Literal["check"],
+    action: Literal["check", "splits"],
     source: Annotated[str, Parameter(name="SOURCE", help=_SOURCE)],
     /,
     *,
     json: bool = False,
 ) -> None:
-    """Look for repeated cases, leaks between splits, odd labels and texts. It changes and spends nothing.
+    """Look for repeated cases, leaks between splits, odd labels and texts; or tell the split of each case.
+
+    It changes and spends nothing.
 
     Args:
-        action: check.
+        action: check, or splits.
         json: print one JSON object.
     """
     from promptopt.domain.dataset import SPLITS
 
+    if action == "splits":
+        _say_splits(source, json=json)
+        return
     loaded, told = _load(source)
     sizes = {split: len(loaded.dataset[split]) for split in SPLITS}
     notices = [*told, *(text for text in loaded.notices if text not in {f.text for f in loaded.findings})]
@@ -51,6 +56,24 @@ def data(
         say(f"note   {text}")
     if not loaded.findings:
         say("ok     nothing odd was found")
+
+
+def _say_splits(source: str, *, json: bool) -> None:
+    from promptopt.cli.output import table
+    from promptopt.store.casefiles import dealt
+    from promptopt.store.projects import find_project, load_project
+
+    if _is_cases(Path(source)):
+        dataset = _load(source)[0].dataset
+        splits = {case.id: split for split in ("test", "validation", "train") for case in dataset[split]}
+    else:
+        project = load_project(find_project(source))
+        splits = dealt(project.settings.data, project.dir)
+    if json:
+        emit(splits)
+        return
+    for line in table(["case", "split"], list(splits.items())):
+        say(line)
 
 
 def _load(source: str) -> "tuple[LoadedData, list[str]]":

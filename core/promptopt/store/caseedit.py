@@ -19,7 +19,8 @@ from promptopt.domain.dataset import SPLITS, Split
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import DataSettings
 from promptopt.store.casefiles import Columns, columns_of, data_path, text_of
-from promptopt.store.caserows import MAX_BYTES, Row, Table, format_of, parse_table, table_of
+from promptopt.store.caserows import MAX_BYTES, Row, Table, format_of, parse_table, read_table, table_of
+from promptopt.store.columns import choose_columns
 from promptopt.store.datasetfolders import read_source, split_of
 from promptopt.store.newcases import as_lines
 from promptopt.store.projectedit import ChangedOutside
@@ -42,11 +43,11 @@ class CaseRow:
 
 
 class _Change(NamedTuple):
-    """At a place of the rows, ``before`` was taken out and ``after`` put in."""
+    """At a place of the rows, ``before`` were taken out and ``after`` put in."""
 
     place: int
-    before: CaseRow | None
-    after: CaseRow | None
+    before: tuple[CaseRow, ...]
+    after: tuple[CaseRow, ...]
 
 
 class CaseFile:
@@ -71,7 +72,7 @@ class CaseFile:
         self._saved: _Change | None = None
         self._head = self._mark = b""
         self._digest = ""
-        self._whole: Any = None
+        self._wrapper: Row | None = None
         self._delimiter, self._end = ",", "\n"
         self._before: Sequence[str] = tuple(self.columns)
 
@@ -101,18 +102,16 @@ class CaseFile:
     def replace(self, row: CaseRow, new: Row) -> CaseRow:
         """Put other columns in the place of a row; returns the new one."""
         after = CaseRow(new)
-        self._do(_Change(self.rows.index(row), row, after))
+        self._do(_Change(self.rows.index(row), (row,), (after,)))
         return after
 
-    def add(self, new: Row) -> CaseRow:
-        """Add a row at the end."""
-        after = CaseRow(new)
-        self._do(_Change(len(self.rows), None, after))
-        return after
+    def add(self, *new: Row) -> None:
+        """Add rows at the end."""
+        self._do(_Change(len(self.rows), (), tuple(map(CaseRow, new))))
 
     def remove(self, row: CaseRow) -> None:
         """Take a row out."""
-        self._do(_Change(self.rows.index(row), row, None))
+        self._do(_Change(self.rows.index(row), (row,), ()))
 
     def undo(self) -> bool:
         """Take the last change back; False if there is none."""
@@ -140,10 +139,9 @@ class CaseFile:
         self._apply(change)
 
     def _apply(self, change: _Change) -> None:
-        put = [] if change.after is None else [change.after]
-        self.rows[change.place : change.place + (change.before is not None)] = put
-        if change.after is not None:
-            self.columns += [name for name in change.after.row if name not in self.columns]
+        self.rows[change.place : change.place + len(change.before)] = change.after
+        for row in change.after:
+            self.columns += [name for name in row.row if name not in self.columns]
 
     # On the disk
 
@@ -201,8 +199,8 @@ class CaseFile:
     def _as_json(self) -> str:
         rows = [row.row for row in self.rows]
         whole: Any = rows
-        if isinstance(self._whole, dict):
-            whole = {**cast("Row", self._whole), "cases": rows}
+        if self._wrapper is not None:
+            whole = {**self._wrapper, "cases": rows}
         return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
 
     def _take(self, content: bytes, table: Table) -> None:
@@ -219,7 +217,8 @@ class CaseFile:
         text = decode(content, self.path)
         self._before = tuple(table.columns)
         if suffix == ".json":
-            self._whole = json.loads(text)
+            whole: Any = json.loads(text)
+            self._wrapper = cast("Row", whole) if isinstance(whole, dict) else None
             return
         starts = _starts(text, csv_lines=suffix in CELLS)
         bounds = [starts[line - 1] for line in table.lines]
@@ -293,9 +292,7 @@ class CaseBook:
         tables = [Table(str(file.path), [row.row for row in file.rows], (), file.columns) for file in files]
         book = cls(files, columns_of(data, tables or [table_of(data.cases, "data.cases")]))
         if files:
-            for part, file in enumerate(files):
-                start = 0
-                book.entries += [book.entry(part, row, start + at) for at, row in enumerate(file.rows, 1)]
+            book.sync()
         else:
             book.entries = [book.inline(row, at) for at, row in enumerate(data.cases, 1)]
         return book
@@ -304,6 +301,15 @@ class CaseBook:
     def changed(self) -> bool:
         """Whether there is something to save."""
         return any(file.changed for file in self.files)
+
+    def sync(self) -> None:
+        """Bring the entries in line with the rows of the files, after a change or one that was taken back."""
+        known = {id(entry.source): entry for entry in self.entries}
+        self.entries = [
+            known.get(id(row)) or self.entry(part, row, at)
+            for part, file in enumerate(self.files)
+            for at, row in enumerate(file.rows, 1)
+        ]
 
     def entry(self, part: int, row: CaseRow, number: int) -> Entry:
         """How a row of a file is shown; ``number`` counts the rows of its file from 1."""
@@ -373,18 +379,53 @@ def found(entries: Iterable[Entry], wanted: Wanted, dealt: dict[str, str]) -> It
             yield entry
 
 
-def as_json_lines(files: Sequence[CaseFile], folder: Path) -> dict[str, tuple[str, bytes]]:
-    """Files of JSON Lines with the cases of files that are only read.
+def as_json_lines(book: CaseBook, folder: Path) -> dict[str, tuple[str, bytes]]:
+    """Files of JSON Lines with the cases of files that are only read, or of the project file.
 
     Returns:
         The key of ``data`` (``file``, or a split) to the name and the content of a file in ``folder``.
     """
     made: dict[str, tuple[str, bytes]] = {}
-    for file in files:
+    if not book.files:
+        return {"file": lines_file([entry.row for entry in book.entries], folder)}
+    for file in book.files:
         table = Table(str(file.path), [row.row for row in file.rows], (), file.columns)
         for name, content in as_lines(file.path, [(file.split, table)]).items():
             made[file.split or "file"] = (_free(folder, name), content)
     return made
+
+
+def lines_file(rows: Iterable[Row], folder: Path) -> tuple[str, bytes]:
+    """Name and content of a file of JSON Lines with these rows, that ``folder`` has not yet."""
+    content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return _free(folder, "cases.jsonl"), content.encode()
+
+
+def import_rows(path: Path, columns: Columns) -> tuple[list[Row], list[str]]:
+    """The rows of another file or folder under the names that ``columns`` give, and what was taken for what.
+
+    Columns of the same name stay; else input and expected output are found as for a new project.
+
+    Raises:
+        SettingsError: it can't be read, or its columns can't be matched.
+    """
+    tables = [table for _, table in read_source(path)] if is_folder(path) else [read_table(path)]
+    there = list(dict.fromkeys(name for table in tables for name in table.columns))
+    names = {name: name for name in there}
+    notices: list[str] = []
+    if not set(columns.inputs) <= set(there):
+        chosen = choose_columns(there, str(path))
+        if len(chosen.inputs) != len(columns.inputs):
+            raise SettingsError(
+                f"the columns {', '.join(chosen.inputs)} can't be matched with {', '.join(columns.inputs)}",
+                where=str(path),
+                fix="give the columns of the file the names that the project's cases have",
+            )
+        names |= dict(zip(chosen.inputs, columns.inputs, strict=True))
+        if chosen.expected and columns.expected:
+            names[chosen.expected] = columns.expected
+        notices = chosen.reasons
+    return [{names[key]: value for key, value in row.items()} for t in tables for row in t.rows], notices
 
 
 def with_value(row: Row, column: str, text: str | None) -> Row:

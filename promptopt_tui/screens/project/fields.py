@@ -8,26 +8,20 @@ from typing import TYPE_CHECKING, Any, cast
 from textual import on
 from textual.screen import Screen
 
-from promptopt.domain.entering import NotTaken, entered, shown
+from promptopt.domain.entering import NotTaken, entered
 from promptopt.domain.errors import PromptoptError
-from promptopt.domain.text import sanitize
 from promptopt.domain.words import ROLES, Role
 from promptopt_tui import paint
 from promptopt_tui.screens.asking import AskScreen
 from promptopt_tui.screens.dialogs import Dialog, Option
-from promptopt_tui.screens.editor import Written
-from promptopt_tui.screens.writing import WriteScreen
+from promptopt_tui.screens.project.values import KEYS, change_value
 from promptopt_tui.views import project as view
-from promptopt_tui.widgets.form import Form, FormRow, Keys
+from promptopt_tui.widgets.form import Form, Keys
 
 if TYPE_CHECKING:
+    from promptopt.store.caseedit import CaseFile
     from promptopt.store.projectedit import ProjectDocument
     from promptopt_tui.app import PromptoptApp
-
-LONG = ("prompt", "description", "code", "rubric", "system")
-"""Texts that mostly have several lines."""
-
-KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
 
 NEW_RULE = {"name": "rule", "max_words": 50}
 
@@ -40,7 +34,11 @@ class Fields(Screen[None]):
     section: str
 
     def changed(self) -> None:
-        """The document says something else: draw, and remember how it is undone."""
+        """The document says something else: draw."""
+        raise NotImplementedError
+
+    def did(self, what: ProjectDocument | CaseFile) -> None:
+        """Remember that the last change was one of ``what``, which can take it back."""
         raise NotImplementedError
 
     @property
@@ -50,6 +48,7 @@ class Fields(Screen[None]):
 
     def put(self, keys: Keys, value: Any) -> None:
         """Let the project say ``value`` at ``keys``; None takes it out."""
+        before = self.document.text
         try:
             if value is None:
                 self.document.unset(keys)
@@ -58,6 +57,8 @@ class Fields(Screen[None]):
         except PromptoptError as error:
             self.desk.show_error(error)
             return
+        if self.document.text != before:
+            self.did(self.document)
         self.changed()
 
     @on(Form.Reset)
@@ -67,75 +68,14 @@ class Fields(Screen[None]):
     @on(Form.Wanted)
     def _wanted(self, message: Form.Wanted) -> None:
         row = message.row
-        setting = row.setting
-        if isinstance(message, Form.Reset) or setting is None:
+        if isinstance(message, Form.Reset):
             return
-        if setting.kind == "flag":
-            now = setting.default if row.value is None else row.value
-            self.put(row.keys, not now)
-        elif setting.kind == "choice":
-            self._choose(row)
-        elif setting.kind == "text" and (setting.name in LONG or "\n" in str(row.value or "")):
-            self._write(row)
-        else:
-            self._ask(row)
 
-    def _choose(self, row: FormRow) -> None:
-        setting = row.setting
-        assert setting
-        about = self.known.abouts if row.keys == ("optimizer", "name") else {}
-        options = [
-            Option(key, str(choice), sanitize(about.get(str(choice), "")), choice)
-            for key, choice in zip(KEYS, setting.choices, strict=False)
-        ]
-        now = setting.default if row.value is None else row.value
-        start = setting.choices.index(now) if now in setting.choices else 0
-        dialog: Dialog[Any] = Dialog(
-            row.label,
-            lambda width: paint.wrap([(setting.doc, "muted")], width),
-            options,
-            start=start,
-            kind="-tall",
-        )
-
-        def chosen(choice: Any) -> None:
-            if choice is not None:
-                self.put(row.keys, choice)
-
-        self.app.push_screen(dialog, chosen)
-
-    def _write(self, row: FormRow) -> None:
-        def written(answer: Written | None) -> None:
-            if answer is not None:
-                self.put(row.keys, answer.text or None)
-
-        self.app.push_screen(WriteScreen(str(row.value or ""), ".".join(map(str, row.keys))), written)
-
-    def _ask(self, row: FormRow) -> None:
-        setting = row.setting
-        assert setting
-
-        def refuse(text: str) -> str:
-            try:
-                value = entered(setting, text)
-            except NotTaken as error:
-                return str(error)
-            if value is None:
-                return "it has to be given" if setting.required else ""
+        def refuse(value: Any) -> str:
             return self.document.flaw_if(row.keys, value) or self._check_flaw(row.keys, value)
 
-        def answered(text: str | None) -> None:
-            if text is not None:
-                self.put(row.keys, entered(setting, text))
-
-        about: list[paint.Line] = [
-            [(setting.doc.replace("``", ""), "")],
-            [(f"takes {setting.type}", "muted")],
-        ]
-        if not setting.required:
-            about.append([(f"empty: {shown(setting, setting.default) or 'not given'}", "muted")])
-        title = ".".join(map(str, row.keys))
-        self.app.push_screen(AskScreen(title, about, shown(setting, row.value), refuse=refuse), answered)
+        abouts = self.known.abouts if row.keys == ("optimizer", "name") else {}
+        change_value(self.desk, row, lambda value: self.put(row.keys, value), refuse, abouts)
 
     def _check_flaw(self, keys: Keys, value: Any) -> str:
         """What would be wrong with a check if an option of it were ``value``, and is not wrong already."""

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.widgets import Input
 
-from promptopt.domain.errors import PromptoptError
 from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import Scope, bindings, shown
-from promptopt_tui.screens.dialogs import Dialog, Option
-from promptopt_tui.screens.project.fields import Fields
-from promptopt_tui.views import diff
+from promptopt_tui.screens.project.keeping import Keeping
 from promptopt_tui.views import project as view
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.form import Form
@@ -35,7 +30,7 @@ LOOK = 1.0
 """Seconds between looks whether somebody else has changed the file."""
 
 
-class ProjectScreen(Fields):
+class ProjectScreen(Keeping):
     """One project under edit.
 
     Args:
@@ -52,13 +47,12 @@ class ProjectScreen(Fields):
         self.document = document
         self.known = view.Known(checks=checks)
         self.section = "task"
-        self.theirs: str | None = None
-        """What somebody else has written into the file since it was opened."""
         self.flaws: list[Flaw] = []
         self.notices: list[str] = []
-        self._looking = False
+        self.dealt = {}
+        self._steps, self._back = [], []
         self._asked: set[str] = set()
-        self._found: dict[str, tuple[str, Any]] = {}
+        self._answers: dict[str, tuple[str, Any]] = {}
         """Section to what the engine said of it, and of which text of the file; None: it is being asked."""
         self._cursors: dict[str, str] = {}
         """Section to the setting that the cursor was on."""
@@ -73,9 +67,11 @@ class ProjectScreen(Fields):
         yield Canvas(id="tabs")
         with Container(id="body"):
             yield Form(id="form", classes="panel")
+            yield self.table()
             yield Canvas(id="file", classes="panel")
             yield Canvas(id="aside", classes="panel")
         yield Canvas(id="doc")
+        yield Input(placeholder="text, split:test, tag:x, must:pass", id="search", classes="field")
         yield Canvas([[("Too small: 60×16 is needed.", "warn")]], id="too-small")
         yield KeyLine()
 
@@ -131,6 +127,8 @@ class ProjectScreen(Fields):
         self.draw()
         if self.section == "budget":
             self.foretell()
+        if self.section == "cases":
+            self.load_cases()
 
     # Drawing
 
@@ -142,8 +140,11 @@ class ProjectScreen(Fields):
         form.cursor, form.cursor_key = 0, self._cursors.get(section, "")
         self.query_one("#form").display = section in view.FORMS
         self.query_one("#file").display = section == "file"
+        self.query_one("#cases").display = section == "cases"
         self.query_one("#aside").display = section != "file"
-        self.query_one("#form" if section in view.FORMS else "#file").focus()
+        self.query_one("#form" if section in view.FORMS else f"#{section}").focus()
+        if section in ("cases", "task"):
+            self.load_cases()
         if section == "optimizer":
             self._want_optimizer()
         if section == "budget":
@@ -162,7 +163,7 @@ class ProjectScreen(Fields):
             form = self.query_one("#form", Form)
             form.border_title = view.LABELS.get(self.section, self.section.capitalize())
             form.set_rows(view.section_rows(self.section, self.document.data, flaws, self.known))
-        else:
+        elif self.section == "file":
             file = self.query_one("#file", Canvas)
             file.border_title = "project.toml"
             file.set_lines(paint.text_lines(self.document.text, max(1, file.width)))
@@ -179,7 +180,7 @@ class ProjectScreen(Fields):
             right.append((f"✗ {fm.plural(len(self.flaws), 'key')} can't be used  ", "bad"))
         if self.theirs is not None:
             right.append(("! changed by somebody else  ", "warn"))
-        right.append(("● not saved", "warn") if self.document.changed else ("✓ saved", "good"))
+        right.append(("● not saved", "warn") if self.unsaved else ("✓ saved", "good"))
         head.set_lines([paint.columns(left, right, head.width)])
         tabs = self.query_one("#tabs", Canvas)
         flawed = [view.section_of(flaw.keys) for flaw in self.flaws if flaw.keys]
@@ -197,6 +198,8 @@ class ProjectScreen(Fields):
             text = str(self.document.get(("prompt",)) or self.document.get(("task", "description")) or "")
             columns = self.columns()
             lines = [*view.prompt_lines(text, columns, width), *view.prompt_note(text, columns, width)]
+        elif self.section == "cases":
+            title, lines = "Case", self.case_lines(width)
         elif self.section == "budget":
             title, lines = "Forecast", self._answer_lines("budget", width)
         elif self.section == "models":
@@ -212,7 +215,9 @@ class ProjectScreen(Fields):
         aside.set_lines(lines)
 
     def columns(self) -> list[str]:
-        """The columns of the input, as far as they are known without reading the cases."""
+        """The columns of the input, as far as they are known."""
+        if self.book is not None:
+            return self.known_columns()
         named = self.document.get(("data", "input"))
         if isinstance(named, str):
             return [named]
@@ -224,7 +229,7 @@ class ProjectScreen(Fields):
     def _answer_lines(self, section: str, width: int) -> list[paint.Line]:
         """What the engine said of a section, if it was asked for what the file says now."""
         asked = "v asks whether the models can be reached; no key is sent, nothing is spent"
-        text, found = self._found.get(section, ("", None))
+        text, found = self._answers.get(section, ("", None))
         if not text:
             return paint.wrap([(asked if section == "models" else "v foretells a run", "muted")], width)
         lines: list[paint.Line] = []
@@ -249,18 +254,24 @@ class ProjectScreen(Fields):
     def may(self, action_id: str) -> bool:
         """Whether an action makes sense now."""
         needs = {
-            "project.save": self.document.changed,
-            "project.add": self.section in ("checks", "models"),
-            "project.remove": self.section in ("checks", "models"),
+            "project.save": self.unsaved,
+            "project.add": self.section in ("checks", "models", "cases"),
+            "project.remove": self.section in ("checks", "models", "cases"),
+            "project.search": self.section == "cases",
+            "project.split": self.section == "cases",
+            "project.import": self.section == "cases",
             "project.test": self.section in ("budget", "models"),
             "project.difference": self.document.changed,
             "project.outside": self.theirs is not None,
             "project.external": not self.app.is_web,
+            "project.undo": bool(self._steps),
         }
         return needs.get(action_id, True)
 
     @on(Table.Moved)
     def _row_moved(self) -> None:
+        if self.section == "cases":
+            self._draw_aside()
         self._draw_doc()
         self._draw_keys()
 
@@ -273,6 +284,16 @@ class ProjectScreen(Fields):
     @on(KeyLine.Clicked)
     async def _key_clicked(self, message: KeyLine.Clicked) -> None:
         await self.desk.do(message.action)
+
+    def draw_case(self) -> None:
+        self._draw_aside()
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "escape" and self.query_one("#search").has_focus:
+            event.stop()
+            event.prevent_default()
+            self.query_one("#search", Input).value = ""
+            self.search_done()
 
     # Going about
 
@@ -289,6 +310,18 @@ class ProjectScreen(Fields):
         place = view.SECTIONS.index(self.section) + by
         self.show_section(view.SECTIONS[place % len(view.SECTIONS)])
 
+    def action_add(self) -> None:
+        if self.section == "cases":
+            self.add_case()
+        else:
+            super().action_add()
+
+    def action_remove(self) -> None:
+        if self.section == "cases":
+            self.remove_case()
+        else:
+            super().action_remove()
+
     # Asking the engine
 
     def action_test(self) -> None:
@@ -299,178 +332,17 @@ class ProjectScreen(Fields):
 
     def foretell(self) -> None:
         """Foretell a run, unless that was done for what the file says now."""
-        if self._found.get("budget", ("",))[0] != self.document.text and not self.flaws:
+        if self._answers.get("budget", ("",))[0] != self.document.text and not self.flaws:
             self._ask_engine("budget", self.desk.client.projects.estimate)
 
     def _ask_engine(self, section: str, question: Any) -> None:
         text = self.document.text
-        self._found[section] = (text, None)
+        self._answers[section] = (text, None)
 
         def answered(found: Any) -> None:
-            if self._found.get(section, ("",))[0] == text:
-                self._found[section] = (text, found)
+            if self._answers.get(section, ("",))[0] == text:
+                self._answers[section] = (text, found)
                 self._draw_aside()
 
         self._draw_aside()
         self.desk.background(lambda: question(self.document.path, text), answered, answered)
-
-    # Keeping and leaving
-
-    def action_undo(self) -> None:
-        if not self.document.undo():
-            self.app.notify("There is nothing to take back.", markup=False)
-            return
-        self.changed()
-
-    def action_redo(self) -> None:
-        if not self.document.redo():
-            self.app.notify("Nothing was taken back.", markup=False)
-            return
-        self.changed()
-
-    def action_save(self) -> None:
-        self.save()
-
-    def save(self, then: Any = None, *, force: bool = False) -> None:
-        """Write what was changed; ``then`` is called when it is written."""
-        if not self.document.changed and not force:
-            if then is not None:
-                then()
-            return
-
-        def saved(_: None) -> None:
-            self.theirs = None
-            wrong = f" {fm.plural(len(self.flaws), 'key')} can't be used yet." if self.flaws else ""
-            self.app.notify(f"Saved.{wrong}", markup=False, timeout=3)
-            self.draw()
-            if then is not None:
-                then()
-
-        def failed(error: BaseException) -> None:
-            from promptopt.store.projectedit import ChangedOutside
-
-            if isinstance(error, ChangedOutside):
-                self._look_at_theirs(then)
-            else:
-                self.desk.show_error(error)
-
-        self.desk.background(lambda: self.document.save(force=force), saved, failed)
-
-    def _look(self) -> None:
-        """Look, in a thread, whether somebody else has changed the file."""
-        if self._looking or not self.is_current:
-            return
-        self._looking = True
-
-        def seen(theirs: str | None) -> None:
-            self._looking = False
-            if theirs == self.theirs:
-                return
-            if theirs is not None and not self.document.changed:
-                self._reload("The file was changed by somebody else; it was read again.")
-                return
-            self.theirs = theirs
-            if theirs is not None:
-                self.app.notify(
-                    "Somebody else has changed the file; o shows how.", severity="warning", markup=False
-                )
-            self.draw()
-
-        def failed(_: BaseException) -> None:
-            self._looking = False
-
-        self.desk.background(self.document.outside, seen, failed)
-
-    def _reload(self, said: str) -> None:
-        try:
-            self.document.reload()
-        except PromptoptError as error:
-            self.app.notify(one_line(str(error), 300), severity="warning", markup=False)
-            return
-        self.theirs = None
-        self.app.notify(said, markup=False)
-        self.changed()
-
-    def action_outside(self) -> None:
-        self._look_at_theirs()
-
-    def _look_at_theirs(self, then: Any = None) -> None:
-        try:
-            theirs = self.document.outside()
-        except PromptoptError as error:
-            self.desk.show_error(error)
-            return
-        if theirs is None:
-            self.app.notify("Nobody else has changed the file.", markup=False)
-            return
-        mine = self.document.text
-        options = [
-            Option("n", "Leave it for now", "nothing is written", ""),
-            Option("r", "Read theirs", "yours can be had back with u", "theirs"),
-            Option("w", "Write mine", "what they wrote is lost", "mine"),
-        ]
-
-        def build(width: int) -> list[paint.Line]:
-            return [
-                *paint.wrap([("From what they wrote to what you have here:", "muted")], width),
-                [],
-                *diff.unified(theirs, mine, width),
-            ]
-
-        def answered(answer: str | None) -> None:
-            if answer == "theirs":
-                self._reload("Read again.")
-            elif answer == "mine":
-                self.save(then, force=True)
-
-        self.app.push_screen(
-            Dialog("The file was changed by somebody else", build, options, kind="-tall"), answered
-        )
-
-    def action_difference(self) -> None:
-        before, after = self.document.saved, self.document.text
-        dialog: Dialog[None] = Dialog(
-            "Not saved yet", lambda width: diff.unified(before, after, width), kind="-tall"
-        )
-        self.app.push_screen(dialog)
-
-    def action_external(self) -> None:
-        self.save(self._in_editor)
-
-    def _in_editor(self) -> None:
-        if self.app.is_web:
-            return
-        command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-        try:
-            with self.app.suspend():
-                subprocess.run([*command, str(self.document.path)], check=False)
-        except Exception as error:  # no such editor, or a terminal that can't be lent
-            self.app.notify(f"The editor did not start: {error}", severity="error", markup=False)
-            return
-        self._look()
-
-    def action_run(self) -> None:
-        name = str(self.document.get(("name",), ""))
-        self.save(lambda: self.desk.start_project(self.document.path, name))
-
-    def action_leave(self) -> None:
-        if not self.document.changed:
-            self.app.pop_screen()
-            return
-        added, removed = diff.changed(self.document.saved, self.document.text)
-        options = [
-            Option("s", "Save and leave", "", "save"),
-            Option("n", "Stay", "", ""),
-            Option("y", "Leave without saving", "the changes are lost", "discard"),
-        ]
-
-        def build(_: int) -> list[paint.Line]:
-            return [[(f"+{fm.plural(added, 'line')}", "good"), (f"  -{fm.plural(removed, 'line')}", "bad")]]
-
-        def answered(answer: str | None) -> None:
-            if answer == "save":
-                self.save(self.app.pop_screen)
-            elif answer == "discard":
-                self.app.pop_screen()
-
-        self.app.push_screen(Dialog("Leave with changes that are not saved?", build, options), answered)
