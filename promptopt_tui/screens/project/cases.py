@@ -76,11 +76,13 @@ class Cases(Fields):
             self._loading, self.book, self.book_error = False, book, ""
             self._deal(book)
             self.search_cases()
+            self.load_cases()  # if the file names others by now
 
         def failed(error: BaseException) -> None:
             self._loading, self.book = False, None
             self.book_error = str(error) if isinstance(error, PromptoptError) else f"data: {error}"
             self.search_cases()
+            self.load_cases()
 
         self.search_cases()
         self.desk.background(work, done, failed)
@@ -380,6 +382,8 @@ class Cases(Fields):
             rows, notices, data = found
             for notice in notices[:3]:
                 self.app.notify(sanitize(notice, 300), markup=False, timeout=8)
+            if data and not self.document.get(("data",)):
+                self.put(("data",), data)
             for key, value in data.items():
                 self.put(("data", key), value)
             if data and book is not None:
