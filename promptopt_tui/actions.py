@@ -248,48 +248,25 @@ ACTIONS: tuple[Action, ...] = (
     Action("lists.page_down", ("pagedown",), "page down", "One page down.", palette=False),
     Action("lists.first", ("home", "g"), "first", "To the first row.", palette=False),
     Action("lists.last", ("end", "G"), "last", "To the last row.", palette=False),
-    Action("sorting.left", ("less_than_sign",), "sort", "Sort by the column to the left.", palette=False),
-    Action(
-        "sorting.right", ("greater_than_sign",), "sort", "Sort by the column to the right.", palette=False
-    ),
-    Action("sorting.reverse", ("r",), "reverse", "Turn the order round.", palette=False),
-    Action(
-        "cases.filter", ("slash",), "filter", "Show only the cases that contain a text.", 10, palette=False
-    ),
-    Action(
-        "cases.failed", ("n",), "failed only", "Show only the cases that fail, or all.", 11, palette=False
-    ),
+    Action("sorting.left", ("less_than_sign",), "sort", "Sort by the column to the left."),
+    Action("sorting.right", ("greater_than_sign",), "sort", "Sort by the column to the right."),
+    Action("sorting.reverse", ("r",), "reverse", "Turn the order round."),
+    Action("cases.filter", ("slash",), "filter", "Show only the cases that contain a text.", 10),
+    Action("cases.failed", ("n",), "failed only", "Show only the cases that fail, or all.", 11),
     Action(
         "errors.open",
         ("enter",),
         "look closer",
         "Show failures that are alike: a typical case, and the nearest one that passes.",
         10,
-        palette=False,
     ),
-    Action("log.follow", ("end", "G"), "follow", "Follow the newest lines again.", palette=False),
-    Action(
-        "calls.filter", ("slash",), "filter", "Show only the calls that contain a text.", 10, palette=False
-    ),
-    Action("calls.whose", ("w",), "whose", "Show only the calls of another role, or all.", 11, palette=False),
-    Action(
-        "calls.outcome",
-        ("n",),
-        "outcome",
-        "Show only the calls with another outcome, or all.",
-        12,
-        palette=False,
-    ),
+    Action("log.follow", ("end", "G"), "follow", "Follow the newest lines again."),
+    Action("calls.filter", ("slash",), "filter", "Show only the calls that contain a text.", 10),
+    Action("calls.whose", ("w",), "whose", "Show only the calls of another role, or all.", 11),
+    Action("calls.outcome", ("n",), "outcome", "Show only the calls with another outcome, or all.", 12),
     Action("heat.left", ("left",), "left", "One candidate to the left.", palette=False),
     Action("heat.right", ("right",), "right", "One candidate to the right.", palette=False),
-    Action(
-        "heat.order",
-        ("n",),
-        "order",
-        "Those that fail most often first, or the order of the data.",
-        11,
-        palette=False,
-    ),
+    Action("heat.order", ("n",), "order", "Those that fail most often first, or the order of the data.", 11),
     Action(
         "project.save", ("ctrl+s",), "save", "Write the project file, and the cases that were changed.", 1
     ),
@@ -333,14 +310,9 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "project.leave", ("q", "escape"), "back", "Leave the project; asks if something is not saved.", 80
     ),
-    Action("form.select", ("enter",), "change", "Change the value of the setting.", 3, palette=False),
+    Action("form.select", ("enter",), "change", "Change the value of the setting.", 3),
     Action(
-        "form.reset",
-        ("backspace",),
-        "default",
-        "Take the setting out of the file: its default holds.",
-        10,
-        palette=False,
+        "form.reset", ("backspace",), "default", "Take the setting out of the file: its default holds.", 10
     ),
     Action(
         "editor.save",

@@ -85,6 +85,10 @@ class RunScreen(Acting):
         return cast("PromptoptApp", self.app)
 
     def compose(self) -> ComposeResult:
+        # Here, as nothing is drawn before it.
+        self._book = Casebook(self.desk, self.run_id, self._arrived)
+        self._calls = CallBook(self.desk, self.run_id, self._arrived)
+        self._heat = HeatBook(self.desk, self.run_id, self._arrived)
         yield Canvas(id="header")
         yield Canvas(id="banners")
         yield Canvas(id="summary")
@@ -111,9 +115,6 @@ class RunScreen(Acting):
         ]
 
     def on_mount(self) -> None:
-        self._book = Casebook(self.desk, self.run_id, self._arrived)
-        self._calls = CallBook(self.desk, self.run_id, self._arrived)
-        self._heat = HeatBook(self.desk, self.run_id, self._arrived)
         for name in ("header", "banners", "summary", "tabs", "too-small"):
             self.query_one(f"#{name}").can_focus = False
         self.set_interval(0.1, self.tick)
@@ -245,10 +246,7 @@ class RunScreen(Acting):
     @property
     def scopes(self) -> list[Scope]:
         """Whose keys work now, beside those that work everywhere."""
-        focused = self.focused
-        if isinstance(focused, CasesPanel | CallsPanel | HeatPanel):
-            return ["run", cast(Scope, focused.id)]
-        return ["run", "errors"] if isinstance(focused, ErrorsPanel) and focused.has_more else ["run"]
+        return ["run", *getattr(self.focused, "scopes", ())]
 
     def _draw_keys(self) -> None:
         labels = {"run.pause": "resume" if self.follower.status == "paused" else "pause"}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, ClassVar, cast, get_args
 
 from textual.message import Message
 
 from promptopt.domain.words import ROLES, Role
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
-from promptopt_tui.actions import bindings
+from promptopt_tui.actions import Scope, bindings
 from promptopt_tui.views.calls import look
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.panels import set_title
@@ -24,6 +24,7 @@ class CallsPanel(Table):
     """A row for each call, and for each attempt that brought no answer."""
 
     BINDINGS = bindings("calls")
+    scopes: ClassVar[tuple[Scope, ...]] = ("calls",)
 
     class EndReached(Message):
         """The first row that is held was gone to (``step`` -1), or the last one (1)."""

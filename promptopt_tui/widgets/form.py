@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.message import Message
 
 from promptopt_tui import paint
-from promptopt_tui.actions import bindings
+from promptopt_tui.actions import Scope, bindings
 from promptopt_tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Form(Table):
     """Rows of settings; ``enter`` changes one, ``backspace`` takes its value back to the default."""
 
     BINDINGS = bindings("form")
+    scopes: ClassVar[tuple[Scope, ...]] = ("form",)
 
     class Wanted(Message):
         """A value is to be changed."""

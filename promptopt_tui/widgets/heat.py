@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.strip import Strip
 
 from promptopt.runs.standings import Candidate
 from promptopt_tui import paint
-from promptopt_tui.actions import bindings
+from promptopt_tui.actions import Scope, bindings
 from promptopt_tui.views.grid import LOOKS, Grid
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.panels import set_title
@@ -31,6 +31,7 @@ class HeatPanel(Table):
     """The cases that fail most often first; enter opens a case under a candidate."""
 
     BINDINGS = bindings("heat")
+    scopes: ClassVar[tuple[Scope, ...]] = ("heat",)
 
     def __init__(self) -> None:
         columns = [Column("case", NAMED, self._case), Column("failed", 7, self._failed, "right")]

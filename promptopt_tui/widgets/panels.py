@@ -14,7 +14,7 @@ from promptopt.domain.marks import Marks
 from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
-from promptopt_tui.actions import bindings
+from promptopt_tui.actions import Scope, bindings
 from promptopt_tui.casebook import CaseRow, as_json
 from promptopt_tui.views import diff
 from promptopt_tui.views import panels as views
@@ -83,6 +83,11 @@ class ErrorsPanel(LinesPanel):
         told = analysed(view)
         self.has_more = bool(told and told.clusters)
         super().show(view)
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """Whose keys work while it has the focus."""
+        return ("errors",) if self.has_more else ()
 
     def action_open(self) -> None:
         if self.has_more:
@@ -166,6 +171,7 @@ class CasesPanel(SortableTable):
     """The cases of a split under the shown candidate."""
 
     BINDINGS = bindings("cases")
+    scopes: ClassVar[tuple[Scope, ...]] = ("cases", "sorting")
 
     def __init__(self) -> None:
         columns = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.cells import cell_len
 from textual import events
@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from promptopt_tui import paint
-from promptopt_tui.actions import bindings
+from promptopt_tui.actions import Scope, bindings
 from promptopt_tui.widgets.canvas import Canvas
 
 CACHED = 512
@@ -259,6 +259,7 @@ class SortableTable(Table):
     """A table that can be sorted; the owner does the sorting, see :attr:`order`."""
 
     BINDINGS = bindings("sorting")
+    scopes: ClassVar[tuple[Scope, ...]] = ("sorting",)
 
     class Sorted(Message):
         """Another order is wanted: :attr:`SortableTable.order`."""

@@ -8,7 +8,7 @@ from textual.binding import Binding
 from textual.strip import Strip
 
 from promptopt_tui import paint
-from promptopt_tui.actions import bindings
+from promptopt_tui.actions import Scope, bindings
 from promptopt_tui.widgets.canvas import Canvas
 
 
@@ -18,6 +18,7 @@ class Tail(Canvas):
     DEFAULT_CSS = """
     Tail { overflow-y: hidden; scrollbar-gutter: auto; }
     """
+    scopes: ClassVar[tuple[Scope, ...]] = ("log",)
     BINDINGS: ClassVar = [
         *bindings("log"),
         Binding("up,k", "back(1)", show=False),

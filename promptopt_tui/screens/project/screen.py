@@ -60,7 +60,7 @@ class ProjectScreen(Keeping):
     @property
     def scopes(self) -> list[Scope]:
         """Whose keys work now, beside those that work everywhere."""
-        return ["project", "form"] if isinstance(self.focused, Form) else ["project"]
+        return ["project", *getattr(self.focused, "scopes", ())]
 
     def compose(self) -> ComposeResult:
         yield Canvas(id="header")
