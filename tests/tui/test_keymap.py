@@ -81,7 +81,7 @@ def test_every_place_that_names_a_key_names_the_new_one(tmp_path: Path) -> None:
 
 async def test_a_new_key_works_and_the_old_one_does_not(story: Make, make_app: Make, settle: Make) -> None:
     app = make_app(story().live().run_id)
-    (app.preferences.folder / keymap.FILE).write_text('"anywhere.help" = "p"\n"run.full" = []\n', "utf-8")
+    (app.preferences.folder / keymap.FILE).write_text('"anywhere.help" = "f9"\n"run.full" = []\n', "utf-8")
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         app._look()
@@ -89,7 +89,7 @@ async def test_a_new_key_works_and_the_old_one_does_not(story: Make, make_app: M
         await pilot.press("question_mark", "f")
         await settle(pilot)
         assert app.screen is cockpit and not cockpit.has_class("-solo")
-        await pilot.press("p")
+        await pilot.press("f9")
         await settle(pilot)
         assert app.screen is not cockpit
 
