@@ -143,6 +143,13 @@ class Projects:
         with errands.draft(path, text) as draft:
             return [each for each in errands.ask("doctor", str(draft)) if " model " in f" {each['check']}"]
 
+    def check(self, path: Path, text: str, output: str, case_id: str, *, ask: bool) -> dict[str, Any]:
+        """What the project's checks say of an output for a case, if its file said ``text``."""
+        with errands.draft(path, text) as draft:
+            asking = ["--ask"] if ask else []
+            chosen = ["--case", case_id] if case_id else []
+            return errands.ask("check", str(draft), "--output", "-", *chosen, *asking, text=output)
+
     def splits(self, path: Path, text: str) -> dict[str, str]:
         """Which case is in which split, if the project's file said ``text``."""
         with errands.draft(path, text) as draft:

@@ -19,10 +19,12 @@ class WriteScreen(EditScreen):
     Args:
         text: as it is.
         title: what it is.
+        as_it_is: a text that was not changed is an answer, too.
     """
 
-    def __init__(self, text: str, title: str) -> None:
+    def __init__(self, text: str, title: str, *, as_it_is: bool = False) -> None:
         super().__init__(text, title, FOR_THE_PROJECT)
+        self._as_it_is = as_it_is
 
     def on_mount(self) -> None:
         self.query_one("#dialog").border_title = Content(paint.one_line(self._title, 80))
@@ -40,7 +42,8 @@ class WriteScreen(EditScreen):
 
     def action_save(self) -> None:
         after = self.text
-        self.dismiss(None if after == self._before else Written(restored(self._original, after)))
+        same = after == self._before and not self._as_it_is
+        self.dismiss(None if same else Written(restored(self._original, after)))
 
     def action_discard(self) -> None:
         if self.text == self._before:

@@ -373,3 +373,30 @@ def doctor_lines(findings: Sequence[Mapping[str, Any]], width: int) -> list[pain
         if finding.get("fix"):
             lines += paint.wrap([("  → ", "muted"), (str(finding["fix"]), "muted")], width, [("    ", "")])
     return lines
+
+
+def verdict_lines(found: Mapping[str, Any], width: int) -> list[paint.Line]:
+    """What ``promptopt check`` says of an output: the score, and each check with its reason."""
+    lines: list[paint.Line] = [[("case ", "muted"), (paint.one_line(str(found["case_id"]), 40), "bold")]]
+    if found["score"] is None:
+        lines.append([("no check has anything to say of it", "warn")])
+    else:
+        good = bool(found["passed"])
+        lines.append(
+            [("✓ passes" if good else "✗ fails", "good-bold" if good else "bad-bold"),
+             (f"  score {fm.percent(found['score'])}", "")]
+        )  # fmt: skip
+    output = str(found.get("output", ""))
+    if output:
+        lines += [[], [("output", "heading")], *paint.text_lines(output, width)[:6], []]
+    for check in found["checks"]:
+        good = bool(check["passed"])
+        weight = f"  weight {check['weight']:g}{', hard' if check['hard'] else ''}"
+        head: paint.Line = [("✓ " if good else "✗ ", "good" if good else "bad"), (str(check["name"]), "bold")]
+        lines += paint.wrap([*head, (f"  {fm.percent(check['score'])}", ""), (weight, "muted")], width)
+        if check["reason"]:
+            lines += paint.text_lines(str(check["reason"]), width, "muted", [("  ", "")])
+    if found["left_out"]:
+        said = f"not asked, for they need a model: {', '.join(map(str, found['left_out']))}"
+        lines += [[], *paint.wrap([("· ", "warn"), (said, "warn")], width, [("  ", "")])]
+    return lines

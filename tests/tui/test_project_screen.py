@@ -233,6 +233,7 @@ async def test_an_option_that_a_check_does_not_take_is_refused_and_told(
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot, "3")
         assert "no option 'ful'" in text(pilot, "aside").replace("\n  ", " ")
+        assert "v judges an output" in text(pilot, "aside")
         screen.put(("checks", 0, "ful"), None)
         assert not screen.flaws
         go_to(screen, "checks.0.pattern")
@@ -240,6 +241,32 @@ async def test_an_option_that_a_check_does_not_take_is_refused_and_told(
         pilot.app.screen.query_one(Input).value = "(b"
         await opened.press(pilot, "enter")
         assert "(b" in text(pilot, "refused")
+
+
+@pytest.mark.parametrize("asks", [False, True])
+async def test_the_checks_are_tried_on_an_output(
+    opened: Make, make_app: Make, file: Path, monkeypatch: pytest.MonkeyPatch, asks: bool
+) -> None:
+    calls: list[Any] = []
+
+    def check(self: Projects, path: Path, text: str, output: str, case_id: str, *, ask: bool) -> Any:
+        calls.append((output, case_id, ask))
+        checks = [
+            {"name": "exact", "passed": False, "score": 0.0, "weight": 1, "hard": True, "reason": "no [b]"}
+        ]
+        return {"case_id": "1", "score": 0.0, "passed": False, "checks": checks, "left_out": ["tone"]}
+
+    monkeypatch.setattr(Projects, "check", check)
+    if asks:
+        write(file, BY_HAND + '[[checks]]\ntype = "judge"\nrubric = "polite"\nname = "tone"\n')
+    async with make_app().run_test(size=SIZE) as pilot:
+        await opened(pilot, "3", "v")
+        assert pilot.app.screen.query_one(TextArea).text == "b"  # what is expected
+        pilot.app.screen.query_one(TextArea).load_text("a\nb")
+        await opened.press(pilot, "ctrl+s", *(["y"] if asks else []))
+        assert calls == [("a\nb", "1", asks)]
+        shown = text(pilot, "aside")
+        assert "✗ fails" in shown and "no [b]" in shown and "hard" in shown and "tone" in shown
 
 
 async def test_models_are_added_tried_and_removed(opened: Make, make_app: Make, engine: list[str]) -> None:

@@ -61,6 +61,13 @@ COMMANDS = (
         ("eval triage", "eval triage --prompt new.txt --split validation --json"),
     ),
     Command(
+        "check",
+        "checking:check",
+        START,
+        "Judge one output with a project's checks; asks no model unless you say so.",
+        ("check triage --output urgent", "check triage --case t004 --output - < answer.txt"),
+    ),
+    Command(
         "estimate",
         "estimating:estimate",
         START,

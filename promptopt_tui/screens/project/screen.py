@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -13,7 +13,7 @@ from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import Scope, bindings, shown
-from promptopt_tui.screens.project.keeping import Keeping
+from promptopt_tui.screens.project.trying import Trying
 from promptopt_tui.views import project as view
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.form import Form
@@ -30,7 +30,7 @@ LOOK = 1.0
 """Seconds between looks whether somebody else has changed the file."""
 
 
-class ProjectScreen(Keeping):
+class ProjectScreen(Trying):
     """One project under edit.
 
     Args:
@@ -52,8 +52,7 @@ class ProjectScreen(Keeping):
         self.dealt = {}
         self._steps, self._back = [], []
         self._asked: set[str] = set()
-        self._answers: dict[str, tuple[str, Any]] = {}
-        """Section to what the engine said of it, and of which text of the file; None: it is being asked."""
+        self._answers = {}
         self._cursors: dict[str, str] = {}
         """Section to the setting that the cursor was on."""
 
@@ -143,7 +142,7 @@ class ProjectScreen(Keeping):
         self.query_one("#cases").display = section == "cases"
         self.query_one("#aside").display = section != "file"
         self.query_one("#form" if section in view.FORMS else f"#{section}").focus()
-        if section in ("cases", "task"):
+        if section in ("cases", "task", "checks"):
             self.load_cases()
         if section == "optimizer":
             self._want_optimizer()
@@ -167,7 +166,7 @@ class ProjectScreen(Keeping):
             file = self.query_one("#file", Canvas)
             file.border_title = "project.toml"
             file.set_lines(paint.text_lines(self.document.text, max(1, file.width)))
-        self._draw_aside()
+        self.draw_aside()
         self._draw_doc()
         self._draw_keys()
 
@@ -186,7 +185,7 @@ class ProjectScreen(Keeping):
         flawed = [view.section_of(flaw.keys) for flaw in self.flaws if flaw.keys]
         tabs.set_lines([view.tab_line(self.section, flawed, tabs.width)])
 
-    def _draw_aside(self) -> None:
+    def draw_aside(self) -> None:
         aside = self.query_one("#aside", Canvas)
         width = aside.width
         if not aside.display or not width:
@@ -201,9 +200,13 @@ class ProjectScreen(Keeping):
         elif self.section == "cases":
             title, lines = "Case", self.case_lines(width)
         elif self.section == "budget":
-            title, lines = "Forecast", self._answer_lines("budget", width)
+            title, lines = "Forecast", self.answer_lines("budget", width)
+        elif self.section == "checks":
+            title, lines = "Tried out", self.answer_lines("checks", width)
+            if self.flaws:
+                lines = [*view.flaw_lines(self.flaws, width), [], *lines]
         elif self.section == "models":
-            title, lines = "Reached and priced", self._answer_lines("models", width)
+            title, lines = "Reached and priced", self.answer_lines("models", width)
         else:
             title, lines = "What is wrong", view.flaw_lines(self.flaws, width)
             lines = lines or [[("✓ ", "good"), ("nothing is wrong with the file", "muted")]]
@@ -226,21 +229,6 @@ class ProjectScreen(Keeping):
         first = self.document.get(("data", "cases", 0), {})
         return [str(name) for name in first] if isinstance(first, dict) else []
 
-    def _answer_lines(self, section: str, width: int) -> list[paint.Line]:
-        """What the engine said of a section, if it was asked for what the file says now."""
-        asked = "v asks whether the models can be reached; no key is sent, nothing is spent"
-        text, found = self._answers.get(section, ("", None))
-        if not text:
-            return paint.wrap([(asked if section == "models" else "v foretells a run", "muted")], width)
-        lines: list[paint.Line] = []
-        if text != self.document.text:
-            lines = [[("before your last change; v asks again", "warn")], []]
-        if found is None:
-            return [*lines, [("being looked at…", "muted")]]
-        if isinstance(found, BaseException):
-            return lines + paint.text_lines(str(found), width, "bad")
-        return lines + (view.doctor_lines if section == "models" else view.forecast_lines)(found, width)
-
     def _draw_doc(self) -> None:
         doc = self.query_one("#doc", Canvas)
         row = self.query_one("#form", Form).row if self.section in view.FORMS else None
@@ -260,7 +248,7 @@ class ProjectScreen(Keeping):
             "project.search": self.section == "cases",
             "project.split": self.section == "cases",
             "project.import": self.section == "cases",
-            "project.test": self.section in ("budget", "models"),
+            "project.test": self.section in ("budget", "models", "checks"),
             "project.difference": self.document.changed,
             "project.outside": self.theirs is not None,
             "project.external": not self.app.is_web,
@@ -271,7 +259,7 @@ class ProjectScreen(Keeping):
     @on(Table.Moved)
     def _row_moved(self) -> None:
         if self.section == "cases":
-            self._draw_aside()
+            self.draw_aside()
         self._draw_doc()
         self._draw_keys()
 
@@ -286,7 +274,7 @@ class ProjectScreen(Keeping):
         await self.desk.do(message.action)
 
     def draw_case(self) -> None:
-        self._draw_aside()
+        self.draw_aside()
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "escape" and self.query_one("#search").has_focus:
@@ -321,28 +309,3 @@ class ProjectScreen(Keeping):
             self.remove_case()
         else:
             super().action_remove()
-
-    # Asking the engine
-
-    def action_test(self) -> None:
-        if self.section == "models":
-            self._ask_engine("models", self.desk.client.projects.doctor)
-        elif self.section == "budget":
-            self._ask_engine("budget", self.desk.client.projects.estimate)
-
-    def foretell(self) -> None:
-        """Foretell a run, unless that was done for what the file says now."""
-        if self._answers.get("budget", ("",))[0] != self.document.text and not self.flaws:
-            self._ask_engine("budget", self.desk.client.projects.estimate)
-
-    def _ask_engine(self, section: str, question: Any) -> None:
-        text = self.document.text
-        self._answers[section] = (text, None)
-
-        def answered(found: Any) -> None:
-            if self._answers.get(section, ("",))[0] == text:
-                self._answers[section] = (text, found)
-                self._draw_aside()
-
-        self._draw_aside()
-        self.desk.background(lambda: question(self.document.path, text), answered, answered)

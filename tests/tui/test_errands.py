@@ -1,0 +1,51 @@
+"""What is asked of the engine's command line."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from promptopt_tui import errands
+from promptopt_tui.projects import Projects
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+
+
+def project(folder: Path) -> Path:
+    path = folder / "project.toml"
+    path.write_text('name = "x"\nprompt = "Sort."\n[models.target]\nmodel = "sim/target"\n', "utf-8")
+    return path
+
+
+def never() -> None:
+    raise AssertionError("no store is needed")
+
+
+def test_settings_of_an_optimizer_come_typed() -> None:
+    settings = {setting.name: setting for setting in Projects(never).optimizer("grpo")}  # type: ignore[arg-type]
+    assert settings["group"].kind == "whole" and settings["group"].doc
+    assert settings["race"].choices == ("paired_t", "halving", "none")
+
+
+def test_a_draft_is_judged_in_its_place_and_leaves_nothing(tmp_path: Path) -> None:
+    path = project(tmp_path)
+    text = path.read_text("utf-8") + '[data]\ncases = [{ input = "ä", expected = "b" }]\n'
+    found = Projects(never).check(path, text, "b ␛\x1b", "1", ask=False)  # type: ignore[arg-type]
+    assert found["passed"] is False and found["checks"][0]["name"] == "exact"
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".draft")] == []
+
+
+def test_what_is_refused_is_told_with_its_fix(tmp_path: Path) -> None:
+    with pytest.raises(errands.ErrandFailed) as refused:
+        errands.ask("check", str(project(tmp_path)), "--output", "x")
+    assert "there are no cases" in refused.value.what
+    assert "data.file" in refused.value.fix
+
+
+def test_one_that_takes_too_long_is_given_up() -> None:
+    with pytest.raises(errands.ErrandFailed, match="no answer within"):
+        errands.ask("optimizers", patience=0.001)
