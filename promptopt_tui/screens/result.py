@@ -123,7 +123,7 @@ class ResultScreen(Screen[None]):
 
         def came(found: Aftermath) -> None:
             self.found = found
-            self._keys = {id(each): str(at) for at, each in enumerate(found.trace.sentences)}
+            self._keys = {id(each): str(at) for at, each in enumerate(found.trace.parts)}
             self.set_class(not found.trace.steps, "-alone")
             self.draw()
             first = next((at for at, each in enumerate(self._rows) if each.step is not None), 0)
@@ -175,7 +175,7 @@ class ResultScreen(Screen[None]):
             number = fm.plural(len(self.query_one("#moved", Table).rows), "case")
             return f"{title} that it fixed or broke · {number}"
         trace = self.found.trace
-        number = fm.plural(len(trace.changes), "sentence")
+        number = fm.plural(len(trace.changes), "change")
         passing = f" · {trace.passing} came and went" if trace.passing else ""
         return f"{title} · {number} in {fm.plural(len(trace.steps), 'step')}{passing}"
 
@@ -185,7 +185,7 @@ class ResultScreen(Screen[None]):
             table.set_empty([[("looking where it comes from…", "muted")]])
             return
         trace = self.found.trace
-        self._rows = trace.sentences if self.unchanged else trace.changes
+        self._rows = trace.parts if self.unchanged else trace.changes
         table.set_empty(result.nothing_changed(view))
         table.set_rows(self._rows if trace.steps else ())
 
@@ -205,6 +205,8 @@ class ResultScreen(Screen[None]):
 
     def _draw_keys(self) -> None:
         labels = {} if self.desk.direct else {"result.leave": "back"}
+        if self.focused is None or self.focused.id != "verdict":
+            labels["result.next"] = "panels"
         offered = [action for action in shown([*self.scopes, "anywhere"]) if self.may(action.id)]
         self.query_one(KeyLine).show_actions(offered, labels)
 
@@ -285,10 +287,9 @@ class ResultScreen(Screen[None]):
         if cases is None:
             self.desk.notify("The cases are being loaded.", markup=False)
             return
-        step = self.found.trace.steps[sentence.step]
         state = self.run_screen.follower.state
-        names = state.name(step.parent_id), state.name(step.candidate_id)
-        prompts = step.parent_id, step.candidate_id
+        prompts = result.ends(self.found, sentence.step)
+        names = state.name(prompts[0]), state.name(prompts[1])
         table = self.query_one("#moved", Table)
         self.app.push_screen(StepCaseScreen(self.run_screen.run_id, prompts, names, table, cases))
 
@@ -310,6 +311,7 @@ class ResultScreen(Screen[None]):
             "result.export": best is not None,
             "result.rescore": bool(best and best.scores),
             "result.resume": self.run_screen.may("run.resume"),
+            "result.next": not self.has_class("-alone"),
             "result.all": bool(self.found and self.found.trace.changes),
         }
         return needs.get(action_id, True)

@@ -144,14 +144,20 @@ def sentence_lines(view: View, found: Aftermath, sentence: Sentence, width: int)
 
 def step_lines(view: View, found: Aftermath, step: Step, width: int) -> list[Line]:
     """What a step did: to the score, to the cases, beside this sentence; and its reason."""
-    candidate, parent = view.state.candidates[step.candidate_id], view.state.candidates[step.parent_id]
+    place = found.trace.steps.index(step)
+    effect = found.effects[place]
+    candidate = view.state.candidates[step.candidate_id]
+    before, after = ends(found, place)
+    parent, measured = view.state.candidates[before], view.state.candidates[after]
     lines: list[Line] = []
-    scores = f"{fm.interval(parent.validation)} → {fm.interval(candidate.validation)}"
+    scores = f"{fm.interval(parent.validation)} → {fm.interval(measured.validation)}"
     lines += wrap([("validation  ", "muted"), (scores, "bold")], width, [(" " * 12, "")])
-    effect = found.effects[found.trace.steps.index(step)]
     if effect is None:
-        lines += wrap([("no case was scored under it and under the prompt before it", "muted")], width)
+        lines += wrap([("no case was scored under it and under a prompt before it", "muted")], width)
     else:
+        if len(effect.steps) > 1:
+            said = f"{len(effect.steps)} steps together, {view.name(before)} to {view.name(after)}"
+            lines += wrap([("measured as ", "muted"), (said, "warn")], width, [(" " * 12, "")])
         broken = (f"✗ {len(effect.broken)} broken", "bad" if effect.broken else "muted")
         line: Line = [("cases       ", "muted"), (f"✓ {len(effect.fixed)} fixed", "good"), ("  ", ""), broken]
         line.append((f"  of {effect.n:,} that both were scored on", "muted"))
@@ -165,6 +171,13 @@ def step_lines(view: View, found: Aftermath, step: Step, width: int) -> list[Lin
             [("reason      ", "muted"), (one_line(candidate.reasoning, 600), "")], width, [(" " * 12, "")]
         )
     return lines
+
+
+def ends(found: Aftermath, place: int) -> tuple[str, str]:
+    """Ids of the candidates that the effect of a step lies between."""
+    effect = found.effects[place]
+    steps = effect.steps if effect else range(place, place + 1)
+    return found.trace.steps[steps[0]].parent_id, found.trace.steps[steps[-1]].candidate_id
 
 
 def _changes(step: Step) -> str:

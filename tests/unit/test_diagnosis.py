@@ -136,13 +136,13 @@ def test_a_test_that_can_prove_nothing(tests: int, word: str) -> None:
 
 def test_a_budget_that_ended_it() -> None:
     run = tried(Run().candidate("seed", 30), 31)
-    (finding,) = diagnose(run.end("budget", detail="the cap on usd is reached"), Facts())
+    finding = diagnose(run.end("budget", detail="the cap on usd is reached"), Facts())[0]
     assert finding.what == "the budget ended it"
     assert "cap on usd" in finding.why and "1 candidate had been scored" in finding.why
 
 
 def test_a_person_who_ended_it_after_enough_is_no_reason() -> None:
-    assert told(tried(Run().candidate("seed", 30), 29).end("user")) == ["a person ended it early"]
+    assert told(tried(Run().candidate("seed", 30), 29).end("user"))[0] == "a person ended it early"
     assert "a person ended it early" not in told(tried(Run().candidate("seed", 30), 29, 28, 27).end("user"))
 
 
@@ -174,6 +174,15 @@ def test_cases_that_nobody_passes() -> None:
     finding = diagnose(run.end(), Facts(never_passed=[f"v{n}" for n in range(8)]))[-1]
     assert finding.what == "some cases pass under no prompt" and len(finding.cases) == 8
     assert len(told(run.state, never_passed=["v1", "v2", "v3"])) == 1, "3 of 60 are hardly the reason"
+
+
+def test_few_iterations() -> None:
+    run = tried(Run().candidate("seed", 30), 29)
+    run.state.iteration = 2
+    finding = diagnose(run.end("max_iterations", detail="2 iterations, as many as were allowed"), Facts())
+    assert [each.what for each in finding] == ["no proposal scored higher"], "the fold has 4 iterations"
+    run.state.iteration = 2
+    assert told(run.state)[0] == "it was given few iterations"
 
 
 def test_one_kind_of_failure() -> None:

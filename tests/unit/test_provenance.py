@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.events import CaseMark
 from promptopt.evaluation.sentences import aligned, sentences, tokens
-from promptopt.runs.provenance import Sentence, effect, lineage, trace
+from promptopt.runs.provenance import Sentence, effect, effects, lineage, trace
 from promptopt.runs.standings import Candidate
 
 WORDS = ["Sort it.", "Say one word.", "Be brief.", "No more.", "Name the queue!", "Why?", "Sort it well."]
@@ -171,3 +171,27 @@ def test_what_a_step_did_to_the_cases() -> None:
     assert (found.fixed, found.broken, found.better, found.worse, found.n) == (("a",), ("b",), 1, 0, 3)
     assert round(found.gain, 6) == round(0.7 / 3, 6)
     assert effect({}, after) is None
+
+
+def test_candidates_that_were_not_scored_share_what_the_next_one_did() -> None:
+    steps = trace(run("A.", "A. B.", "A. B. C.", "A. B. C. D."), "0", "3").steps
+    scored = {"0": {"a": mark("a", 0, False)}, "2": {"a": mark("a", 1, True)}}
+    first, second, last = effects(steps, lambda each: scored.get(each, {}))
+    assert first is second and first is not None
+    assert (first.fixed, first.steps, last) == (("a",), range(2), None)
+    assert effects((), lambda each: {}) == []
+    assert effects(steps, lambda each: {}) == [None, None, None]
+
+
+def test_demonstrations_have_their_steps_too() -> None:
+    one, two, three = (Demonstration(inputs={"a": name}, output="x") for name in "abc")
+    candidates = run("A.", "A.", "A.")
+    for name, shown in (("0", [one, two]), ("1", [one, three]), ("2", [two, three])):
+        candidates[name].demonstrations = shown
+    found = trace(candidates, "0", "2")
+    assert [(each.kind, each.text, each.steps) for each in found.demonstrations] == [
+        ("kept", "demonstration: b → x", (0, 1)),
+        ("added", "demonstration: c → x", (0,)),
+        ("removed", "demonstration: a → x", (1,)),
+    ]
+    assert [each.text[-5:] for each in found.changes] == ["c → x", "a → x"]

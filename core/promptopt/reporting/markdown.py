@@ -112,6 +112,9 @@ def _sentences(state: RunState, found: Aftermath) -> list[str]:
             continue
         effect = found.effects[place]
         did = f", which {_did(effect)}" if effect else ""
+        if effect and len(effect.steps) > 1:
+            last = found.trace.steps[effect.steps[-1]].candidate_id
+            did += f", measured together with all up to {inline(state.name(last))}"
         lines.append(f"- {inline(state.name(step.candidate_id))}{did}")
         for each in changes:
             lines += _sentence(state, each)
@@ -139,7 +142,8 @@ def _steps(state: RunState, found: Aftermath) -> list[str]:
         sentences = f"+{step.added} ~{step.changed} -{step.removed}"
         came, went = step.demonstrations
         sentences += f", demonstrations +{came} -{went}" if came or went else ""
-        cases = f"{len(effect.fixed)}, {len(effect.broken)}" if effect else "–"
+        measured = effect is not None and candidate.validation is not None
+        cases = f"{len(effect.fixed)}, {len(effect.broken)}" if effect and measured else "–"
         lines.append(
             f"| {inline(state.name(candidate.id))} | {inline(made_by)} | {_score(candidate, 'validation')} "
             f"| {sentences} | {cases} | {inline(candidate.reasoning[:300])} |"

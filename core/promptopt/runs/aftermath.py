@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 
 from promptopt.domain import events as ev
 from promptopt.domain.errors import RunError
-from promptopt.domain.marks import Marks
 from promptopt.domain.words import Split
 from promptopt.runs.acts import Deed
 from promptopt.runs.cases import case_histories
 from promptopt.runs.diagnosis import Facts, Finding, diagnose
-from promptopt.runs.provenance import Effect, Trace, effect, trace
+from promptopt.runs.provenance import Effect, Trace, effects, trace
 from promptopt.runs.rescoring import Again, again, scored_prompt
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells, scored_in
@@ -31,7 +30,7 @@ class Aftermath:
 
     Attributes:
         trace: from the seed to the winner.
-        effects: of each step of the trace on the validation cases; None if no case was scored under both.
+        effects: of each step of the trace on the validation cases; None if it was not measured.
         findings: why there is no proven gain; empty if there is one.
         acts: what people did, oldest first.
     """
@@ -46,10 +45,11 @@ def aftermath(database: Database, row: RunRow, state: RunState) -> Aftermath:
     """Gather it from a run's fold and the store; reads the marks of the cases, so it takes its time."""
     if not state.over or not state.has_search:
         return Aftermath(acts=tuple(state.deeds))
+    cells = Cells(database, row.id)
     found = trace(dict(state.candidates), state.seed_id, state.best_id)
     return Aftermath(
         trace=found,
-        effects=tuple(_effects(database, row.id, found)),
+        effects=tuple(effects(found.steps, lambda each: cells.marks(each, "validation"))),
         findings=tuple(diagnose(state, facts(database, row.id, state))),
         acts=tuple(state.deeds),
     )
@@ -64,19 +64,6 @@ def facts(database: Database, run_id: str, state: RunState) -> Facts:
         _, histories = case_histories(state, Cells(database, run_id), "validation")
         never = [each.case_id for each in histories if each.never_passed]
     return Facts(refusals=reasons, never_passed=never)
-
-
-def _effects(database: Database, run_id: str, found: Trace) -> list[Effect | None]:
-    cells, split = Cells(database, run_id), "validation"
-    effects: list[Effect | None] = []
-    before, before_id = Marks(), ""
-    for step in found.steps:
-        if before_id != step.parent_id:
-            before = cells.marks(step.parent_id, split)
-        after = cells.marks(step.candidate_id, split)
-        effects.append(effect(before, after))
-        before, before_id = after, step.candidate_id
-    return effects
 
 
 def scored_before(database: Database, row: RunRow, state: RunState) -> Again | None:

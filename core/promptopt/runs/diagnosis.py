@@ -99,6 +99,12 @@ def _ended_early(state: RunState, facts: Facts) -> Iterator[Finding]:
             f"{detail}; {so_far}",
             "raise that cap in [budget]; promptopt estimate PROJECT says which one ends a run first",
         )
+    elif finished.stop_reason == "max_iterations" and state.iteration <= FEW:
+        yield Finding(
+            "it was given few iterations",
+            f"{detail}; {so_far}",
+            "raise max_iterations in [optimizer]; most gains come later than that",
+        )
     elif finished.stop_reason == "user" and tried < FEW:
         yield Finding("a person ended it early", so_far, "start it again, and let it go on for longer")
     elif finished.stop_reason == "error":
@@ -185,22 +191,23 @@ def _nothing_tried(state: RunState, facts: Facts) -> Iterator[Finding]:
 def _within_noise(state: RunState, facts: Facts) -> Iterator[Finding]:
     tried = _tried(state)
     seed = state.candidates[state.seed_id].validation
-    if seed is None or len(tried) < FEW or any(each.accepted for each in tried):
+    if seed is None or not tried or any(each.accepted for each in tried):
         return
     gains = [each.validation.mean - seed.mean for each in tried if each.validation]
     higher = sum(gain > 0 for gain in gains)
     if higher:
         yield Finding(
             "every gain was within the noise",
-            f"{higher} of {len(tried)} candidates scored higher than the prompt to start from, by at most "
-            f"{max(gains) * 100:.1f} points; {seed.n} validation cases show about "
+            f"{higher} of {_count(len(tried), 'candidate')} scored higher than the prompt to start from, "
+            f"by at most {max(gains) * 100:.1f} points; {seed.n} validation cases show about "
             f"{smallest_detectable(seed.n) * 100:.0f} points",
             "more validation cases, or [evaluation] repeats if the answers vary, make smaller gains visible",
         )
     else:
         yield Finding(
             "no proposal scored higher",
-            f"{len(tried)} candidates were scored, the best of them {max(gains) * 100:+.1f} points",
+            f"{_count(len(tried), 'candidate')} came as far as validation, the best with "
+            f"{max(gains) * 100:+z.1f} points",
             "write in [task] what a good answer is, give a stronger model to [models.optimizer], or try "
             "another optimizer: promptopt optimizers --for PROJECT",
         )
@@ -253,10 +260,10 @@ def _too_few_cases(state: RunState, facts: Facts) -> Iterator[Finding]:
 def _impossible_cases(state: RunState, facts: Facts) -> Iterator[Finding]:
     total = state.sizes.get("validation", 0)
     never = facts.never_passed
-    if len(_tried(state)) >= FEW and len(never) >= FEW and len(never) * 10 >= total:
+    if len(state.course()) >= FEW and len(never) >= FEW and len(never) * 10 >= total:
         yield Finding(
             "some cases pass under no prompt",
-            f"{len(never)} of {total} validation cases were failed by all candidates",
+            f"{len(never)} of {total} validation cases were failed by all {len(state.course())} prompts",
             f"look whether what they expect is right: promptopt show {state.run_id} --cases; if it is, "
             "the target may be too weak for them",
             tuple(never),

@@ -1,9 +1,10 @@
 """Where the winner's sentences come from: what changed from the seed to it, step by step of its lineage."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.events import CaseMark
 from promptopt.evaluation.sentences import aligned, sentences
 from promptopt.runs.standings import Candidate
@@ -13,7 +14,7 @@ Kind = Literal["kept", "added", "changed", "removed"]
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of the winner, or one of the seed that it has no more.
+    """A sentence of the winner, or one of the seed that it has no more; or a demonstration likewise.
 
     Attributes:
         kind: what became of it from the seed to the winner.
@@ -66,6 +67,7 @@ class Trace:
 
     Attributes:
         sentences: those of the winner in their order, and in between those of the seed that are gone.
+        demonstrations: those of the winner, then those of the seed that are gone, each in one line.
         steps: the lineage, the seed left out, oldest first.
         passing: sentences that came and went again on the way.
     """
@@ -73,11 +75,17 @@ class Trace:
     sentences: tuple[Sentence, ...] = ()
     steps: tuple[Step, ...] = ()
     passing: int = 0
+    demonstrations: tuple[Sentence, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Sentence, ...]:
+        """Sentences and demonstrations."""
+        return (*self.sentences, *self.demonstrations)
 
     @property
     def changes(self) -> tuple[Sentence, ...]:
-        """The sentences that are not as in the seed."""
-        return tuple(each for each in self.sentences if each.kind != "kept")
+        """The sentences and demonstrations that are not as in the seed."""
+        return tuple(each for each in self.parts if each.kind != "kept")
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,7 @@ class Effect:
         better, worse: how many others score higher or lower.
         gain: mean difference of the scores.
         n: the cases.
+        steps: places of the steps that it is of, all together: a candidate in between was not scored.
     """
 
     fixed: tuple[str, ...]
@@ -97,6 +106,7 @@ class Effect:
     worse: int
     gain: float
     n: int
+    steps: range = range(1)
 
 
 def lineage(candidates: Mapping[str, Candidate], seed_id: str, winner_id: str) -> list[Candidate]:
@@ -124,10 +134,32 @@ def trace(candidates: Mapping[str, Candidate], seed_id: str, winner_id: str) -> 
     steps = [tracks.step(place, chain[place], chain[place + 1]) for place in range(len(chain) - 1)]
     first = _first_said(candidates.values(), {each.id for each in chain}, chain[-1])
     found, passing = tracks.result(first)
-    return Trace(tuple(found), tuple(steps), passing)
+    return Trace(tuple(found), tuple(steps), passing, tuple(_demonstrations_on_their_way(chain)))
 
 
-def effect(before: Mapping[str, CaseMark], after: Mapping[str, CaseMark]) -> Effect | None:
+def effects(steps: Sequence[Step], marks: Callable[[str], Mapping[str, CaseMark]]) -> list[Effect | None]:
+    """What each step did. Steps to candidates that were not scored share the effect of the next that was;
+    None if there is none.
+
+    Args:
+        marks: how a candidate did, by case; asked for once each, in order.
+    """
+    if not steps:
+        return []
+    found: list[Effect | None] = []
+    before = marks(steps[0].parent_id)
+    for place, step in enumerate(steps):
+        after = marks(step.candidate_id)
+        here = effect(before, after, range(len(found), place + 1))
+        if here is not None:
+            found += [here] * len(here.steps)
+        before = after or before
+    return [*found, *[None] * (len(steps) - len(found))]
+
+
+def effect(
+    before: Mapping[str, CaseMark], after: Mapping[str, CaseMark], steps: range = range(1)
+) -> Effect | None:
     """The second of two candidates against the first, case by case; None if they have no case in common."""
     pairs = [(before[case_id], mark) for case_id, mark in after.items() if case_id in before]
     if not pairs:
@@ -140,6 +172,7 @@ def effect(before: Mapping[str, CaseMark], after: Mapping[str, CaseMark]) -> Eff
         worse=sum(new < old for old, new in alike),
         gain=sum(new.score - old.score for old, new in pairs) / len(pairs),
         n=len(pairs),
+        steps=steps,
     )
 
 
@@ -251,6 +284,30 @@ def _demonstrations(parent: Candidate, child: Candidate) -> tuple[int, int]:
     came = sum(demo not in parent.demonstrations for demo in child.demonstrations)
     went = sum(demo not in child.demonstrations for demo in parent.demonstrations)
     return came, went
+
+
+def _demonstrations_on_their_way(chain: Sequence[Candidate]) -> list[Sentence]:
+    """Each of the winner's and the seed's demonstrations with the steps that brought it and took it away."""
+    touched: dict[str, list[int]] = {}
+    before = seed = {_shown(demo): None for demo in chain[0].demonstrations}
+    for place, candidate in enumerate(chain[1:]):
+        after = {_shown(demo): None for demo in candidate.demonstrations}
+        for text in [*before, *after]:
+            if (text in before) != (text in after):
+                touched.setdefault(text, []).append(place)
+        before = after
+    found: list[Sentence] = []
+    for text in dict.fromkeys([*before, *seed]):
+        steps, was = tuple(touched.get(text, ())), text if text in seed else ""
+        kind: Kind = "removed" if text not in before else "kept" if was else "added"
+        found.append(
+            Sentence(kind, text, before=was, steps=steps, returned=kind != "removed" and len(steps) > 1)
+        )
+    return found
+
+
+def _shown(demo: Demonstration) -> str:
+    return f"demonstration: {'; '.join(demo.inputs.values())} → {demo.output}"
 
 
 def _reordered(old: Sequence[_Track], now: Sequence[_Track]) -> bool:
