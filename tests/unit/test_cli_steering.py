@@ -12,13 +12,17 @@ from promptopt.domain.results import Comparison, Interval, Verdict
 from promptopt.store.commands import (
     Command,
     Commands,
+    Decide,
     Edit,
+    Guide,
     Inject,
     Pause,
+    SetApproval,
     SetConcurrency,
     SetLimits,
     Step,
     Stop,
+    Withdraw,
 )
 from promptopt.store.database import Database
 from promptopt.store.runs import Runs
@@ -56,6 +60,55 @@ def test_limits_are_changed_by_name(cli: CommandLine, tmp_path: Path) -> None:
     assert asked(run_id) == [
         SetLimits(limits={"usd": 2.5, "target_calls": None}, reason="more"),
         SetConcurrency(role="judge", most=3, reason="more"),
+    ]
+
+
+def test_several_wishes_are_sent_at_once_and_listed(cli: CommandLine, tmp_path: Path) -> None:
+    run_id = make_run(tmp_path)
+    assert (
+        cli("guide", run_id, "--note", "- short", "--keep", "K", "--avoid", "A", "--withdraw", "7").status
+        == 0
+    )
+    assert asked(run_id) == [
+        Guide(form="note", text="- short"),
+        Guide(form="keep", text="K"),
+        Guide(form="avoid", text="A"),
+        Withdraw(number=7),
+    ]
+    assert cli("guide", run_id).out.strip() == "nothing is asked of proposals"
+    tell(run_id, ev.GuidanceGiven(by="ada", number=3, form="keep", text="K\x1b[2J"))
+    assert "3  must contain: K␛[2J (ada)" in cli("guide", run_id).out
+    assert cli("guide", run_id, "--keep", " ").status == 2
+
+
+def tell(run_id: str, *events: ev.Event) -> None:
+    database = Database.open()
+    write_events(database, run_id, list(events))
+    database.close()
+
+
+def test_proposals_are_shown_and_answered(cli: CommandLine, tmp_path: Path) -> None:
+    run_id = make_run(tmp_path)
+    assert "no proposal waits" in cli("approve", run_id).out
+    tell(
+        run_id,
+        ev.ProposalWaiting(candidate_id="abcd", text="Sort it.\nWell.", iteration=2, reasoning="clearer"),
+        ev.ProposalWaiting(candidate_id="abzz", text="Sort."),
+    )
+    shown = cli("approve", run_id).out
+    assert "proposal abcd, iteration 2" in shown and "  | Well." in shown and "why: clearer" in shown
+    assert cli("approve", run_id, "--accept", "ab").status == 2
+    assert cli("approve", run_id, "--accept", "first", "--on").status == 2
+    assert asked(run_id) == []
+    cli("approve", run_id, "--on", "--reason", "careful")
+    cli("approve", run_id, "--accept", "first")
+    cli("approve", run_id, "--reject", "abz", "--reason", "too short")
+    cli("approve", run_id, "--off")
+    assert asked(run_id) == [
+        SetApproval(on=True, reason="careful"),
+        Decide(candidate_id="abcd", adopt=True),
+        Decide(candidate_id="abzz", adopt=False, reason="too short"),
+        SetApproval(on=False),
     ]
 
 

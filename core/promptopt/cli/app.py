@@ -165,6 +165,30 @@ COMMANDS = (
         ("inject latest --file mine.txt", "inject latest", 'inject latest --text "…" --reason "an idea"'),
     ),
     Command(
+        "guide",
+        "guiding:guide",
+        STEER,
+        "Ask something of the optimizer's proposals: a note, a text to keep or to avoid.",
+        (
+            'guide latest --note "shorter, and warmer in tone"',
+            'guide latest --keep "Answer in English."',
+            'guide latest --avoid "As an AI"',
+            "guide latest --withdraw 7",
+        ),
+    ),
+    Command(
+        "approve",
+        "guiding:approve",
+        STEER,
+        "Let proposals wait for your consent, and give it or not.",
+        (
+            "approve latest --on",
+            "approve latest",
+            "approve latest --accept first",
+            'approve latest --reject 3fa2 --reason "too long"',
+        ),
+    ),
+    Command(
         "limit",
         "limiting:limit",
         STEER,

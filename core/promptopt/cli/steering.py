@@ -170,7 +170,7 @@ def alive(database: "Database", reference: str, verb: str) -> "RunRow":
             fix=f"promptopt resume {row.id} starts a new one; nothing that was answered is lost",
         )
     fix = f"start a new one: promptopt run {_project_of(row)}"
-    if row.status != "finished" and _state(database, row).resumable:
+    if row.status != "finished" and fold_of(database, row).resumable:
         fix = f"promptopt resume {row.id} lets it go on"
     raise RunError(f"run {row.id} is over ({row.status}), there is nothing to {verb}", fix=fix)
 
@@ -196,7 +196,7 @@ def ask(database: "Database", row: "RunRow", command: "Command", verb: str) -> N
     while time.monotonic() < deadline:
         outcome = commands.outcome(number)
         if outcome is not None:
-            for line in _answer(_state(database, row), number, outcome):
+            for line in _answer(fold_of(database, row), number, outcome):
                 say(f"run {row.id}: {line}")
             return
         time.sleep(0.05)
@@ -206,7 +206,8 @@ def ask(database: "Database", row: "RunRow", command: "Command", verb: str) -> N
     say(f"run {row.id}: asked to {verb}; {later}. promptopt show {row.id} tells where it stands.")
 
 
-def _state(database: "Database", row: "RunRow") -> "RunState":
+def fold_of(database: "Database", row: "RunRow") -> "RunState":
+    """Where a run stands."""
     from promptopt.runs.state import fold
     from promptopt.store.runlog import RunLog
 
@@ -250,7 +251,7 @@ def _scored(state: "RunState", comparison: "Comparison", other: str) -> str:
 def _current_prompt(database: "Database", row: "RunRow") -> str:
     from promptopt.store.runs import Runs
 
-    state = _state(database, row)
+    state = fold_of(database, row)
     candidate = state.candidates.get(state.current_id)
     return candidate.text if candidate else Runs(database).settings(row.id).prompt
 
