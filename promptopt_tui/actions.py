@@ -178,7 +178,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("home.leave", ("q",), "quit", "Quit. Runs go on.", 80),
     Action("run.pause", ("space",), "pause/resume", "Pause: no new call starts. Again: go on.", 1),
     Action("run.edit", ("e",), "edit", "Rewrite the current prompt; it is scored before the run goes on.", 2),
-    Action("run.answer", ("a",), "answer", "Answer whether to go on from the edit that was scored.", 3),
+    Action("run.answer", ("a",), "answer", "Answer what waits: an edit that was scored, a proposal.", 3),
     Action("run.stop", ("s",), "stop", "End the run, with or without the sealed test; asks first.", 4),
     Action(
         "run.step",
@@ -193,6 +193,20 @@ ACTIONS: tuple[Action, ...] = (
         "add a prompt",
         "Put a prompt of yours in the running; it is scored and can win, the search goes on as before.",
         14,
+    ),
+    Action(
+        "run.guide",
+        ("w",),
+        "guide",
+        "Ask something of proposals: a note, a text that they must keep or avoid; or take it back.",
+        16,
+    ),
+    Action(
+        "run.approval",
+        ("p",),
+        "approve",
+        "Let every proposal wait for your consent before it is scored; again: no more.",
+        17,
     ),
     Action(
         "run.limits", ("b",), "caps", "Change the budget's caps, and how many calls are made at once.", 15

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from promptopt.domain.guidance import Form
+from promptopt.domain.text import one_line
 from promptopt.domain.words import ROLES, Role
-from promptopt.store.commands import Command, Inject, SetConcurrency, SetLimits, Step
+from promptopt.store.commands import (
+    Command,
+    Guide,
+    Inject,
+    SetApproval,
+    SetConcurrency,
+    SetLimits,
+    Step,
+    Withdraw,
+)
+from promptopt_tui import formatting as fm
 from promptopt_tui import paint
+from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.editor import INJECTING, EditScreen, Written
-from promptopt_tui.screens.filling import REASON, Field, FillScreen
+from promptopt_tui.screens.filling import REASON, Field, FillScreen, needed
 from promptopt_tui.screens.steering import Steering
+from promptopt_tui.views import wishes
 
 CAPS = ("usd", "calls", "tokens", "minutes")
 
@@ -40,6 +54,8 @@ class Acting(Steering):
             "run.step": searches,
             "run.inject": searches and bool(self.follower.state.current_id),
             "run.limits": self.is_live,
+            "run.guide": searches,
+            "run.approval": searches,
         }
         return needs[action_id] if action_id in needs else super().may(action_id)
 
@@ -53,12 +69,75 @@ class Acting(Steering):
         with self.follower.lock:
             state = self.follower.state
             text, name = state.candidates[state.current_id].text, self.view().name(state.current_id)
+            demands = state.wishes.in_force
 
         def answered(written: Written | None) -> None:
             if written is not None:
                 self.send(Inject(text=written.text, reason=written.reason), "your prompt is on its way…")
 
-        self.app.push_screen(EditScreen(text, name, INJECTING), answered)
+        self.app.push_screen(EditScreen(text, name, INJECTING, demands), answered)
+
+    def action_guide(self) -> None:
+        """What is asked of proposals: shown, added to, taken back."""
+        if self._refuse("run.guide"):
+            return
+        with self.follower.lock:
+            given = self.follower.state.wishes.in_force
+        options: list[Option[str]] = [
+            Option("n", "A note to the optimizer", "free text, told with its next request", "note"),
+            Option("k", "A text to keep", "every proposal must contain it", "keep"),
+            Option("v", "A text to avoid", "no proposal may contain it", "avoid"),
+        ]
+        options += [
+            Option(str(place), f"Take back {place}", one_line(wish.text, 40), str(wish.number))
+            for place, wish in enumerate(given[:9], 1)
+        ]
+
+        def answered(answer: str | None) -> None:
+            if answer in ("note", "keep", "avoid"):
+                self._ask_for_wish(answer)
+            elif answer:
+                self.send(Withdraw(number=int(answer)), "taking it back…")
+
+        title = "What proposals must keep, must avoid, and should know"
+        self.app.push_screen(Dialog(title, lambda width: wishes.in_force(given, width), options), answered)
+
+    def _ask_for_wish(self, form: Form) -> None:
+        word, _ = wishes.FORMS[form]
+        about = {
+            "note": "It is told to the optimizer with every request from now on.",
+            "keep": "A proposal without it is refused before it is scored; a prompt without it can't win.",
+            "avoid": "A proposal with it is refused before it is scored; a prompt with it can't win.",
+        }[form]
+
+        def answered(given: dict[str, str] | None) -> None:
+            if given is not None:
+                self.send(Guide(form=form, text=given["text"], reason=given["reason"]), "telling the run…")
+
+        fields = [Field("text", word, check=needed), REASON]
+        self.app.push_screen(FillScreen("From the next proposal on", fields, _lines(about)), answered)
+
+    def action_approval(self) -> None:
+        """Let proposals wait for a person, or no more."""
+        if self._refuse("run.approval"):
+            return
+        with self.follower.lock:
+            approval = self.follower.state.wishes.approval
+            waiting = len(self.follower.state.wishes.waiting)
+        if not approval:
+            self.send(SetApproval(on=True), "every proposal will wait for you…")
+            return
+        options = [
+            Option("n", "Go on asking", "", False),
+            Option("y", "Ask no more", "what waits is accepted and scored", True),
+        ]
+
+        def answered(answer: bool | None) -> None:
+            if answer:
+                self.send(SetApproval(on=False), "proposals wait no more…")
+
+        said = f"{fm.plural(waiting, 'proposal')} waiting." if waiting else "No proposal waits just now."
+        self.app.push_screen(Dialog("Score proposals without asking?", _lines(said), options), answered)
 
     def action_limits(self) -> None:
         """Caps, and calls at once, in one dialog; what was not changed is not sent."""

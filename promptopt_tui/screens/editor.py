@@ -4,25 +4,33 @@ import os
 import shlex
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from textual import events
+from rich.text import Text
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
+from promptopt.domain.guidance import Guidance
 from promptopt.domain.text import sanitize
+from promptopt.runs.tokens import size_of, tokens_of
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import BY_ID, bindings
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.filling import REASON, FillScreen
-from promptopt_tui.views import diff
+from promptopt_tui.views import diff, wishes
 from promptopt_tui.widgets.canvas import Canvas
+
+if TYPE_CHECKING:
+    from promptopt_tui.app import PromptoptApp
 
 
 def restored(original: str, after: str) -> str:
@@ -35,7 +43,14 @@ def restored(original: str, after: str) -> str:
 
 
 class PromptArea(TextArea):
-    """A text area that takes no control characters in."""
+    """A text area that takes no control characters in, and shows where a prompt has marks for its case."""
+
+    def get_line(self, line_index: int) -> Text:
+        """A line as it is shown."""
+        line = super().get_line(line_index)
+        for match in diff.PLACEHOLDER.finditer(line.plain):
+            line.stylize(cast("PromptoptApp", self.app).palette["key"], *match.span())
+        return line
 
     async def _on_paste(self, event: events.Paste) -> None:
         # Terminals send a carriage return for each line break. Then TextArea's own handler takes it.
@@ -84,14 +99,17 @@ class EditScreen(ModalScreen[Written | None]):
         text: the prompt as it is.
         name: what it is called.
         purpose: what the new text is for.
+        demands: what people ask of prompts; whether the text is so is shown as it is typed.
     """
 
     BINDINGS = bindings("editor")
 
-    def __init__(self, text: str, name: str, purpose: Purpose) -> None:
+    def __init__(self, text: str, name: str, purpose: Purpose, demands: Sequence[Guidance] = ()) -> None:
         super().__init__(classes="-editor")
         self._title = name
         self._purpose = purpose
+        self._demands = demands
+        self._marks = list(dict.fromkeys(diff.PLACEHOLDER.findall(text)))
         self._original = text
         self._before = sanitize(text)
         self._unsafe = self._before != text.replace("\r\n", "\n")
@@ -102,16 +120,34 @@ class EditScreen(ModalScreen[Written | None]):
             area = PromptArea(self._before, id="area", soft_wrap=True, show_line_numbers=False)
             area.cursor_blink = False
             yield area
+            yield Canvas(id="state")
             yield Canvas(id="hints")
 
     def on_mount(self) -> None:
+        self.query_one("#state").can_focus = False
         self.query_one(PromptArea).focus()
         self.call_after_refresh(self._hint)
+
+    @on(TextArea.Changed)
+    def _tell(self) -> None:
+        """Say how long the text is, which marks of the case it lost, and whether it is as people ask."""
+        canvas = self.query_one("#state", Canvas)
+        if not canvas.width:
+            return
+        tokens = round(tokens_of(size_of(self.text)).likely or 0)
+        line: paint.Line = [(f"about {tokens:,} tokens", "muted"), ("   ", "")]
+        for mark in self._marks:
+            there = mark in self.text
+            line += (
+                [(mark, "accent"), ("   ", "")] if there else [(f"✗ {mark} is missing", "bad"), ("   ", "")]
+            )
+        canvas.set_lines([paint.cut([*line, *wishes.demands(self._demands, self.text)], canvas.width)])
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._hint)
 
     def _hint(self) -> None:
+        self._tell()
         line: paint.Line = []
         for action_id in ("editor.save", "editor.external", "editor.discard"):
             if action_id == "editor.external" and self.app.is_web:

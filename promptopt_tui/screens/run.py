@@ -19,7 +19,7 @@ from promptopt_tui.callbook import CallBook
 from promptopt_tui.casebook import Casebook
 from promptopt_tui.heatbook import HeatBook
 from promptopt_tui.paint import Line
-from promptopt_tui.screens.acting import Acting
+from promptopt_tui.screens.approving import Approving
 from promptopt_tui.screens.arranging import arrange_panels
 from promptopt_tui.views import header, news, panels
 from promptopt_tui.views.arrangement import LAYOUTS
@@ -51,7 +51,7 @@ TYPING_PAUSE = 0.15
 """Seconds after the last key of a filter before it is applied."""
 
 
-class RunScreen(Acting):
+class RunScreen(Approving):
     """Shows what a follower has, ten times a second, and steers the run.
 
     Args:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 """Seconds for which it is shown that something was asked of the run."""
 
-NEED_SEARCH = ("run.edit", "run.step", "run.inject")
+NEED_SEARCH = ("run.edit", "run.step", "run.inject", "run.guide", "run.approval")
 
 RESUMABLE = ("interrupted", "stopped", "failed")
 
@@ -84,7 +84,7 @@ class Steering(Screen[None]):
         status = self.follower.status
         why = "Answer the question about the edit first: a." if self._edit_waits else f"The run is {status}."
         if action_id == "run.answer":
-            why = "No edit waits for an answer."
+            why = "Nothing waits for an answer."
         elif action_id == "run.tournament":
             why = "This run has played no tournament."
         elif action_id in NEED_SEARCH and self.is_live and not self.follower.state.has_search:
@@ -172,7 +172,7 @@ class Steering(Screen[None]):
         with self.follower.lock:
             state = self.follower.state
             text, name = state.candidates[state.current_id].text, self.view().name(state.current_id)
-            on_edit = state.on_edit
+            on_edit, demands = state.on_edit, state.wishes.in_force
 
         def answered(written: Written | None) -> None:
             if written is not None:
@@ -181,7 +181,7 @@ class Steering(Screen[None]):
                     "the edit is on its way; the run takes it up at its next safe point…",
                 )
 
-        self.app.push_screen(EditScreen(text, name, editing(on_edit)), answered)
+        self.app.push_screen(EditScreen(text, name, editing(on_edit), demands), answered)
 
     def action_resume(self) -> None:
         if self._refuse("run.resume"):

@@ -32,6 +32,8 @@ def standing(view: View, candidate: Candidate) -> Span:
         return "★ best", "good"
     if candidate.id == state.current_id and state.has_search and not state.over:
         return "▸ current", "accent"
+    if candidate.barred and candidate.accepted is not False:
+        return "⊘ not as asked", "warn"
     words = {True: ("✓ accepted", ""), False: ("✗ rejected", "muted"), None: ("", "")}
     return words[candidate.accepted]
 

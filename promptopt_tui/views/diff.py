@@ -24,7 +24,7 @@ CONTEXT = 2
 ALIKE = 0.4
 """Share of a line that must be common for its changed words to be marked."""
 
-_PLACEHOLDER = re.compile(r"(\{[A-Za-z_]\w*\})")
+PLACEHOLDER = re.compile(r"(\{[A-Za-z_]\w*\})")
 
 _LOOK = {"=": ("  ", "", ""), "-": ("- ", "removed", "bad"), "+": ("+ ", "added", "good")}
 
@@ -34,7 +34,7 @@ def prompt_text(text: str, width: int) -> list[Line]:
     """A prompt as it is, its placeholders marked."""
     lines: list[Line] = []
     for raw in sanitize(text).expandtabs(4).split("\n"):
-        spans = [(part, "accent" if place % 2 else "") for place, part in enumerate(_PLACEHOLDER.split(raw))]
+        spans = [(part, "accent" if place % 2 else "") for place, part in enumerate(PLACEHOLDER.split(raw))]
         lines += wrap([span for span in spans if span[0]], width)
     return lines
 

@@ -105,6 +105,8 @@ def waiting(view: View) -> str:
         return "waiting for the worker"
     if state.edit and state.edit.waiting:
         return "waiting for an answer: a"
+    if state.wishes.waiting and not state.in_flight:
+        return "waiting for your consent: a"
     calls = f" · {state.in_flight} in flight" if state.in_flight else ""
     asked = state.meters.get("optimizer_calls")
     writing = "writing a new prompt" if asked is None or asked.reserved else "trying prompts"
@@ -153,11 +155,26 @@ def banners(view: View, width: int) -> list[Line]:
         found.append((" ◆ edit ", said, _key("a", "decide")))
     elif edit and edit.comparison is None and edit.adopted is None and not state.over:
         found.append((" ◆ edit ", [("scoring the edit…", "human"), *_done(view)], []))
-    elif view.sent:
+    if state.wishes.waiting and view.live:
+        found.append(_proposals(view))
+    if view.sent and not (edit and edit.comparison is None and edit.adopted is None):
         found.append((" … ", [(view.sent, "muted")], []))
     if state.over and view.status in ("finished", "stopped", "failed"):
         found.append(_ending(view))
     return [_banner(pill, line, right, width) for pill, line, right in found[:3]]
+
+
+def _proposals(view: View) -> tuple[str, Line, Line]:
+    waiting = view.state.wishes.waiting
+    told, since = next(iter(waiting.values()))
+    count = "a proposal waits" if len(waiting) == 1 else f"{len(waiting)} proposals wait"
+    said: Line = [
+        (f"{count} for your consent", "human"),
+        (f"  {fm.clock(max(0.0, view.now - since))}", "muted"),
+    ]
+    if told.reasoning:
+        said.append((f"  {one_line(told.reasoning, 200)}", ""))
+    return " ◆ proposal ", said, _key("a", "look")
 
 
 def _key(key: str, what: str) -> Line:

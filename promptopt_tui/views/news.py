@@ -35,6 +35,8 @@ def _facts(view: View) -> dict[str, str]:
         facts["interrupted"] = "its worker died; R resumes it, nothing is paid twice"
     if view.live and state.edit and state.edit.waiting:
         facts[f"edit {state.edit.command_id}"] = "your edit was scored: go on from it?"
+    if view.live and state.wishes.waiting:
+        facts["proposal"] = "a proposal waits for your consent"
     if view.live and state.pause_reason:
         facts["paused"] = f"paused itself: {one_line(state.pause_reason, 100)}"
     for name, meter in state.meters.items():

@@ -7,10 +7,21 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from promptopt.domain import events as ev
-from promptopt.store.commands import Inject, SetConcurrency, SetLimits, Step, Stop
+from promptopt.store.commands import (
+    Decide,
+    Guide,
+    Inject,
+    SetApproval,
+    SetConcurrency,
+    SetLimits,
+    Step,
+    Stop,
+    Withdraw,
+)
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.filling import FillScreen, Line
 from promptopt_tui.screens.run import RunScreen
+from promptopt_tui.widgets.canvas import Canvas
 from tests.tui.test_run_screen import asked, text
 
 Make = Callable[..., Any]
@@ -19,6 +30,12 @@ SIZE = (120, 40)
 
 async def typed(pilot: Pilot[int], words: str) -> None:
     await pilot.press(*("space" if letter == " " else letter for letter in words))
+
+
+def banners(pilot: Pilot[int]) -> str:
+    """The banners of the cockpit, whatever is in front of it."""
+    screen = next(screen for screen in pilot.app.screen_stack if isinstance(screen, RunScreen))
+    return screen.query_one("#banners", Canvas).text_to_copy()
 
 
 async def test_a_step_is_asked_for_and_shown(story: Make, make_app: Make, settle: Make) -> None:
@@ -99,6 +116,101 @@ async def test_caps_that_were_changed_are_sent_and_no_others(
             SetLimits(limits={"usd": 3500.0, "target_calls": None}, reason="go"),
             SetConcurrency(role="target", most=4, reason="go"),
         ]
+
+
+async def test_a_wish_is_given_shown_and_taken_back(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("w", "k")
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "is empty" in text(pilot, "hints") and asked(told) == []
+        await typed(pilot, "Be kind.")
+        await pilot.press("tab")
+        await typed(pilot, "tone")
+        await pilot.press("enter")
+        await settle(pilot)
+        assert asked(told) == [Guide(form="keep", text="Be kind.", reason="tone")]
+        told.tell(ev.GuidanceGiven(by="ada", number=7, form="keep", text="Be kind.", reason="tone"))
+        told.tell(ev.GuidanceGiven(by="ada", number=9, form="note", text="[b]Short[/b]\x1b[2J"))
+        await settle(pilot)
+        await pilot.press("w")
+        await settle(pilot)
+        shown = text(pilot, "body")
+        assert "1 must contain  Be kind.  ada" in shown and "2 note  [b]Short[/b]␛[2J" in shown
+        await pilot.press("2")
+        await settle(pilot)
+        assert asked(told)[-1] == Withdraw(number=9)
+
+
+async def test_the_editor_says_whether_a_text_is_as_asked_and_how_long_it_is(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().live()
+    told.tell(ev.GuidanceGiven(by="ada", number=7, form="keep", text="Be kind."))
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("e")
+        await settle(pilot)
+        assert "✗ must contain “Be kind.”" in text(pilot, "state")
+        await typed(pilot, "Be kind. ")
+        await settle(pilot)
+        state = text(pilot, "state")
+        assert "✓ must contain" in state and "about 26 tokens" in state
+
+
+WAITS = ev.ProposalWaiting(
+    candidate_id="abcdef", text="Sort it.\nBe [brief].", iteration=3, reasoning="It was too long."
+)
+
+
+async def test_a_proposal_that_waits_comes_as_a_card_and_is_answered(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("p")
+        await settle(pilot)
+        assert asked(told) == [SetApproval(on=True)]
+        told.tell(ev.ApprovalSet(by="ada", on=True), WAITS)
+        told.tell(WAITS.model_copy(update={"candidate_id": "fedcba", "text": "Sort."}))
+        await settle(pilot)
+        shown = text(pilot, "body")
+        assert "why: It was too long." in shown and "+ Be [brief]." in shown
+        assert "2 proposals wait for your consent" in banners(pilot)
+        await pilot.press("w")
+        await settle(pilot)
+        await typed(pilot, "no")
+        await pilot.press("enter")
+        await settle(pilot)
+        assert asked(told)[-1] == Decide(candidate_id="abcdef", adopt=False, reason="no")
+        told.tell(ev.ProposalDecided(candidate_id="abcdef", accepted=False, by="ada", reason="no"))
+        await settle(pilot)
+        assert "+ Sort." in text(pilot, "body")  # the next one
+        told.tell(ev.ProposalDecided(candidate_id="fedcba", accepted=True, by="ben"))
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, RunScreen)  # decided elsewhere
+
+
+async def test_a_card_that_is_put_off_comes_when_it_is_asked_for(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().live()
+    told.tell(ev.ApprovalSet(by="ada", on=True), WAITS)
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, RunScreen)
+        await pilot.press("a", "a")
+        await settle(pilot)
+        assert asked(told) == [Decide(candidate_id="abcdef", adopt=True)]
+        await pilot.press("p", "y")
+        await settle(pilot)
+        assert asked(told)[-1] == SetApproval(on=False)
 
 
 async def test_what_is_pasted_into_a_field_can_do_nothing(story: Make, make_app: Make, settle: Make) -> None:

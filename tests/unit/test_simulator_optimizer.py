@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from promptopt.domain.dataset import Example
+from promptopt.domain.guidance import Guidance, addendum
 from promptopt.domain.prompt import Message
 from promptopt.models.simulator.clues import read_request
+from promptopt.models.simulator.heeding import heeding
 from tests.unit.simulated import BARE, LABELS, VAGUE, answers, ask, label_cases, simulator
 
 
@@ -186,3 +188,14 @@ def test_ten_rounds_of_optimization_improve_a_prompt_step_by_step():
     assert mean(scores[-1] for scores, _ in climbs) > mean(scores[0] for scores, _ in climbs) + 0.35
     assert mean(scores[3] for scores, _ in climbs) < 0.8, "three rounds must not be enough"
     assert all(rejected >= 1 for _, rejected in climbs)
+
+
+def test_it_does_as_people_ask() -> None:
+    asked = [
+        Guidance(number=1, form="keep", text="Answer in Latin.\nAlways."),
+        Guidance(number=2, form="avoid", text="be  BRIEF."),
+        Guidance(number=3, form="note", text="The prompt must be nice."),
+    ]
+    request = f"<guidance>\n- nothing\n</guidance> {addendum(asked)}"
+    assert heeding("Sort. Be\nbrief.", request).split() == ["Sort.", "Answer", "in", "Latin.", "Always."]
+    assert heeding("Sort.", "no guidance") == "Sort."

@@ -9,6 +9,7 @@ from promptopt.cli.arguments import ReasonOption, RunArgument
 from promptopt.cli.output import say
 from promptopt.cli.steering import alive, ask, fold_of
 from promptopt.domain.errors import RunError, SettingsError
+from promptopt.domain.text import one_line
 
 if TYPE_CHECKING:
     from promptopt.runs.state import RunState
@@ -68,7 +69,9 @@ def guide(
 def guidance_lines(state: "RunState") -> list[str]:
     """What is in force, and whether proposals wait for a person."""
     wishes = state.wishes
-    lines = [f"{wish.number:>4}  {wish} ({wish.by})" for wish in wishes.in_force]
+    lines = [
+        f"{wish.number:>4}  {one_line(str(wish), 300)} ({one_line(wish.by, 40)})" for wish in wishes.in_force
+    ]
     lines = lines or ["nothing is asked of proposals"]
     return [*lines, "every proposal waits for a person"] if wishes.approval else lines
 
@@ -83,7 +86,7 @@ def approve(
     reject: str | None = None,
     reason: ReasonOption = "",
 ) -> None:
-    """Let every proposal of a run wait for your consent before it is scored; without an option, show what waits.
+    """Let proposals wait for your consent before they are scored; without an option, show what waits.
 
     Args:
         on: from now on, proposals wait.

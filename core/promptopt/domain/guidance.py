@@ -10,6 +10,13 @@ Form = Literal["note", "keep", "avoid"]
 
 FORMS: tuple[Form, ...] = ("note", "keep", "avoid")
 
+GIVEN: dict[Form, str] = {
+    "note": "{}",
+    "keep": "The prompt must contain this text, word for word: {}",
+    "avoid": "The prompt must not contain this text: {}",
+}
+"""What the optimizer model is told of a wish."""
+
 SHOWN = 120
 """Characters of a text that are named in a refusal."""
 
@@ -66,12 +73,7 @@ def addendum(wishes: Sequence[Guidance]) -> str:
 
 
 def _told(wish: Guidance) -> str:
-    said = {
-        "note": "- {}",
-        "keep": "- The prompt must contain this text, word for word: {}",
-        "avoid": "- The prompt must not contain this text: {}",
-    }
-    return said[wish.form].format(wish.text.strip())
+    return "- " + GIVEN[wish.form].replace("{}", wish.text.strip())
 
 
 def _plain(text: str) -> str:

@@ -255,9 +255,7 @@ def _(event: ev.ProposalDecided, state: "RunState", at: float) -> None:
     candidate = state.candidates.get(event.candidate_id)
     if candidate and not event.accepted:
         candidate.accepted, candidate.judgement = False, wishes.decided[event.candidate_id]
-    if event.by == ITSELF:
-        state.log(at, f"proposal {name} is refused: {event.reason}", "warning")
-    else:
+    if event.by != ITSELF:  # what is not as people ask is told as a proposal that failed
         word = "accepted" if event.accepted else "rejected"
         _done(state, at, event, f"proposal {name} {word} by {event.by}", event.candidate_id)
 

@@ -77,6 +77,8 @@ class Context:
         self._edits: list[Prompt] = []
         self._edits_taken = 0
         self._redirect = asyncio.Event()
+        self._refused: set[str] = set()
+        """Prompts whose refusal was told, since nobody had asked before they were to be scored."""
         self._reached = 0
         """The highest number of an iteration that was told of, by this worker or an earlier one."""
         self._may_begin: Callable[[], bool] = lambda: True
@@ -138,6 +140,9 @@ class Context:
         chosen = self.dataset[split] if cases is None else cases
         why_not = await self.admit(prompt)
         if why_not:
+            if prompt.id not in self._refused:
+                self._refused.add(prompt.id)
+                self.refused(self._reached, 1, why_not)
             return gathered(prompt.id, split, [unadmitted(case, why_not) for case in chosen])
         return await self._unless_redirected(self.score(prompt, split, chosen, counts=counts))
 

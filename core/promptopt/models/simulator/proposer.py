@@ -10,6 +10,7 @@ from promptopt.models.simulator.clues import Clues, read_request
 from promptopt.models.simulator.edits import GOOD, MISSTEPS, Edit, insert, read_prompt
 from promptopt.models.simulator.forms import form_of
 from promptopt.models.simulator.groups import lessons, variants, wants_lessons, wants_several
+from promptopt.models.simulator.heeding import heeding
 
 MALFORMED = 0.05
 """Share of replies that can't be read as JSON."""
@@ -38,14 +39,14 @@ class Proposer:
         clues, form = read_request(text), form_of(text)
         if form is not None:
             draft = _draft(replace(clues, prompt=form.prompt), dice)
-            return form.write(draft.prompt, draft.because, draft.rules)
+            return form.write(heeding(draft.prompt, text), draft.because, draft.rules)
         if wants_several(text):
             return _dressed(variants(clues, dice, _proposal), dice)
-        return _dressed(_as_fields(_draft(clues, dice)), dice)
+        return _dressed(_as_fields(_draft(clues, dice), clues), dice)
 
 
 def _proposal(clues: Clues, dice: Dice) -> dict[str, object]:
-    return _as_fields(_draft(clues, dice))
+    return _as_fields(_draft(clues, dice), clues)
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,13 @@ def _chosen(useful: Sequence[tuple[Edit, str]], dice: Dice) -> list[tuple[Edit, 
     return [useful[0] if best else dice.pick(useful[1:], "another idea")]
 
 
-def _as_fields(draft: _Draft) -> dict[str, object]:
+def _as_fields(draft: _Draft, clues: Clues) -> dict[str, object]:
     reasoning = " ".join(draft.because)
-    return {"prompt": draft.prompt, "reasoning": reasoning, "confidence": round(draft.confidence, 2)}
+    return {
+        "prompt": heeding(draft.prompt, clues.request),
+        "reasoning": reasoning,
+        "confidence": round(draft.confidence, 2),
+    }
 
 
 def _dressed(fields: dict[str, object], dice: Dice) -> str:

@@ -110,7 +110,9 @@ class Bridge:
         why_not = await self._context.admit(prompt)
         if why_not:
             refusal = f"(The prompt was refused and sent nothing: {why_not})"
-            self._refusals[refusal] = why_not
+            if refusal not in self._refusals:
+                self._refusals[refusal] = why_not
+                self._context.refused(0, 1, why_not)
             return LLMResponse(text=refusal)
         # Other draws than the first are DSPy's own business: the record keeps what the runner would get.
         told = same if rollout == 0 and temperature is None else []
