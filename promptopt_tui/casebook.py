@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 HELD = 8
 """Sets of marks that are held at most."""
+
+AGAIN = 2.0
+"""Seconds between looks at the marks of a candidate that is being measured."""
 
 
 class CaseRow:
@@ -92,6 +96,8 @@ class Casebook:
         self._marks: dict[tuple[str, Split], Marks] = {}
         self._loading: set[object] = set()
         self._none = Marks()
+        self._told: dict[tuple[str, Split], tuple[int, float]] = {}
+        """Of each place how many marks had been told of when it was looked up, and when that was."""
 
     def cases(self, split: Split) -> Sequence[CaseRow] | None:
         """The cases of a split, in order; None until they are loaded. The same object each time."""
@@ -121,20 +127,28 @@ class Casebook:
         return row.input_text if row else ""
 
     def marks(self, state: RunState, candidate_id: str, split: Split) -> Marks:
-        """How a candidate did, by case: from the run's state, else from the store."""
+        """How a candidate did, by case: from the run's state if that has all of it, else from the store."""
         key = (candidate_id, split)
         live = state.marks.get(key)
-        if live is not None:
+        if live is not None and key not in state.forgotten:
             return live
-        if key not in self._marks and key not in self._loading and candidate_id:
-            self._loading.add(key)
+        self._look_up(key, len(live) if live else 0)
+        return self._marks.get(key, live or self._none)
 
-            def done(marks: Marks) -> None:
-                self._loading.discard(key)
-                if len(self._marks) > HELD:
-                    self._marks.clear()
-                self._marks[key] = marks
-                self._arrived()
+    def _look_up(self, key: tuple[str, Split], told: int) -> None:
+        """Load a candidate's marks, and again, not too often, when more of them were told of."""
+        before, at = self._told.get(key, (-1, 0.0))
+        if key in self._loading or not key[0] or told == before or time.monotonic() - at < AGAIN:
+            return
+        self._loading.add(key)
+        self._told[key] = told, time.monotonic()
 
-            self._desk.background(lambda: self._desk.client.marks(self._run_id, *key), done)
-        return self._marks.get(key, self._none)
+        def done(marks: Marks) -> None:
+            self._loading.discard(key)
+            if len(self._marks) > HELD:
+                self._marks.clear()
+                self._told.clear()
+            self._marks[key] = marks
+            self._arrived()
+
+        self._desk.background(lambda: self._desk.client.marks(self._run_id, *key), done)

@@ -94,12 +94,14 @@ class Client:
 
     def follow(self, run_id: str) -> Follower:
         """A follower of this run, not started yet."""
+        from promptopt.runs.snapshots import Snapshots
         from promptopt.store.runlog import RunLog
         from promptopt.store.runs import Runs
         from promptopt_tui.follower import Follower
 
         runs = Runs(self.database)
-        return Follower(RunLog(self.database, run_id), lambda: runs.find(run_id), now=self._now)
+        log = RunLog(self.database, run_id)
+        return Follower(log, lambda: runs.find(run_id), snapshots=Snapshots(log), now=self._now)
 
     def send(self, run_id: str, command: Command) -> int:
         """Ask something of a run's worker; returns the command's id."""

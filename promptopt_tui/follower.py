@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from promptopt.runs.snapshots import keep_if_possible, worth_keeping
 from promptopt.runs.state import RunState
 from promptopt.store.runlog import Stored
 from promptopt.store.runs import RunRow
@@ -28,6 +29,14 @@ class EventSource(Protocol):
     def after(self, n: int = 0, limit: int = BATCH) -> Sequence[Stored]: ...
 
 
+class SnapshotSource(Protocol):
+    """What :class:`promptopt.runs.snapshots.Snapshots` is to a follower."""
+
+    def latest(self) -> tuple[RunState, int] | None: ...
+
+    def keep(self, state: RunState, n: int) -> None: ...
+
+
 class Follower:
     """Keeps :attr:`state` up to date with a run's stream.
 
@@ -36,11 +45,17 @@ class Follower:
     Args:
         source: the stream.
         find: looks the run up in the store.
+        snapshots: where the fold may begin from; None folds all.
         now: seconds since the epoch.
     """
 
     def __init__(
-        self, source: EventSource, find: Callable[[], RunRow], *, now: Callable[[], float] = time.time
+        self,
+        source: EventSource,
+        find: Callable[[], RunRow],
+        *,
+        snapshots: SnapshotSource | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.state = RunState()
         self.lock = threading.Lock()
@@ -52,6 +67,9 @@ class Follower:
         self.error = ""
         """Why the store can't be read just now; empty if it can."""
         self._source = source
+        self._snapshots = snapshots
+        self._begun: int | None = None
+        """Events that the snapshot stands for; None until it was looked for."""
         self._find = find
         self._now = now
         self._read = 0
@@ -93,6 +111,8 @@ class Follower:
 
     def poll(self) -> int:
         """Read and fold what is new, at most :data:`BATCH` events; returns how many."""
+        if self._begun is None:
+            self._begin()
         stored = self._source.after(self._read, BATCH)
         for start in range(0, len(stored), SLICE):
             with self.lock:
@@ -100,9 +120,25 @@ class Follower:
                     self._fold(item)
             # The lock is not fair: without a pause a reader might wait for the whole batch.
             time.sleep(0)
-        if len(stored) < BATCH:
+        if len(stored) < BATCH and not self.caught_up.is_set():
+            self._keep()
             self.caught_up.set()
         return len(stored)
+
+    def _begin(self) -> None:
+        """Begin where the snapshot of the fold stands, if there is one."""
+        found = self._snapshots.latest() if self._snapshots else None
+        self._begun = found[1] if found else 0
+        if found:
+            with self.lock:
+                self.state, self._read = found
+                self.logged = len(self.state.activity)
+
+    def _keep(self) -> None:
+        """Keep where the run stands, if that took long to find out: the next one to look has it."""
+        if self._snapshots and worth_keeping(self.state, self._read - (self._begun or 0)):
+            with self.lock:
+                keep_if_possible(self._snapshots, self.state, self._read)
 
     def look(self) -> None:
         """Look the run up, if it is time to."""

@@ -246,7 +246,6 @@ class Recorded:
     def finished(self, count: int) -> str:
         """A run of so many events that has come to its end, with what its worker keeps at that."""
         from promptopt.runs.snapshots import Snapshots
-
         from promptopt.runs.state import RunState
 
         state, rows, at = RunState(), list[dict[str, object]](), time.time()
@@ -258,7 +257,7 @@ class Recorded:
             if len(rows) == 20_000 or n == count:
                 self._insert(rows)
                 rows = []
-        Snapshots(self.database, self.run_id).keep(state, count)
+        Snapshots(self.log).keep(state, count)
         self.runs.summarize(self.run_id, status="finished", heartbeat_at=None)
         self.database.transact(lambda connection: None).result()
         return self.run_id

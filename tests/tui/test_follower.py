@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from promptopt.domain import events as ev
+from promptopt.runs.snapshots import EVERY
+from promptopt.runs.state import RunState
 from promptopt.store.runlog import RunLog, Stored
 from promptopt.store.runs import RunRow, Runs
 from promptopt_tui import follower as module
@@ -173,3 +175,43 @@ def test_following_ends_when_told() -> None:
     follower._thread.join(10)
 
     assert not follower._thread.is_alive()
+
+
+class Kept:
+    """A snapshot in memory."""
+
+    def __init__(self, found: tuple[RunState, int] | None = None) -> None:
+        self.found = found
+        self.kept: list[int] = []
+
+    def latest(self) -> tuple[RunState, int] | None:
+        return self.found
+
+    def keep(self, state: RunState, n: int) -> None:
+        self.kept.append(n)
+
+
+def test_it_begins_where_the_snapshot_stands() -> None:
+    state = RunState()
+    state.apply(started(), 1.0)
+    tape = Tape([started(), ev.Notice(text="new")])
+    follower = Follower(tape, lambda: ROW, snapshots=Kept((state, 1)))
+
+    follower.poll()
+
+    assert tape.asked == [1]
+    assert follower.state is state
+    assert [line.text for line in state.activity][-1] == "new"
+    assert follower.logged == 2
+
+
+def test_who_has_folded_a_long_run_that_is_over_keeps_that_once() -> None:
+    end = ev.RunFinished(status="stopped", stop_reason="user", seed_id="s", best_id="s", iterations=0)
+    notices = [ev.Notice(text=str(n)) for n in range(EVERY)]
+    for events, kept in (([started(), *notices, end], [EVERY + 2]), ([started(), *notices], []), ([end], [])):
+        snapshots = Kept()
+        follower = Follower(Tape(events), lambda: ROW, snapshots=snapshots)
+        while follower.poll():
+            pass
+        follower.poll()
+        assert snapshots.kept == kept

@@ -177,6 +177,8 @@ def _(event: ev.EditDecided, state: "RunState", at: float) -> None:
         candidate.accepted = event.adopted
         candidate.judgement = event.reason or f"decided by {event.by}"
     if event.adopted:
+        if state.adopted[-1:] != [event.candidate_id]:
+            state.adopted.append(event.candidate_id)
         state.turn_to(event.candidate_id)
     word = "the run goes on from the edit" if event.adopted else "the edit was put aside"
     _done(state, at, event, f"{word} ({event.by})", event.candidate_id)

@@ -42,7 +42,8 @@ from promptopt.runs.meters import Meters, seconds_by_role
 from promptopt.runs.playing import NAME, outlook_of, plan_of, play
 from promptopt.runs.resources import Resources, cases_at_once
 from promptopt.runs.setup import describe, open_endpoints, seats_in_use, why_no_reuse
-from promptopt.runs.state import RunState
+from promptopt.runs.snapshots import Keeper
+from promptopt.runs.state import RunState, fold
 from promptopt.store.cells import Cells
 from promptopt.store.commands import Commands
 from promptopt.store.database import Database
@@ -129,12 +130,11 @@ class Engine:
         self._dataset = self._runs.dataset(row.id)
         self._seed = self._settings.seed_prompt
         self.state = RunState()
+        self._keeper = Keeper(self._log, self.state)
         self.watch = Stopwatch(row.active_seconds)
         self._ledger = Ledger(self._settings.budget.limits(), self.watch)
         self._meters = Meters(self.emit, self.state, self._ledger, self._runs, row.id)
         self._scored: dict[str, float] = {}
-        self._told: set[str] = set()
-        """Notices of this run, also those of its earlier workers."""
         self._telemetry = OFF
         self._plan = plan_of(self._settings) if row.kind == NAME else None
         self._for_finals: Mapping[Role, Amount] = {}
@@ -401,11 +401,11 @@ class Engine:
 
         A notice is said once in the life of the run, however often it happens, whichever worker says it.
         """
-        if isinstance(event, ev.Notice):
-            if event.text in self._told or len(self._told) >= NOTICES:
-                return
-            self._told.add(event.text)
+        said = self.state.notices
+        if isinstance(event, ev.Notice) and (event.text in said or len(said) >= NOTICES):
+            return
         self.state.apply(event, self._log.append(event))
+        self._keeper.moved()
 
     def _announce(self, endpoints: Mapping[Seat, Endpoint], optimizer: BaseOptimizer | None = None) -> None:
         sizes: dict[Split, int] = {split: len(self._dataset[split]) for split in SPLITS}
@@ -455,17 +455,9 @@ class Engine:
 
     def _fold(self) -> list[Prompt]:
         """Fold what earlier workers said; returns the edits that were adopted, in order."""
-        edits: list[Prompt] = []
-        n = 0
-        while batch := self._log.after(n):
-            for stored in batch:
-                self.state.apply(stored.event, stored.at)
-                if isinstance(stored.event, ev.Notice):
-                    self._told.add(stored.event.text)
-                if isinstance(stored.event, ev.EditDecided) and stored.event.adopted:
-                    edits.append(self._prompt(stored.event.candidate_id))
-            n = batch[-1].n
-        return edits
+        self.state.become(fold(self._log))
+        self._keeper.begin(self._log.length())
+        return [self._prompt(candidate_id) for candidate_id in self.state.adopted]
 
     def _prompt(self, candidate_id: str) -> Prompt:
         known = self._cells.prompt(candidate_id)

@@ -105,6 +105,16 @@ class RunState:
         self.started_at = 0.0
         self.updated_at = 0.0
         self.activity: deque[Activity] = deque(maxlen=ACTIVITY_KEPT)
+        self.notices: set[str] = set()
+        """What was noticed; a worker says nothing twice."""
+        self.adopted: list[str] = []
+        """Candidates by people that the search went on from, in order."""
+        self.forgotten: set[tuple[str, Split]] = set()
+        """Places whose marks were let go of: what is held of them since then may be a part."""
+
+    def become(self, other: "RunState") -> None:
+        """Stand where ``other`` stands; it is not to be used any more."""
+        self.__dict__.update(other.__dict__)
 
     @property
     def best_id(self) -> str:
@@ -277,6 +287,7 @@ class RunState:
         self._forget_old_marks(keep=event.candidate_id)
         # What an earlier worker reported of this evaluation is reported again: it is counted anew.
         self.marks[place] = Marks()
+        self.forgotten.discard(place)
         self.evaluations.pop(place, None)
         self.evaluations[place] = Progress(event.candidate_id, event.split, event.total)
 
@@ -415,6 +426,7 @@ class RunState:
 
     @_apply.register
     def _(self, event: ev.Notice, at: float) -> None:
+        self.notices.add(event.text)
         self.log(at, event.text, event.level)
 
     @_apply.register
@@ -434,13 +446,11 @@ class RunState:
         wanted = {keep, self.seed_id, self.current_id, self.best_id, *(key[0] for key in self.evaluations)}
         for key in [key for key in self.marks if key[0] not in wanted]:
             del self.marks[key]
+            self.forgotten.add(key)
 
 
 def fold(log: RunLog) -> RunState:
     """Where a run stands: the fold over all that it has said."""
-    state, n = RunState(), 0
-    while batch := log.after(n):
-        for stored in batch:
-            state.apply(stored.event, stored.at)
-        n = batch[-1].n
-    return state
+    from promptopt.runs.snapshots import fold_from_snapshot  # which needs to know this class
+
+    return fold_from_snapshot(log)

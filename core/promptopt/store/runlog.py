@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from promptopt.domain.events import EVENT, Event
 from promptopt.store.database import Database
-from promptopt.store.schema import events
+from promptopt.store.schema import events, snapshots
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,33 @@ class RunLog:
         query = select(func.max(events.c.n)).where(events.c.run_id == self._run_id)
         with self._db.read() as connection:
             return connection.execute(query).scalar() or 0
+
+    @property
+    def last(self) -> int:
+        """Number of the last event that was queued here."""
+        return (self._next or 1) - 1
+
+    def snapshot(self, digest: str) -> tuple[int, str] | None:
+        """The newest snapshot of the fold with this digest: after how many events, and what was kept."""
+        query = select(snapshots.c.n, snapshots.c.body).where(
+            snapshots.c.run_id == self._run_id, snapshots.c.digest == digest
+        )
+        with self._db.read() as connection:
+            found = connection.execute(query).first()
+        return (found.n, found.body) if found else None
+
+    def keep_snapshot(self, n: int, digest: str, body: str) -> "Future[None]":
+        """Queue a snapshot, in the place of the one before if that is older or of another digest."""
+        here = snapshots.c.run_id == self._run_id
+        row = {"run_id": self._run_id, "n": n, "digest": digest, "body": body}
+
+        def put(connection: Connection) -> None:
+            newer = (snapshots.c.digest == digest) & (snapshots.c.n >= n)
+            if connection.execute(select(snapshots.c.n).where(here, newer)).first() is None:
+                connection.execute(delete(snapshots).where(here))
+                connection.execute(insert(snapshots), row)
+
+        return self._db.transact(put)
 
     def after(self, n: int = 0, limit: int = 2000) -> Sequence[Stored]:
         """The next events after the ``n``-th, at most ``limit``."""

@@ -15,7 +15,7 @@ from sqlalchemy import (
     false,
 )
 
-REVISION = "0005"
+REVISION = "0006"
 """Revision that the tables below describe; ``database.py`` compares it with the store's."""
 
 metadata = MetaData()
@@ -80,6 +80,16 @@ events = Table(
     Column("body", Text, nullable=False),
 )
 
+# Where a run stood after its first ``n`` events, so that nobody need fold those again.
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("run_id", String(32), ForeignKey("runs.id"), primary_key=True),
+    Column("n", Integer, nullable=False),
+    Column("digest", String(32), nullable=False),  # of the code of the fold: another one's can't be read
+    Column("body", Text, nullable=False),
+)
+
 intents = Table(
     "intents",
     metadata,
@@ -94,7 +104,7 @@ intents = Table(
     Column("key", String(32), nullable=False, server_default=""),
     Column("path", Text, nullable=False, server_default=""),
     Column("case_id", Text, nullable=False, server_default=""),
-    Index("intents_by_run", "run_id"),
+    Index("intents_in_time", "run_id", "at"),
 )
 
 # An intent is settled by a row in ``calls`` with its id (answered) or in ``attempts`` (no answer). One that
@@ -110,7 +120,7 @@ attempts = Table(
     Column("tokens", Integer, nullable=False),
     Column("error", Text, nullable=False, default=""),
     Column("at", Float, nullable=False),
-    Index("attempts_by_run", "run_id"),
+    Index("attempts_in_time", "run_id", "at"),
 )
 
 calls = Table(
