@@ -5,9 +5,9 @@ A snapshot holds for the code that made it: another version of the fold does not
 
 import hashlib
 import json
+import marshal
 import sys
 from functools import lru_cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -153,10 +153,9 @@ def _module_of(value: Any) -> str:
 
 
 def _source(module: ModuleType) -> bytes:
-    """The module's text; of one that is not in a file, its version must do."""
-    try:
-        return Path(module.__file__ or "").read_bytes()
-    except OSError:
-        from promptopt import __version__
-
-        return __version__.encode()
+    """The module's text, or, where it is installed without that, its code."""
+    loader: Any = module.__spec__.loader if module.__spec__ else None
+    text: str | None = loader.get_source(module.__name__) if loader else None
+    if text is not None:
+        return text.encode()
+    return marshal.dumps(loader.get_code(module.__name__)) if loader else b""
