@@ -42,6 +42,23 @@ COMMANDS = (
         ),
     ),
     Command(
+        "draft",
+        "drafting:draft",
+        START,
+        "Have a model draft a task from a description, for you to confirm.",
+        (
+            'draft "label a support message as low, normal or urgent" --quote',
+            'draft "is this review positive or negative?" --model sim/generator --save reviews',
+        ),
+    ),
+    Command(
+        "grow",
+        "drafting:grow",
+        START,
+        "Have a model make up more cases like a project's, for you to confirm.",
+        ("grow triage --count 20 --quote", "grow triage --wish 'angry customers' --json | jq -c '.cases[]'"),
+    ),
+    Command(
         "run",
         "running:run",
         START,

@@ -87,7 +87,7 @@ def create_frozen(database: Database, source: Frozen, *, kind: str, trusted: boo
 
 def simulated(settings: ProjectSettings) -> ProjectSettings:
     """The same project with the built-in simulator in the place of every model."""
-    own = ("optimizer", "judge", "embedding")
+    own = ("optimizer", "judge", "generator", "embedding")
     models = {
         role: model.model_copy(update={"model": f"sim/{role if role in own else 'target'}", "base_url": None})
         for role, model in settings.models.items()

@@ -1,11 +1,16 @@
 """New projects in the data directory: from the template, an example, a file of cases, or another project."""
 
+import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from promptopt.domain.errors import SettingsError
 from promptopt.store.columns import NOT_SAID, Ask, ColumnChoice
+from promptopt.store.newcases import DEFAULT_TARGET
 from promptopt.store.projectedit import rename
 from promptopt.store.projects import (
     FILE,
@@ -18,6 +23,8 @@ from promptopt.store.projects import (
 )
 from promptopt.store.promptfoo_checks import Accepts, accepts_core
 from promptopt.store.textfiles import parse_toml
+
+NO_MODELS: Mapping[str, str] = MappingProxyType({})
 
 MOST_COPIES = 1000
 
@@ -92,6 +99,38 @@ def from_source(
     made = import_project(source, name, columns, ask, accepts)
     path = save_project(made.settings, folder_for(name), made.files)
     return path, tuple(made.files), made.notices
+
+
+def from_draft(name: str, draft: Mapping[str, Any], models: Mapping[str, str] = NO_MODELS) -> Path:
+    """A project of a drafted task: its cases go into a file of JSON Lines. Returns its project file.
+
+    Args:
+        draft: ``prompt``, ``description``, ``checks`` and ``cases``, as ``promptopt.synthetic`` gives them.
+        models: role to model; without a target the usual one.
+
+    Raises:
+        SettingsError: the name can't be used or is taken, or there is no case.
+    """
+    folder = folder_for(name)
+    cases = draft["cases"]
+    if not cases:
+        raise SettingsError("there is no case", fix="confirm at least one")
+    chosen = {"target": DEFAULT_TARGET, **models}
+    data = {"file": "cases.jsonl", "input": "input"}
+    if any("expected" in case for case in cases):
+        data["expected"] = "expected"
+    raw: dict[str, Any] = {
+        "name": name,
+        "prompt": draft["prompt"],
+        "task": {"description": draft["description"]},
+        "models": {role: {"model": model} for role, model in chosen.items()},
+        "budget": {"usd": 1.0},
+        "data": data,
+        "checks": draft["checks"],
+    }
+    settings, _ = settings_from(raw, folder / FILE)
+    lines = "".join(json.dumps(case, ensure_ascii=False) + "\n" for case in cases)
+    return save_project(settings, folder, {"cases.jsonl": lines.encode()})
 
 
 def duplicate(path: Path, name: str) -> Path:

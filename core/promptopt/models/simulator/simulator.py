@@ -13,6 +13,7 @@ from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.vectors import pack
 from promptopt.models.simulator.arbiter import Arbiter
+from promptopt.models.simulator.drafter import Drafter
 from promptopt.models.simulator.likeness import embedding
 from promptopt.models.simulator.oracle import Oracle
 from promptopt.models.simulator.proposer import Proposer
@@ -46,6 +47,7 @@ MODELS = {
     "sim/large": SimModel(talent=0.05, latency=0.9),
     "sim/optimizer": SimModel(talent=None, latency=2.0),
     "sim/judge": SimModel(talent=None, latency=0.6),
+    "sim/generator": SimModel(talent=None, latency=1.0),
     "sim/embedding": SimModel(talent=None, latency=0.1),
 }
 """The simulated models by name."""
@@ -83,6 +85,8 @@ class Simulator:
         self._answer: Callable[[ChatRequest, int], str]
         if model == "sim/judge":
             self._answer = Arbiter(Oracle(dataset), seed).answer
+        elif model == "sim/generator":
+            self._answer = Drafter(seed).answer
         elif known.talent is None:
             self._answer = Proposer(seed).answer
         else:
