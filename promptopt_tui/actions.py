@@ -20,6 +20,7 @@ Scope = Literal[
     "editor",
     "project",
     "form",
+    "review",
     "result",
     "compare",
 ]
@@ -38,6 +39,7 @@ SCOPES: dict[Scope, str] = {
     "editor": "Editing a prompt",
     "project": "A project",
     "form": "In a form",
+    "review": "What a model proposed",
     "result": "The result of a run",
     "compare": "Runs side by side",
 }
@@ -142,7 +144,7 @@ ACTIONS: tuple[Action, ...] = (
         "home.new",
         ("n",),
         "new",
-        "Make a project: of an example, of a file of cases, or of a small template.",
+        "Make a project: of an example, a file of cases, a description, or a small template.",
         3,
     ),
     Action("home.demo", ("d",), "demo", "Start the built-in demo: simulated models, no key, no cost.", 4),
@@ -324,6 +326,13 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "project.leave", ("q", "escape"), "back", "Leave the project; asks if something is not saved.", 80
     ),
+    Action("project.generate", ("m",), "make up", "Have a model make up more cases, for you to confirm.", 8),
+    Action("review.take", ("space",), "take", "Take what is proposed, and go on to the next.", 1),
+    Action("review.drop", ("x", "delete"), "leave", "Leave it out, and go on to the next.", 2),
+    Action("review.open", ("enter",), "rewrite", "Change what is proposed, and take it.", 3, palette=False),
+    Action("review.all", ("a",), "take all", "Take everything that is not decided yet.", 3),
+    Action("review.done", ("ctrl+s",), "done", "Go on with what was taken.", 4),
+    Action("review.leave", ("q", "escape"), "back", "Leave without taking anything.", 80),
     Action("form.select", ("enter",), "change", "Change the value of the setting.", 3),
     Action(
         "form.reset", ("backspace",), "default", "Take the setting out of the file: its default holds.", 10

@@ -23,6 +23,9 @@ Undo = Callable[[], object]
 """Takes back what was done."""
 
 
+LONG = 600.0
+"""Seconds for which a model's reply is waited for."""
+
 PROGRAM = "python"
 """A check by a function of the program that started the run: no file can name one."""
 
@@ -149,6 +152,31 @@ class Projects:
             asking = ["--ask"] if ask else []
             chosen = ["--case", case_id] if case_id else []
             return errands.ask("check", str(draft), "--output", "-", *chosen, *asking, text=output)
+
+    def draft_quote(self, description: str, model: str, count: int) -> dict[str, Any]:
+        """What drafting a task may cost at most; nothing is sent."""
+        return errands.ask("draft", description, "--model", model, "--cases", str(count), "--quote")
+
+    def draft(self, description: str, model: str, count: int) -> dict[str, Any]:
+        """A drafted task: prompt, checks, cases."""
+        arguments = (description, "--model", model, "--cases", str(count))
+        return errands.ask("draft", *arguments, patience=LONG)
+
+    def from_draft(self, name: str, draft: dict[str, Any], models: dict[str, str]) -> Path:
+        """A project of what was confirmed of a draft."""
+        from promptopt.store.newprojects import from_draft
+
+        return from_draft(name, draft, models)
+
+    def grow(
+        self, path: Path, text: str, model: str, count: int, wish: str, *, quote: bool = False
+    ) -> dict[str, Any]:
+        """More cases like those of a project whose file says ``text``; or what they may cost at most."""
+        with errands.draft(path, text) as draft:
+            arguments = [str(draft), "--count", str(count), "--wish", wish, *(["--quote"] if quote else [])]
+            if model:
+                arguments += ["--model", model]
+            return errands.ask("grow", *arguments, patience=LONG)
 
     def splits(self, path: Path, text: str) -> dict[str, str]:
         """Which case is in which split, if the project's file said ``text``."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from textual.screen import Screen
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from promptopt.store.runs import RunRow
     from promptopt_tui.app import PromptoptApp
     from promptopt_tui.projects import Projects, Undo
+    from promptopt_tui.screens.reviewing import Item, Kind
+
+DRAFTS = "openai/gpt-4o-mini"
+"""Who drafts tasks, until somebody else was chosen."""
 
 TOLD = 4
 """Notices about a new project that are shown at most."""
@@ -62,11 +66,13 @@ class Shelving(Screen[None]):
         options = [
             Option("e", "An example", "small tasks, ready to run", "example"),
             Option("f", "A file of cases", ".csv .tsv .jsonl .json .yaml .parquet, promptfoo's too", "file"),
+            Option("w", "A description", "a model drafts prompt, checks and cases", "description"),
             Option("t", "A small template", "commented, to be filled in", "template"),
         ]
 
         def chosen(way: str | None) -> None:
             ways = {"example": self._ask_example, "file": self._ask_file, "template": self._ask_template}
+            ways["description"] = self._ask_description
             if way:
                 ways[way]()
 
@@ -93,6 +99,74 @@ class Shelving(Screen[None]):
                 )
 
         self.app.push_screen(Dialog("Which example?", lambda _: [], options, kind="-tall"), chosen)
+
+    def _ask_description(self) -> None:
+        from promptopt_tui.screens.asking_models import count_flaw, spent, with_quote
+        from promptopt_tui.screens.filling import Field, FillScreen, needed
+        from promptopt_tui.screens.reviewing import ReviewScreen, proposed
+
+        fields = [
+            Field(
+                "task",
+                "what the prompt must do",
+                hint="label a message as low, normal or urgent",
+                check=needed,
+            ),
+            Field("model", "who drafts it", self._desk.preferences.get("generator", DRAFTS), check=needed),
+            Field("count", "cases", "20", check=count_flaw),
+        ]
+
+        def filled(given: dict[str, str] | None) -> None:
+            if given is None:
+                return
+            task, count = given["task"].strip(), int(given["count"])
+            self._desk.preferences.set("generator", given["model"].strip())
+            asked = [given["model"].strip()]
+
+            def work(model: str) -> Mapping[str, Any]:
+                asked[0] = model
+                return self._projects.draft(task, model, count)
+
+            def drafted(found: Mapping[str, Any]) -> None:
+                for notice in found["notices"][:TOLD]:
+                    self.app.notify(sanitize(notice, 300), markup=False, timeout=8)
+                pairs: list[tuple[Kind, Any]] = [("description", found["description"])]
+                pairs.append(("prompt", found["prompt"]))
+                pairs.extend(("check", check) for check in found["checks"])
+                pairs.extend(("case", case) for case in found["cases"])
+                items = proposed(pairs)
+                self.app.push_screen(
+                    ReviewScreen("A drafted task", items, spent(found, asked[0]), self._projects.check_flaw),
+                    lambda taken: self._keep_draft(found["name"], task, taken, asked[0]),
+                )
+
+            with_quote(
+                self._desk,
+                asked[0],
+                lambda model: self._projects.draft_quote(task, model, count),
+                work,
+                drafted,
+                "what you wrote, and which checks there are",
+            )
+
+        self.app.push_screen(FillScreen("A task, drafted by a model", fields, send="go on"), filled)
+
+    def _keep_draft(self, name: str, task: str, taken: list[Item] | None, model: str) -> None:
+        """Make a project of what was confirmed of a draft."""
+        if taken is None:
+            return
+        texts = {item.kind: item.value for item in taken}
+        draft = {
+            "description": texts.get("description", task),
+            "prompt": texts.get("prompt", f"{task}\n\n{{input}}"),
+            "checks": [item.value for item in taken if item.kind == "check"],
+            "cases": [item.value for item in taken if item.kind == "case"],
+        }
+        models = {"target": "sim/target", "optimizer": "sim/optimizer"} if model.startswith("sim/") else {}
+        self._ask_name(
+            one_line(name, 60),
+            lambda chosen: self._made(lambda: (self._projects.from_draft(chosen, draft, models), [])),
+        )
 
     def _ask_file(self) -> None:
         about = [

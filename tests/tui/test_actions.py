@@ -13,6 +13,7 @@ from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.project.screen import ProjectScreen
 from promptopt_tui.screens.result import ResultScreen
+from promptopt_tui.screens.reviewing import ReviewScreen
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.widgets.calls import CallsPanel
 from promptopt_tui.widgets.form import Form
@@ -35,6 +36,7 @@ OWNERS = {
     "editor": EditScreen,
     "project": ProjectScreen,
     "form": Form,
+    "review": ReviewScreen,
     "result": ResultScreen,
     "compare": CompareScreen,
 }

@@ -28,7 +28,7 @@ def _tokens(cases: int) -> int:
 
 
 def draft(
-    description: Annotated[str, Parameter(name="DESCRIPTION", help=_DESCRIPTION)],
+    description: Annotated[str, Parameter(name="DESCRIPTION", help=_DESCRIPTION, allow_leading_hyphen=True)],
     /,
     *,
     model: str = "openai/gpt-4o-mini",
@@ -106,7 +106,8 @@ def grow(
     found = load_project(find_project(project))
     settings = found.settings
     chosen = settings.models.get("generator") or settings.models.get("optimizer")
-    if simulate or model is not None or chosen is None:
+    named = model is not None and not (chosen and chosen.model == model)  # else its own settings count
+    if simulate or named or chosen is None:
         chosen = ModelSettings(model="sim/generator" if simulate or model is None else model)
     chosen = chosen.model_copy(update={"max_tokens": _tokens(count)})
     train = load_dataset(settings, found.dir).dataset.train

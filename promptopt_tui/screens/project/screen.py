@@ -248,6 +248,7 @@ class ProjectScreen(Trying):
             "project.search": self.section == "cases",
             "project.split": self.section == "cases",
             "project.import": self.section == "cases",
+            "project.generate": self.section == "cases",
             "project.test": self.section in ("budget", "models", "checks"),
             "project.difference": self.document.changed,
             "project.outside": self.theirs is not None,
