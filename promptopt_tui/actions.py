@@ -245,6 +245,12 @@ ACTIONS: tuple[Action, ...] = (
         "Compare the prompt with its parent, the seed, the best; or show it plain.",
         9,
     ),
+    Action(
+        "run.against",
+        ("D",),
+        "compare with",
+        "Compare the prompt with the candidate under the cursor of the standings, or of the lineage.",
+    ),
     Action("run.side", ("v",), "side by side", "Show the two prompts side by side, or under each other."),
     Action("run.split", ("x",), "split", "Show the cases of another split.", 19),
     Action(
@@ -276,6 +282,9 @@ ACTIONS: tuple[Action, ...] = (
         "Show failures that are alike: a typical case, and the nearest one that passes.",
         10,
     ),
+    Action("errors.cases", ("c",), "their cases", "Show only the cases that failed so.", 9, palette=False),
+    Action("errors.up", ("up", "k"), "up", "To the category before, or up.", palette=False),
+    Action("errors.down", ("down", "j"), "down", "To the next category, or down.", palette=False),
     Action("log.follow", ("end", "G"), "follow", "Follow the newest lines again."),
     Action("calls.filter", ("slash",), "filter", "Show only the calls that contain a text.", 10),
     Action("calls.whose", ("w",), "whose", "Show only the calls of another role, or all.", 11),

@@ -24,6 +24,7 @@ from promptopt_tui.screens.arranging import arrange_panels
 from promptopt_tui.views import header, news, panels
 from promptopt_tui.views.arrangement import LAYOUTS
 from promptopt_tui.views.clusters import analysed
+from promptopt_tui.views.pace import Pace
 from promptopt_tui.views.tournament import tournament
 from promptopt_tui.views.view import View, choose_shown, choose_split
 from promptopt_tui.widgets.calls import CallsPanel
@@ -77,6 +78,7 @@ class RunScreen(Approving):
         self._news = news.News()
         self._told: object = None
         self._shown_seconds = 0.0
+        self._pace = Pace()
         self._drawn_split: Split | None = None
 
     @property
@@ -117,6 +119,7 @@ class RunScreen(Approving):
     def on_mount(self) -> None:
         for name in ("header", "banners", "summary", "tabs", "too-small"):
             self.query_one(f"#{name}").can_focus = False
+        self.query_one(PromptPanel).side = self.desk.preferences.get("side", False)
         self.set_interval(0.1, self.tick)
 
     def _arrived(self) -> None:
@@ -177,6 +180,7 @@ class RunScreen(Approving):
             problem=self.follower.error,
             sent=self.sent,
             shown_seconds=self._shown_seconds,
+            pace=self._pace,
             input_of=self._book.input_of,
         )
 
@@ -193,6 +197,7 @@ class RunScreen(Approving):
         with self.follower.lock:
             view = self.view()
             self._shown_seconds = view.active_seconds
+            self._pace.see(view.active_seconds, view.state.meters)
             self._drawn_split = view.split
             deck = self.deck
             deck.tournament = view.state.tournament is not None
@@ -242,6 +247,11 @@ class RunScreen(Approving):
             about = (moved, view.state.in_flight, view.state.replayed, view.status)
             self._calls.follow(about, live=view.live)
         panel.show(view, self._calls.page)
+
+    def may(self, action_id: str) -> bool:
+        """Whether an action makes sense now, for the run and for the panel that has the focus."""
+        panel = self.focused
+        return super().may(action_id) and not (isinstance(panel, ErrorsPanel) and not panel.may(action_id))
 
     @property
     def scopes(self) -> list[Scope]:
@@ -346,9 +356,18 @@ class RunScreen(Approving):
         self.query_one(PromptPanel).next_base()
         self._drawn = ()
 
+    def action_against(self) -> None:
+        table = self.focused if isinstance(self.focused, LineagePanel) else self.query_one(StandingsPanel)
+        if table.row is None:
+            self.app.notify("There is no candidate to compare with yet.", severity="warning", markup=False)
+            return
+        self.query_one(PromptPanel).compare_with(table.key(table.row))
+        self._drawn = ()
+
     def action_side(self) -> None:
         panel = self.query_one(PromptPanel)
         panel.side = not panel.side
+        self.desk.preferences.set("side", panel.side)
         self._drawn = ()
 
     def action_split(self) -> None:
@@ -401,6 +420,18 @@ class RunScreen(Approving):
     @on(CallsPanel.EndReached)
     def _calls_end_reached(self, message: CallsPanel.EndReached) -> None:
         (self._calls.older if message.step < 0 else self._calls.newer)()
+
+    @on(ErrorsPanel.CasesWanted)
+    def _cases_wanted(self, message: ErrorsPanel.CasesWanted) -> None:
+        with self.follower.lock:
+            view = self.view()
+            shown = view.shown
+            told = shown is not None and view.state.marks.get((shown.id, view.split))
+        if shown is not None and not told and message.category in shown.categories:
+            self.wanted_split = shown.feedback_split  # what the counts were drawn from
+        self.query_one(CasesPanel).only(message.category)
+        self.deck.go_to("cases")
+        self._drawn = ()
 
     @on(ErrorsPanel.LookWanted)
     def _look_wanted(self) -> None:

@@ -1,4 +1,4 @@
-"""The course of the score: candidates from left to right, each with its interval."""
+"""The course of the score: candidates from left to right, each with its interval, over the best so far."""
 
 from collections.abc import Sequence
 
@@ -23,10 +23,11 @@ def course(candidates: Sequence[Candidate], width: int, height: int, current_id:
     shown = scored if len(scored) <= fitting else [scored[0], *scored[len(scored) - fitting + 1 :]]
     low, high = _range(shown)
     grid: list[list[tuple[str, str]]] = [[(" ", "")] * room for _ in range(height)]
+    _band(grid, shown, step, (low, high))
     for place, candidate in enumerate(shown):
         score = candidate.validation
         assert score
-        x = place * step + min(1, step - 1)
+        x = _x(place, step)
         top, bottom = _row(score.high, low, high, height), _row(score.low, low, high, height)
         for y in range(top, bottom + 1):
             grid[y][x] = ("│", "border")
@@ -44,6 +45,35 @@ def course(candidates: Sequence[Candidate], width: int, height: int, current_id:
         label = f"{labels[y] * 100:4.0f}%" if y in labels else " " * _AXIS
         lines.append([(label, "muted"), ("┤" if y in labels else "│", "border"), *cells])
     return lines
+
+
+def _band(
+    grid: list[list[tuple[str, str]]],
+    shown: Sequence[Candidate],
+    step: int,
+    scale: tuple[float, float],
+) -> None:
+    """Under the points: the interval of the best one so far, from each candidate on to the next."""
+    best: Candidate | None = None
+    height = len(grid)
+    for place, candidate in enumerate(shown):
+        score = candidate.validation
+        assert score
+        taken = candidate.accepted or candidate.source == "seed"
+        if taken and (best is None or best.validation is None or score.mean > best.validation.mean):
+            best = candidate
+        if best is None or best.validation is None:
+            continue
+        top, bottom = (_row(value, *scale, height) for value in (best.validation.high, best.validation.low))
+        middle = _row(best.validation.mean, *scale, height)
+        end = _x(place + 1, step) if place + 1 < len(shown) else _x(place, step) + 1
+        for x in range(_x(place, step), min(end, len(grid[0]))):
+            for y in range(top, bottom + 1):
+                grid[y][x] = ("─", "good") if y == middle else ("░", "track")
+
+
+def _x(place: int, step: int) -> int:
+    return place * step + min(1, step - 1)
 
 
 def _range(shown: Sequence[Candidate]) -> tuple[float, float]:

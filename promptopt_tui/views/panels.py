@@ -11,6 +11,7 @@ from promptopt_tui.paint import Line, columns, cut, fit, width_of, wrap
 from promptopt_tui.views.chart import course
 from promptopt_tui.views.clusters import cluster_lines
 from promptopt_tui.views.header import waiting
+from promptopt_tui.views.trials import trials
 from promptopt_tui.views.view import View
 
 PHASES = {
@@ -37,6 +38,7 @@ def progress(view: View, width: int, height: int) -> list[Line]:
         *_stage(view, width),
         _evaluation(view, width),
         _evaluation_note(view, width),
+        *_ending(view, width),
     ]
     if state.tournament and not state.tournament.final:
         lines.append(columns([("playing ", "muted"), (brackets.progress(state), "")], [], width))
@@ -45,6 +47,8 @@ def progress(view: View, width: int, height: int) -> list[Line]:
         lines.append(_score_line("seed", seed, width))
     if best and best.validation and best is not seed:
         lines.append(_score_line("best", best, width))
+    if state.trials:
+        lines += [[], *trials(view, width)]
     chart = course(state.course(), width, height - len(lines) - 1, state.current_id)
     if chart:
         lines += [[], *chart]
@@ -58,6 +62,16 @@ def _stage(view: View, width: int) -> list[Line]:
         return []
     said: Line = [(f"stage {stage.number} ", "muted"), (one_line(stage.optimizer, 40), "accent")]
     return [cut([*said, (f"  {one_line(stage.reason, 200)}", "muted")], width)]
+
+
+def _ending(view: View, width: int) -> list[Line]:
+    """When the search may be over, if it goes on as it did."""
+    left = view.seconds_left
+    if left is None:
+        return []
+    until = "" if view.status == "paused" else f"until {fm.time_of_day(view.now + left)[:5]}"
+    said: Line = [("about ", "muted"), (fm.clock(left), "bold"), (" left", "muted")]
+    return [columns(said, [(until, "muted")], width)]
 
 
 def _evaluation(view: View, width: int) -> Line:
@@ -89,24 +103,34 @@ def _score_line(label: str, candidate: Candidate, width: int) -> Line:
     return columns(left, [(fm.interval(candidate.validation), "bold" if label == "best" else "")], width)
 
 
-def errors(view: View, width: int) -> list[Line]:
-    """Error categories of the shown candidate as bars, what fails alike, and what might be done about it."""
+def categories(view: View) -> list[tuple[str, int]]:
+    """Error categories of the shown candidate with how many cases failed so, the most frequent first."""
+    counts = _counts(view, view.shown) if view.shown else {}
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def errors(view: View, width: int, at: int = -1) -> list[Line]:
+    """Error categories of the shown candidate as bars, what fails alike, and what might be done about it.
+
+    Args:
+        at: the category that the cursor is on; -1 is none.
+    """
     shown = view.shown
     if shown is None:
         return [[("no candidate yet", "muted")]]
-    counts = _counts(view, shown)
-    if not counts:
+    ordered = categories(view)
+    if not ordered:
         return [*_no_errors(view, shown, width), *cluster_lines(view, width)]
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    label = min(max(len(name) for name in counts), max(8, width // 2))
-    digits = max(len(str(number)) for number in counts.values())
+    label = min(max(len(name) for name, _ in ordered), max(8, width // 2))
+    digits = max(len(str(number)) for _, number in ordered)
     room = max(3, width - label - digits - 2)
-    failed = sum(counts.values())
+    failed = sum(number for _, number in ordered)
     lines: list[Line] = []
-    for name, number in ordered:
+    for place, (name, number) in enumerate(ordered):
         cells = max(1, round(number / failed * room))
         bar: Line = [("▇" * cells, "bad"), (" " * (room - cells), "")]
-        lines.append([(fit(name, label), ""), (" ", ""), *bar, (f" {number:>{digits}}", "bold")])
+        named = (fit(name, label), "cursor" if place == at else "")
+        lines.append([named, (" ", ""), *bar, (f" {number:>{digits}}", "bold")])
     lines += _trend(shown)
     lines += cluster_lines(view, width)
     if shown.suggestions:
@@ -279,7 +303,7 @@ def _rates(view: View, width: int) -> list[Line]:
     """How fast money goes, and where it ends at this rate."""
     meter = view.state.meters.get("usd")
     if meter is None or not meter.spent or view.active_seconds < 1:
-        return []
+        return _pace(view, width)
     rate = meter.spent / view.active_seconds * 60
     line: Line = [(f"{fm.usd(rate)}/min", "")]
     share = view.share_done
@@ -288,4 +312,16 @@ def _rates(view: View, width: int) -> list[Line]:
         over = meter.limit is not None and end > meter.limit
         end = min(end, meter.limit) if meter.limit is not None else end
         line += [(f"  ≈ {fm.usd(end)} at the end", "warn" if over else "muted")]
-    return [columns([("rate", "muted")], line, width)]
+    return [columns([("rate", "muted")], line, width), *_pace(view, width)]
+
+
+def _pace(view: View, width: int) -> list[Line]:
+    """What the last minute took."""
+    if not view.live:
+        return []
+    parts: list[str] = []
+    for meter, unit in (("usd", ""), ("calls", " calls"), ("tokens", " tokens")):
+        rate = view.pace.per_minute(meter)
+        if rate is not None:
+            parts.append(f"{fm.amount(meter, rate)}{unit}")
+    return [columns([("last minute", "muted")], [(" · ".join(parts), "")], width)] if parts else []

@@ -1,12 +1,13 @@
 """What a frame of the cockpit is made from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from promptopt.domain.dataset import Split
 from promptopt.runs.standings import Candidate
 from promptopt.runs.state import Progress, RunState
 from promptopt.store.runs import RunRow
+from promptopt_tui.views.pace import Pace
 
 
 @dataclass
@@ -24,6 +25,7 @@ class View:
         problem: why the store can't be read just now.
         sent: what was asked of the run and is not in its stream yet.
         shown_seconds: what the clock showed last, of this run: it never goes back.
+        pace: how fast it spends of late.
         input_of: the input of a case of a split; empty while the cases are being loaded.
     """
 
@@ -37,6 +39,7 @@ class View:
     problem: str = ""
     sent: str = ""
     shown_seconds: float = 0.0
+    pace: Pace = field(default_factory=Pace)
     input_of: Callable[[Split, str], str] = lambda split, case_id: ""
 
     @property
@@ -64,6 +67,14 @@ class View:
         if not self.state.started_at:
             return 0.0
         return (self.now if self.live else self.state.updated_at) - self.state.started_at
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds of work until the search is over, at the pace so far; None if there is no telling."""
+        share = self.share_done
+        if share is None or share < 0.05 or not self.live:
+            return None
+        return self.active_seconds * (1 - share) / share
 
     @property
     def partly_simulated(self) -> list[str]:

@@ -22,13 +22,16 @@ from promptopt_tui.views.clusters import analysed
 from promptopt_tui.views.header import TITLES, key_of
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.canvas import Canvas
-from promptopt_tui.widgets.table import Column, SortableTable
+from promptopt_tui.widgets.table import Column, SortableTable, Table
 from promptopt_tui.widgets.tail import Tail
 
 _NUMBER = re.compile(r"([0-9]+)")
 
 BASES = ("parent", "seed", "best", "")
 """What the prompt panel compares with; nothing is the plain prompt."""
+
+CHOSEN = "chosen"
+"""The prompt panel compares with a candidate that was chosen in the standings."""
 
 
 def is_visible(widget: Widget) -> bool:
@@ -74,24 +77,72 @@ class ErrorsPanel(LinesPanel):
     class LookWanted(Message):
         """The failures that are alike are to be shown in full."""
 
+    class CasesWanted(Message):
+        """The cases of a category are to be shown."""
+
+        def __init__(self, category: str) -> None:
+            super().__init__()
+            self.category = category
+
     def __init__(self) -> None:
-        super().__init__("errors", lambda view, width, _: views.errors(view, width))
+        super().__init__("errors", self._lines)
         self.has_more = False
         """There are failures that are alike to look at."""
+        self.categories: list[str] = []
+        self.cursor = 0
+        """The category that is looked at."""
+
+    def _lines(self, view: View, width: int, height: int) -> list[paint.Line]:
+        return views.errors(view, width, self.cursor if self.has_focus else -1)
 
     def show(self, view: View) -> None:
         told = analysed(view)
         self.has_more = bool(told and told.clusters)
+        here = self.category
+        self.categories = [name for name, _ in views.categories(view)]
+        place = self.categories.index(here) if here in self.categories else self.cursor
+        self.cursor = max(0, min(place, len(self.categories) - 1))
         super().show(view)
+
+    @property
+    def category(self) -> str:
+        """The category under the cursor."""
+        return self.categories[self.cursor] if self.cursor < len(self.categories) else ""
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
         """Whose keys work while it has the focus."""
-        return ("errors",) if self.has_more else ()
+        return ("errors",)
+
+    def may(self, action_id: str) -> bool:
+        """Whether an action makes sense now."""
+        return {"errors.open": self.has_more, "errors.cases": bool(self.categories)}.get(action_id, True)
 
     def action_open(self) -> None:
         if self.has_more:
             self.post_message(self.LookWanted())
+
+    def action_cases(self) -> None:
+        if self.category:
+            self.post_message(self.CasesWanted(self.category))
+
+    def action_up(self) -> None:
+        """To the category before; of a panel that was scrolled, up."""
+        if self.scroll_offset.y:
+            self.scroll_up(animate=False)
+        elif self.cursor:
+            self._move(-1)
+
+    def action_down(self) -> None:
+        """To the next category; past the last one, down."""
+        if self.cursor < len(self.categories) - 1:
+            self._move(1)
+        else:
+            self.scroll_down(animate=False)
+
+    def _move(self, step: int) -> None:
+        self.cursor += step
+        self.post_message(Table.OthersWanted())
 
 
 class PromptPanel(Canvas):
@@ -100,13 +151,19 @@ class PromptPanel(Canvas):
     def __init__(self) -> None:
         super().__init__(id="prompt", classes="panel")
         self.base = BASES[0]
+        self.chosen_id = ""
         self.side = False
         self.raw = ""
         self._drawn: tuple[Any, ...] = ()
 
     def next_base(self) -> None:
         """Compare with the next one."""
-        self.base = BASES[(BASES.index(self.base) + 1) % len(BASES)]
+        place = BASES.index(self.base) if self.base in BASES else -1
+        self.base = BASES[(place + 1) % len(BASES)]
+
+    def compare_with(self, candidate_id: str) -> None:
+        """Compare with a candidate that was chosen."""
+        self.base, self.chosen_id = CHOSEN, candidate_id
 
     def show(self, view: View) -> None:
         """Draw ``view``."""
@@ -128,9 +185,8 @@ class PromptPanel(Canvas):
 
     def _other(self, view: View, shown: Candidate) -> Candidate | None:
         state = view.state
-        wanted = {"parent": shown.parent_id, "seed": state.seed_id, "best": state.best_id, "": None}[
-            self.base
-        ]
+        bases = {"parent": shown.parent_id, "seed": state.seed_id, "best": state.best_id}
+        wanted = self.chosen_id if self.base == CHOSEN else bases.get(self.base)
         return state.candidates.get(wanted) if wanted and wanted != shown.id else None
 
     def _note(self, view: View, shown: Candidate, other: Candidate | None) -> str:
@@ -138,7 +194,8 @@ class PromptPanel(Canvas):
         if other is None:
             return f"{name} · is the {self.base}" if self.base in ("seed", "best") else name
         base = view.name(other.id)
-        return f"{name} · against {base if base == self.base else f'{self.base} {base}'}"
+        named = base if self.base in (base, CHOSEN) else f"{self.base} {base}"
+        return f"{name} · against {named}"
 
     def _reason(self, shown: Candidate) -> list[paint.Line]:
         if not shown.reasoning or self.base:
@@ -186,6 +243,8 @@ class CasesPanel(SortableTable):
         self.marks = Marks()
         self.filter = ""
         self.failed_only = False
+        self.category = ""
+        """Only cases that failed so are shown; empty: all."""
         self._seen: tuple[int, int] = (0, 0)
         self._note = ""
 
@@ -207,8 +266,10 @@ class CasesPanel(SortableTable):
         seen = (id(marks), len(marks) * 1_000_000 + failed)
         if seen != self._seen:
             self._seen, self.marks = seen, marks
-            if self.failed_only or (
-                self.order and self.columns[self.order[0]].name in ("", "score", "category")
+            if (
+                self.failed_only
+                or self.category
+                or (self.order and self.columns[self.order[0]].name in ("", "score", "category"))
             ):
                 self.reorder()
             else:
@@ -218,7 +279,9 @@ class CasesPanel(SortableTable):
     def reorder(self) -> None:
         """Filter and sort anew."""
         rows: Sequence[CaseRow] = self.cases
-        if self.failed_only:
+        if self.category:
+            rows = [case for case in rows if self.marks.failure(case.id) == self.category]
+        elif self.failed_only:
             rows = [case for case in rows if self.marks.passes(case.id) is False]
         if self.filter:
             wanted = self.filter.casefold()
@@ -237,15 +300,20 @@ class CasesPanel(SortableTable):
     def action_filter(self) -> None:
         self.post_message(self.FilterWanted(self))
 
+    def only(self, category: str) -> None:
+        """Show only the cases that failed in one way."""
+        self.category = category
+        self.reorder()
+
     def action_failed(self) -> None:
-        self.failed_only = not self.failed_only
+        self.failed_only, self.category = not (self.failed_only or self.category), ""
         self.reorder()
 
     def clear_filter(self) -> bool:
         """Show all cases again; False if all are shown."""
-        if not self.filter and not self.failed_only:
+        if not self.filter and not self.failed_only and not self.category:
             return False
-        self.filter, self.failed_only = "", False
+        self.filter, self.failed_only, self.category = "", False, ""
         self.reorder()
         return True
 
@@ -269,8 +337,8 @@ class CasesPanel(SortableTable):
         parts.append(f"{done:,}/{len(self.cases):,}" if done < len(self.cases) else f"{len(self.cases):,}")
         if failed:
             parts.append(f"✗ {failed:,}")
-        if self.failed_only:
-            parts.append("failed only")
+        if self.category or self.failed_only:
+            parts.append(f"only {self.category}" if self.category else "failed only")
         if self.filter:
             parts.append(f"“{self.filter}” {len(self.rows):,}")
         return " · ".join(parts)

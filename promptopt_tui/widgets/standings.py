@@ -5,6 +5,7 @@ from copy import copy
 from typing import Any
 
 from promptopt.domain.dataset import Split
+from promptopt.domain.events import Rating
 from promptopt.runs.standings import Candidate
 from promptopt.runs.state import RunState
 from promptopt_tui import formatting as fm
@@ -27,6 +28,10 @@ class StandingsPanel(SortableTable):
             Column("state", 0, self._state),
             Column("test", 6, self._test, "right", least=62),
         ]
+        self._rated = [
+            Column("rating", 18, self._rating, "right", least=84),
+            Column("won–lost–tied", 13, self._record, "right", least=100),
+        ]
         super().__init__(columns, lambda c: c.id, id="standings", classes="panel")
         self._ranked: Sequence[Candidate] = ()
         self._places: dict[str, int] = {}
@@ -36,10 +41,13 @@ class StandingsPanel(SortableTable):
     def show(self, view: View) -> None:
         """Draw ``view``."""
         self._view = view
+        if view.state.tournament and self._rated[0] not in self.columns:
+            self.columns = [*self.columns, *self._rated]
         note = fm.plural(len(view.state.candidates), "candidate")
         set_title(self, note if view.state.held_back else f"{note} · no case is held back")
         ranked = view.state.standings()
         drawn: list[tuple[Any, ...]] = [_turning_points(view.state), tuple(view.state.given_up)]
+        drawn.append((id(view.state.tournament),))
         drawn += [(c.id, c.validation, c.accepted, c.scores.get("test")) for c in ranked]
         self.mark(view.shown_id)
         if drawn != self._drawn:
@@ -74,6 +82,8 @@ class StandingsPanel(SortableTable):
             "Δ seed": lambda c: score(c, "validation"),
             "state": lambda c: self._state(c)[0] or None,
             "test": lambda c: score(c, "test"),
+            "rating": lambda c: (rated := self._rating_of(c)) and rated.rating,
+            "won–lost–tied": lambda c: (rated := self._rating_of(c)) and rated.win_rate,
         }
 
     def on_sortable_table_sorted(self) -> None:
@@ -94,6 +104,23 @@ class StandingsPanel(SortableTable):
         if candidate.id in self._view.state.given_up:
             return "replaced by edit", "muted"
         return "being scored" if under_way(self._view, candidate) else "not scored", "muted"
+
+    def _rating_of(self, candidate: Candidate) -> Rating | None:
+        """What the run's tournament made of it."""
+        table = self._view.state.tournament if self._view else None
+        if table is None or not table.played:
+            return None
+        return next((each for each in table.ratings if each.candidate_id == candidate.id), None)
+
+    def _rating(self, candidate: Candidate) -> paint.Span:
+        rated = self._rating_of(candidate)
+        if rated is None:
+            return "", ""
+        return f"{round(rated.rating):+d} [{round(rated.low):+d}, {round(rated.high):+d}]", ""
+
+    def _record(self, candidate: Candidate) -> paint.Span:
+        rated = self._rating_of(candidate)
+        return (f"{rated.wins}–{rated.losses}–{rated.ties}" if rated else ""), "muted"
 
     def _delta(self, candidate: Candidate) -> paint.Span:
         assert self._view

@@ -14,6 +14,7 @@ from promptopt_tui.widgets.calls import CallsPanel
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.deck import Deck
 from promptopt_tui.widgets.heat import HeatPanel
+from promptopt_tui.widgets.panels import CasesPanel, ErrorsPanel
 from promptopt_tui.widgets.table import Table
 
 from .conftest import cases
@@ -372,3 +373,65 @@ async def test_marks_of_an_evaluation_under_way_reach_the_heat_map(
             await settle(pilot)
         after = seen(pilot, "heat")[1 + 15].split()
         assert before[-1] == "·" and after[-1] == "✓"
+
+
+# What was there already
+
+
+async def test_a_category_shows_its_cases(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().stop(tested=False)
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("5", "down")
+        await settle(pilot)
+        category = pilot.app.screen.query_one(ErrorsPanel).category
+        assert category and "their cases" in text(pilot, "keys")
+        await pilot.press("c")
+        await settle(pilot)
+        cases = pilot.app.screen.query_one(CasesPanel)
+        assert pilot.app.screen.focused is cases
+        assert cases.rows and {cases.marks.failure(row.id) for row in cases.rows} == {category}
+        assert f"only {category}" in title(pilot, "cases")
+        await pilot.press("escape")
+        await settle(pilot)
+        assert len(cases.rows) == 24
+
+
+async def test_the_prompt_is_compared_with_any_candidate(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("2", "down", "down", "D")
+        await settle(pilot)
+        assert "against #2" in title(pilot, "prompt")
+        assert "Say billing." in text(pilot, "prompt")
+        await pilot.press("d")
+        await settle(pilot)
+        assert "against parent" in title(pilot, "prompt")
+
+
+async def test_side_by_side_is_remembered(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    app = make_app(told.run_id)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("v")
+    again = make_app(told.run_id)
+    async with again.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        assert "│" in text(pilot, "prompt")
+
+
+async def test_progress_tells_how_long_it_may_take_and_standings_tell_ratings(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().tournament()
+    async with make_app(told.run_id).run_test(size=(200, 60)) as pilot:
+        await settle(pilot)
+        await pilot.press("2", "f")
+        await settle(pilot)
+        rows = "\n".join(seen(pilot, "standings"))
+        assert "won–lost–tied" in rows and "+162 [+52, +272]" in rows and "15–0–22" in rows
+        await pilot.press("1")
+        await settle(pilot)
+        assert " left" in text(pilot, "progress") and "until " in text(pilot, "progress")

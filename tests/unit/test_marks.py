@@ -32,6 +32,9 @@ def test_they_are_what_a_dictionary_would_be(told: list[CaseMark]) -> None:
             failed[one.category or "other"] = failed.get(one.category or "other", 0) + 1
     assert marks.failed == failed
     assert all(marks.passes(name) == plain[name].passed for name in plain)
+    for name, one in plain.items():
+        assert marks.failure(name) == (None if one.passed else one.category or "other")
+    assert marks.failure("z") is None
     assert marks.passes("z") is None and marks.get("z") is None
     assert dict(Marks.of(json.loads(json.dumps(marks.columns())))) == plain
     assert dict(Marks(plain.values())) == plain

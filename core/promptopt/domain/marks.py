@@ -62,6 +62,13 @@ class Marks(Mapping[str, CaseMark]):
         place = self._places.get(case_id)
         return None if place is None else bool(self._passed[place])
 
+    def failure(self, case_id: str) -> str | None:
+        """Error category of a case that failed, ``other`` for none; None if it passed, or was not scored."""
+        place = self._places.get(case_id)
+        if place is None or self._passed[place]:
+            return None
+        return self._categories[self._category[place]] or "other"
+
     def columns(self) -> dict[str, Any]:
         """All of it as JSON can have it; :meth:`of` reads it."""
         return {
