@@ -79,8 +79,9 @@ def _report(run: RunScreen) -> str:
     row, state, client = run.follower.row, run.follower.state, run.desk.client
     if row is None:
         return ""
+    found = client.aftermath(row, state)
     with run.follower.lock:
-        return client.report(row, state, client.aftermath(row, state))
+        return client.report(row, state, found)
 
 
 def _size(text: str) -> str:

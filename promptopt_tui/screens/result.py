@@ -28,7 +28,7 @@ from promptopt_tui.widgets.table import Column, Table
 if TYPE_CHECKING:
     from promptopt.domain.dataset import Split
     from promptopt.runs.aftermath import Aftermath
-    from promptopt.runs.provenance import Sentence
+    from promptopt.runs.provenance import Effect, Sentence
     from promptopt_tui.app import PromptoptApp
     from promptopt_tui.screens.run import RunScreen
 
@@ -69,6 +69,7 @@ class ResultScreen(Screen[None]):
         self._uninvited = uninvited
         self._came = 0.0
         self._rows: Sequence[Sentence] = ()
+        self._shown_effect: Effect | None = None
         self._keys: dict[int, str] = {}
         """Of each sentence its place in the whole trace: the cursor stays on it when others are hidden."""
 
@@ -199,9 +200,11 @@ class ResultScreen(Screen[None]):
             return
         canvas.set_lines(result.sentence_lines(view, self.found, sentence, canvas.width or 40))
         effect = result.effect_of(self.found, sentence)
-        moved.set_empty([[("no case changed by it", "muted")]])
-        rows = [Moved(each, True) for each in effect.fixed] if effect else []
-        moved.set_rows([*rows, *(Moved(each, False) for each in effect.broken)] if effect else ())
+        if effect is not self._shown_effect or effect is None:
+            self._shown_effect = effect
+            moved.set_empty([[("no case changed by it", "muted")]])
+            rows = [Moved(each, True) for each in effect.fixed] if effect else []
+            moved.set_rows([*rows, *(Moved(each, False) for each in effect.broken)] if effect else ())
 
     def _draw_keys(self) -> None:
         labels = {} if self.desk.direct else {"result.leave": "back"}

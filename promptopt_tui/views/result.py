@@ -111,7 +111,11 @@ def effect_of(found: Aftermath, sentence: Sentence) -> Effect | None:
 
 def counts(effect: Effect | None) -> str:
     """``✓9 ✗1``: cases that were fixed and broken."""
-    return f"✓{len(effect.fixed)} ✗{len(effect.broken)}" if effect else ""
+    return f"✓{_short(len(effect.fixed))} ✗{_short(len(effect.broken))}" if effect else ""
+
+
+def _short(number: int) -> str:
+    return str(number) if number < 1000 else f"{number // 1000}k"
 
 
 def sentence_lines(view: View, found: Aftermath, sentence: Sentence, width: int) -> list[Line]:

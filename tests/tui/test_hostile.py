@@ -19,6 +19,7 @@ from promptopt.store.database import Database
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 from promptopt_tui.actions import PANELS
+from promptopt_tui.screens.comparing import CompareScreen, choose_runs
 
 Make = Callable[..., Any]
 
@@ -192,3 +193,22 @@ async def test_the_lists_of_hostile_projects_and_runs(
         await pilot.pause()
         assert unsafe(pilot) == set()
         assert app.is_running
+
+
+async def test_hostile_runs_side_by_side(hostile: Hostile, make_app: Make, settle: Make, story: Make) -> None:
+    other = story().finish()
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        choose_runs(app, hostile.run_id)
+        await settle(pilot)
+        seen = [unsafe(pilot)]
+        await pilot.press("enter")
+        await settle(pilot)
+        assert isinstance(app.screen, CompareScreen) and other.run_id in app.screen.run_ids
+        for keys in (("x",), ("b",), ("y",), ("tab", "end"), ("tab", "end")):
+            await pilot.press(*keys)
+            await settle(pilot)
+            seen.append(unsafe(pilot))
+        assert set().union(*seen) == set()
+        assert app._exception is None

@@ -169,6 +169,25 @@ async def test_a_run_that_goes_on_takes_its_result_away(story: Make, make_app: M
         assert isinstance(pilot.app.screen, RunScreen)
 
 
+async def test_a_run_that_failed_before_it_had_a_prompt(story: Make, make_app: Make, settle: Make) -> None:
+    told = story()
+    told.tell(
+        ev.RunFinished(
+            status="failed", stop_reason="error", detail="no key", seed_id="", best_id="", iterations=0
+        )
+    )
+    told.summarize(status="failed", heartbeat_at=None)
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await opened(pilot, settle)
+        assert "no key" in text(pilot, "verdict")
+        await pilot.press("x", "S", "tab", "u", "y")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, ResultScreen)
+        await pilot.press("Y")
+        await settle(pilot)
+        assert "best prompt" not in text(pilot, "menu") and "command to resume" in text(pilot, "menu")
+
+
 # Copying
 
 

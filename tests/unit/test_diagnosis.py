@@ -204,3 +204,10 @@ def test_one_kind_of_failure() -> None:
 def test_proposals_that_were_never_validated() -> None:
     run = Run().candidate("seed", 30)
     assert told(run.end()) == ["no proposal came as far as validation"]
+
+
+def test_a_real_gain_that_was_not_taken() -> None:
+    run = tried(Run().candidate("seed", 10), 55)
+    finding = diagnose(run.end(), Facts())[0]
+    assert finding.what == "the proposal that scored highest was not taken"
+    assert finding.why == "#1 c1, +75.0 points on validation: x"

@@ -115,7 +115,7 @@ def diff_json(expected: Any, actual: Any, limit: int = 50) -> list[str]:
 
 
 def _diff(a: Sequence[str], b: Sequence[str]) -> list[Part]:
-    start, end = _equal_ends(a, b)
+    start, end = equal_ends(a, b)
     middle_a, middle_b = a[start : len(a) - end], b[start : len(b) - end]
     parts: list[Part] = [("=", "".join(a[:start]))]
     if max(len(middle_a), len(middle_b)) > MOST_UNITS:
@@ -132,7 +132,8 @@ def _diff(a: Sequence[str], b: Sequence[str]) -> list[Part]:
     return _merge(parts)
 
 
-def _equal_ends(a: Sequence[str], b: Sequence[str]) -> tuple[int, int]:
+def equal_ends(a: Sequence[str], b: Sequence[str]) -> tuple[int, int]:
+    """How many units at the beginning, and then at the end, both have."""
     shortest = min(len(a), len(b))
     start = next((i for i in range(shortest) if a[i] != b[i]), shortest)
     left = shortest - start

@@ -5,10 +5,11 @@ Light to import: the terminal UI uses it too.
 
 import re
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from promptopt.evaluation.diff import similarity
+from rapidfuzz.distance import LCSseq
+
+from promptopt.evaluation.diff import MOST_UNITS, equal_ends, similarity
 
 _SENTENCE_END = re.compile(r"((?<=[.!?])[ \t]+|(?<=[。！？]))")
 
@@ -51,18 +52,16 @@ def aligned(old: Sequence[str], new: Sequence[str]) -> list[Match]:
     Equal sentences in the longest common order come first, then equal ones that were moved, then those that
     stand in the place of a similar one. Every sentence of ``old`` is used at most once.
     """
-    found: dict[int, Match] = {}
-    changes: list[tuple[range, range]] = []
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            found |= {j: Match(i, j) for i, j in zip(range(i1, i2), range(j1, j2), strict=True)}
-        else:
-            changes.append((range(i1, i2), range(j1, j2)))
+    found = {j: Match(i, j) for i, j in _common(old, new)}
+    changes = _changes(old, new, found)
     gone = {i: old[i] for before, _ in changes for i in before}
+    places: dict[str, list[int]] = {}
+    for i, text in reversed(gone.items()):
+        places.setdefault(text, []).append(i)
     for _, after in changes:
         for j in after:
-            moved = next((i for i, text in gone.items() if text == new[j]), None)
-            if moved is not None:
+            if places.get(new[j]):
+                moved = places[new[j]].pop()
                 del gone[moved]
                 found[j] = Match(moved, j, moved=True)
     for before, after in changes:
@@ -71,6 +70,36 @@ def aligned(old: Sequence[str], new: Sequence[str]) -> list[Match]:
         )
         found |= {j: Match(i, j) for i, j in rewritten}
     return [found.get(j, Match(None, j)) for j in range(len(new))]
+
+
+def _common(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+    """Places of the longest common subsequence; of very many sentences of the equal ends alone."""
+    start, end = equal_ends(old, new)
+    ends = [(i, i) for i in range(start)] + [(len(old) - i, len(new) - i) for i in range(1, end + 1)]
+    before, after = old[start : len(old) - end], new[start : len(new) - end]
+    if max(len(before), len(after)) > MOST_UNITS:
+        return ends
+    inside = [
+        (start + i, start + j)
+        for step in LCSseq.opcodes(before, after)
+        if step.tag == "equal"
+        for i, j in zip(
+            range(step.src_start, step.src_end), range(step.dest_start, step.dest_end), strict=True
+        )
+    ]
+    return [*ends, *inside]
+
+
+def _changes(old: Sequence[str], new: Sequence[str], common: dict[int, Match]) -> list[tuple[range, range]]:
+    """What lies between the common sentences, on either side."""
+    anchors = sorted((match.old, j) for j, match in common.items() if match.old is not None)
+    changes: list[tuple[range, range]] = []
+    i = j = 0
+    for at, there in [*anchors, (len(old), len(new))]:
+        if at > i or there > j:
+            changes.append((range(i, at), range(j, there)))
+        i, j = at + 1, there + 1
+    return changes
 
 
 def _pairs(before: dict[int, str], after: dict[int, str]) -> list[tuple[int, int]]:

@@ -195,12 +195,21 @@ def _within_noise(state: RunState, facts: Facts) -> Iterator[Finding]:
         return
     gains = [each.validation.mean - seed.mean for each in tried if each.validation]
     higher = sum(gain > 0 for gain in gains)
-    if higher:
+    visible = smallest_detectable(seed.n)
+    if max(gains) > visible:
+        best = tried[gains.index(max(gains))]
+        said = one_line(best.judgement, 300) or "nothing was decided about it"
+        yield Finding(
+            "the proposal that scored highest was not taken",
+            f"{best.name}, {max(gains) * 100:+.1f} points on validation: {said}",
+            "if you want it all the same, take it from the standings, or edit the prompt into it",
+        )
+    elif higher:
         yield Finding(
             "every gain was within the noise",
             f"{higher} of {_count(len(tried), 'candidate')} scored higher than the prompt to start from, "
             f"by at most {max(gains) * 100:.1f} points; {seed.n} validation cases show about "
-            f"{smallest_detectable(seed.n) * 100:.0f} points",
+            f"{visible * 100:.0f} points",
             "more validation cases, or [evaluation] repeats if the answers vary, make smaller gains visible",
         )
     else:
