@@ -320,25 +320,29 @@ class ResultScreen(Screen[None]):
         return needs.get(action_id, True)
 
     def _refuse(self, action_id: str, why: str) -> bool:
-        """Say so if an action makes no sense now; nothing, if its key may not be meant for this screen."""
-        if self._uninvited and self.desk.ticks() - self._came < GRACE:
-            return True
-        self._uninvited = False
+        """Say so if an action makes no sense now."""
         if self.may(action_id):
             return False
         self.desk.notify(why, severity="warning", markup=False)
         return True
 
+    @property
+    def _too_soon(self) -> bool:
+        """Whether a key that comes now may not be meant for this screen."""
+        return self._uninvited and self.desk.ticks() - self._came < GRACE
+
     def action_back(self) -> None:
         self.dismiss()
 
     def action_leave(self) -> None:
-        if not self._refuse("result.leave", ""):
+        if not self._too_soon:
             self.dismiss()
             self.run_screen.action_leave()
 
     def action_resume(self) -> None:
-        if not self._refuse("result.resume", "The run has come to its end: there is nothing to resume."):
+        if not self._too_soon and not self._refuse(
+            "result.resume", "The run has come to its end: there is nothing to resume."
+        ):
             self.dismiss()
             self.run_screen.action_resume()
 
@@ -351,8 +355,7 @@ class ResultScreen(Screen[None]):
     def action_compare(self) -> None:
         from promptopt_tui.screens.comparing import choose_runs
 
-        if not self._refuse("result.compare", ""):
-            choose_runs(self.desk, self.run_screen.run_id)
+        choose_runs(self.desk, self.run_screen.run_id)
 
     def action_rescore(self) -> None:
         if self._refuse("result.rescore", "The best prompt was not scored: there is no figure to hold."):

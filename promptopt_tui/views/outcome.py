@@ -155,7 +155,8 @@ def _tournament(view: View, width: int) -> list[Line]:
 
 def _scores(view: View, width: int) -> list[Line]:
     state = view.state
-    label = 14
+    # Where two figures with their intervals have not room enough, the names are short.
+    label, names = (14, ("seed prompt", "best prompt")) if width >= 52 else (6, ("seed", "best"))
     size = min(26, (width - label) // 2)
     head: Line = [
         (fit("", label), ""),
@@ -163,7 +164,7 @@ def _scores(view: View, width: int) -> list[Line]:
         (fit("sealed test", size), "muted"),
     ]
     lines: list[Line] = [head]
-    for name, candidate_id in (("seed prompt", state.seed_id), ("best prompt", state.best_id)):
+    for name, candidate_id in zip(names, (state.seed_id, state.best_id), strict=True):
         candidate = state.candidates.get(candidate_id)
         style = "bold" if candidate_id == state.best_id else ""
         cells = [

@@ -1,5 +1,6 @@
 """The demo in a real terminal, from the command to the final screen."""
 
+import json
 import os
 import shlex
 import shutil
@@ -83,8 +84,16 @@ def terminal(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
     terminal.close()
 
 
-def test_the_demo_ends_with_a_better_prompt_and_its_test_figure(terminal: Terminal) -> None:
-    terminal.until("Result:", "better", "sealed test", "SIMULATED")
+def test_the_demo_ends_with_a_better_prompt_and_its_test_figure(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.until("Result:", "better", "sealed test", "SIMULATED", "+ ")
+    file = tmp_path / "exported.json"
+    terminal.send("x")
+    terminal.until("byte for byte", "promptfoo", "messages.json")
+    terminal.send("Tab", "Tab")
+    terminal.answer("C-u", gone="messages.json")
+    terminal.send(str(file), "Enter")
+    terminal.until("Result:", "Written")
+    assert json.loads(file.read_text("utf-8"))[0]["role"] == "system"
     terminal.answer("Escape", gone="Result:")
     terminal.until("Standings", "finished", "seed")
     terminal.send("?")
