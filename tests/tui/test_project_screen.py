@@ -269,13 +269,23 @@ async def test_the_checks_are_tried_on_an_output(
         assert "✗ fails" in shown and "no [b]" in shown and "hard" in shown and "tone" in shown
 
 
-async def test_models_are_added_tried_and_removed(opened: Make, make_app: Make, engine: list[str]) -> None:
+async def test_a_model_is_set_up_tried_and_removed(
+    opened: Make, make_app: Make, engine: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-shown-anywhere-0123456789")
     async with make_app().run_test(size=SIZE) as pilot:
-        screen = await opened(pilot, "4", "n", "j")
-        pilot.app.screen.query_one(Input).value = "sim/judge"
-        await opened.press(pilot, "enter", "v")
-        assert screen.document.get(("models", "judge")) == {"model": "sim/judge"}
-        assert engine == [screen.document.text]
+        screen = await opened(pilot, "4", "n", "3", "1")
+        assert "OPENAI_API_KEY is set" in text(pilot, "body") and "sk-not" not in text(pilot, "body")
+        model, variable = pilot.app.screen.query(Input)
+        assert model.value == "openai/gpt-4o-mini"
+        variable.value = "sk-1234567890 abc"
+        await opened.press(pilot, "enter")
+        assert "never the key" in text(pilot, "hints")
+        variable.value = "TEAM_KEY"
+        await opened.press(pilot, "enter")
+        judge = {"model": "openai/gpt-4o-mini", "api_key_env": "TEAM_KEY"}
+        assert screen.document.get(("models", "judge")) == judge
+        assert engine == [screen.document.text]  # it is tried at once
         assert "note: simulated" in text(pilot, "aside")
         go_to(screen, "models.judge.model")
         await opened.press(pilot, "x")
@@ -284,6 +294,22 @@ async def test_models_are_added_tried_and_removed(opened: Make, make_app: Make, 
         go_to(screen, "models.target.model")
         await opened.press(pilot, "x")
         assert screen.document.get(("models", "target", "model")) == "sim/target"
+
+
+async def test_a_model_that_is_there_gets_another_and_keeps_its_settings(
+    opened: Make, make_app: Make
+) -> None:
+    async with make_app().run_test(size=SIZE) as pilot:
+        screen = await opened(pilot, "4", "n", "1", "7")
+        assert [field.value for field in pilot.app.screen.query(Input)][1] == "http://localhost:11434"
+        await opened.press(pilot, "enter")
+        assert screen.document.get(("models", "target")) == {
+            "model": "ollama_chat/llama3.1", "temperature": 0.5, "base_url": "http://localhost:11434",
+            "free": True,
+        }  # fmt: skip
+        assert "# no cost" in screen.document.text
+        await opened.press(pilot, "n", "p", "9", "enter")
+        assert screen.document.get(("judges",)) == [{"model": "sim/judge"}]
 
 
 async def test_the_budget_is_foretold_as_it_changes(opened: Make, make_app: Make, engine: list[str]) -> None:

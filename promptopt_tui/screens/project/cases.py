@@ -21,7 +21,7 @@ from promptopt_tui.screens.asking_models import SIMULATOR, count_flaw, spent, wi
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.filling import Field, FillScreen, needed
 from promptopt_tui.screens.project.caseform import CaseScreen
-from promptopt_tui.screens.project.fields import Fields
+from promptopt_tui.screens.project.models import Models
 from promptopt_tui.screens.reviewing import Item, ReviewScreen, proposed
 from promptopt_tui.widgets.table import Column, Table
 
@@ -33,7 +33,7 @@ FEW = 5_000
 """So many cases are searched at once; more of them in a thread."""
 
 
-class Cases(Fields):
+class Cases(Models):
     """The part of a project's screen that deals with its cases."""
 
     book: CaseBook | None = None

@@ -10,7 +10,6 @@ from textual.screen import Screen
 
 from promptopt.domain.entering import NotTaken, entered
 from promptopt.domain.errors import PromptoptError
-from promptopt.domain.words import ROLES, Role
 from promptopt_tui import paint
 from promptopt_tui.screens.asking import AskScreen
 from promptopt_tui.screens.dialogs import Dialog, Option
@@ -92,7 +91,7 @@ class Fields(Screen[None]):
         if self.section == "checks":
             self._add_check()
         elif self.section == "models":
-            self._add_model()
+            self.add_model()
 
     def _add_check(self) -> None:
         options: list[Option[str]] = [
@@ -136,34 +135,9 @@ class Fields(Screen[None]):
         about: list[paint.Line] = [[(setting.doc, "")], [(f"takes {setting.type}", "muted")]]
         self.app.push_screen(AskScreen(f"{table['type']}: {setting.name}", about, refuse=refuse), answered)
 
-    def _add_model(self) -> None:
-        there = self.document.get(("models",), {})
-        options: list[Option[str]] = [
-            Option(role[0], role, view.ROLE_MEANS[role], role)
-            for role in ROLES
-            if role not in there and role in view.ROLE_MEANS
-        ]
-        options.append(Option("p", "a judge of the panel", "judges who vote on matches", "panel"))
-
-        def chosen(role: Role | str | None) -> None:
-            if role is not None:
-                where: Keys = ("models", role)
-                if role == "panel":
-                    where = ("judges", len(self.document.get(("judges",), [])))
-                self._ask_model(where)
-
-        self.app.push_screen(Dialog("Add a model", lambda _: [], options), chosen)
-
-    def _ask_model(self, where: Keys) -> None:
-        def answered(model: str | None) -> None:
-            if model:
-                self.put(where, {"model": model})
-
-        about: list[paint.Line] = [
-            [("any litellm name (openai/gpt-4o-mini), or sim/… for the built-in simulator", "muted")]
-        ]
-        refuse = lambda text: "" if text else "it has to be given"  # noqa: E731
-        self.app.push_screen(AskScreen(f"{where[0]}: model", about, refuse=refuse), answered)
+    def add_model(self) -> None:
+        """Let a person set up a model."""
+        raise NotImplementedError
 
     def action_remove(self) -> None:
         row = self.query_one(Form).row
