@@ -12,9 +12,9 @@ from promptopt.store.database import Database
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 
-from .test_terminal import PATIENCE, Terminal, terminal
+from .test_terminal import PATIENCE, Terminal, open_terminal, terminal
 
-__all__ = ["terminal"]
+__all__ = ["open_terminal", "terminal"]
 
 MOMENTS = {
     "when the cockpit is first shown": ("Standings",),

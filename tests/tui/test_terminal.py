@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,10 @@ PATIENCE = 60.0
 class Terminal:
     """A tmux server of its own with one window."""
 
-    def __init__(self, socket: Path, columns: int, rows: int, command: str) -> None:
+    def __init__(self, socket: Path, columns: int, rows: int, command: str, folder: Path) -> None:
         self._socket = socket
-        self._tmux("new-session", "-d", "-s", "demo", "-x", str(columns), "-y", str(rows), command)
+        size = ("-x", str(columns), "-y", str(rows), "-c", str(folder))
+        self._tmux("new-session", "-d", "-s", "demo", *size, command)
         self._tmux("set-option", "-g", "remain-on-exit", "on")
 
     @property
@@ -43,6 +44,13 @@ class Terminal:
                 return screen
             time.sleep(0.05)
         raise AssertionError(f"{texts} did not appear; the screen:\n{self.screen()}")
+
+    def until_gone(self, text: str) -> None:
+        """Wait until the screen shows ``text`` no more."""
+        deadline = time.monotonic() + PATIENCE
+        while text in self.screen():
+            assert time.monotonic() < deadline, f"{text} does not go; the screen:\n{self.screen()}"
+            time.sleep(0.05)
 
     def until_dead(self) -> None:
         """Wait until the process is gone."""
@@ -70,18 +78,31 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+def open_terminal(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Terminal]]:
+    """Opens terminals in which promptopt runs with some arguments."""
     if not shutil.which("tmux"):
         pytest.skip("needs tmux")
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    command = shlex.join([sys.executable, "-m", "promptopt", "demo", "--fast"])
     environment = (
         f"-u COLUMNS -u LINES PROMPTOPT_HOME={shlex.quote(str(home))} PYTHONPATH={shlex.quote(path)}"
     )
-    # Sockets have short paths.
-    terminal = Terminal(tmp_path_factory.mktemp("t") / "s", 100, 32, f"env {environment} {command}")
-    yield terminal
-    terminal.close()
+    opened: list[Terminal] = []
+
+    def start(*arguments: str, size: tuple[int, int] = (100, 32), folder: Path | None = None) -> Terminal:
+        command = shlex.join([sys.executable, "-m", "promptopt", *arguments])
+        # Sockets have short paths.
+        socket = tmp_path_factory.mktemp("t") / "s"
+        opened.append(Terminal(socket, *size, f"env {environment} {command}", folder or Path.cwd()))
+        return opened[-1]
+
+    yield start
+    for terminal in opened:
+        terminal.close()
+
+
+@pytest.fixture
+def terminal(open_terminal: Callable[..., Terminal]) -> Terminal:
+    return open_terminal("demo", "--fast")
 
 
 def test_the_demo_ends_with_a_better_prompt_and_its_test_figure(terminal: Terminal, tmp_path: Path) -> None:
