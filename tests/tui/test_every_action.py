@@ -14,6 +14,7 @@ from promptopt_tui.actions import ACTIONS, Action
 from promptopt_tui.app import PromptoptApp
 from promptopt_tui.palette import ActionCommands
 from promptopt_tui.screens.comparing import CompareScreen
+from promptopt_tui.screens.reviewing import ReviewScreen, proposed
 
 Make = Callable[..., Any]
 
@@ -45,6 +46,7 @@ SCREEN = {
     "project": "project",
     "result": "finished, o",
     "compare": "two runs",
+    "review": "review",
 }
 """Where the actions of a scope are tried: what is shown, and the keys that are pressed there first."""
 
@@ -62,6 +64,10 @@ ELSEWHERE = {
     "project.save": "project, 3, enter",
     "project.difference": "project, 3, enter",
     "project.add": "project, 3",
+    "project.search": "project, 2",
+    "project.split": "project, 2",
+    "project.import": "project, 2",
+    "project.generate": "project, 2",
     "project.remove": "project, 3",
     "project.test": "project, 4",
     "form.reset": "project, 3, enter",
@@ -92,6 +98,7 @@ class Scene:
             "tournament": lambda: self._run(self._story().tournament()),
             "home": self._home_screen,
             "home with a dead run": lambda: self._home_screen(dead=True),
+            "review": self._home_screen,
             "project": self._home_screen,
             "project that somebody else changes": self._home_screen,
         }
@@ -149,6 +156,9 @@ async def test_it_is_offered_and_does_something(
         if name == "two runs":
             ids = [story().finish().run_id, app.screen.run_id]  # type: ignore[attr-defined]
             app.push_screen(CompareScreen(ids))
+            await settle(pilot)
+        if name == "review":
+            app.push_screen(ReviewScreen("Made-up cases", proposed([("case", {"input": "a"})] * 3), "$0.01"))
             await settle(pilot)
         if name.startswith("project"):
             await pilot.press("tab", "enter")

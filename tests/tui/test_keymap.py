@@ -26,12 +26,12 @@ def load(folder: Path, text: str) -> keymap.Keymap:
 def test_keys_are_read_as_people_write_them(tmp_path: Path) -> None:
     found = load(
         tmp_path,
-        '"run.pause" = "p"\n"run.edit" = ["ctrl+e", "?"]\n"anywhere.help" = ["f1"]\n"run.stop" = []\n',
+        '"run.pause" = "f8"\n"run.edit" = ["ctrl+e", "?"]\n"anywhere.help" = ["f1"]\n"run.stop" = []\n',
     )
 
     assert found.problems == []
     assert found.own == {
-        "run.pause": ("p",),
+        "run.pause": ("f8",),
         "run.edit": ("ctrl+e", "question_mark"),
         "anywhere.help": ("f1",),
         "run.stop": (),
@@ -71,11 +71,11 @@ def test_without_a_file_nothing_changes(tmp_path: Path) -> None:
 
 
 def test_every_place_that_names_a_key_names_the_new_one(tmp_path: Path) -> None:
-    load(tmp_path, '"run.pause" = "p"\n"run.stop" = []\n').use()
+    load(tmp_path, '"run.pause" = "f8"\n"run.stop" = []\n').use()
 
-    assert BY_ID["run.pause"].key_names == "p" and BY_ID["run.stop"].key_names == ""
+    assert BY_ID["run.pause"].key_names == "f8" and BY_ID["run.stop"].key_names == ""
     rows = dict(help_table(["run"])[0][1])
-    assert rows["p"] == BY_ID["run.pause"].help
+    assert rows["f8"] == BY_ID["run.pause"].help
     assert all(action.key_names for action in ACTIONS if action.id != "run.stop")
 
 
