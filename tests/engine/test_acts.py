@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 
 from promptopt.domain.events import Event
+from promptopt.domain.words import Split
 from promptopt.runs.state import RunState
+from promptopt.store.cells import Cells
 from promptopt.store.commands import (
     Command,
     Commands,
     Decide,
     Guide,
     Inject,
+    Mend,
     Pause,
     Resume,
     SetApproval,
@@ -239,6 +242,53 @@ def test_with_approval_nothing_is_paid_for_a_proposal_that_nobody_has_accepted(
     assert bench.answered(run_id) == server.count(answered=True), "an answer was paid for twice"
     assert not rejected & sent_prompts(server.records(), demonstrations=False), bench.said(run_id)
     assert {deed.by for deed in state.deeds if "proposal" in deed.text} == {"anna", "ben"}
+
+
+def test_a_mended_case_is_judged_anew_free_and_the_search_begins_anew(
+    calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
+) -> None:
+    run_id = bench.create(project(tmp_path / "mended", server, calm.name))
+    bench.send(run_id, Step())
+    bench.start(run_id)
+    before = paused_at(bench, run_id, 1)
+    cells = Cells(bench.database, run_id)
+    wrong = [each for each in cells.results(before.seed_id, "validation").values() if not each.passed]
+    sent = server.count()
+    told = outcome(
+        bench, run_id, Mend(case_id=wrong[0].case_id, expected=wrong[0].output, reason="mislabelled")
+    )
+    assert told.startswith("mended; all candidates are judged anew")
+    seed_score = before.candidates[before.seed_id].scores["validation"].passed
+    bench.until(run_id, lambda state: passed(state, "validation") == seed_score + 1)
+    assert outcome(bench, run_id, Mend(case_id=wrong[1].case_id)).startswith("dropped")
+    state = bench.until(
+        run_id, lambda state: state.turn and state.turn.turn == 3 and passed(state, "validation")
+    )
+    assert state.candidates[state.seed_id].scores["validation"].interval.n == VALIDATION - 1
+    assert state.sizes["validation"] == VALIDATION - 1
+    assert server.count() == sent, "nothing was asked again"
+    bench.kill(run_id)
+    bench.start(run_id)
+    state = bench.end(run_id)
+    assert state.status == "finished", bench.said(run_id)
+    assert bench.answered(run_id) == server.count(answered=True), "an answer was paid for twice"
+    for candidate in state.candidates.values():
+        if "validation" in candidate.scores:
+            kept = cells.results(candidate.id, "validation")
+            assert all(
+                r.passed
+                for r in kept.values()
+                if r.case_id == wrong[0].case_id and r.output == wrong[0].output
+            )
+            assert candidate.scores["validation"].interval.n <= VALIDATION - 1
+    assert "test" in state.candidates[state.best_id].scores
+    assert [deed.reason for deed in state.deeds if "expects now" in deed.text] == ["mislabelled"]
+
+
+def passed(state: RunState, split: Split) -> int | None:
+    """Cases that the prompt to start from passes, if it has a score on a split."""
+    score = state.candidates[state.seed_id].scores.get(split)
+    return score.passed if score else None
 
 
 def test_two_people_at_once_lose_no_act(bench: Bench, server: LoopbackServer, tmp_path: Path) -> None:

@@ -206,6 +206,13 @@ COMMANDS = (
         ),
     ),
     Command(
+        "mend",
+        "mending:mend",
+        STEER,
+        "Put a case's expectation right, or drop it, while a run goes on.",
+        ('mend latest t014 --expected billing --reason "mislabelled"', "mend latest t020 --drop"),
+    ),
+    Command(
         "limit",
         "limiting:limit",
         STEER,

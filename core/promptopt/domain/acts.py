@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.guidance import Form
 from promptopt.domain.results import Comparison
-from promptopt.domain.words import Role
+from promptopt.domain.words import Role, Split
 
 
 class Act(BaseModel):
@@ -157,3 +157,29 @@ class ProposalDropped(BaseModel):
 
     kind: Literal["proposal_dropped"] = "proposal_dropped"
     candidate_id: str
+
+
+class CaseMended(Act):
+    """A person has put a case's expectation right, or dropped the case; see ``domain.mending``.
+
+    Scores are told anew, and the search begins anew from the prompt that it stood on: what it had learnt
+    rests on the former expectation.
+
+    Attributes:
+        expected: None: the case is dropped.
+        splits: that have it.
+        sizes: cases of each split now.
+        turn: number of the search that begins, from 1.
+        start_id: the prompt that it begins from.
+        iteration: of the run, when it begins.
+    """
+
+    kind: Literal["case_mended"] = "case_mended"
+    case_id: str
+    expected: str | None
+    splits: list[Split]
+    sizes: dict[Split, int]
+    turn: int
+    start_id: str
+    iteration: int
+    command_id: int

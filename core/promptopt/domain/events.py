@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from promptopt.domain.acts import (
     ApprovalSet,
+    CaseMended,
     ConcurrencySet,
     EditDecided,
     GuidanceGiven,
@@ -548,6 +549,7 @@ Event = Annotated[
     | ProposalWaiting
     | ProposalDecided
     | ProposalDropped
+    | CaseMended
     | LimitsSet
     | ConcurrencySet
     | CheckpointSaved

@@ -23,5 +23,9 @@ class StopRun(BaseException):
         self.now = now
 
 
+class Turned(BaseException):
+    """What the search rests on was changed by a person: it is given up, and a new one begins."""
+
+
 class Redirected(BaseException):
     """A person's edit was adopted: what is under way is given up, the search goes on from their text."""

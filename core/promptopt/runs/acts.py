@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from promptopt.domain import events as ev
 from promptopt.domain.acts import Act
 from promptopt.domain.guidance import Guidance, addendum
+from promptopt.domain.mending import Mend
 from promptopt.domain.results import Comparison
 
 if TYPE_CHECKING:
@@ -266,6 +267,20 @@ def _(event: ev.ProposalDecided, state: "RunState", at: float) -> None:
 def _(event: ev.ProposalDropped, state: "RunState", at: float) -> None:
     if state.wishes.waiting.pop(event.candidate_id, None):
         state.log(at, f"proposal {event.candidate_id[:6]} waits no more: the search went on without it")
+
+
+@fold_act.register(ev.CaseMended)
+def _(event: ev.CaseMended, state: "RunState", at: float) -> None:
+    state.mends[event.case_id] = Mend(case_id=event.case_id, expected=event.expected)
+    state.sizes = {**state.sizes, **event.sizes}
+    known = state.turn is not None and state.turn.command_id == event.command_id
+    state.turn = event
+    if not known:  # a worker that begins again has the scores of the cases as they are now
+        state.adopted.clear()
+        state.forget_scores(event.splits)
+        state.turn_to(event.start_id)
+    what = "is dropped" if event.expected is None else f"expects now: {event.expected}"
+    _done(state, at, event, f"case {event.case_id} {what} ({event.by})")
 
 
 @fold_act.register(ev.LimitsSet)

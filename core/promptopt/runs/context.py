@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from promptopt.domain.errors import RunError
 from promptopt.domain.prompt import Message, Prompt
 from promptopt.domain.results import CaseResult, Cluster, Comparison, Evaluation, Feedback
 from promptopt.domain.settings import ProjectSettings
-from promptopt.domain.stopping import Redirected
+from promptopt.domain.stopping import Redirected, Turned
 from promptopt.domain.task import TaskSpec
 from promptopt.evaluation.checks.base import Ask
 from promptopt.evaluation.clusters import MOST_CLUSTERS
@@ -77,6 +77,9 @@ class Context:
         self._edits: list[Prompt] = []
         self._edits_taken = 0
         self._redirect = asyncio.Event()
+        self._turning = False
+        self._leg = 1
+        """Number of the search."""
         self._refused: set[str] = set()
         """Prompts whose refusal was told, since nobody had asked before they were to be scored."""
         self._reached = 0
@@ -425,6 +428,7 @@ class Context:
 
     def checkpoint(self, iteration: int, state: dict[str, Any]) -> None:
         self._checkpoint = {
+            "leg": self._leg,
             "edits": self._edits_taken,
             "state": state,
             "must_pass": self._must_pass.state(),
@@ -453,6 +457,67 @@ class Context:
         if marks:
             self._emit(ev.CasesFinished(candidate_id=prompt_id, split=split, cases=marks))
 
+    # A search that begins anew
+
+    @property
+    def turns(self) -> bool:
+        """The search is to be given up, for a new one."""
+        return self._turning
+
+    def turn(self, dataset: Dataset) -> None:
+        """Have the search given up: it rests on other cases from now on."""
+        self.dataset = dataset.model_copy(update={"test": ()})
+        self._edits, self._edits_taken = [], 0  # they are part of where it begins
+        self._turning = True
+        self._redirect.set()
+
+    def begin(self, leg: int) -> dict[str, Any] | None:
+        """Begin the search of that number; returns the state that it had kept, if it was begun before.
+
+        What is known of prompts is forgotten: the journal has the answers.
+        """
+        self.flush()
+        kept = self._kept()
+        self._leg, self._turning = leg, False
+        begun = kept.get("leg", 1) == leg
+        self._edits_taken = kept["edits"] if begun else 0
+        if self.edit_waits:
+            self._redirect.set()
+        else:
+            self._redirect.clear()
+        self._known.clear()
+        self._results.clear()
+        return kept["state"] if begun else None
+
+    async def settled(self) -> None:
+        """Wait until all that was noted is in the store."""
+        self.flush()
+        await asyncio.wrap_future(self._cells.settled())
+
+    async def judge_anew(self, prompt: Prompt, split: Split, mended: Collection[str]) -> None:
+        """Judge a prompt's answers to mended cases of a split anew, and tell its score on the split.
+
+        Nothing is asked of the target model: only what it was asked before is judged.
+        """
+        results = await asyncio.to_thread(self._cells.results, prompt.id, split)
+        cases = [case for case in self.dataset[split] if case.id in results]
+        if not cases:
+            return
+        again = [case for case in cases if case.id in mended]
+        call = partial(self._gateway.call, urgent=True)
+        ask, embed = self._asking(call, partial(self._gateway.embed, urgent=True))
+
+        def send(messages: Sequence[Message], /, *, case_id: str, draw: int) -> Awaitable[LLMResponse]:
+            return call("target", messages, case_id=case_id, sample=draw)
+
+        sink = partial(self._cells.keep, prompt.id, split)
+        fresh = await self._runner.evaluate(prompt, split, again, send, sink, ask, embed)
+        results |= fresh.by_case()
+        self._must_pass.forget(prompt.id, mended)
+        evaluation = gathered(prompt.id, split, [results[case.id] for case in cases])
+        self._note(prompt.id, split, evaluation.results)
+        self._tell_score(evaluation, None)
+
     async def _unless_redirected(self, work: Coroutine[Any, Any, T]) -> T:
         """Give ``work`` up as soon as an edit is adopted. Requests that were sent are answered and kept."""
         task = asyncio.ensure_future(work)
@@ -461,7 +526,7 @@ class Context:
             await asyncio.wait({task, turned}, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
-            raise Redirected
+            raise Turned if self._turning else Redirected
         finally:
             turned.cancel()
             task.cancel()

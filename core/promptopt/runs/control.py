@@ -10,6 +10,7 @@ from promptopt.models.gateway import Gateway
 from promptopt.runs.context import Context
 from promptopt.runs.editing import Editing
 from promptopt.runs.guiding import Guiding
+from promptopt.runs.mending import Mender
 from promptopt.runs.voice import Handler, Room, Voice, When
 from promptopt.store.commands import Command, Commands, Decide, GiveUp, Pause, Resume, Sent, Step, Stop
 
@@ -30,6 +31,7 @@ class Control:
 
     Attributes:
         editing: of people's own prompts.
+        mender: of cases.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Control:
         self._at_iteration: Sent | None = None
         """The step or the stop that takes effect when a new iteration begins."""
         self.editing = Editing(engine, context, gateway, commands, self._when)
+        self.mender = Mender(engine, context, self._when, lambda: self.editing.busy)
         context.on_iteration(self._iteration_may_begin, self._iteration_begun)
         self._handlers: dict[type[Command], Handler] = {
             Pause: self._pause,
@@ -62,7 +65,7 @@ class Control:
             **self.editing.handlers,
             Decide: self._decide,
         }
-        for room in (guiding, *rooms):
+        for room in (guiding, self.mender, *rooms):
             self._handlers.update(room.handlers)
 
     async def watch_commands(self) -> None:

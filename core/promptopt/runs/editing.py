@@ -49,6 +49,11 @@ class Editing:
         """The command is being carried out."""
         return sent.id in self._scoring
 
+    @property
+    def busy(self) -> bool:
+        """Something is being scored."""
+        return bool(self._scoring)
+
     def moved(self) -> None:
         """Something was asked of the run: look again whether there is a decision."""
         self._moved.set()

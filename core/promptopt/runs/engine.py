@@ -1,7 +1,6 @@
 """One run from its first event to its last: baseline, search, sealed test."""
 
 import asyncio
-import contextlib
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +12,12 @@ from typing import Literal
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import SPLITS, Example, Split
 from promptopt.domain.errors import PromptoptError, RunError
+from promptopt.domain.mending import mended
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.redaction import Redactor
 from promptopt.domain.results import Comparison, Evaluation
 from promptopt.domain.settings import ProjectSettings
-from promptopt.domain.stopping import Redirected, StopRun
+from promptopt.domain.stopping import StopRun
 from promptopt.domain.words import Role
 from promptopt.evaluation.checks import Judge, build_judge
 from promptopt.evaluation.constraints import build_task
@@ -41,6 +41,7 @@ from promptopt.runs.holding import for_finals, for_the_test
 from promptopt.runs.meters import Meters, seconds_by_role
 from promptopt.runs.playing import NAME, outlook_of, plan_of, play
 from promptopt.runs.resources import Resources, cases_at_once
+from promptopt.runs.searching import Searching
 from promptopt.runs.setup import describe, open_endpoints, seats_in_use, why_no_reuse
 from promptopt.runs.snapshots import Keeper
 from promptopt.runs.state import RunState, fold
@@ -150,6 +151,7 @@ class Engine:
             raise RunError(f"run {self._row.id} has come to its end")
         if self.state.version:
             self._ledger.set_limits(self.state.limits)
+            self._dataset = mended(self._dataset, self.state.mends.values())
         wire = wire_for(receipts_dir(self._row.id))
         journal = Journal(self._db, self._row.id, wire.settled)
         found = journal.take_over(RELAY_PATIENCE)
@@ -280,14 +282,23 @@ class Engine:
             return await control.stoppable(game), None, ""
         if optimizer is None:
             return await self._only_evaluate(context, control), None, ""
+        mender = control.mender
+        searching = Searching(
+            context,
+            self.state,
+            optimizer,
+            lambda: self._own.optimizer_for(self._settings),
+            mender.scores_anew,
+            control.editing.edit_to_take,
+        )
         begun = self.state.search_end
         if begun and begun.stop_reason:
             end = StopRun(begun.stop_reason, begun.detail)
         else:
-            end = await control.stoppable(self._search(optimizer, context, control))
+            end = await control.stoppable(self._search(optimizer, context, searching))
         await gateway.drain(PATIENCE[end.now])
         if end.reason in CUT_SHORT and not end.now:
-            end = await self._finals(optimizer, context, gateway, control, end)
+            end = await self._finals(searching, gateway, control, end)
         if end.now:
             return end, None, "the sealed test was not scored"
         seed = self.state.candidates.get(self._seed.id)
@@ -309,7 +320,7 @@ class Engine:
                 end = ended
         return end, comparison, note
 
-    async def _search(self, optimizer: BaseOptimizer, context: Context, control: Control) -> StopRun:
+    async def _search(self, optimizer: BaseOptimizer, context: Context, searching: Searching) -> StopRun:
         """Baseline, then the optimizer, until it ends and no edit is waiting."""
         self.emit(ev.PhaseStarted(phase="baseline"))
         context.propose(self._seed, "seed")
@@ -318,16 +329,10 @@ class Engine:
         self._hold_for_finals(optimizer, baseline)
         self._foretell(headroom(baseline, self._dataset))
         self.emit(ev.PhaseStarted(phase="search"))
-        while True:
-            try:
-                end = await optimizer.search(context)
-            except Redirected:
-                return StopRun("error", f"the optimizer {optimizer.name} does not take edits up", now=True)
-            if not await control.editing.edit_to_take():
-                return end
+        return await searching.search()
 
     async def _finals(
-        self, optimizer: BaseOptimizer, context: Context, gateway: Gateway, control: Control, end: StopRun
+        self, searching: Searching, gateway: Gateway, control: Control, end: StopRun
     ) -> StopRun:
         """Let the optimizer score what it found, with what was held back for that; returns why it ends."""
         if not self._for_finals:
@@ -337,8 +342,7 @@ class Engine:
         gateway.go_on()
 
         async def finals() -> StopRun:
-            with contextlib.suppress(Redirected):
-                await optimizer.finish(context)
+            await searching.finish()
             return end
 
         ended = await control.stoppable(finals())

@@ -44,6 +44,12 @@ class MustPass:
             elif result.case_id in self._marked:
                 self._failed.setdefault(prompt_id, {})[result.case_id] = split
 
+    def forget(self, prompt_id: str, case_ids: Iterable[str]) -> None:
+        """How a prompt did on these cases is to be noted anew."""
+        for case_id in case_ids:
+            self._passed.get(prompt_id, set()).discard(case_id)
+            self._failed.get(prompt_id, {}).pop(case_id, None)
+
     def accept(self, prompt_id: str) -> None:
         """Those that come later may not break what this prompt passes."""
         if prompt_id not in self._line:

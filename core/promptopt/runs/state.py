@@ -1,12 +1,14 @@
 """The one fold over a run's events. Every face shows a :class:`RunState`; none keeps its own story."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import singledispatchmethod
 
 from promptopt.domain import events as ev
 from promptopt.domain.guidance import objection
 from promptopt.domain.marks import Marks
+from promptopt.domain.mending import Mend
 from promptopt.domain.words import Split
 from promptopt.runs.acts import Deed, Edit, Injection, Wishes, fold_act
 from promptopt.runs.standings import Candidate, Score, best_of, leads, proposed_beside, ranked
@@ -54,6 +56,10 @@ class RunState:
         self.judges: list[ev.ModelInfo] = []
         """The panel that judges matches, where the project names one."""
         self.limits: dict[str, float] = {}
+        self.mends: dict[str, Mend] = {}
+        """Cases that people have mended, by id."""
+        self.turn: ev.CaseMended | None = None
+        """Why the search began anew, if it did: the last time."""
         self.concurrency: dict[ev.Role, int] = {}
         """Calls at once that a person has allowed, where it is not what the project says."""
         self.sizes: dict[Split, int] = {}
@@ -186,6 +192,15 @@ class RunState:
         wishes = self.wishes.in_force
         for candidate in self.candidates.values():
             candidate.barred = objection(wishes, candidate.text)
+
+    def forget_scores(self, splits: Iterable[Split]) -> None:
+        """Scores on these splits hold no more; they are told anew."""
+        for split in splits:
+            for candidate in self.candidates.values():
+                candidate.scores.pop(split, None)
+            for place in [place for place in self.marks if place[1] == split]:
+                del self.marks[place]
+                self.forgotten.add(place)
 
     def turn_to(self, candidate_id: str) -> None:
         """A person has the search go on from a candidate: what was under way is given up."""

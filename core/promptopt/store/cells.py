@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select
@@ -42,6 +43,10 @@ class Cells:
         if rows:
             keys = ("run_id", "prompt_id", "split", "case_id")
             self._db.transact(lambda connection: _put(connection, cells, keys, rows))
+
+    def settled(self) -> Future[None]:
+        """Is done once all that was queued before is in the store."""
+        return self._db.transact(lambda _: None)
 
     def result(self, prompt_id: str, split: Split, case_id: str) -> CaseResult | None:
         """One cell, with output and reasons."""

@@ -81,6 +81,17 @@ class Inject(_Command):
     text: Words
 
 
+class Mend(_Command):
+    """Put the expectation of a training or validation case right, or drop the case (``expected`` None).
+
+    All candidates are judged anew on it, from the answers that there are.
+    """
+
+    kind: Literal["mend"] = "mend"
+    case_id: str
+    expected: Words | None = None
+
+
 class SetLimits(_Command):
     """Change caps of the run's budget, from now on.
 
@@ -142,6 +153,7 @@ Command = Annotated[
     | Guide
     | Withdraw
     | SetApproval
+    | Mend
     | SetLimits
     | SetConcurrency,
     Field(discriminator="kind"),
