@@ -1,10 +1,12 @@
 """Cases that people mend while a run goes on: a wrong expectation is put right, or the case is dropped."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from promptopt.domain.dataset import Dataset, Example
+if TYPE_CHECKING:
+    from promptopt.domain.dataset import Dataset, Example
 
 
 class Mend(BaseModel):
@@ -15,7 +17,7 @@ class Mend(BaseModel):
     case_id: str
     expected: str | None = None
 
-    def applied(self, cases: Iterable[Example]) -> tuple[Example, ...]:
+    def applied(self, cases: "Iterable[Example]") -> "tuple[Example, ...]":
         """The cases with this one as it is now, or without it."""
         return tuple(
             case if case.id != self.case_id else case.model_copy(update={"expected": self.expected})
@@ -24,7 +26,7 @@ class Mend(BaseModel):
         )
 
 
-def mended(dataset: Dataset, mends: Iterable[Mend]) -> Dataset:
+def mended(dataset: "Dataset", mends: Iterable[Mend]) -> "Dataset":
     """A dataset with cases as people have mended them. The sealed test is left alone."""
     for mend in mends:
         dataset = dataset.model_copy(
