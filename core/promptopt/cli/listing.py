@@ -106,7 +106,8 @@ def show(
     if markdown:
         _show_report(reference)
         return
-    from promptopt.cli.outcome import failure_lines, lines, summary_of
+    from promptopt.cli.outcome import diagnosis_lines, failure_lines, lines, summary_of
+    from promptopt.runs.aftermath import diagnosis
     from promptopt.runs.state import fold
     from promptopt.store.database import Database
     from promptopt.store.runlog import RunLog
@@ -114,15 +115,19 @@ def show(
 
     with closing(Database.open()) as database:
         row = Runs(database).find(reference)
-        summary = summary_of(fold(RunLog(database, row.id)), row)
+        state = fold(RunLog(database, row.id))
+        summary = summary_of(state, row)
+        findings = diagnosis(database, row.id, state)
+    summary["diagnosis"] = [asdict(each) for each in findings]
     if json:
         emit(summary)
         return
-    for line in lines(summary):
+    simulated = " (simulated)" if row.simulated else ""
+    for line in [*lines(summary), *diagnosis_lines(findings, simulated)]:
         say(line)
     best = summary["best"]
     if best and best["failures"] and best["failures"]["clusters"]:
-        for line in failure_lines(best["failures"], " (simulated)" if row.simulated else ""):
+        for line in failure_lines(best["failures"], simulated):
             say(f"  {line}")
     if best:
         say("\n" + best["prompt"])

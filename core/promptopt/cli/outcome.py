@@ -16,6 +16,7 @@ from promptopt.store.runs import RunRow, Runs
 
 if TYPE_CHECKING:
     from promptopt.cli.follow import Followed
+    from promptopt.runs.diagnosis import Finding
     from promptopt.runs.state import RunState
 
 LEFT = 128 + signal.SIGINT
@@ -194,6 +195,17 @@ def comparison_lines(comparison: dict[str, Any], simulated: str = "") -> list[st
         shown.append(f"effect size {', '.join(sizes)}")
     fixed, broken = len(comparison["fixed"]), len(comparison["broken"])
     shown.append(f"{fixed} case{'s' * (fixed != 1)} fixed, {broken} broken")
+    return shown
+
+
+def diagnosis_lines(findings: "Sequence[Finding]", simulated: str = "") -> list[str]:
+    """Why there is no proven gain, for people; nothing if there is one."""
+    shown = [f"  why there is no proven gain{simulated}:"] if findings else []
+    for each in findings:
+        shown += [
+            f"    {one_line(each.what)}: {one_line(each.why)}{simulated}",
+            f"      → {one_line(each.fix)}",
+        ]
     return shown
 
 

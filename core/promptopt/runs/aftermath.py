@@ -50,9 +50,16 @@ def aftermath(database: Database, row: RunRow, state: RunState) -> Aftermath:
     return Aftermath(
         trace=found,
         effects=tuple(effects(found.steps, lambda each: cells.marks(each, "validation"))),
-        findings=tuple(diagnose(state, facts(database, row.id, state))),
+        findings=tuple(diagnosis(database, row.id, state)),
         acts=tuple(state.deeds),
     )
+
+
+def diagnosis(database: Database, run_id: str, state: RunState) -> list[Finding]:
+    """Why a search that is over has no proven gain; see :func:`promptopt.runs.diagnosis.diagnose`."""
+    if not state.over or not state.has_search:
+        return []
+    return diagnose(state, facts(database, run_id, state))
 
 
 def facts(database: Database, run_id: str, state: RunState) -> Facts:
