@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from pydantic import BaseModel
@@ -182,3 +183,12 @@ def test_files_that_are_named_are_there(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for path in re.findall(r"`((?:core|promptopt_tui|themes|tests|\.ci)/[\w./]+)`", text):
         assert (ROOT / path).exists(), path
+
+
+def test_the_pictures_are_there() -> None:
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
+
+    assert len(pictures) >= 4
+    for picture in pictures:
+        path = ROOT / unquote(picture)
+        assert path.is_file() and path.read_text("utf-8").startswith("<svg"), picture
