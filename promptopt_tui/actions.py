@@ -275,6 +275,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("sorting.reverse", ("r",), "reverse", "Turn the order round."),
     Action("cases.filter", ("slash",), "filter", "Show only the cases that contain a text.", 10),
     Action("cases.failed", ("n",), "failed only", "Show only the cases that fail, or all.", 11),
+    Action("cases.mend", ("c",), "mend", "Put right what a case expects, or drop it; it is judged anew.", 18),
     Action(
         "errors.open",
         ("enter",),

@@ -12,6 +12,7 @@ from promptopt.domain.marks import Marks
 
 if TYPE_CHECKING:
     from promptopt.domain.dataset import Example, Split
+    from promptopt.domain.mending import Mend
     from promptopt.runs.state import RunState
     from promptopt_tui.app import PromptoptApp
 
@@ -34,6 +35,13 @@ class CaseRow:
 
     def __init__(self, case_id: str, body: str) -> None:
         self.id, self.body = case_id, body
+
+    def mended(self, mends: Mapping[str, Mend]) -> bool:
+        """Take up what people have made of the case; False if they dropped it."""
+        mend = mends.get(self.id)
+        if mend is not None and mend.expected is not None:
+            self.body = json.dumps({**json.loads(self.body), "expected": mend.expected}, ensure_ascii=False)
+        return mend is None or mend.expected is not None
 
     @property
     def whole(self) -> Example:
@@ -93,25 +101,39 @@ class Casebook:
         self._arrived = arrived
         self._cases: dict[Split, dict[str, CaseRow]] = {}
         self._lists: dict[Split, Sequence[CaseRow]] = {}
+        self._mends: dict[str, Mend] = {}
         self._marks: dict[tuple[str, Split], Marks] = {}
         self._loading: set[object] = set()
         self._none = Marks()
         self._told: dict[tuple[str, Split], tuple[int, float]] = {}
         """Of each place how many marks had been told of when it was looked up, and when that was."""
 
+    def follow(self, mends: Mapping[str, Mend]) -> None:
+        """Have cases as people have mended them in the course of the run."""
+        if mends != self._mends:
+            self._mends = dict(mends)
+            self._lists.clear()
+            self._cases.clear()
+            self._marks.clear()
+            self._told.clear()
+
     def cases(self, split: Split) -> Sequence[CaseRow] | None:
         """The cases of a split, in order; None until they are loaded. The same object each time."""
         if split not in self._lists and split not in self._loading:
             self._loading.add(split)
+            mends = dict(self._mends)
 
             def load() -> tuple[list[CaseRow], dict[str, CaseRow]]:
-                rows = [CaseRow(*found) for found in self._desk.client.cases(self._run_id, split)]
+                found = self._desk.client.cases(self._run_id, split)
+                rows = [row for row in (CaseRow(*each) for each in found) if row.mended(mends)]
                 by_id = {row.id: row for row in rows}
                 gc.freeze()  # to look through them for garbage would stop the screen, again and again
                 return rows, by_id
 
             def done(found: tuple[list[CaseRow], dict[str, CaseRow]]) -> None:
-                self._lists[split], self._cases[split] = found
+                self._loading.discard(split)
+                if mends == self._mends:  # else they were mended meanwhile, and are loaded again
+                    self._lists[split], self._cases[split] = found
                 self._arrived()
 
             self._desk.background(load, done)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
@@ -38,6 +38,8 @@ class Pages(ModalScreen[None]):
     ]
     WHAT = "cases"
     """What is on the pages."""
+    MORE = ""
+    """Other keys, for the border."""
 
     def __init__(self, run_id: str, prompt_id: str, split: Split) -> None:
         super().__init__(classes="-tall")
@@ -48,7 +50,7 @@ class Pages(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog") as box:
-            box.border_subtitle = Content(f"← → other {self.WHAT}   y copy   esc closes")
+            box.border_subtitle = Content(f"← → other {self.WHAT}   {self.MORE}y copy   esc closes")
             yield Canvas(id="body")
 
     def on_mount(self) -> None:
@@ -113,12 +115,34 @@ class Walk(Protocol):
 
 
 class CaseScreen(Pages):
-    """The case that ``walk`` stands at, under one candidate."""
+    """The case that ``walk`` stands at, under one candidate.
 
-    def __init__(self, run_id: str, prompt_id: str, split: Split, name: str, walk: Walk) -> None:
+    Args:
+        mend: called with a case that is wrong.
+    """
+
+    BINDINGS: ClassVar = [Binding("c", "mend", show=False)]
+    MORE = "c mend it   "
+
+    def __init__(
+        self,
+        run_id: str,
+        prompt_id: str,
+        split: Split,
+        name: str,
+        walk: Walk,
+        mend: Callable[[Example, Split], None],
+    ) -> None:
         super().__init__(run_id, prompt_id, split)
         self._name = name
         self._walk = walk
+        self._mend = mend
+
+    def action_mend(self) -> None:
+        case = self._walk.case
+        if case is not None:
+            self.dismiss(None)
+            self._mend(case, self._split)
 
     def page(self, width: int) -> tuple[str, list[Line], list[str]] | None:
         case = self._walk.case

@@ -73,11 +73,13 @@ class Purpose:
         title: of the editor, before the name of the prompt that it begins with.
         meaning: what it means for the run, in a label and a sentence.
         detail: what is done with the text when it is sent.
+        send: sending it, in a word or two.
     """
 
     title: str
     meaning: tuple[str, str]
     detail: str = "on validation, against the prompt it would replace"
+    send: str = "Score it"
 
 
 def editing(on_edit: str) -> Purpose:
@@ -183,8 +185,8 @@ class EditScreen(ModalScreen[Written | None]):
             ]
 
         options = [
-            Option("y", "Score it", self._purpose.detail, "send"),
-            Option("w", "Score it, and say why", "the reason is kept with the run", "why"),
+            Option("y", self._purpose.send, self._purpose.detail, "send"),
+            Option("w", f"{self._purpose.send}, and say why", "the reason is kept with the run", "why"),
             Option("n", "Go on editing", "", ""),
         ]
 

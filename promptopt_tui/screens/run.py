@@ -19,8 +19,8 @@ from promptopt_tui.callbook import CallBook
 from promptopt_tui.casebook import Casebook
 from promptopt_tui.heatbook import HeatBook
 from promptopt_tui.paint import Line
-from promptopt_tui.screens.approving import Approving
 from promptopt_tui.screens.arranging import arrange_panels
+from promptopt_tui.screens.mending import MendingCases
 from promptopt_tui.views import header, news, panels
 from promptopt_tui.views.arrangement import LAYOUTS
 from promptopt_tui.views.clusters import analysed
@@ -52,7 +52,7 @@ TYPING_PAUSE = 0.15
 """Seconds after the last key of a filter before it is applied."""
 
 
-class RunScreen(Approving):
+class RunScreen(MendingCases):
     """Shows what a follower has, ten times a second, and steers the run.
 
     Args:
@@ -199,6 +199,7 @@ class RunScreen(Approving):
             self._shown_seconds = view.active_seconds
             self._pace.see(view.active_seconds, view.state.meters)
             self._drawn_split = view.split
+            self._book.follow(view.state.mends)
             deck = self.deck
             deck.tournament = view.state.tournament is not None
             deck.plays = deck.tournament and not view.state.has_search
@@ -395,7 +396,14 @@ class RunScreen(Approving):
             view = self.view()
             name = view.name(view.shown_id)
         table = self.query_one(CasesPanel)
-        self.app.push_screen(CaseScreen(self.run_id, view.shown_id, view.split, name, table))
+        about = self.run_id, view.shown_id, view.split, name
+        self.app.push_screen(CaseScreen(*about, table, self.mend))
+
+    @on(CasesPanel.MendWanted)
+    def _mend_wanted(self) -> None:
+        case, split = self.query_one(CasesPanel).case, self._drawn_split
+        if case is not None and split:
+            self.mend(case, split)
 
     @on(Table.Opened, "#heat")
     def _cell_opened(self) -> None:
@@ -405,7 +413,7 @@ class RunScreen(Approving):
         candidate = panel.candidate
         if candidate is not None and self._drawn_split:
             about = self.run_id, candidate.id, self._drawn_split, candidate.name
-            self.app.push_screen(CaseScreen(*about, panel))
+            self.app.push_screen(CaseScreen(*about, panel, self.mend))
 
     @on(Table.OthersWanted)
     def _others_wanted(self) -> None:

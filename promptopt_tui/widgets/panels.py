@@ -230,6 +230,9 @@ class CasesPanel(SortableTable):
     BINDINGS = bindings("cases")
     scopes: ClassVar[tuple[Scope, ...]] = ("cases", "sorting")
 
+    class MendWanted(Message):
+        """The case at the cursor is wrong."""
+
     def __init__(self) -> None:
         columns = [
             Column("", 1, self._glyph),
@@ -304,6 +307,9 @@ class CasesPanel(SortableTable):
         """Show only the cases that failed in one way."""
         self.category = category
         self.reorder()
+
+    def action_mend(self) -> None:
+        self.post_message(self.MendWanted())
 
     def action_failed(self) -> None:
         self.failed_only, self.category = not (self.failed_only or self.category), ""

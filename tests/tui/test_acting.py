@@ -11,6 +11,7 @@ from promptopt.store.commands import (
     Decide,
     Guide,
     Inject,
+    Mend,
     SetApproval,
     SetConcurrency,
     SetLimits,
@@ -22,6 +23,7 @@ from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.filling import FillScreen, Line
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.panels import CasesPanel
 from tests.tui.test_run_screen import asked, text
 
 Make = Callable[..., Any]
@@ -211,6 +213,42 @@ async def test_a_card_that_is_put_off_comes_when_it_is_asked_for(
         await pilot.press("p", "y")
         await settle(pilot)
         assert asked(told)[-1] == SetApproval(on=False)
+
+
+async def test_a_case_is_put_right_or_dropped(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("4", "c")
+        await settle(pilot)
+        shown = text(pilot, "body")
+        assert "expects: " in shown and "begins anew from the current prompt" in shown
+        await pilot.press("e")
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "is what it expects already" in text(pilot, "hints")
+        await pilot.press("end", "x", "tab", "w", "enter")
+        await settle(pilot)
+        (sent,) = asked(told)
+        assert isinstance(sent, Mend) and sent.expected and sent.expected.endswith("x") and sent.reason == "w"
+        mended = {"case_id": sent.case_id, "expected": sent.expected, "splits": ["validation"]}
+        about = {"turn": 2, "start_id": told.ids["first"], "iteration": 2, "command_id": 1}
+        told.tell(ev.CaseMended(by="ada", sizes={}, **mended, **about))
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert sent.expected in text(pilot, "body")
+        await pilot.press("c", "d", "enter")
+        await settle(pilot)
+        assert asked(told)[-1] == Mend(case_id=sent.case_id)
+        told.tell(
+            ev.CaseMended(
+                by="ada", sizes={}, **{**mended, "expected": None}, **{**about, "turn": 3, "command_id": 2}
+            )
+        )
+        await settle(pilot)
+        assert sent.case_id not in [row.id for row in pilot.app.screen.query_one(CasesPanel).cases]
 
 
 async def test_what_is_pasted_into_a_field_can_do_nothing(story: Make, make_app: Make, settle: Make) -> None:
