@@ -74,6 +74,7 @@ class RunScreen(MendingCases):
         self.pinned_id = ""
         self.wanted_split: Split | None = None
         self._drawn: tuple[object, ...] = ()
+        self._is_drawn_soon = False
         self._typing: Timer | None = None
         self._news = news.News()
         self._told: object = None
@@ -124,6 +125,16 @@ class RunScreen(MendingCases):
 
     def _arrived(self) -> None:
         self._drawn = ()
+
+    def soon(self) -> None:
+        """Draw before the next tick: somebody has pressed a key and looks."""
+        if not self._is_drawn_soon:
+            self._is_drawn_soon = True
+            self.call_later(self._draw_now)
+
+    def _draw_now(self) -> None:
+        self._is_drawn_soon = False
+        self.draw()
 
     def on_unmount(self) -> None:
         self.follower.stop()
@@ -287,13 +298,12 @@ class RunScreen(MendingCases):
 
     @on(Deck.Rearranged)
     def _rearranged(self) -> None:
-        self._drawn = ()
-        self.call_after_refresh(self.draw)
+        self.soon()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         if event.widget.id in self.deck.there and event.widget.id != self.active:
             self.deck.go_to(event.widget.id)
-        self._drawn = ()
+        self.soon()
 
     def action_panel(self, number: int) -> None:
         if PANELS[number - 1] in self.deck.there | self.deck.hidden:
@@ -349,13 +359,13 @@ class RunScreen(MendingCases):
             self.action_full()
         else:
             self.pinned_id, self.wanted_split = "", None
-        self._drawn = ()
+        self.soon()
 
     # What is shown
 
     def action_diff(self) -> None:
         self.query_one(PromptPanel).next_base()
-        self._drawn = ()
+        self.soon()
 
     def action_against(self) -> None:
         table = self.focused if isinstance(self.focused, LineagePanel) else self.query_one(StandingsPanel)
@@ -363,13 +373,13 @@ class RunScreen(MendingCases):
             self.app.notify("There is no candidate to compare with yet.", severity="warning", markup=False)
             return
         self.query_one(PromptPanel).compare_with(table.key(table.row))
-        self._drawn = ()
+        self.soon()
 
     def action_side(self) -> None:
         panel = self.query_one(PromptPanel)
         panel.side = not panel.side
         self.desk.preferences.set("side", panel.side)
-        self._drawn = ()
+        self.soon()
 
     def action_split(self) -> None:
         with self.follower.lock:
@@ -417,7 +427,7 @@ class RunScreen(MendingCases):
 
     @on(Table.OthersWanted)
     def _others_wanted(self) -> None:
-        self._drawn = ()
+        self.soon()
 
     @on(Table.Opened, "#calls")
     def _call_opened(self) -> None:
@@ -439,7 +449,7 @@ class RunScreen(MendingCases):
             self.wanted_split = shown.feedback_split  # what the counts were drawn from
         self.query_one(CasesPanel).only(message.category)
         self.deck.go_to("cases")
-        self._drawn = ()
+        self.soon()
 
     @on(ErrorsPanel.LookWanted)
     def _look_wanted(self) -> None:
@@ -513,7 +523,7 @@ class RunScreen(MendingCases):
 
     def _filter_by(self, text: str) -> None:
         self._filtered_panel.filter_by(text)
-        self._drawn = ()
+        self.soon()
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self, message: Input.Submitted) -> None:

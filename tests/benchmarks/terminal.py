@@ -3,11 +3,12 @@
 import fcntl
 import os
 import pty
-import select
+import queue
 import signal
 import struct
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,8 +21,8 @@ Condition = Callable[["Terminal"], object]
 class Terminal:
     """A command in a terminal of its own.
 
-    What it writes is stamped when it comes in and read by a terminal emulator afterwards, so that the time
-    that the emulator takes is not counted.
+    What it writes is stamped when it comes in, in a thread of its own, and read by a terminal emulator
+    afterwards: the time that the emulator takes is not counted, and holds nothing up.
     """
 
     def __init__(self, command: list[str], size: tuple[int, int], environment: Mapping[str, str]) -> None:
@@ -35,6 +36,9 @@ class Terminal:
                 command[0], command, {**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
             )
         fcntl.ioctl(self._end, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self._came: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+        sys.setswitchinterval(0.0001)
+        threading.Thread(target=self._listen, daemon=True).start()
 
     def send(self, keys: str) -> float:
         """Press keys; returns when."""
@@ -42,8 +46,8 @@ class Terminal:
         os.write(self._end, keys.encode())
         return at
 
-    def until(self, condition: Condition, patience: float = 60.0) -> float:
-        """When the bytes came in that made the condition true.
+    def until(self, condition: Condition, patience: float = 60.0, since: float = 0.0) -> float:
+        """When the bytes came in that made the condition true; those before ``since`` do not.
 
         Raises:
             TimeoutError: it did not become so; the message has the screen.
@@ -51,20 +55,34 @@ class Terminal:
         deadline = time.perf_counter() + patience
         while time.perf_counter() < deadline:
             at = self.take(0.5)
-            if at and condition(self):
+            if at > since and condition(self):
                 return at
         raise TimeoutError("\n".join(self.screen.display))
 
     def take(self, patience: float) -> float:
         """Read what there is; returns when it came in, 0 if nothing came."""
-        if not select.select([self._end], [], [], patience)[0]:
-            return 0.0
-        at = time.perf_counter()
         try:
-            self._stream.feed(os.read(self._end, 1 << 20))
-        except OSError:
-            raise TimeoutError("the program has ended:\n" + "\n".join(self.screen.display)) from None
+            at, came = self._came.get(timeout=patience) if patience else self._came.get_nowait()
+        except queue.Empty:
+            return 0.0
+        if not came:
+            raise TimeoutError("the program has ended:\n" + "\n".join(self.screen.display))
+        self._stream.feed(came)
         return at
+
+    def _listen(self) -> None:
+        came = b"-"
+        while came:
+            try:
+                came = os.read(self._end, 1 << 16)
+            except OSError:
+                came = b""
+            self._came.put((time.perf_counter(), came))
+
+    def catch_up(self) -> None:
+        """Read all that has come."""
+        while self.take(0.0):
+            pass
 
     def rest(self, seconds: float) -> None:
         """Read whatever comes for a while."""
