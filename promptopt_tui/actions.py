@@ -176,6 +176,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("home.undo", ("u",), "undo", "Take back what was archived or deleted last.", 11),
     Action("home.clear", ("escape",), "clear", "Show all projects and runs again.", palette=False),
     Action("home.switch", ("tab", "shift+tab"), "switch", "Go between projects and runs.", palette=False),
+    Action("home.copy", ("y",), "copy", "Copy the id of the selected run, or the path of the project."),
     Action("home.compare", ("C",), "compare", "Put the selected run and others side by side."),
     Action("home.leave", ("q",), "quit", "Quit. Runs go on.", 80),
     Action("run.pause", ("space",), "pause/resume", "Pause: no new call starts. Again: go on.", 1),

@@ -410,6 +410,13 @@ class HomeScreen(Shelving):
             return
         self.desk.resume_run(run.id, lambda _: self.desk.open_run(run.id))
 
+    def action_copy(self) -> None:
+        run, project = self._selected_run(), self._selected_project()
+        if self._on_runs:
+            self.desk.copy(run.id if run else "", "run id")
+        else:
+            self.desk.copy(str(project.path) if project else "", "path of the project")
+
     def action_compare(self) -> None:
         from promptopt_tui.screens.comparing import choose_runs
 

@@ -49,6 +49,10 @@ def _findings(found: Aftermath, width: int) -> list[Line]:
     for each in found.findings:
         lines += wrap([("· ", "warn"), (one_line(each.what), "bold")], width, [("  ", "")])
         lines += text_lines(one_line(each.why), width, "", [("  ", "")])
+        if each.cases:
+            more = f" and {len(each.cases) - NAMED} more" if len(each.cases) > NAMED else ""
+            named = ", ".join(one_line(case, 24) for case in each.cases[:NAMED])
+            lines += wrap([(f"  {named}{more}", "muted")], width, [("  ", "")])
         lines += wrap([("  → ", "accent"), (one_line(each.fix), "")], width, [("    ", "")])
     return lines
 

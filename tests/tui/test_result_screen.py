@@ -228,6 +228,15 @@ async def test_a_candidate_of_a_live_run_is_copied(story: Make, make_app: Make, 
         assert "The run is not over." in app.clipboard
 
 
+async def test_the_id_of_a_run_is_copied_from_the_list(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().finish()
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("y")
+        assert app.clipboard == told.run_id
+
+
 async def test_what_a_dialog_says_is_copied(story: Make, make_app: Make, settle: Make) -> None:
     app = make_app(story().live().run_id)
     async with app.run_test(size=SIZE) as pilot:

@@ -32,7 +32,9 @@ def report(state: RunState, row: RunRow, found: Aftermath) -> str:
     if found.findings:
         lines += ["## Why there is no proven gain", ""]
         for each in found.findings:
-            lines += [f"- **{inline(each.what)}**: {inline(each.why)}", f"  - what to do: {inline(each.fix)}"]
+            lines += [f"- **{inline(each.what)}**: {inline(each.why)}"]
+            lines += [f"  - cases: {_named(each.cases)}"] if each.cases else []
+            lines += [f"  - what to do: {inline(each.fix)}"]
         lines.append("")
     if found.trace.steps:
         lines += ["## What changed, sentence by sentence", "", *_sentences(state, found), ""]
