@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from syrupy import SnapshotAssertion
 from textual.pilot import Pilot
 
 from promptopt.domain import events as ev
@@ -23,6 +25,8 @@ from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 from promptopt_tui.app import PromptoptApp
 from promptopt_tui.client import Client
+
+from .skins import SkinExtension, skins
 
 START = 1_760_000_000.0
 WAIT = 20.0
@@ -599,6 +603,25 @@ def make_app(database: Database, story: Callable[..., Story]) -> Callable[..., P
         return PromptoptApp(client, run_id, now=lambda: now, **options)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def snap_compare(snap_compare: Callable[..., bool], snapshot: SnapshotAssertion) -> Callable[..., bool]:
+    """Compares a screen with its picture, and in every theme with the colours that it has there."""
+
+    def compare(app: PromptoptApp, *, terminal_size: tuple[int, int], run_before: Callable[..., Any]) -> bool:
+        found: list[str] = []
+
+        async def before(pilot: Pilot[int]) -> None:
+            await run_before(pilot)
+            await _settle(pilot)
+            found.append(await skins(pilot))
+
+        same = snap_compare(app, terminal_size=terminal_size, run_before=before)
+        assert snapshot.use_extension(SkinExtension) == found[0]
+        return same
+
+    return compare
 
 
 @pytest.fixture
