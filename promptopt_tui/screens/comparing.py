@@ -199,7 +199,7 @@ class CompareScreen(Screen[None]):
         if not self.is_attached:
             return
         top, table = self.query_one("#header", Canvas), self.query_one("#runs", Table)
-        top.set_lines([views.heading(self.run_ids, self.split, top.width)])
+        top.set_lines([views.heading(self.run_ids, self.split, self.told, top.width)])
         table.border_title = Content(f"Runs side by side · {fm.plural(len(self.run_ids), 'run')}")
         table.set_empty([[("comparing…", "muted")]])
         table.set_rows(list(self.told["runs"]) if self.told else ())

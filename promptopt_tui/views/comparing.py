@@ -15,11 +15,14 @@ NAMED = 10
 """Cases that are named of those fixed, and of those broken."""
 
 
-def heading(run_ids: Sequence[str], split: Split, width: int) -> Line:
-    """What is compared, and on which cases."""
+def heading(run_ids: Sequence[str], split: Split, told: Told | None, width: int) -> Line:
+    """What is compared, and on which cases; and that figures are simulated, if any are."""
     left: Line = [("Comparing runs", "heading"), (f"  {fm.plural(len(run_ids), 'run')}", "muted")]
     where = "the sealed test" if split == "test" else split
-    return columns(left, [("differences on ", "muted"), (where, "bold")], width)
+    right: Line = [("differences on ", "muted"), (where, "bold")]
+    if told is not None and any(run["simulated"] for run in told["runs"]):
+        right += [("  ", ""), (" SIMULATED " if width >= 90 else " SIM ", "pill-warn")]
+    return columns(left, right, width)
 
 
 def optimizer(row: RunRow) -> Span:

@@ -211,3 +211,12 @@ def test_a_real_gain_that_was_not_taken() -> None:
     finding = diagnose(run.end(), Facts())[0]
     assert finding.what == "the proposal that scored highest was not taken"
     assert finding.why == "#1 c1, +75.0 points on validation: x"
+
+
+def test_a_run_that_failed_says_itself_why() -> None:
+    run = tried(Run().candidate("seed", 30), 29, 28, 27)
+    state = run.end("error")
+    state.finished = state.finished and state.finished.model_copy(update={"status": "failed"})
+    assert told(state) == []
+    state.candidates["seed"].scores["validation"].errors = 30
+    assert told(state) == ["many calls of the target failed"]

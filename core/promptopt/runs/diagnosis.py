@@ -60,11 +60,13 @@ class Finding:
 def diagnose(state: RunState, facts: Facts) -> list[Finding]:
     """The reasons why a search that is over has no proven gain, those that weigh most first.
 
-    Empty if it has one, if it is not over, or if it was no search.
+    Empty if it has one, if it is not over or has failed (which says itself why), or if it was no search.
     """
     finished = state.finished
     if finished is None or not state.has_search or state.seed_id not in state.candidates:
         return []
+    if finished.status == "failed":
+        return list(_errors(state, facts))
     if finished.comparison is not None and finished.comparison.verdict == "better":
         return []
     rules: tuple[Callable[[RunState, Facts], Iterator[Finding]], ...] = (
@@ -107,12 +109,6 @@ def _ended_early(state: RunState, facts: Facts) -> Iterator[Finding]:
         )
     elif finished.stop_reason == "user" and tried < FEW:
         yield Finding("a person ended it early", so_far, "start it again, and let it go on for longer")
-    elif finished.stop_reason == "error":
-        yield Finding(
-            "an error ended it",
-            f"{detail}; {so_far}",
-            f"mend what is named, then: promptopt resume {state.run_id}",
-        )
 
 
 def _errors(state: RunState, facts: Facts) -> Iterator[Finding]:
