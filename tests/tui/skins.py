@@ -1,6 +1,7 @@
 """What a screen looks like in every theme, in short: which colours it has, on how many cells."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from rich.style import Style
@@ -68,3 +69,22 @@ def _named(style: Style) -> str:
     behind = style.bgcolor.name if style.bgcolor else "default"
     shapes = [shape for shape in ("bold", "dim", "italic", "underline", "reverse") if getattr(style, shape)]
     return " ".join([*shapes, color, "on", behind])
+
+
+def in_every_theme(
+    snap_compare: Any, snapshot: Any, app: Any, size: tuple[int, int], before: Callable[[Pilot[int]], Any]
+) -> bool:
+    """Whether a screen is what its picture says, and has the colours in every theme that its text file says.
+
+    Args:
+        before: brings the app to what is to be looked at.
+    """
+    found: list[str] = []
+
+    async def prepare(pilot: Pilot[int]) -> None:
+        await before(pilot)
+        found.append(await skins(pilot))
+
+    same = snap_compare(app, terminal_size=size, run_before=prepare)
+    assert snapshot.use_extension(SkinExtension) == found[0]
+    return bool(same)

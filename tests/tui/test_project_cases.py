@@ -16,6 +16,8 @@ from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.form import Form
 from promptopt_tui.widgets.table import Table
 
+from .skins import in_every_theme
+
 Make = Callable[..., Any]
 SIZE = (120, 40)
 
@@ -301,11 +303,17 @@ async def test_a_hundred_thousand_cases(make_app: Make, opened: Make, press: Mak
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=["80x24", "120x40", "200x60"])
 @pytest.mark.parametrize("keys", ["", "enter"], ids=["table", "case"])
 def test_looks(
-    make_app: Make, opened: Make, press: Make, snap_compare: Make, size: tuple[int, int], keys: str
+    make_app: Make,
+    opened: Make,
+    press: Make,
+    snap_compare: Make,
+    snapshot: Any,
+    size: tuple[int, int],
+    keys: str,
 ) -> None:
     async def before(pilot: Pilot[int]) -> None:
         screen = await opened(pilot)
         screen.query_one("#header").styles.visibility = "hidden"  # it has a path of this machine
         await press(pilot, *filter(None, [keys]))
 
-    assert snap_compare(make_app(), terminal_size=size, run_before=before)
+    assert in_every_theme(snap_compare, snapshot, make_app(), size, before)

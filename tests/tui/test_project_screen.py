@@ -18,6 +18,8 @@ from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.form import Form
 
+from .skins import in_every_theme
+
 Make = Callable[..., Any]
 SIZE = (120, 40)
 
@@ -418,11 +420,17 @@ async def test_yaml_is_told_the_way(make_app: Make, settle: Make, tmp_path: Path
 @pytest.mark.parametrize("keys", ["1", "3", "4v", "5", "6", "8"])
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=["80x24", "120x40", "200x60"])
 def test_looks(
-    opened: Make, make_app: Make, snap_compare: Make, settle: Make, size: tuple[int, int], keys: str
+    opened: Make,
+    make_app: Make,
+    snap_compare: Make,
+    snapshot: Any,
+    settle: Make,
+    size: tuple[int, int],
+    keys: str,
 ) -> None:
     async def before(pilot: Pilot[int]) -> None:
         screen = await opened(pilot, *keys)
         screen.query_one("#header").styles.visibility = "hidden"  # it has a path of this machine
         await settle(pilot)
 
-    assert snap_compare(make_app(), terminal_size=size, run_before=before)
+    assert in_every_theme(snap_compare, snapshot, make_app(), size, before)

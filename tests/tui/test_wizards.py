@@ -17,6 +17,8 @@ from promptopt_tui.screens.reviewing import ReviewScreen
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.table import Table
 
+from .skins import in_every_theme
+
 Make = Callable[..., Any]
 SIZE = (120, 40)
 
@@ -199,11 +201,13 @@ async def test_more_cases_are_made_up_looked_at_and_added(
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=["80x24", "120x40", "200x60"])
-def test_looks(make_app: Make, settle: Make, press: Make, snap_compare: Make, size: tuple[int, int]) -> None:
+def test_looks(
+    make_app: Make, settle: Make, press: Make, snap_compare: Make, snapshot: Any, size: tuple[int, int]
+) -> None:
     async def before(pilot: Pilot[int]) -> None:
         await describe(pilot, settle, press)
         await press(pilot, "y", "space", "down", "x")
         pilot.app.clear_notifications()
         await settle(pilot)
 
-    assert snap_compare(make_app(), terminal_size=size, run_before=before)
+    assert in_every_theme(snap_compare, snapshot, make_app(), size, before)
