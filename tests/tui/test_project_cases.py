@@ -308,12 +308,14 @@ def test_looks(
     press: Make,
     snap_compare: Make,
     snapshot: Any,
+    settle: Make,
     size: tuple[int, int],
     keys: str,
 ) -> None:
     async def before(pilot: Pilot[int]) -> None:
         screen = await opened(pilot)
         screen.query_one("#header").styles.visibility = "hidden"  # it has a path of this machine
+        await settle(pilot)
         await press(pilot, *filter(None, [keys]))
 
     assert in_every_theme(snap_compare, snapshot, make_app(), size, before)
