@@ -184,7 +184,12 @@ class CompareScreen(Screen[None]):
                 if table.cursor == 0:
                     table.move_to(1)
 
-        self.desk.background(lambda: self.desk.client.side_by_side(ids, split), told)
+        def failed(error: BaseException) -> None:
+            if self._asked == asked and self.is_attached:
+                self.dismiss()
+                self.desk.show_error(error)
+
+        self.desk.background(lambda: self.desk.client.side_by_side(ids, split), told, failed)
         self.draw()
 
     # What is shown

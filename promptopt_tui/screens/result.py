@@ -106,6 +106,7 @@ class ResultScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._came = self.desk.ticks()
+        self.query_one("#changes", Table).set_empty([[("looking where it comes from…", "muted")]])
         self._book = Casebook(self.desk, self.run_screen.run_id, self._arrived)
         self.query_one("#header").can_focus = False
         self._gather()
@@ -134,7 +135,11 @@ class ResultScreen(Screen[None]):
             self.again = again
             self.draw()
 
-        self.desk.background(lambda: self.desk.client.aftermath(row, state), came)
+        def failed(error: BaseException) -> None:
+            self.query_one("#changes", Table).set_empty([[("it could not be read", "bad")]])
+            self.desk.show_error(error)
+
+        self.desk.background(lambda: self.desk.client.aftermath(row, state), came, failed)
         if state.finished and state.finished.stop_reason == "scored":
             self.desk.background(lambda: self.desk.client.again(row.id), measured, lambda _: None)
 
@@ -183,7 +188,6 @@ class ResultScreen(Screen[None]):
     def _draw_changes(self, view: View) -> None:
         table = self.query_one("#changes", Table)
         if self.found is None:
-            table.set_empty([[("looking where it comes from…", "muted")]])
             return
         trace = self.found.trace
         self._rows = trace.parts if self.unchanged else trace.changes

@@ -1,16 +1,20 @@
 """What a run that is over has to tell beside its figures: why, who, and where each sentence comes from."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptopt.domain.text import one_line
-from promptopt.runs.aftermath import Aftermath
-from promptopt.runs.provenance import Effect, Sentence, Step
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, Span, text_lines, wrap
 from promptopt_tui.views import diff
 from promptopt_tui.views.chart import course
 from promptopt_tui.views.view import View
+
+if TYPE_CHECKING:  # what it reads is read in a thread: nobody waits for these modules at a key
+    from promptopt.runs.aftermath import Aftermath
+    from promptopt.runs.provenance import Effect, Sentence, Step
 
 KINDS: dict[str, tuple[str, str, str]] = {
     "kept": (" ", "as in the seed", "muted"),

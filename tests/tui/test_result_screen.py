@@ -10,9 +10,10 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from promptopt.domain import events as ev
-from promptopt.domain.errors import SettingsError
+from promptopt.domain.errors import RunError, SettingsError
 from promptopt.store.runs import Runs
 from promptopt_tui import paint
+from promptopt_tui.client import Client
 from promptopt_tui.screens.comparing import CompareScreen, PickScreen
 from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.exporting import ExportScreen
@@ -452,3 +453,34 @@ async def test_runs_are_compared_from_the_list(story: Make, make_app: Make, sett
         assert "byte for byte" in text(pilot, "prompts")
         await pilot.press("escape")
         await settle(pilot)
+
+
+async def test_a_run_that_is_gone_takes_the_comparison_away(
+    story: Make, make_app: Make, settle: Make
+) -> None:
+    told = story().finish()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await opened(pilot, settle)
+        pilot.app.push_screen(CompareScreen([told.run_id, "999999-zzzzzz"]))
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Dialog) and "there is no run" in text(pilot, "body")
+        await pilot.press("enter")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, ResultScreen)
+
+
+async def test_what_can_not_be_read_is_told(
+    story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RunError("the store is away")
+
+    monkeypatch.setattr(Client, "aftermath", fail)
+    async with make_app(story().finish().run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("o")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Dialog) and "the store is away" in text(pilot, "body")
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "could not be read" in text(pilot, "changes") and "▲ better" in text(pilot, "verdict")
