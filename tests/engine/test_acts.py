@@ -26,6 +26,7 @@ from promptopt.store.commands import (
     SetApproval,
     SetConcurrency,
     SetLimits,
+    SetModel,
     Step,
     Stop,
 )
@@ -283,6 +284,30 @@ def test_a_mended_case_is_judged_anew_free_and_the_search_begins_anew(
             assert candidate.scores["validation"].interval.n <= VALIDATION - 1
     assert "test" in state.candidates[state.best_id].scores
     assert [deed.reason for deed in state.deeds if "expects now" in deed.text] == ["mislabelled"]
+
+
+def test_another_optimizer_model_is_asked_from_now_on_and_none_twice(
+    calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
+) -> None:
+    run_id = bench.create(project(tmp_path / "remodelled", server, calm.name))
+    bench.send(run_id, Step())
+    bench.start(run_id)
+    paused_at(bench, run_id, 1)
+    before = server.count()
+    other = {"model": "anthropic/claude-opus-4-1", "price": {"input": 1, "output": 2}}
+    told = outcome(bench, run_id, SetModel(role="optimizer", changes=other, reason="cheaper"))
+    assert told == "anthropic/claude-opus-4-1 answers as the optimizer model from the next call on"
+    assert "holds for a whole run" in outcome(bench, run_id, SetModel(role="target", changes=other))
+    outcome(bench, run_id, Step())
+    paused_at(bench, run_id, 2)
+    bench.kill(run_id)
+    bench.start(run_id)
+    state = bench.end(run_id)
+    assert state.status == "finished", bench.said(run_id)
+    assert bench.answered(run_id) == server.count(answered=True), "an answer was paid for twice"
+    later = [record.model for record in server.records()[before:] if "opus" in record.model]
+    assert later and set(later) == {"claude-opus-4-1"}, bench.said(run_id)
+    assert state.models["optimizer"].model == "anthropic/claude-opus-4-1"
 
 
 def passed(state: RunState, split: Split) -> int | None:

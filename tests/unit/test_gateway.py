@@ -841,3 +841,25 @@ async def test_a_call_under_way_is_not_made_again_with_what_is_added_meanwhile(t
     bench.transport.hold.set()
     assert (await first) == (await second) and bench.transport.sent == 1
     bench.database.close()
+
+
+async def test_another_model_answers_what_was_never_answered_and_nothing_else(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lambda n: Reply(f"old {n}", 7, 3))
+    newer = Scripted(lambda n: Reply(f"new {n}", 7, 3))
+    settings = ModelSettings(model="m2", max_tokens=10)
+
+    def other() -> Endpoint:
+        return Endpoint(settings, newer, Price(input=1.0, output=2.0))
+
+    assert (await bench.gateway.call("optimizer", ask("a"), path="1")).text == "old 1"
+    bench.gateway.reseat("optimizer", other())
+    bench.gateway.guide(["", "one"])
+    assert (await bench.gateway.call("optimizer", ask("a"), path="1")).text == "old 1"
+    assert (await bench.gateway.call("optimizer", ask("b"), path="2")).text == "new 1"
+    assert newer.last == "b\n\none" and (await bench.gateway.call("target", ask("c"))).text == "old 2"
+    again = bench.open()
+    again.reseat("optimizer", other())
+    again.guide(["", "one", "two"])
+    replayed = [(await again.call("optimizer", ask(text), path=path)).text for text, path in ("a1", "b2")]
+    assert replayed == ["old 1", "new 1"] and (bench.transport.sent, newer.sent) == (2, 1)
+    bench.database.close()

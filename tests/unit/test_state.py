@@ -108,6 +108,7 @@ def story() -> list[ev.Event]:
             command_id=5,
         ),
         ev.LimitsSet(by="ben", limits={"usd": 2.0, "target_calls": 1200.0}, reason="more"),
+        ev.ModelSet(by="ben", role="optimizer", settings={"model": "sim/optimizer"}, reason="cheaper"),
         ev.ConcurrencySet(by="ben", role="target", most=4),
         ev.RunResumed(journaled=20, lost=1),
         ev.Notice(text="slow"),

@@ -206,6 +206,16 @@ COMMANDS = (
         ),
     ),
     Command(
+        "model",
+        "modelling:model",
+        STEER,
+        "Let another model answer in a role of a run, or start a new run with it.",
+        (
+            "model latest optimizer model=anthropic/claude-opus-4-5",
+            "model latest target model=openai/gpt-4o-mini --new-run",
+        ),
+    ),
+    Command(
         "mend",
         "mending:mend",
         STEER,

@@ -1,6 +1,6 @@
 """What people did to a run while it ran, as events of its stream: who, when (the stream says), and why."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -183,3 +183,18 @@ class CaseMended(Act):
     start_id: str
     iteration: int
     command_id: int
+
+
+class ModelSet(Act):
+    """Another model answers in a role from now on.
+
+    Attributes:
+        settings: as of a project's ``[models.ROLE]``, those that are not the default.
+        input_price, output_price: USD per million tokens; None is unknown.
+    """
+
+    kind: Literal["model_set"] = "model_set"
+    role: Role
+    settings: dict[str, Any]
+    input_price: float | None = None
+    output_price: float | None = None

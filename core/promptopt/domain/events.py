@@ -18,6 +18,7 @@ from promptopt.domain.acts import (
     GuidanceWithdrawn,
     InjectionJudged,
     LimitsSet,
+    ModelSet,
     PromptEdited,
     PromptInjected,
     ProposalDecided,
@@ -552,6 +553,7 @@ Event = Annotated[
     | CaseMended
     | LimitsSet
     | ConcurrencySet
+    | ModelSet
     | CheckpointSaved
     | Notice
     | RunFinished,

@@ -55,8 +55,17 @@ class Redactor:
     def __init__(
         self, models: Iterable[ModelSettings] = (), environ: Mapping[str, str] | None = None
     ) -> None:
-        environ = os.environ if environ is None else environ
-        models = list(models)
+        self._environ = os.environ if environ is None else environ
+        self._models = list(models)
+        self._gather()
+
+    def learn(self, model: ModelSettings) -> None:
+        """Know the key of one more model."""
+        self._models.append(model)
+        self._gather()
+
+    def _gather(self) -> None:
+        models, environ = self._models, self._environ
         variables = {*secret_variables(), *(model.api_key_env or "" for model in models)}
         secrets = {environ.get(name, "").strip() for name in variables}
         for model in models:

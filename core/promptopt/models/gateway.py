@@ -40,7 +40,7 @@ class Gateway:
 
     def __init__(
         self,
-        endpoints: Mapping[Seat, Endpoint],
+        endpoints: dict[Seat, Endpoint],
         journal: Journal,
         ledger: Ledger,
         notice: Callable[[str], None],
@@ -56,6 +56,8 @@ class Gateway:
         self._occurrences: Counter[tuple[str, str]] = Counter()
         self._under_way: dict[Place, Flight] = {}
         self._addenda: Sequence[str] = ("",)
+        self._lines: dict[Seat, tuple[Seat, ...]] = {}
+        """Seats of the models that have answered for one seat, the present last."""
 
     @property
     def replayed(self) -> int:
@@ -87,6 +89,14 @@ class Gateway:
         asked, and is not asked again with another.
         """
         self._addenda = tuple(addenda)
+
+    def reseat(self, seat: Seat, endpoint: Endpoint) -> None:
+        """Let another model answer for a seat; what the former has answered is not asked again."""
+        line = self._lines.get(seat, (seat,))
+        new = f"{seat}/{len(line) + 1}"
+        self.endpoints[new] = endpoint
+        self._lines[seat] = (*line, new)
+        self._sender.unprepared.add(endpoint)
 
     def answered(self, seat: Seat, messages: Sequence[Message]) -> bool:
         """Whether the first draw of a request was answered, by the journal or on its way there."""
@@ -125,20 +135,24 @@ class Gateway:
             sample = self._occurrences[key, path]
             self._occurrences[key, path] += 1
         place = (key, path, sample)
-        if seat == GUIDED:
+        if seat == GUIDED or seat in self._lines:
             await self.gate.passed(place)  # what is asked for during a pause counts
-            request, place = self._guided(request, place)
+            seat, request, place = self._as_before(seat, messages, temperature, place)
         return await self._answer(seat, request, place, urgent=urgent, finishing=finishing, case_id=case_id)
 
-    def _guided(self, request: ChatRequest, place: Place) -> tuple[ChatRequest, Place]:
-        """The request as it was asked before, with what people had added to it then, or as it is now."""
-        asked, at = request, place
-        for addendum in self._addenda:
-            asked = with_addendum(request, addendum)
-            at = (asked.content_key(), *place[1:])
-            if at in self._under_way or self._journal.knows(at):
-                break
-        return asked, at
+    def _as_before(
+        self, seat: Seat, messages: Sequence[Message], temperature: float | None, place: Place
+    ) -> tuple[Seat, ChatRequest, Place]:
+        """A call as it was made before, of the model and with the addendum of then, or as it is now."""
+        found = seat, self._request(seat, messages, temperature), place
+        for each in self._lines.get(seat, (seat,)):
+            plain = self._request(each, messages, temperature)
+            for addendum in self._addenda if seat == GUIDED else ("",):
+                asked = with_addendum(plain, addendum)
+                found = each, asked, (asked.content_key(), *place[1:])
+                if found[2] in self._under_way or self._journal.knows(found[2]):
+                    return found
+        return found
 
     async def embed(
         self, text: str, *, urgent: bool = False, finishing: bool = False, case_id: str = ""

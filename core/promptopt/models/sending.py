@@ -86,6 +86,8 @@ class Sender:
         self.on_ready: Callable[[], None] = _nothing
         """Called once, when the transports can be used: importing litellm takes seconds, no running time."""
         self._preparing: asyncio.Task[None] | None = None
+        self.unprepared: set[Endpoint] = set()
+        """Endpoints that came later than that."""
         self.found = 0
         """Answers that an earlier worker's relay had received, or that an earlier run paid for."""
         self.earlier: EarlierAnswers | None = None
@@ -174,6 +176,9 @@ class Sender:
         await self._gate.passed(place)
         self._may_go(endpoint, place)
         await self._prepared()
+        if endpoint in self.unprepared:
+            await endpoint.transport.prepare()
+            self.unprepared.discard(endpoint)
         known = await self._found(seat, request, place) or await self._reused(seat, request, place)
         if known is not None:
             return known

@@ -310,6 +310,24 @@ def _(event: ev.ConcurrencySet, state: "RunState", at: float) -> None:
     _done(state, at, event, f"at most {event.most} calls of the {event.role} model at once ({event.by})")
 
 
+@fold_act.register(ev.ModelSet)
+def _(event: ev.ModelSet, state: "RunState", at: float) -> None:
+    if state.models_set[-1:] != [event]:
+        state.models_set.append(event)
+    name = str(event.settings.get("model", ""))
+    info = ev.ModelInfo(
+        model=name,
+        endpoint=str(event.settings.get("base_url") or ""),
+        input_price=event.input_price,
+        output_price=event.output_price,
+        simulated=name.startswith("sim/"),
+        free=bool(event.settings.get("free")),
+    )
+    state.models = {**state.models, event.role: info}
+    state.simulated = state.simulated or info.simulated
+    _done(state, at, event, f"{name} is the {event.role} model from now on ({event.by})")
+
+
 def _points(comparison: Comparison) -> str:
     gap = comparison.difference
     return f"{gap.mean * 100:+z.1f} points [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]"

@@ -40,6 +40,7 @@ from promptopt.runs.guiding import Guiding
 from promptopt.runs.holding import for_finals, for_the_test
 from promptopt.runs.meters import Meters, seconds_by_role
 from promptopt.runs.playing import NAME, outlook_of, plan_of, play
+from promptopt.runs.remodelling import Remodelling
 from promptopt.runs.resources import Resources, cases_at_once
 from promptopt.runs.searching import Searching
 from promptopt.runs.setup import describe, open_endpoints, seats_in_use, why_no_reuse
@@ -142,7 +143,8 @@ class Engine:
         """What is held back for prompts that are scored after the search was cut short."""
         self._judged = False
         """Judge models decide matches."""
-        self._redact = Redactor(model for _, _, model in self._settings.every_model()).redact
+        self._redactor = Redactor(model for _, _, model in self._settings.every_model())
+        self._redact = self._redactor.redact
 
     async def run(self) -> None:
         """Run to the end; whatever ends it is in the last event."""
@@ -226,7 +228,11 @@ class Engine:
         context.restore(edits, self.state.iteration, replays=found.answered > 0)
         resources = Resources(self, self._ledger, endpoints, runner)
         guiding = Guiding(self, context.admission, gateway, lambda: self._ledger.in_flight)
-        control = Control(self, context, gateway, Commands(self._db, self._row.id), guiding, [resources])
+        models = Remodelling(
+            self, self._settings, self._dataset, wire, gateway, self._ledger, self._redactor.learn
+        )
+        rooms = [resources, models]
+        control = Control(self, context, gateway, Commands(self._db, self._row.id), guiding, rooms)
         gateway.on_trouble(control.pause_itself)
         gateway.on_ready(lambda: self._begin(gateway))
         if self.state.version:

@@ -60,6 +60,8 @@ class RunState:
         """Cases that people have mended, by id."""
         self.turn: ev.CaseMended | None = None
         """Why the search began anew, if it did: the last time."""
+        self.models_set: list[ev.ModelSet] = []
+        """Models that people have put in the place of others, in order."""
         self.concurrency: dict[ev.Role, int] = {}
         """Calls at once that a person has allowed, where it is not what the project says."""
         self.sizes: dict[Split, int] = {}

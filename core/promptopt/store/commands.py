@@ -3,7 +3,7 @@
 import getpass
 import time
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import Connection, insert, select, update
@@ -103,6 +103,17 @@ class SetLimits(_Command):
     limits: dict[str, float | None]
 
 
+class SetModel(_Command):
+    """Let another model answer in a role from the next call on, one that makes no scores.
+
+    ``changes``: settings as of ``[models.ROLE]``; what is not named stays, as far as it suits the model.
+    """
+
+    kind: Literal["model"] = "model"
+    role: Role
+    changes: dict[str, Any]
+
+
 class SetConcurrency(_Command):
     """Change how many calls at once are made of a role's model at most, from now on."""
 
@@ -155,7 +166,8 @@ Command = Annotated[
     | SetApproval
     | Mend
     | SetLimits
-    | SetConcurrency,
+    | SetConcurrency
+    | SetModel,
     Field(discriminator="kind"),
 ]
 
