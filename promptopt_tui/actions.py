@@ -211,6 +211,7 @@ ACTIONS: tuple[Action, ...] = (
         "Let every proposal wait for your consent before it is scored; again: no more.",
         17,
     ),
+    Action("run.model", ("M",), "model", "Let another model write the proposals, from the next call on."),
     Action(
         "run.limits", ("b",), "caps", "Change the budget's caps, and how many calls are made at once.", 15
     ),

@@ -14,6 +14,7 @@ from promptopt.store.commands import (
     SetApproval,
     SetConcurrency,
     SetLimits,
+    SetModel,
     Step,
     Withdraw,
 )
@@ -54,6 +55,7 @@ class Acting(Steering):
             "run.step": searches,
             "run.inject": searches and bool(self.follower.state.current_id),
             "run.limits": self.is_live,
+            "run.model": self.is_live and self.follower.state.has_search,
             "run.guide": searches,
             "run.approval": searches,
         }
@@ -138,6 +140,37 @@ class Acting(Steering):
 
         said = f"{fm.plural(waiting, 'proposal')} waiting." if waiting else "No proposal waits just now."
         self.app.push_screen(Dialog("Score proposals without asking?", _lines(said), options), answered)
+
+    def action_model(self) -> None:
+        """Another optimizer model; what is not changed is not sent."""
+        if self._refuse("run.model"):
+            return
+        with self.follower.lock:
+            info = self.follower.state.models.get("optimizer")
+        before = {"model": info.model if info else "", "base_url": info.endpoint if info else ""}
+        fields = [
+            Field("model", "model", before["model"], "as litellm names it: openai/gpt-4o", needed),
+            Field("base_url", "address", before["base_url"], "of a server of your own"),
+            Field("api_key_env", "key variable", hint="name of the environment variable with its key"),
+            Field("max_tokens", "most tokens", hint="of a reply", check=_count_fault),
+            REASON,
+        ]
+
+        def answered(given: dict[str, str] | None) -> None:
+            if given is None:
+                return
+            reason = given.pop("reason")
+            changes = {name: value for name, value in given.items() if value and value != before.get(name)}
+            if changes:
+                self.send(SetModel(role="optimizer", changes=changes, reason=reason), "changing the model…")
+            else:
+                self.app.notify("Nothing was changed.", markup=False)
+
+        about = _lines(
+            "It writes proposals from the next call on; nothing that was answered is asked again. A model "
+            "that makes scores holds for a whole run: promptopt model RUN target … --new-run begins another."
+        )
+        self.app.push_screen(FillScreen("Another optimizer model", fields, about, "change"), answered)
 
     def action_limits(self) -> None:
         """Caps, and calls at once, in one dialog; what was not changed is not sent."""

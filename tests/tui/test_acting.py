@@ -15,6 +15,7 @@ from promptopt.store.commands import (
     SetApproval,
     SetConcurrency,
     SetLimits,
+    SetModel,
     Step,
     Stop,
     Withdraw,
@@ -213,6 +214,22 @@ async def test_a_card_that_is_put_off_comes_when_it_is_asked_for(
         await pilot.press("p", "y")
         await settle(pilot)
         assert asked(told)[-1] == SetApproval(on=False)
+
+
+async def test_another_model_is_asked_for(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("M")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, FillScreen)
+        name, _, _, most, _ = screen.query(Line)
+        name.value, most.value = "openai/gpt-4o", "2000"
+        await pilot.press("enter")
+        await settle(pilot)
+        changes = {"model": "openai/gpt-4o", "max_tokens": "2000"}
+        assert asked(told) == [SetModel(role="optimizer", changes=changes)]
 
 
 async def test_a_case_is_put_right_or_dropped(story: Make, make_app: Make, settle: Make) -> None:
