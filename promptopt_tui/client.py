@@ -139,6 +139,12 @@ class Client:
 
         return TracePages(self.database, run_id, self._now)
 
+    def aftermath_at_once(self, state: RunState) -> Aftermath:
+        """The same, as far as nothing has to be read for it."""
+        from promptopt.runs.aftermath import at_once
+
+        return at_once(state)
+
     def aftermath(self, row: RunRow, state: RunState) -> Aftermath:
         """What a run that is over has to tell: where the winner comes from, why none is better, who did what.
 

@@ -124,22 +124,24 @@ class ResultScreen(Screen[None]):
             return
 
         def came(found: Aftermath) -> None:
-            self.found = found
+            before, self.found = self.found, found
             self._keys = {id(each): str(at) for at, each in enumerate(found.trace.parts)}
             self.set_class(not found.trace.steps, "-alone")
             self.draw()
-            first = next((at for at, each in enumerate(self._rows) if each.step is not None), 0)
-            self.query_one("#changes", Table).move_to(first)
+            if before is None:
+                first = next((at for at, each in enumerate(self._rows) if each.step is not None), 0)
+                self.query_one("#changes", Table).move_to(first)
+
+        def sketched(found: Aftermath) -> None:
+            if self.found is None:  # the whole of it may have been faster
+                came(found)
 
         def measured(again: Mapping[str, Any] | None) -> None:
             self.again = again
             self.draw()
 
-        def failed(error: BaseException) -> None:
-            self.query_one("#changes", Table).set_empty([[("it could not be read", "bad")]])
-            self.desk.show_error(error)
-
-        self.desk.background(lambda: self.desk.client.aftermath(row, state), came, failed)
+        self.desk.background(lambda: self.desk.client.aftermath_at_once(state), sketched)
+        self.desk.background(lambda: self.desk.client.aftermath(row, state), came)
         if state.finished and state.finished.stop_reason == "scored":
             self.desk.background(lambda: self.desk.client.again(row.id), measured, lambda _: None)
 

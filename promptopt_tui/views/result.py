@@ -37,6 +37,8 @@ def beside(view: View, found: Aftermath | None, again: Mapping[str, Any] | None,
         lines += [[], *_again(again, width)]
     if found is None:
         return [*lines, [], [("looking where it comes from…", "muted")]]
+    if not found.measured:
+        lines += [[], [("looking at what each step did…", "muted")]]
     lines += _findings(found, width)
     scored = view.state.course()
     if len(scored) > 1:
@@ -165,7 +167,12 @@ def step_lines(view: View, found: Aftermath, step: Step, width: int) -> list[Lin
     scores = f"{fm.interval(parent.validation)} → {fm.interval(measured.validation)}"
     lines += wrap([("validation  ", "muted"), (scores, "bold")], width, [(" " * 12, "")])
     if effect is None:
-        lines += wrap([("no case was scored under it and under a prompt before it", "muted")], width)
+        said = (
+            "no case was scored under it and under a prompt before it"
+            if found.measured
+            else "not measured yet"
+        )
+        lines += wrap([(said, "muted")], width)
     else:
         if len(effect.steps) > 1:
             said = f"{len(effect.steps)} steps together, {view.name(before)} to {view.name(after)}"

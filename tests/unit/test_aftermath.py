@@ -8,7 +8,7 @@ from promptopt.domain import events as ev
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult, Comparison, Interval
 from promptopt.reporting.markdown import report
-from promptopt.runs.aftermath import aftermath
+from promptopt.runs.aftermath import aftermath, at_once
 from promptopt.runs.state import RunState, fold
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
@@ -85,6 +85,14 @@ def test_sentences_steps_and_what_they_did(told: tuple[Database, RunRow, RunStat
     assert (first.fixed, first.broken, first.n) == (("c6",), (), 4)
     assert (second.fixed, second.broken) == (("c7",), ("c4",))
     assert found.findings
+    database.close()
+
+
+def test_what_needs_no_reading_is_there_at_once(told: tuple[Database, RunRow, RunState]) -> None:
+    database, row, state = told
+    sketch, whole = at_once(state), aftermath(database, row, state)
+    assert (sketch.trace, sketch.acts) == (whole.trace, whole.acts)
+    assert not sketch.measured and sketch.effects == (None, None) and whole.measured
     database.close()
 
 

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptopt.domain.demonstrations import Demonstration
-from promptopt.domain.events import CaseMark
 from promptopt.evaluation.sentences import aligned, sentences, tokens
 from promptopt.runs.provenance import Sentence, effect, effects, lineage, trace
 from promptopt.runs.standings import Candidate
@@ -156,16 +155,9 @@ def test_sentences_of_scripts_without_spaces() -> None:
     assert sentences("分类。只答一个词！ Go on. Now") == ["分类。", "只答一个词！", "Go on.", "Now"]
 
 
-def mark(case_id: str, score: float, passed: bool) -> CaseMark:
-    return CaseMark(case_id=case_id, score=score, passed=passed)
-
-
 def test_what_a_step_did_to_the_cases() -> None:
-    before = {each.case_id: each for each in (mark("a", 0, False), mark("b", 1, True), mark("c", 0.2, False))}
-    after = {
-        each.case_id: each
-        for each in (mark("a", 1, True), mark("b", 0.5, False), mark("c", 0.4, False), mark("d", 1, True))
-    }
+    before = {"a": (0.0, False), "b": (1.0, True), "c": (0.2, False)}
+    after = {"a": (1.0, True), "b": (0.5, False), "c": (0.4, False), "d": (1.0, True)}
     found = effect(before, after)
     assert found is not None
     assert (found.fixed, found.broken, found.better, found.worse, found.n) == (("a",), ("b",), 1, 0, 3)
@@ -175,7 +167,7 @@ def test_what_a_step_did_to_the_cases() -> None:
 
 def test_candidates_that_were_not_scored_share_what_the_next_one_did() -> None:
     steps = trace(run("A.", "A. B.", "A. B. C.", "A. B. C. D."), "0", "3").steps
-    scored = {"0": {"a": mark("a", 0, False)}, "2": {"a": mark("a", 1, True)}}
+    scored = {"0": {"a": (0.0, False)}, "2": {"a": (1.0, True)}}
     first, second, last = effects(steps, lambda each: scored.get(each, {}))
     assert first is second and first is not None
     assert (first.fixed, first.steps, last) == (("a",), range(2), None)

@@ -10,7 +10,7 @@ from promptopt.domain.words import Split
 from promptopt.runs.acts import Deed
 from promptopt.runs.cases import case_histories
 from promptopt.runs.diagnosis import Facts, Finding, diagnose
-from promptopt.runs.provenance import Effect, Trace, effects, trace
+from promptopt.runs.provenance import Effect, Scored, Trace, effects, trace
 from promptopt.runs.rescoring import Again, again, scored_prompt
 from promptopt.runs.state import RunState
 from promptopt.store.cells import Cells, scored_in
@@ -33,12 +33,23 @@ class Aftermath:
         effects: of each step of the trace on the validation cases; None if it was not measured.
         findings: why there is no proven gain; empty if there is one.
         acts: what people did, oldest first.
+        measured: effects and findings are there; they take reading.
     """
 
     trace: Trace = field(default_factory=Trace)
     effects: tuple[Effect | None, ...] = ()
     findings: tuple[Finding, ...] = ()
     acts: tuple[Deed, ...] = ()
+    measured: bool = True
+
+
+def at_once(state: RunState) -> Aftermath:
+    """What there is to tell of a run that is over without reading anything."""
+    acts = tuple(state.deeds)
+    if not state.over or not state.has_search:
+        return Aftermath(acts=acts)
+    found = trace(dict(state.candidates), state.seed_id, state.best_id)
+    return Aftermath(found, (None,) * len(found.steps), acts=acts, measured=False)
 
 
 def aftermath(database: Database, row: RunRow, state: RunState) -> Aftermath:
@@ -46,10 +57,17 @@ def aftermath(database: Database, row: RunRow, state: RunState) -> Aftermath:
     if not state.over or not state.has_search:
         return Aftermath(acts=tuple(state.deeds))
     cells = Cells(database, row.id)
+
+    def scored(candidate_id: str) -> Scored:
+        return {
+            case_id: (score, passed)
+            for case_id, score, passed, _ in cells.outcomes(candidate_id, "validation")
+        }
+
     found = trace(dict(state.candidates), state.seed_id, state.best_id)
     return Aftermath(
         trace=found,
-        effects=tuple(effects(found.steps, lambda each: cells.marks(each, "validation"))),
+        effects=tuple(effects(found.steps, scored)),
         findings=tuple(diagnosis(database, row.id, state)),
         acts=tuple(state.deeds),
     )

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from promptopt.domain.demonstrations import Demonstration
-from promptopt.domain.events import CaseMark
 from promptopt.evaluation.sentences import aligned, sentences
 from promptopt.runs.standings import Candidate
 
 Kind = Literal["kept", "added", "changed", "removed"]
+
+Scored = Mapping[str, tuple[float, bool]]
+"""Case id to the score and whether the case passed. There may be very many, so they are nothing more."""
 
 
 @dataclass(frozen=True)
@@ -137,19 +139,19 @@ def trace(candidates: Mapping[str, Candidate], seed_id: str, winner_id: str) -> 
     return Trace(tuple(found), tuple(steps), passing, tuple(_demonstrations_on_their_way(chain)))
 
 
-def effects(steps: Sequence[Step], marks: Callable[[str], Mapping[str, CaseMark]]) -> list[Effect | None]:
+def effects(steps: Sequence[Step], scored: Callable[[str], Scored]) -> list[Effect | None]:
     """What each step did. Steps to candidates that were not scored share the effect of the next that was;
     None if there is none.
 
     Args:
-        marks: how a candidate did, by case; asked for once each, in order.
+        scored: how a candidate did, by case; asked for once each, in order.
     """
     if not steps:
         return []
     found: list[Effect | None] = []
-    before = marks(steps[0].parent_id)
+    before = scored(steps[0].parent_id)
     for place, step in enumerate(steps):
-        after = marks(step.candidate_id)
+        after = scored(step.candidate_id)
         here = effect(before, after, range(len(found), place + 1))
         if here is not None:
             found += [here] * len(here.steps)
@@ -157,23 +159,26 @@ def effects(steps: Sequence[Step], marks: Callable[[str], Mapping[str, CaseMark]
     return [*found, *[None] * (len(steps) - len(found))]
 
 
-def effect(
-    before: Mapping[str, CaseMark], after: Mapping[str, CaseMark], steps: range = range(1)
-) -> Effect | None:
+def effect(before: Scored, after: Scored, steps: range = range(1)) -> Effect | None:
     """The second of two candidates against the first, case by case; None if they have no case in common."""
-    pairs = [(before[case_id], mark) for case_id, mark in after.items() if case_id in before]
-    if not pairs:
+    fixed: list[str] = []
+    broken: list[str] = []
+    better = worse = n = 0
+    gain = 0.0
+    for case_id, (score, passed) in after.items():
+        earlier = before.get(case_id)
+        if earlier is None:
+            continue
+        n += 1
+        gain += score - earlier[0]
+        if passed != earlier[1]:
+            (fixed if passed else broken).append(case_id)
+        else:
+            better += score > earlier[0]
+            worse += score < earlier[0]
+    if not n:
         return None
-    alike = [(old.score, new.score) for old, new in pairs if old.passed == new.passed]
-    return Effect(
-        fixed=tuple(new.case_id for old, new in pairs if new.passed and not old.passed),
-        broken=tuple(new.case_id for old, new in pairs if old.passed and not new.passed),
-        better=sum(new > old for old, new in alike),
-        worse=sum(new < old for old, new in alike),
-        gain=sum(new.score - old.score for old, new in pairs) / len(pairs),
-        n=len(pairs),
-        steps=steps,
-    )
+    return Effect(tuple(fixed), tuple(broken), better, worse, gain / n, n, steps)
 
 
 @dataclass
