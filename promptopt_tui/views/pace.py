@@ -29,7 +29,8 @@ class Pace:
         if seen and seconds - seen[-1][0] < STEP:
             return
         seen.append((seconds, {name: meter.spent for name, meter in meters.items()}))
-        while seen[-1][0] - seen[0][0] > WINDOW:
+        # A meter that was not there at first is told of from then on.
+        while seen[-1][0] - seen[0][0] > WINDOW or not meters.keys() <= seen[0][1].keys():
             seen.popleft()
 
     def per_minute(self, meter: str) -> float | None:

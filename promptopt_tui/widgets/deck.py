@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, cast
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -15,10 +16,18 @@ from textual.widget import Widget
 
 from promptopt_tui.preferences import Preferences
 from promptopt_tui.views.arrangement import ALL, Spot, arrange, layout_for, next_layout, there_are
+from promptopt_tui.views.header import TITLES, key_of
 from promptopt_tui.widgets.canvas import Canvas
 
 if TYPE_CHECKING:
     from promptopt_tui.app import PromptoptApp
+
+
+TITLE_AT = 3
+"""Cells from a panel's left edge to its title."""
+
+TAB_GAP = 3
+"""Cells between the names of two tabs."""
 
 
 class Deck(Container):
@@ -155,6 +164,19 @@ class Deck(Container):
 
     def on_resize(self, event: events.Resize) -> None:
         self.settle()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on the name of a tab shows it."""
+        for panel in (self._panels[name] for name in self._fronts):
+            x = event.screen_x - panel.region.x - TITLE_AT
+            if event.screen_y != panel.region.y:
+                continue
+            for name in panel.tabs:
+                size = cell_len(f"{key_of(name)} {TITLES[name]}")
+                if 0 <= x < size:
+                    self.go_to(name)
+                    return
+                x -= size + TAB_GAP
 
     def _keep(self) -> None:
         self._preferences.set("layout", self.chosen)

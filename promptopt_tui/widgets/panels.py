@@ -1,6 +1,7 @@
 """The cockpit's panels. Each has a number, a title, and ``show(view)``, which draws it anew."""
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -29,6 +30,9 @@ _NUMBER = re.compile(r"([0-9]+)")
 
 BASES = ("parent", "seed", "best", "")
 """What the prompt panel compares with; nothing is the plain prompt."""
+
+MANY, AGAIN = 5000, 1.0
+"""Cases from which they are put in order again only after so many seconds, while marks come in."""
 
 CHOSEN = "chosen"
 """The prompt panel compares with a candidate that was chosen in the standings."""
@@ -250,6 +254,7 @@ class CasesPanel(SortableTable):
         """Only cases that failed so are shown; empty: all."""
         self._seen: tuple[int, int] = (0, 0)
         self._note = ""
+        self._reordered_at = float("-inf")
 
     def set_cases(self, cases: Sequence[CaseRow]) -> None:
         """The cases of the split that is shown."""
@@ -268,16 +273,20 @@ class CasesPanel(SortableTable):
         failed = sum(marks.failed.values())
         seen = (id(marks), len(marks) * 1_000_000 + failed)
         if seen != self._seen:
-            self._seen, self.marks = seen, marks
-            if (
-                self.failed_only
-                or self.category
-                or (self.order and self.columns[self.order[0]].name in ("", "score", "category"))
-            ):
-                self.reorder()
-            else:
+            self.marks = marks
+            if not self._depends_on_marks:
+                self._seen = seen
                 self.redraw()
+            elif len(self.cases) < MANY or time.monotonic() - self._reordered_at > AGAIN:
+                self._seen, self._reordered_at = seen, time.monotonic()
+                self.reorder()
         set_title(self, self._title(view, failed))
+
+    @property
+    def _depends_on_marks(self) -> bool:
+        """Which rows there are, or their order, changes with the marks."""
+        by_marks = self.order and self.columns[self.order[0]].name in ("", "score", "category")
+        return bool(self.failed_only or self.category or by_marks)
 
     def reorder(self) -> None:
         """Filter and sort anew."""

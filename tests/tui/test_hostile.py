@@ -212,3 +212,27 @@ async def test_hostile_runs_side_by_side(hostile: Hostile, make_app: Make, settl
             seen.append(unsafe(pilot))
         assert set().union(*seen) == set()
         assert app._exception is None
+
+
+async def test_hostile_calls(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    told.ask(HUGE, HUGE, case=BAD[:40])
+    told.ask(BAD, '{"a": "' + BAD.replace("\\", "").replace('"', "")[:20] + '"}', role="optimizer", path=BAD)
+    told.ask(BAD, error=HUGE, case=BAD)
+    app = make_app(told.run_id)
+    async with app.run_test(size=(160, 40)) as pilot:
+        await settle(pilot)
+        for keys in (
+            ("9", "f"),
+            ("enter",),
+            ("left",),
+            ("left",),
+            ("y", "escape"),
+            ("slash", "[", "x"),
+            ("enter",),
+        ):
+            await pilot.press(*keys)
+            for _ in range(3):
+                await settle(pilot)
+            assert unsafe(pilot) == set()
+        assert app._exception is None

@@ -294,6 +294,20 @@ async def test_tabs_layouts_and_hidden_panels(story: Make, make_app: Make, settl
         assert again.preferences.get("hidden", ["x"]) == []
 
 
+async def test_a_click_on_a_tab_shows_it(story: Make, make_app: Make, settle: Make) -> None:
+    app = make_app(story().live().run_id)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        at = app.screen.query_one("#standings").region
+        place = title(pilot, "standings").index("8 Lineage")
+        await pilot.click(offset=(at.x + 3 + place, at.y))
+        await settle(pilot)
+        assert app.screen.focused.id == "lineage"
+        await pilot.click(offset=(at.x + 4, at.y))
+        await settle(pilot)
+        assert app.screen.focused.id == "standings"
+
+
 async def test_the_dialog_arranges_until_it_is_left(story: Make, make_app: Make, settle: Make) -> None:
     app = make_app(story().live().run_id)
     async with app.run_test(size=SIZE) as pilot:

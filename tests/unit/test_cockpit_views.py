@@ -29,6 +29,15 @@ def test_the_pace_is_of_the_last_minute() -> None:
     assert pace.per_minute("calls") is None
 
 
+def test_a_meter_that_comes_later_is_told_of_from_then_on() -> None:
+    pace = Pace()
+    for second in range(3):
+        pace.see(float(second), {})
+    for second in range(3, 20):
+        pace.see(float(second), spent(float(second)))
+    assert pace.per_minute("usd") == 60.0
+
+
 @given(st.lists(st.tuples(st.floats(0, 1e4), st.floats(0, 1e3)), max_size=60))
 def test_the_pace_never_looks_back_further_and_never_fails(looks: list[tuple[float, float]]) -> None:
     pace = Pace()
