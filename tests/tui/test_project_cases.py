@@ -168,6 +168,21 @@ async def test_a_case_is_edited_saved_and_taken_back(
         assert not screen.unsaved
 
 
+async def test_changes_that_are_not_saved_outlive_other_settings_of_the_data(
+    make_app: Make, opened: Make, press: Make, with_lines: Path
+) -> None:
+    async with make_app().run_test(size=SIZE) as pilot:
+        screen = await opened(pilot)
+        await press(pilot, "x")
+        screen.put(("data", "seed"), 7)
+        await press(pilot, "1", "2")
+        assert [entry.input for entry in screen.query_one("#cases", Table).rows][-1] == "hello"
+        assert len(shown(screen)) == 2
+        await press(pilot, "ctrl+s")
+        assert not screen.unsaved and shown(screen) == ["1", "2"]
+        assert len(read(with_lines).splitlines()) == 2
+
+
 async def test_cases_are_added_removed_and_one_undo_goes_through_all(
     make_app: Make, opened: Make, press: Make, with_lines: Path
 ) -> None:

@@ -66,9 +66,14 @@ class Cases(Models):
     # Reading
 
     def load_cases(self, *, again: bool = False) -> None:
-        """Read the cases in a thread, unless they were read as the file names them now."""
+        """Read the cases in a thread, unless they were read as the file names them now.
+
+        Args:
+            again: in any case; changes to them that are not saved are lost.
+        """
         said = self.document.get(("data",))
-        if self._loading or (said == self._book_of and not again):
+        unsaved = self.book is not None and self.book.changed
+        if self._loading or ((said == self._book_of or unsaved) and not again):
             return
         self._loading, self._book_of = True, said
         base = self.document.path.parent
@@ -78,6 +83,7 @@ class Cases(Models):
 
         def done(book: CaseBook) -> None:
             self._loading, self.book, self.book_error = False, book, ""
+            self.forget_cases()
             self._deal(book)
             self.search_cases()
             self.load_cases()  # if the file names others by now
@@ -90,6 +96,17 @@ class Cases(Models):
 
         self.search_cases()
         self.desk.background(work, done, failed)
+
+    def forget_cases(self) -> None:
+        """Let go of changes to files of cases that were read anew: they can't be taken back any more."""
+        raise NotImplementedError
+
+    def saved_cases(self) -> None:
+        """Files of cases were written: their splits may be others now, and the project may name others."""
+        if self.book is not None:
+            self._deal(self.book)
+        self.search_cases()
+        self.load_cases()
 
     def _deal(self, book: CaseBook) -> None:
         """Have it found out, in a process of its own, which case is in which split."""

@@ -16,7 +16,7 @@ from promptopt_tui.screens.project.cases import Cases
 from promptopt_tui.views import diff
 
 if TYPE_CHECKING:
-    from promptopt.store.caseedit import CaseFile
+    from promptopt.store.caseedit import CaseBook, CaseFile
     from promptopt.store.projectedit import ProjectDocument
     from promptopt.store.validation import Flaw
 
@@ -41,6 +41,10 @@ class Keeping(Cases):
         self._steps.append(what)
         self._back.clear()
 
+    def forget_cases(self) -> None:
+        self._steps = [step for step in self._steps if step is self.document]
+        self._back.clear()
+
     @property
     def unsaved(self) -> bool:
         """Whether there is something to save."""
@@ -51,7 +55,10 @@ class Keeping(Cases):
             self.app.notify("There is nothing to take back.", markup=False)
             return
         step = self._steps.pop()
-        step.undo()
+        if not step.undo():
+            self._steps.clear()
+            self.app.notify("What was changed before that is not remembered any more.", markup=False)
+            return
         self._back.append(step)
         self.changed_cases()
         self.changed()
@@ -75,19 +82,14 @@ class Keeping(Cases):
             if then is not None:
                 then()
             return
-        files = [file for file in self.book.files if file.changed] if self.book else []
-        document = self.document
+        book, document = self.book, self.document
 
-        def work() -> None:
-            for file in files:
-                file.save(force=force)
-            if document.changed or force:
-                document.save(force=force)
-
-        def saved(_: None) -> None:
+        def saved(with_cases: bool) -> None:
             self.theirs = None
             wrong = f" {fm.plural(len(self.flaws), 'key')} can't be used yet." if self.flaws else ""
             self.app.notify(f"Saved.{wrong}", markup=False, timeout=3)
+            if with_cases:
+                self.saved_cases()
             self.draw()
             if then is not None:
                 then()
@@ -100,7 +102,7 @@ class Keeping(Cases):
             else:
                 self.desk.show_error(error)
 
-        self.desk.background(work, saved, failed)
+        self.desk.background(lambda: _write(document, book, force=force), saved, failed)
 
     def _ask_about_theirs(self, error: PromptoptError, then: Any) -> None:
         """Whose version of a file counts: that of the project file is shown, one of cases is named."""
@@ -115,8 +117,6 @@ class Keeping(Cases):
 
         def answered(answer: str | None) -> None:
             if answer == "theirs":
-                self._steps = [step for step in self._steps if step is self.document]
-                self._back.clear()
                 self.load_cases(again=True)
             elif answer == "mine":
                 self.save(then, force=True)
@@ -152,13 +152,15 @@ class Keeping(Cases):
         self.desk.background(self.document.outside, seen, failed)
 
     def _reload(self, said: str) -> None:
+        before = self.document.text
         try:
             self.document.reload()
         except PromptoptError as error:
             self.app.notify(one_line(str(error), 300), severity="warning", markup=False)
             return
         self.theirs = None
-        self.did(self.document)  # what was here can be had back
+        if self.document.text != before:
+            self.did(self.document)  # what was here can be had back
         self.app.notify(said, markup=False)
         self.changed()
 
@@ -250,3 +252,22 @@ class Keeping(Cases):
                 self.app.pop_screen()
 
         self.app.push_screen(Dialog("Leave with changes that are not saved?", build, options), answered)
+
+
+def _write(document: ProjectDocument, book: CaseBook | None, *, force: bool) -> bool:
+    """Write what was changed; returns whether there were cases in it.
+
+    Raises:
+        ChangedOutside: somebody else has changed a file meanwhile, and it is not forced.
+        SettingsError: a file can't be written.
+    """
+    files = [file for file in book.files if file.changed] if book else []
+    for file in files:
+        file.save(force=force)
+    if files and book is not None:
+        # Cases that are called by their number may have another one now.
+        book.entries = []
+        book.sync()
+    if document.changed or force:
+        document.save(force=force)
+    return bool(files)

@@ -14,7 +14,7 @@ from promptopt.models.simulator.chance import Dice
 _COUNT = re.compile(r"\b(\d+) (?:different|new) cases\b")
 _MARKED = re.compile(r"<(description|task|cases|wish)-(\w+)>\n(.*?)\n</\1-\2>", re.DOTALL)
 _LABELS = re.compile(
-    r"\b(?:as|into|either|one of)[: ]+((?:[\w-]+(?:, | or | and ))+(?:or |and )?[\w-]+)", re.I
+    r"\b(?:as|is|into|either|one of)[: ]+((?:[\w-]+(?:, | or | and ))+(?:or |and )?[\w-]+)", re.I
 )
 _OPENINGS = (
     "Hello,",
