@@ -371,7 +371,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("result.menu", ("Y",), "copy …", "Choose what to copy: prompt, diff, report, commands.", 3),
     Action("result.rescore", ("S",), "score again", "Send the best prompt again: does its figure hold?", 5),
     Action("result.compare", ("c",), "compare", "Put this run and others side by side.", 6),
-    Action("result.resume", ("R",), "resume", "Start the worker again; nothing is paid twice.", 7),
+    Action("result.resume", ("R",), "resume", "Start the worker again; nothing is paid twice.", 1),
     Action("result.all", ("u",), "unchanged", "Show or hide the sentences that are as in the seed.", 8),
     Action("result.next", ("tab",), "what changed", "Go to the next panel.", 2, palette=False),
     Action("result.previous", ("shift+tab",), "previous", "Go to the panel before.", palette=False),
