@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 GRACE = 1.0
 """Seconds for which a result that came up by itself takes no key that leads away: it may mean the run."""
 
+SHORT = 20
+"""Rows of a terminal below which a narrow one shows one panel at a time."""
+
 PANELS = {"verdict": "Verdict", "changes": "What changed", "step": "The step", "moved": "Cases"}
 
 
@@ -113,7 +116,8 @@ class ResultScreen(Screen[None]):
         self.set_interval(1.0, self._look)
         self.call_after_refresh(self.draw)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height < SHORT, "-short")
         self.call_after_refresh(self.draw)
 
     # What is shown
@@ -255,17 +259,21 @@ class ResultScreen(Screen[None]):
     # Panels
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        on_verdict = event.widget.id == "verdict"
-        self.set_class(on_verdict, "-on-verdict")
-        self.set_class(not on_verdict, "-on-way")
-        self.call_after_refresh(self.draw)
+        if event.widget.id in PANELS:
+            self._show_panel(event.widget.id)
+            self.call_after_refresh(self.draw)
+
+    def _show_panel(self, name: str) -> None:
+        """Where there is no room for all, the one that has the focus is shown."""
+        for each in PANELS:
+            self.set_class(each == name, f"-on-{each}")
+        self.set_class(name != "verdict", "-on-way")
 
     def _panel(self, step: int) -> None:
         names = ["verdict"] if self.has_class("-alone") else list(PANELS)
         focused = self.focused.id if self.focused and self.focused.id in names else names[0]
         name = names[(names.index(focused or names[0]) + step) % len(names)]
-        self.set_class(name == "verdict", "-on-verdict")
-        self.set_class(name != "verdict", "-on-way")
+        self._show_panel(name)
         self.query_one(f"#{name}").focus()
 
     def action_next(self) -> None:

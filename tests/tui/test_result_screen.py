@@ -485,3 +485,17 @@ async def test_what_can_not_be_read_is_told(
         await settle(pilot)
         assert "You route support tickets." in text(pilot, "changes"), "what needs no reading is there"
         assert "not measured yet" in text(pilot, "step")
+
+
+async def test_a_small_terminal_shows_one_panel_at_a_time(story: Make, make_app: Make, settle: Make) -> None:
+    async with make_app(story().finish().run_id).run_test(size=(60, 16)) as pilot:
+        screen = await opened(pilot, settle)
+        for name in ("verdict", "changes", "step", "moved", "verdict"):
+            seen = [
+                each
+                for each in ("verdict", "changes", "step", "moved")
+                if screen.query_one(f"#{each}").size.area
+            ]
+            assert seen == [name]
+            await pilot.press("tab")
+            await settle(pilot)
