@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from promptopt.domain.errors import PromptoptError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+AS_IT_IS: Mapping[str, str] = {}
+
 PATIENCE = 120.0
 """Seconds after which a command is given up."""
 
@@ -28,13 +31,28 @@ class ErrandFailed(PromptoptError):
     """The command was refused, in its words."""
 
 
-def ask(*arguments: str, text: str = "", patience: float = PATIENCE) -> Any:
+def about(path: Path, text: str, *arguments: str, stdin: str = "", patience: float = PATIENCE) -> Any:
+    """As :func:`ask`, of a project as if its file said ``text``; the argument ``{}`` stands for that file.
+
+    Raises:
+        ErrandFailed: as :func:`ask`, or nothing can be written beside the project's file.
+    """
+    with draft(path, text) as place:
+        filled = [str(place) if argument == "{}" else argument for argument in arguments]
+        # What is said of the draft is said of the file that it stands for.
+        return ask(*filled, stdin=stdin, patience=patience, called={str(place): str(path)})
+
+
+def ask(
+    *arguments: str, stdin: str = "", patience: float = PATIENCE, called: Mapping[str, str] = AS_IT_IS
+) -> Any:
     """What a command says with ``--json``; waits for it.
 
     Args:
         arguments: the command and its arguments.
-        text: given to it on its standard input.
+        stdin: given to it on its standard input.
         patience: seconds after which it is given up.
+        called: paths in its answer to what they are called here.
 
     Raises:
         ErrandFailed: it gave no JSON value, or took too long.
@@ -42,7 +60,7 @@ def ask(*arguments: str, text: str = "", patience: float = PATIENCE) -> Any:
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "promptopt", *arguments, "--json"],
-            input=text.encode("utf-8", "replace"),
+            input=stdin.encode("utf-8", "replace"),
             capture_output=True,
             timeout=patience,
             check=False,
@@ -50,10 +68,14 @@ def ask(*arguments: str, text: str = "", patience: float = PATIENCE) -> Any:
         )
     except subprocess.TimeoutExpired as error:
         raise ErrandFailed(f"no answer within {patience:g} s", where=f"promptopt {arguments[0]}") from error
+    out, said = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+    for place, name in called.items():
+        out = out.replace(json.dumps(place)[1:-1], json.dumps(name)[1:-1])
+        said = said.replace(place, name)
     try:
-        return json.loads(done.stdout.decode("utf-8").splitlines()[-1])
+        return json.loads(out.splitlines()[-1])
     except (IndexError, ValueError) as error:
-        raise _told(done.stderr.decode("utf-8", "replace"), arguments[0]) from error
+        raise _told(said, arguments[0]) from error
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from promptopt_tui import errands
 if TYPE_CHECKING:
     from promptopt.domain.describing import Setting
     from promptopt.examples import ExampleTask
-    from promptopt.store.caseedit import CaseBook
+    from promptopt.store.casebook import CaseBook
     from promptopt.store.database import Database
     from promptopt.store.projectedit import ProjectDocument
 
@@ -138,20 +138,20 @@ class Projects:
 
     def estimate(self, path: Path, text: str) -> dict[str, Any]:
         """What a run of the project would need if its file said ``text``."""
-        with errands.draft(path, text) as draft:
-            return errands.ask("estimate", str(draft))
+        return errands.about(path, text, "estimate", "{}")
 
     def doctor(self, path: Path, text: str) -> list[dict[str, Any]]:
         """What is found of the project's models: keys, endpoints, prices. Nothing is spent."""
-        with errands.draft(path, text) as draft:
-            return [each for each in errands.ask("doctor", str(draft)) if " model " in f" {each['check']}"]
+        found = errands.about(path, text, "doctor", "{}")
+        return [
+            each for each in found if " model " in f" {each['check']}" or each["check"].startswith("judge ")
+        ]
 
     def check(self, path: Path, text: str, output: str, case_id: str, *, ask: bool) -> dict[str, Any]:
         """What the project's checks say of an output for a case, if its file said ``text``."""
-        with errands.draft(path, text) as draft:
-            asking = ["--ask"] if ask else []
-            chosen = ["--case", case_id] if case_id else []
-            return errands.ask("check", str(draft), "--output", "-", *chosen, *asking, text=output)
+        asking = ["--ask"] if ask else []
+        chosen = ["--case", case_id] if case_id else []
+        return errands.about(path, text, "check", "{}", "--output", "-", *chosen, *asking, stdin=output)
 
     def draft_quote(self, description: str, model: str, count: int) -> dict[str, Any]:
         """What drafting a task may cost at most; nothing is sent."""
@@ -172,20 +172,18 @@ class Projects:
         self, path: Path, text: str, model: str, count: int, wish: str, *, quote: bool = False
     ) -> dict[str, Any]:
         """More cases like those of a project whose file says ``text``; or what they may cost at most."""
-        with errands.draft(path, text) as draft:
-            arguments = [str(draft), "--count", str(count), "--wish", wish, *(["--quote"] if quote else [])]
-            if model:
-                arguments += ["--model", model]
-            return errands.ask("grow", *arguments, patience=LONG)
+        arguments = ["--count", str(count), "--wish", wish, "--model", model]
+        return errands.about(
+            path, text, "grow", "{}", *arguments, *(["--quote"] if quote else []), patience=LONG
+        )
 
     def splits(self, path: Path, text: str) -> dict[str, str]:
         """Which case is in which split, if the project's file said ``text``."""
-        with errands.draft(path, text) as draft:
-            return errands.ask("data", "splits", str(draft))
+        return errands.about(path, text, "data", "splits", "{}")
 
     def as_json_lines(self, book: CaseBook, folder: Path) -> dict[str, str]:
         """Write the cases of a book into files of JSON Lines; the key of ``data`` to the name of each."""
-        from promptopt.store.caseedit import as_json_lines
+        from promptopt.store.casebook import as_json_lines
         from promptopt.store.projects import write_files
 
         made = as_json_lines(book, folder)
@@ -201,7 +199,7 @@ class Projects:
             Their rows, notices, and what ``data`` has to say: nothing if the rows go into a file that is
             there, else the file that was made of them (and of the cases that stood in the project file).
         """
-        from promptopt.store.caseedit import import_rows, lines_file
+        from promptopt.store.casebook import import_rows, lines_file
         from promptopt.store.importing import import_project
         from promptopt.store.projects import write_files
 

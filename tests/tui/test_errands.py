@@ -46,6 +46,15 @@ def test_what_is_refused_is_told_with_its_fix(tmp_path: Path) -> None:
     assert "data.file" in refused.value.fix
 
 
+def test_what_is_said_of_a_draft_is_said_of_the_file_itself(tmp_path: Path) -> None:
+    path = project(tmp_path)
+    code = '[[checks]]\ntype = "assertion"\nsandbox = "python"\ncode = "assert output"\n'
+    text = path.read_text("utf-8") + code + '[data]\ncases = [{ input = "a" }]\n'
+    with pytest.raises(errands.ErrandFailed) as refused:
+        Projects(never).check(path, text, "x", "", ask=False)  # type: ignore[arg-type]
+    assert f"promptopt trust {path}" in refused.value.fix and ".draft" not in str(refused.value)
+
+
 def test_one_that_takes_too_long_is_given_up() -> None:
     with pytest.raises(errands.ErrandFailed, match="no answer within"):
         errands.ask("optimizers", patience=0.001)

@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.settings import DataSettings
-from promptopt.store.caseedit import (
-    CaseBook,
-    CaseFile,
-    Entry,
-    Wanted,
-    as_json_lines,
-    found,
-    import_rows,
-    with_value,
-)
+from promptopt.store.casebook import CaseBook, Entry, Wanted, as_json_lines, found, import_rows
+from promptopt.store.caseedit import CaseFile, with_value
 from promptopt.store.caserows import read_table
 from promptopt.store.projectedit import ChangedOutside
 

@@ -81,7 +81,7 @@ def grow(
     /,
     *,
     count: Annotated[int, Parameter(name=("--count", "-n"), validator=Number(gte=1, lte=60))] = 10,
-    wish: str = "",
+    wish: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
     model: str | None = None,
     simulate: bool = False,
     quote: bool = False,

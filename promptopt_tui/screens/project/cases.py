@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +12,13 @@ from promptopt.domain.errors import PromptoptError, SettingsError
 from promptopt.domain.settings import DataSettings
 from promptopt.domain.text import one_line, sanitize
 from promptopt.domain.words import SPLITS
-from promptopt.store.caseedit import CaseBook, Entry, Wanted
+from promptopt.store.casebook import CaseBook, Entry, Wanted
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.screens.asking import AskScreen
-from promptopt_tui.screens.asking_models import SIMULATOR, count_flaw, spent, with_quote
 from promptopt_tui.screens.dialogs import Dialog, Option
-from promptopt_tui.screens.filling import Field, FillScreen, needed
 from promptopt_tui.screens.project.caseform import CaseScreen
 from promptopt_tui.screens.project.models import Models
-from promptopt_tui.screens.reviewing import Item, ReviewScreen, proposed
 from promptopt_tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
@@ -149,7 +145,7 @@ class Cases(Models):
         self.desk.background(work, done)
 
     def _search(self, book: CaseBook) -> Callable[[], list[Entry]]:
-        from promptopt.store.caseedit import found
+        from promptopt.store.casebook import found
 
         entries, wanted, dealt = book.entries, Wanted.read(self.wanted), self.dealt
         return lambda: entries if not self.wanted.strip() else list(found(entries, wanted, dealt))
@@ -420,77 +416,6 @@ class Cases(Models):
             )
 
         self.desk.background(lambda: projects.import_cases(path, book, folder), done, failed)
-
-    # Made up
-
-    def action_generate(self) -> None:
-        book = self.book
-        if self.section != "cases":
-            return
-        if book is None or len(book.columns.inputs) != 1:
-            why = "Cases can be made up where there are some already, with one column for the input."
-            self.app.notify(why, severity="warning", markup=False)
-            return
-        models = self.document.get(("models",), {})
-        own = models.get("generator") or models.get("optimizer") or {}
-        fields = [
-            Field("count", "how many", "10", check=count_flaw),
-            Field(
-                "wish", "what they should be like", hint="optional: angry customers, very short, in Spanish"
-            ),
-            Field("model", "who makes them up", str(own.get("model", SIMULATOR)), check=needed),
-        ]
-
-        def filled(given: dict[str, str] | None) -> None:
-            if given is not None:
-                model = given["model"].strip()
-                self._make_up(book, int(given["count"]), given["wish"].strip(), model)
-
-        self.app.push_screen(FillScreen("More cases, made up by a model", fields, send="go on"), filled)
-
-    def _make_up(self, book: CaseBook, count: int, wish: str, model: str) -> None:
-        projects, path, text = self.desk.client.projects, self.document.path, self.document.text
-        asked = [model]
-
-        def work(chosen: str) -> Mapping[str, Any]:
-            asked[0] = chosen
-            return projects.grow(path, text, chosen, count, wish)
-
-        def made(found: Mapping[str, Any]) -> None:
-            items = proposed([("case", case) for case in found["cases"]])
-            screen = ReviewScreen("Made-up cases", items, spent(found, asked[0]))
-            self.app.push_screen(screen, lambda taken: self._take(book, taken or []))
-
-        with_quote(
-            self.desk,
-            model,
-            lambda chosen: projects.grow(path, text, chosen, count, wish, quote=True),
-            work,
-            made,
-            "the task, a dozen of its training cases, and your wish",
-        )
-
-    def _take(self, book: CaseBook, taken: list[Item]) -> None:
-        """Add the cases that were taken, under the names that the project's columns have."""
-        rows = [self._as_ours(book, item.value) for item in taken]
-        if not rows:
-            return
-        if book.files:
-            self._writable(0, lambda: self._add(rows))
-        else:
-            self.put(("data", "cases"), [*self.document.get(("data", "cases"), []), *rows])
-        self.app.notify(f"Added {fm.plural(len(rows), 'case')}. u takes them back.", markup=False)
-
-    @staticmethod
-    def _as_ours(book: CaseBook, case: dict[str, Any]) -> dict[str, Any]:
-        columns = book.columns
-        flat = bool(book.files) and book.files[0].flat
-        names = {"input": columns.inputs[0], "expected": columns.expected or "expected", "tags": columns.tags}
-        row = {names.get(name, name): value for name, value in case.items()}
-        tags = row.get(columns.tags)
-        if flat and isinstance(tags, list):
-            row[columns.tags] = ", ".join(map(str, tags))
-        return row
 
     def known_columns(self) -> list[str]:
         """Columns of the input, if the cases were read."""

@@ -12,16 +12,17 @@ from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.screens.dialogs import Dialog, Option
-from promptopt_tui.screens.project.cases import Cases
+from promptopt_tui.screens.project.making import Making
 from promptopt_tui.views import diff
 
 if TYPE_CHECKING:
-    from promptopt.store.caseedit import CaseBook, CaseFile
+    from promptopt.store.casebook import CaseBook
+    from promptopt.store.caseedit import CaseFile
     from promptopt.store.projectedit import ProjectDocument
     from promptopt.store.validation import Flaw
 
 
-class Keeping(Cases):
+class Keeping(Making):
     """The part of a project's screen that reads and writes its files."""
 
     theirs: str | None = None
