@@ -305,11 +305,19 @@ def test_effects_turn_their_sign_with_the_order(rows: list[tuple[float, float, f
     assert abs(there.effects.get("cliffs_delta", 0)) <= 1
 
 
-@given(st.lists(SCORE, max_size=12))
-@PROPERTY
-def test_holm_is_that_of_statsmodels(p_values: list[float]):
+@pytest.fixture(scope="module")
+def multipletests():
+    """That of statsmodels, without the whole garbage collection that it does in each call."""
     from statsmodels.stats.multitest import multipletests
 
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gc.collect", lambda *_: 0)
+        yield multipletests
+
+
+@given(st.lists(SCORE, max_size=12))
+@PROPERTY
+def test_holm_is_that_of_statsmodels(multipletests, p_values: list[float]):
     found = holm(p_values)
     if p_values:
         assert found == pytest.approx(list(multipletests(p_values, method="holm")[1]))
