@@ -1,5 +1,6 @@
 """Fixtures for all tests. No test reaches a network or a real key."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,13 @@ settings.load_profile("untimed")
 
 _SECRET_ENDINGS = ("_API_KEY", "_API_TOKEN", "_AUTH_TOKEN", "_ACCESS_KEY", "_ACCESS_KEY_ID", "_SESSION_TOKEN")
 _ENDPOINT_ENDINGS = ("_API_BASE", "_BASE_URL")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported until now stays: no collection need look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)
