@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from promptopt.domain.errors import RunError
 from promptopt.runs.launch import resume_run
+from promptopt.runs.snapshots import Snapshots, digest
 from promptopt.runs.state import RunState
 from promptopt.store.commands import Stop
+from promptopt.store.runlog import RunLog
+from promptopt.store.schema import events as event_rows
 from tests.engine.bench import Bench
 from tests.loopback import API_KEY, API_KEY_ENV, LoopbackServer, write_project
 
@@ -176,3 +180,26 @@ def test_a_run_that_could_not_start_tells_its_models_when_it_can(
     state = bench.end(run_id)
     assert state.status == "finished" and set(state.models) == {"target", "optimizer"}
     assert state.max_iterations is not None
+
+
+def test_a_run_is_taken_up_from_its_snapshot_alone(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path, undisturbed: dict[str, Any]
+) -> None:
+    loopback.latency = 0.01
+    run_id = bench.create(write_project(tmp_path / "project", loopback, SIZES))
+    bench.start(run_id)
+    kill_after(bench, loopback, run_id, 70)
+    log = RunLog(bench.database, run_id)
+    events = log.length()
+    Snapshots(log).keep(bench.state(run_id), events)
+    # What it stands for is gone: whoever read it again would find a run that never began.
+    earlier = (event_rows.c.run_id == run_id) & (event_rows.c.n < events)
+    bench.database.write(delete(event_rows).where(earlier)).result()
+
+    bench.start(run_id)
+    state = bench.end(run_id)
+
+    assert loopback.answered_twice() == {}
+    assert story(state) == undisturbed, bench.said(run_id)
+    kept = log.snapshot(digest())
+    assert kept is not None and kept[0] == log.length(), "at the end there is one of all of it"
