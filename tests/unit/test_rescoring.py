@@ -9,12 +9,14 @@ from promptopt.domain import events as ev
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult
 from promptopt.evaluation.statistics import interval
+from promptopt.runs.compared import side_of_run
+from promptopt.runs.rescoring import rescore, scored_prompt
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
 from promptopt.store.export import FORMATS
 from promptopt.store.runs import Runs
 from tests.unit.command_line import CommandLine, scripted_worker
-from tests.unit.finished_run import BEST, DATASET, SEED, finished_run
+from tests.unit.finished_run import BEST, DATASET, HALF, SEED, finished_run, write_events
 
 FAILED = CaseResult(case_id="c8", output="b")
 
@@ -134,3 +136,23 @@ def test_a_run_that_gave_no_new_figure(
     result = cli("rescore", run_id, "--json")
     assert result.status == 1 and result.objects[0]["holds"] is None
     assert "no key" in result.err
+
+
+def test_cases_that_people_mended_are_scored_as_they_are_since(home: Path, tmp_path: Path) -> None:
+    run_id = finished_run(Database.open(), tmp_path)
+    database = Database.open()
+    mend = ev.CaseMended(
+        by="ada", case_id="c5", expected="b", splits=["validation"], sizes={"validation": 3}, turn=1,
+        start_id=BEST.id, iteration=1, command_id=1,
+    )  # fmt: skip
+    dropped = mend.model_copy(update={"case_id": "c6", "expected": None})
+    told = ev.CandidateScored(candidate_id=SEED.id, split="validation", score=HALF, passed=2)
+    write_events(database, run_id, [mend, dropped, told])
+    database.transact(lambda connection: None).result()
+    scored = scored_prompt(database, Runs(database).find(run_id), "seed", "validation")
+    again_id = rescore(database, scored)
+    cases = {case.id: case.expected for case in Runs(database).cases(again_id, "validation")}
+    assert cases == {"c4": "a", "c5": "b", "c7": "a"}
+    side = side_of_run(database, run_id)
+    assert [each.case_id for each in side.mends] == ["c5", "c6"]
+    database.close()

@@ -6,6 +6,7 @@ from typing import Any
 
 from promptopt.domain.dataset import Example, Split
 from promptopt.domain.errors import RunError
+from promptopt.domain.mending import Mend
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult, Comparison, Evaluation
 from promptopt.domain.settings import ProjectSettings
@@ -27,6 +28,7 @@ class Side:
     Attributes:
         label: as the person named it.
         chosen_on: the splits by whose scores it was chosen among others.
+        mends: cases that people mended in the run: it was judged by them as they are since.
     """
 
     label: str
@@ -34,6 +36,7 @@ class Side:
     settings: ProjectSettings
     prompt_id: str
     chosen_on: tuple[Split, ...] = ()
+    mends: tuple[Mend, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,12 +105,14 @@ def compare_sides(
 
 def _side(database: Database, label: str, row: RunRow, prompt_id: str, state: RunState | None = None) -> Side:
     chosen = state is not None and prompt_id == state.best_id != state.seed_id
+    folded = state or fold(RunLog(database, row.id))
     return Side(
         label=label,
         row=row,
         settings=Runs(database).settings(row.id),
         prompt_id=prompt_id,
         chosen_on=("train", "validation") if chosen else (),
+        mends=tuple(folded.mends.values()),
     )
 
 
@@ -133,7 +138,9 @@ def _scored(database: Database, side: Side, splits: Sequence[Split]) -> dict[str
     found: dict[str, tuple[Example, CaseResult]] = {}
     for split in splits:
         results = cells.results(side.prompt_id, split)
-        cases = runs.cases(side.row.id, split) if results else ()
+        cases = tuple(runs.cases(side.row.id, split)) if results else ()
+        for mend in side.mends if split != "test" else ():
+            cases = mend.applied(cases)
         found.update((case.id, (case, results[case.id])) for case in cases if case.id in results)
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 from promptopt.domain.dataset import Split
 from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.errors import RunError
+from promptopt.domain.mending import Mend, mended
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Comparison, Interval
 from promptopt.domain.settings import CacheSettings, OptimizerSettings
@@ -31,12 +32,17 @@ MOST_SEARCHED = 200
 
 @dataclass(frozen=True)
 class Scored:
-    """A prompt of a run, and the figure that it had there on a split."""
+    """A prompt of a run, and the figure that it had there on a split.
+
+    Attributes:
+        mends: cases that people mended in that run: the figure is of the cases as they are since.
+    """
 
     row: RunRow
     prompt: Prompt
     split: Split
     score: Interval
+    mends: tuple[Mend, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ def scored_prompt(
             fix=f"promptopt show {row.id} tells what was scored",
         )
     prompt = Cells(database, row.id).prompt(chosen) or Prompt(text=found.text)
-    return Scored(row, prompt, where, found.scores[where].interval)
+    return Scored(row, prompt, where, found.scores[where].interval, tuple(state.mends.values()))
 
 
 def prompt_in_file(database: Database, text: str, where: str, run: str | None = None) -> tuple[RunRow, str]:
@@ -142,7 +148,7 @@ def rescore(database: Database, scored: Scored, *, trusted: bool = False) -> str
         "cache": CacheSettings(reuse=False),
     }
     settings = runs.settings(scored.row.id).model_copy(update=changes)
-    frozen = Frozen(settings, runs.dataset(scored.row.id), folder, folder)
+    frozen = Frozen(settings, mended(runs.dataset(scored.row.id), scored.mends), folder, folder)
     return create_frozen(database, frozen, kind="eval", trusted=trusted)
 
 
