@@ -102,6 +102,7 @@ class Casebook:
         self._cases: dict[Split, dict[str, CaseRow]] = {}
         self._lists: dict[Split, Sequence[CaseRow]] = {}
         self._mends: dict[str, Mend] = {}
+        self._stale: set[Split] = set()
         self._marks: dict[tuple[str, Split], Marks] = {}
         self._loading: set[object] = set()
         self._none = Marks()
@@ -112,14 +113,13 @@ class Casebook:
         """Have cases as people have mended them in the course of the run."""
         if mends != self._mends:
             self._mends = dict(mends)
-            self._lists.clear()
-            self._cases.clear()
+            self._stale = set(self._lists)  # they are shown until the mended ones are there
             self._marks.clear()
             self._told.clear()
 
     def cases(self, split: Split) -> Sequence[CaseRow] | None:
         """The cases of a split, in order; None until they are loaded. The same object each time."""
-        if split not in self._lists and split not in self._loading:
+        if (split not in self._lists or split in self._stale) and split not in self._loading:
             self._loading.add(split)
             mends = dict(self._mends)
 
@@ -134,6 +134,7 @@ class Casebook:
                 self._loading.discard(split)
                 if mends == self._mends:  # else they were mended meanwhile, and are loaded again
                     self._lists[split], self._cases[split] = found
+                    self._stale.discard(split)
                 self._arrived()
 
             self._desk.background(load, done)

@@ -1,5 +1,6 @@
 """What can be asked of a run in the cockpit, beside pausing, editing and stopping it."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,7 @@ from promptopt_tui.screens.filling import FillScreen, Line
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.panels import CasesPanel
-from tests.tui.test_run_screen import asked, text
+from tests.tui.test_run_screen import asked, cockpit, text
 
 Make = Callable[..., Any]
 SIZE = (120, 40)
@@ -39,6 +40,13 @@ def banners(pilot: Pilot[int]) -> str:
     """The banners of the cockpit, whatever is in front of it."""
     screen = next(screen for screen in pilot.app.screen_stack if isinstance(screen, RunScreen))
     return screen.query_one("#banners", Canvas).text_to_copy()
+
+
+async def until(pilot: Pilot[int], settle: Make, condition: Callable[[], object]) -> None:
+    """Wait for what a thread has to load."""
+    async with asyncio.timeout(20):
+        while not condition():
+            await settle(pilot)
 
 
 async def test_a_step_is_asked_for_and_shown(story: Make, make_app: Make, settle: Make) -> None:
@@ -252,7 +260,8 @@ async def test_a_case_is_put_right_or_dropped(story: Make, make_app: Make, settl
         mended = {"case_id": sent.case_id, "expected": sent.expected, "splits": ["validation"]}
         about = {"turn": 2, "start_id": told.ids["first"], "iteration": 2, "command_id": 1}
         told.tell(ev.CaseMended(by="ada", sizes={}, **mended, **about))
-        await settle(pilot)
+        panel = cockpit(pilot).query_one(CasesPanel)
+        await until(pilot, settle, lambda: panel.case and panel.case.expected == sent.expected)
         await pilot.press("enter")
         await settle(pilot)
         assert sent.expected in text(pilot, "body")
@@ -264,8 +273,7 @@ async def test_a_case_is_put_right_or_dropped(story: Make, make_app: Make, settl
                 by="ada", sizes={}, **{**mended, "expected": None}, **{**about, "turn": 3, "command_id": 2}
             )
         )
-        await settle(pilot)
-        assert sent.case_id not in [row.id for row in pilot.app.screen.query_one(CasesPanel).cases]
+        await until(pilot, settle, lambda: sent.case_id not in [row.id for row in panel.cases])
 
 
 async def test_what_is_pasted_into_a_field_can_do_nothing(story: Make, make_app: Make, settle: Make) -> None:
