@@ -113,6 +113,11 @@ class _Source:
                 return None
         return value
 
+    def tables(self, keys: Keys) -> list[dict[str, Any]]:
+        """The tables of a list, an empty one for whatever is none."""
+        found = self.get(keys)
+        return [one if isinstance(one, dict) else {} for one in found] if isinstance(found, list) else []
+
     def rows(self, above: Keys, settings: Iterable[Setting], but: Sequence[str] = ()) -> list[FormRow]:
         return [
             form_row(
@@ -147,8 +152,8 @@ def _task_rows(source: _Source, _: Known) -> list[FormRow]:
 def _check_rows(source: _Source, known: Known) -> list[FormRow]:
     rows: list[FormRow] = []
     common = fields_of(CheckSettings)
-    for place, check in enumerate(source.get(("checks",)) or []):
-        kind = str(check.get("type", "")) if isinstance(check, dict) else ""
+    for place, check in enumerate(source.tables(("checks",))):
+        kind = str(check.get("type", ""))
         found = known.checks.get(kind)
         about = found.about if found else "" if not known.checks else "there is no such check"
         flaw = source.flaws.get(("checks", place), "")
@@ -156,8 +161,8 @@ def _check_rows(source: _Source, known: Known) -> list[FormRow]:
         rows += source.rows(("checks", place), found.settings if found else ())
         rows += source.rows(("checks", place), common, but=("type",))
     rules = fields_of(ConstraintSettings)
-    for place, rule in enumerate(source.get(("task", "constraints")) or []):
-        name = rule.get("name", "") if isinstance(rule, dict) else ""
+    for place, rule in enumerate(source.tables(("task", "constraints"))):
+        name = rule.get("name", "")
         rows.append(
             _heading(("task", "constraints", place), f"rule {name}", "for every output, whatever the case")
         )
@@ -167,7 +172,8 @@ def _check_rows(source: _Source, known: Known) -> list[FormRow]:
 
 def _model_rows(source: _Source, _: Known) -> list[FormRow]:
     settings = fields_of(ModelSettings)
-    models: Any = source.get(("models",)) or {}
+    found = source.get(("models",))
+    models: Any = found if isinstance(found, dict) else {}
     rows: list[FormRow] = []
     for role in ROLES:
         if role in models or role in ("target", "optimizer"):
@@ -176,8 +182,8 @@ def _model_rows(source: _Source, _: Known) -> list[FormRow]:
             )
             rows.append(_heading(("models", role), role, ROLE_MEANS[role]))
             rows += source.rows(("models", role), own)
-    for place, judge in enumerate(source.get(("judges",)) or []):
-        name = judge.get("name") or judge.get("model") or place + 1 if isinstance(judge, dict) else place + 1
+    for place, judge in enumerate(source.tables(("judges",))):
+        name = judge.get("name") or judge.get("model") or place + 1
         rows.append(_heading(("judges", place), f"judge {name}", "one of the panel"))
         rows += source.rows(("judges", place), settings)
     return rows

@@ -238,3 +238,35 @@ def test_a_change_is_what_was_meant_and_can_be_undone(
     while document.undo():
         pass
     assert document.text == text
+
+
+SOME = st.sampled_from(["target", "model", "type"])
+ODD = st.recursive(
+    st.one_of(st.booleans(), st.integers(-5, 5), st.text("ab", max_size=2)),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(SOME, inner),
+    max_leaves=4,
+)
+TOPS = st.sampled_from(["name", "models", "judges", "checks", "task", "optimizer", "budget", "data", "cache"])
+PLACES = st.sampled_from(
+    [
+        ("models", "target", "model"),
+        ("checks", 0, "weight"),
+        ("judges", 0),
+        ("task", "constraints", 0, "name"),
+        ("optimizer", "name"),
+        ("data", "cases", 0, "input"),
+        ("budget", "usd"),
+    ]
+)
+
+
+@given(data=st.dictionaries(TOPS, ODD), keys=PLACES)
+def test_whatever_a_file_says_it_is_judged_and_changed_or_refused(data: dict[str, Any], keys: Any) -> None:
+    document = ProjectDocument(Path("nowhere/project.toml"), tomli_w.dumps(data) or "\n", "")
+    document.check()
+    document.flaw_if(keys, "x")
+    try:
+        document.set(keys, "x")
+    except SettingsError:
+        return
+    assert document.get(keys) == "x"

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MOST_UNDONE = 200
 """Changes that can be taken back."""
 
+_NO_PLACE = (TypeError, KeyError, IndexError, AttributeError)
+"""What setting something inside a value raises that is no table or list."""
+
 _MARK = b"\xef\xbb\xbf"
 """Some editors begin a file with it; it stays where it is."""
 
@@ -104,6 +107,16 @@ class ProjectDocument:
                 return default
         return value
 
+    def table(self, keys: KeyPath) -> dict[str, Any]:
+        """The table at a place; empty if there is none, or something else."""
+        value = self.get(keys)
+        return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+    def items(self, keys: KeyPath) -> list[Any]:
+        """The list at a place; empty if there is none, or something else."""
+        value = self.get(keys)
+        return cast("list[Any]", value) if isinstance(value, list) else []
+
     def check(self) -> tuple[ProjectSettings | None, list[Flaw], list[str]]:
         """The settings that it makes, what is wrong with which key, and notices of keys that are ignored."""
         try:
@@ -115,9 +128,11 @@ class ProjectDocument:
     def flaw_if(self, keys: KeyPath, value: Any) -> str:
         """What would be wrong at ``keys`` if the value there were ``value``; empty if nothing."""
         meant = deepcopy(self._data)
-        _put(meant, keys, value)
         try:
+            _put(meant, keys, value)
             refuse_secrets(meant, self.path)
+        except _NO_PLACE:
+            return str(self._refused(keys).what)
         except SettingsError as error:
             return f"{error.what}. {error.fix}".rstrip(". ")
         _, flaws, _ = judge(ProjectSettings, meant)
@@ -137,7 +152,10 @@ class ProjectDocument:
             SettingsError: TOML can't say that there.
         """
         meant = deepcopy(self._data)
-        _put(meant, keys, value)
+        try:
+            _put(meant, keys, value)
+        except _NO_PLACE as error:
+            raise self._refused(keys) from error
         if not _same(self._data, meant):
             self._change(keys, meant, partial(_put_item, keys=keys, value=value))
 

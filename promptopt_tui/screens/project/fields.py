@@ -102,7 +102,7 @@ class Fields(Screen[None]):
 
         def chosen(kind: str | None) -> None:
             if kind == "rule":
-                place = len(self.document.get(("task", "constraints"), []))
+                place = len(self.document.items(("task", "constraints")))
                 self.put(("task", "constraints", place), NEW_RULE)
             elif kind is not None:
                 required = [each for each in self.known.checks[kind].settings if each.required]
@@ -111,7 +111,7 @@ class Fields(Screen[None]):
         self.app.push_screen(Dialog("Add a check", lambda _: [], options, kind="-tall"), chosen)
 
     def _append_check(self, table: dict[str, Any]) -> None:
-        self.put(("checks", len(self.document.get(("checks",), []))), table)
+        self.put(("checks", len(self.document.items(("checks",)))), table)
 
     def _fill(
         self, table: dict[str, Any], missing: list[Any], then: Callable[[dict[str, Any]], object]

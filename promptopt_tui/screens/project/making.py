@@ -24,8 +24,7 @@ class Making(Cases):
             why = "Cases can be made up where there are some already, with one column for the input."
             self.app.notify(why, severity="warning", markup=False)
             return
-        models = self.document.get(("models",), {})
-        own = models.get("generator") or models.get("optimizer") or {}
+        own = self.document.table(("models", "generator")) or self.document.table(("models", "optimizer"))
         fields = [
             Field("count", "how many", "10", check=count_flaw),
             Field(
@@ -71,7 +70,7 @@ class Making(Cases):
         if book.files:
             self._writable(0, lambda: self._add(rows))
         else:
-            self.put(("data", "cases"), [*self.document.get(("data", "cases"), []), *rows])
+            self.put(("data", "cases"), [*self.document.items(("data", "cases")), *rows])
         self.app.notify(f"Added {fm.plural(len(rows), 'case')}. u takes them back.", markup=False)
 
     @staticmethod

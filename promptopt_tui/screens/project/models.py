@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from promptopt.domain.text import sanitize
 from promptopt.domain.words import ROLES
 from promptopt_tui import paint
 from promptopt_tui.screens.dialogs import Dialog, Option
@@ -72,16 +73,16 @@ class Models(Fields):
 
     def add_model(self) -> None:
         """Let a person set up a model in a role; one that is there gets another model, its settings stay."""
-        there = self.document.get(("models",), {})
         options: list[Option[str]] = []
         for key, role in zip(KEYS, ROLES, strict=False):
-            now = f", now {there[role]['model']}" if role in there and "model" in there[role] else ""
+            model = self.document.get(("models", role, "model"))
+            now = f", now {sanitize(str(model))}" if model else ""
             options.append(Option(key, role, view.ROLE_MEANS[role] + now, role))
         options.append(Option("p", "a judge of the panel", "judges who vote on matches", "panel"))
 
         def chosen(role: str | None) -> None:
             if role == "panel":
-                self._choose_provider(("judges", len(self.document.get(("judges",), []))))
+                self._choose_provider(("judges", len(self.document.items(("judges",)))))
             elif role is not None:
                 self._choose_provider(("models", role))
 
@@ -119,7 +120,7 @@ class Models(Fields):
 
     def _set_up(self, where: Keys, provider: Provider, given: dict[str, str]) -> None:
         table = {name: text for name, text in given.items() if text} | dict(provider.more)
-        flaw = self.document.flaw_if(where, {**(self.document.get(where) or {}), **table})
+        flaw = self.document.flaw_if(where, {**self.document.table(where), **table})
         if flaw:
             self.app.notify(flaw, severity="error", markup=False)
             return

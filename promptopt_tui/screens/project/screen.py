@@ -92,7 +92,7 @@ class ProjectScreen(Trying):
         from promptopt.store.validation import Flaw
 
         _, self.flaws, self.notices = self.document.check()
-        for place, table in enumerate(self.document.get(("checks",)) or []):
+        for place, table in enumerate(self.document.items(("checks",))):
             known = any(flaw.keys[:2] == ("checks", place) for flaw in self.flaws)
             text = "" if known else self.desk.client.projects.check_flaw(table)
             if text:

@@ -72,7 +72,7 @@ class Trying(Keeping):
 
     def _ask_leave(self, case_id: str) -> None:
         """Ask whether checks that need a model may ask it, if there are such."""
-        tables = self.document.get(("checks",)) or []
+        tables = self.document.items(("checks",))
         asking = [table for table in tables if isinstance(table, dict) and table.get("type") in ASKING]
         if not asking:
             self._judge_output(case_id, ask=False)

@@ -99,8 +99,11 @@ def _ask(app: PromptoptApp, row: FormRow, put: Put, refuse: Refuse) -> None:
             return "it has to be given" if setting.required else ""
         return refuse(value)
 
+    before = shown(setting, row.value)
+
     def answered(text: str | None) -> None:
-        if text is not None:
+        # What was left as it stood is left as it is: its spaces and control characters, too.
+        if text is not None and text != sanitize(before).strip():
             put(entered(setting, text))
 
     about: list[paint.Line] = [
@@ -110,4 +113,4 @@ def _ask(app: PromptoptApp, row: FormRow, put: Put, refuse: Refuse) -> None:
     if not setting.required:
         about.append([(f"empty: {shown(setting, setting.default) or 'not given'}", "muted")])
     title = ".".join(map(str, row.keys))
-    app.push_screen(AskScreen(title, about, shown(setting, row.value), refuse=why_not), answered)
+    app.push_screen(AskScreen(title, about, before, refuse=why_not), answered)
