@@ -18,6 +18,7 @@ from promptopt.store.commands import (
     Command,
     Commands,
     Decide,
+    Edit,
     Guide,
     Inject,
     Mend,
@@ -284,6 +285,27 @@ def test_a_mended_case_is_judged_anew_free_and_the_search_begins_anew(
             assert candidate.scores["validation"].interval.n <= VALIDATION - 1
     assert "test" in state.candidates[state.best_id].scores
     assert [deed.reason for deed in state.deeds if "expects now" in deed.text] == ["mislabelled"]
+
+
+def test_an_edit_after_a_mended_case_survives_a_kill(
+    bench: Bench, server: LoopbackServer, tmp_path: Path
+) -> None:
+    run_id = bench.create(project(tmp_path / "both", server, "refine"))
+    bench.send(run_id, Step())
+    bench.start(run_id)
+    state = paused_at(bench, run_id, 1)
+    case_id = next(iter(Cells(bench.database, run_id).results(state.seed_id, "validation")))
+    outcome(bench, run_id, Mend(case_id=case_id))
+    outcome(bench, run_id, Edit(text=MINE, adopt="always"))
+    edit = bench.state(run_id).edit
+    assert edit and edit.adopted and edit.comparison
+    assert edit.comparison.difference.n == VALIDATION - 1
+    bench.kill(run_id)
+    bench.start(run_id)
+    state = bench.end(run_id)
+    assert bench.answered(run_id) == server.count(answered=True), "an answer was paid for twice"
+    children = [c for c in state.candidates.values() if c.parent_id == edit.candidate_id]
+    assert children and all(MINE in child.text for child in children), bench.said(run_id)
 
 
 def test_another_optimizer_model_is_asked_from_now_on_and_none_twice(
