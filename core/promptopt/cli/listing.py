@@ -11,6 +11,7 @@ from promptopt.cli.output import counted, emit, note, number, say, table
 from promptopt.domain.text import one_line
 
 if TYPE_CHECKING:
+    from promptopt.runs.diagnosis import Finding
     from promptopt.store.projects import ProjectEntry
     from promptopt.store.runs import RunRow
 
@@ -107,7 +108,6 @@ def show(
         _show_report(reference)
         return
     from promptopt.cli.outcome import diagnosis_lines, failure_lines, lines, summary_of
-    from promptopt.runs.aftermath import diagnosis
     from promptopt.runs.state import fold
     from promptopt.store.database import Database
     from promptopt.store.runlog import RunLog
@@ -117,7 +117,11 @@ def show(
         row = Runs(database).find(reference)
         state = fold(RunLog(database, row.id))
         summary = summary_of(state, row)
-        findings = diagnosis(database, row.id, state)
+        findings: list[Finding] = []
+        if state.unproven:
+            from promptopt.runs.aftermath import diagnosis
+
+            findings = diagnosis(database, row.id, state)
     summary["diagnosis"] = [asdict(each) for each in findings]
     if json:
         emit(summary)

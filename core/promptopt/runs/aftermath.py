@@ -75,7 +75,7 @@ def aftermath(database: Database, row: RunRow, state: RunState) -> Aftermath:
 
 def diagnosis(database: Database, run_id: str, state: RunState) -> list[Finding]:
     """Why a search that is over has no proven gain; see :func:`promptopt.runs.diagnosis.diagnose`."""
-    if not state.over or not state.has_search:
+    if not state.unproven:
         return []
     return diagnose(state, facts(database, run_id, state))
 

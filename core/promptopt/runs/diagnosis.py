@@ -63,12 +63,10 @@ def diagnose(state: RunState, facts: Facts) -> list[Finding]:
     Empty if it has one, if it is not over or has failed (which says itself why), or if it was no search.
     """
     finished = state.finished
-    if finished is None or not state.has_search or state.seed_id not in state.candidates:
+    if finished is None or not state.unproven or state.seed_id not in state.candidates:
         return []
     if finished.status == "failed":
         return list(_errors(state, facts))
-    if finished.comparison is not None and finished.comparison.verdict == "better":
-        return []
     rules: tuple[Callable[[RunState, Facts], Iterator[Finding]], ...] = (
         _ended_early,
         _errors,

@@ -147,6 +147,12 @@ class RunState:
         return self.finished is not None
 
     @property
+    def unproven(self) -> bool:
+        """Whether it is a search that is over and has no proven gain."""
+        comparison = self.finished.comparison if self.finished else None
+        return self.over and self.has_search and not (comparison and comparison.verdict == "better")
+
+    @property
     def has_search(self) -> bool:
         """Whether it looks for a better prompt: not if it only scores one, or plays a tournament."""
         return self.optimizer not in ("none", "tournament")
