@@ -64,7 +64,11 @@ def proposal(view: View, told: ProposalWaiting, width: int) -> list[Line]:
         lines += [[], *wrap([("why: ", "muted"), (one_line(told.reasoning, 1000), "")], width)]
     if told.demonstrations:
         count = fm.plural(len(told.demonstrations), "demonstration")
-        lines += wrap([(f"with {count} sent before each case", "muted")], width)
+        lines += [[], *wrap([(f"with {count} sent before each case", "muted")], width)]
+        for demo in told.demonstrations:
+            shown = one_line(" · ".join(demo.inputs.values()), 200)
+            line: Line = [("  ", ""), (shown, ""), (" → ", "muted"), (one_line(demo.output, 80), "good")]
+            lines += wrap(line, width, [("    ", "")])
     lines.append([])
     if parent is None:
         return lines + text_lines(told.text, width)

@@ -8,6 +8,8 @@ from textual.events import Paste
 from textual.pilot import Pilot
 
 from promptopt.domain import events as ev
+from promptopt.domain.demonstrations import Demonstration
+from promptopt.runs.state import RunState
 from promptopt.store.commands import (
     Decide,
     Guide,
@@ -24,6 +26,8 @@ from promptopt.store.commands import (
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.filling import FillScreen, Line
 from promptopt_tui.screens.run import RunScreen
+from promptopt_tui.views import wishes
+from promptopt_tui.views.view import View
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.panels import CasesPanel
 from tests.tui.test_run_screen import asked, cockpit, text
@@ -204,6 +208,16 @@ async def test_a_proposal_that_waits_comes_as_a_card_and_is_answered(
         told.tell(ev.ProposalDecided(candidate_id="fedcba", accepted=True, by="ben"))
         await settle(pilot)
         assert isinstance(pilot.app.screen, RunScreen)  # decided elsewhere
+
+
+def test_a_card_shows_the_demonstrations_of_a_proposal() -> None:
+    state = RunState()
+    told = WAITS.model_copy(
+        update={"demonstrations": [Demonstration(inputs={"input": "a[b]\x1b[2J"}, output="bug")]}
+    )
+    view = View(state=state, row=None, status="running", now=0.0)
+    shown = ["".join(part for part, _ in line) for line in wishes.proposal(view, told, 60)]
+    assert "  a[b]␛[2J → bug" in shown and "Be [brief]." in shown
 
 
 async def test_a_card_that_is_put_off_comes_when_it_is_asked_for(
