@@ -56,8 +56,9 @@ def test_home(looks: Make, story: Make, make_app: Make, tmp_path: Path, size: tu
     assert looks(make_app(), size)
 
 
-def test_home_without_anything(looks: Make, make_app: Make) -> None:
-    assert looks(make_app(), (80, 24))
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_home_without_anything(looks: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(), size)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=NAMES)
@@ -83,12 +84,14 @@ def test_more_panels_narrow(looks: Make, story: Make, make_app: Make, panel: str
     assert looks(make_app(story().live().calls().run_id), (80, 24), *[panel] * 6)
 
 
-def test_arrange(looks: Make, story: Make, make_app: Make) -> None:
-    assert looks(make_app(story().live().run_id), (120, 40), "L")
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_arrange(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().live().run_id), size, "L")
 
 
-def test_call(looks: Make, story: Make, make_app: Make) -> None:
-    assert looks(make_app(story().live().calls().run_id), (120, 40), "9", "9", "9", "up", "enter", "down")
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_call(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().live().calls().run_id), size, "9", "9", "9", "up", "enter", "down")
 
 
 @pytest.mark.parametrize("theme", ["promptopt-light", "promptopt-contrast"])
@@ -100,12 +103,13 @@ def test_diff_side_by_side(looks: Make, story: Make, make_app: Make) -> None:
     assert looks(make_app(story().live().run_id), (200, 60), "3", "d", "v")
 
 
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
 @pytest.mark.parametrize("verdict", ["better", "worse"])
-def test_edit_verdict(looks: Make, story: Make, make_app: Make, verdict: str) -> None:
-    assert looks(make_app(story().edited(verdict).run_id), (120, 40))
+def test_edit_verdict(looks: Make, story: Make, make_app: Make, verdict: str, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().edited(verdict).run_id), size)
 
 
-@pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
 def test_result(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
     assert looks(make_app(story().finish().run_id), size, "o")
 
@@ -115,7 +119,7 @@ def test_where_the_result_comes_from(looks: Make, story: Make, make_app: Make, s
     assert looks(make_app(story().stop(tested=True).run_id), size, "o", "tab", "down")
 
 
-@pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
 def test_export(
     looks: Make, story: Make, make_app: Make, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,18 +134,21 @@ def test_compare(looks: Make, story: Make, make_app: Make, size: tuple[int, int]
     assert looks(make_app(story().stop(tested=True).run_id), size, "o", "c", "space", "space", "enter")
 
 
-def test_choosing_runs_to_compare(looks: Make, story: Make, make_app: Make) -> None:
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_choosing_runs_to_compare(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
     story(project="invoice fields").finish("not distinguishable")
     story().finish()
-    assert looks(make_app(story().stop(tested=True).run_id), (80, 24), "o", "c", "space")
+    assert looks(make_app(story().stop(tested=True).run_id), size, "o", "c", "space")
 
 
-def test_choosing_what_to_copy(looks: Make, story: Make, make_app: Make) -> None:
-    assert looks(make_app(story().finish().run_id), (80, 24), "o", "Y")
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_choosing_what_to_copy(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().finish().run_id), size, "o", "Y")
 
 
-def test_failed(looks: Make, story: Make, make_app: Make) -> None:
-    assert looks(make_app(story().fail().run_id), (80, 24), "o")
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_failed(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().fail().run_id), size, "o")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=NAMES)
@@ -149,17 +156,19 @@ def test_tournament(looks: Make, story: Make, make_app: Make, size: tuple[int, i
     assert looks(make_app(story().tournament().run_id), size)
 
 
-@pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
 def test_tournament_at_full_size(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
     assert looks(make_app(story().tournament().run_id), size, "m")
 
 
-def test_bracket(looks: Make, story: Make, make_app: Make) -> None:
-    assert looks(make_app(story().tournament("single_elimination", over=True).run_id), (120, 40), "m")
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_bracket(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().tournament("single_elimination", over=True).run_id), size, "m")
 
 
-def test_case(looks: Make, story: Make, make_app: Make) -> None:
-    assert looks(make_app(story().live().run_id), (120, 40), "4", "n", "enter")
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_case(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().live().run_id), size, "4", "n", "enter")
 
 
 def test_case_with_several_answers(looks: Make, story: Make, make_app: Make) -> None:
@@ -171,28 +180,32 @@ def test_case_with_several_answers(looks: Make, story: Make, make_app: Make) -> 
     assert looks(make_app(told.run_id), (120, 40), "4", "n", "enter")
 
 
-def test_failures_that_are_alike(looks: Make, story: Make, make_app: Make) -> None:
-    assert looks(make_app(story().stop(tested=False).run_id), (120, 40), "5", "enter")
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_failures_that_are_alike(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().stop(tested=False).run_id), size, "5", "enter")
 
 
-def test_editor(looks: Make, story: Make, make_app: Make) -> None:
-    assert looks(make_app(story().live().run_id), (80, 24), "e")
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_editor(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().live().run_id), size, "e")
 
 
-def test_stop(looks: Make, story: Make, make_app: Make) -> None:
-    assert looks(make_app(story().live().run_id), (80, 24), "s")
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_stop(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().live().run_id), size, "s")
 
 
-def test_help(looks: Make, story: Make, make_app: Make) -> None:
-    assert looks(make_app(story().live().run_id), (120, 40), "question_mark")
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_help(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().live().run_id), size, "question_mark")
 
 
-@pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
 def test_run_that_plays(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
     assert looks(make_app(story().plays().run_id), size, "o")
 
 
-@pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
 def test_trust(
     looks: Make, make_app: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
@@ -217,5 +230,12 @@ def test_trust(
     assert looks(make_app(), size, "r")
 
 
-def test_jump(looks: Make, story: Make, make_app: Make) -> None:
-    assert looks(make_app(story().live().run_id), (120, 40), "ctrl+o")
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_jump(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().live().run_id), size, "ctrl+o")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+@pytest.mark.parametrize("key", ["b", "w", "M"], ids=["caps", "guide", "model"])
+def test_acts(looks: Make, story: Make, make_app: Make, key: str, size: tuple[int, int]) -> None:
+    assert looks(make_app(story().live().run_id), size, key)
