@@ -77,7 +77,7 @@ def project(folder: Path, optimizer: str = "greedy") -> Path:
     table: dict[str, Any] = {
         "name": "p",
         "prompt": "seed",
-        "models": {"target": {"model": "sim/target"}, "optimizer": {"model": "sim/optimizer"}},
+        "models": {role: {"model": f"sim/{role}", "latency": 0} for role in ("target", "optimizer")},
         "optimizer": {"name": optimizer},
         "data": {"cases": cases},
     }
