@@ -17,6 +17,7 @@ from promptopt.store.runs import Runs
 from promptopt_tui.actions import PANELS
 from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.editor import EditScreen
+from promptopt_tui.screens.result import ResultScreen
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.panels import is_visible
@@ -122,9 +123,9 @@ async def test_it_is_paused_edited_resumed_and_stopped_by_keys(
         await until(lambda: engine.state.stop_requested)
         engine.answering.set()
         await running
-        await until(lambda: isinstance(pilot.app.screen, Dialog))
+        await until(lambda: isinstance(pilot.app.screen, ResultScreen))
         await settle(pilot)
-        assert "stopped by" in text(pilot, "body")
+        assert "stopped by" in text(pilot, "verdict")
     assert engine.state.status == "stopped"
 
 
@@ -143,7 +144,7 @@ async def test_a_run_of_it_is_shown(engine: Held, make_app: Make, settle: Make) 
         look_at_candidates(pilot)
         await pilot.resize_terminal(*NARROW)
         for number, panel in enumerate(PANELS, 1):
-            await pilot.press(str(number))
+            await pilot.press(str(number % 10))
             await settle(pilot)
             assert text(pilot, panel).strip()
             if panel in ("standings", "prompt"):
