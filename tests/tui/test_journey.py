@@ -87,7 +87,7 @@ def test_from_a_file_of_cases_to_the_exported_prompt(
     terminal.send("s")
     terminal.until("Stop the run?", "Stop, then test")
     terminal.send("s")
-    terminal.until("Result: tickets", "sealed test", "What changed · 1 sentence")
+    terminal.until("Result: tickets", "sealed test", "What changed · 1")
     terminal.answer("x", gone="label and no…")  # a screen that nobody asked for takes no key at first
     terminal.until("byte for byte", "messages.json")
     terminal.send("Enter")

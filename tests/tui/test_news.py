@@ -57,7 +57,7 @@ def test_a_budget_that_is_nearly_used_up_is_told(story: Make) -> None:
 def test_a_run_that_paused_itself_is_told(story: Make) -> None:
     told, news = story().live(), News()
     news.of(look(told))
-    told.tell(ev.Paused(by="promptopt", reason="no call\x1b[2J is answered"))
+    told.tell(ev.Paused(by="promptopt", reason="no call\x1b[2J is answered", itself=True))
     (said,) = news.of(look(told))
     assert said.startswith("paused itself: no call") and "\x1b" not in said
 

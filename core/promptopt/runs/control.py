@@ -85,6 +85,13 @@ class Control:
             if isinstance(sent.command, Pause | Resume | Step | Stop | GiveUp):
                 self._commands.done(sent.id, "the worker that it was for is gone")
 
+    def close(self) -> None:
+        """Answer what came too late; what still holds for a run that can be taken up waits for that."""
+        for sent in self._commands.waiting():
+            momentary = isinstance(sent.command, Pause | Resume | Step | Stop | GiveUp)
+            if momentary or not self._engine.state.resumable:
+                self._commands.done(sent.id, "the run is over")
+
     async def stoppable(self, work: Coroutine[Any, Any, StopRun]) -> StopRun:
         """Do ``work`` until it ends, a cap ends it, or a person stops it; return why it ended."""
         stop, self._stop = self._stop, None

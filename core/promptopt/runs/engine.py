@@ -266,6 +266,7 @@ class Engine:
             await gateway.close()
         self._meters.look(gateway)
         self._finish(*end)
+        control.close()
 
     def _deaf(self, gateway: Gateway, task: "asyncio.Task[None]") -> None:
         """A run that nobody can watch or steer any more ends."""
