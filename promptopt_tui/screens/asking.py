@@ -19,6 +19,7 @@ from textual.widgets import Input
 from promptopt.domain.text import one_line, sanitize
 from promptopt_tui import paint
 from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.textline import TextLine
 
 
 def anything(text: str) -> str:
@@ -63,11 +64,9 @@ class AskScreen(ModalScreen[str | None]):
                 "→ completes   enter takes it   esc leaves" if self._files else "enter takes it   esc leaves"
             )
             yield Canvas(id="about")
-            field = Input(
+            yield TextLine(
                 self._value, id="answer", classes="line", suggester=Paths() if self._files else None
             )
-            field.cursor_blink = False
-            yield field
             yield Canvas(id="refused")
 
     def on_mount(self) -> None:
@@ -90,9 +89,7 @@ class AskScreen(ModalScreen[str | None]):
         about.set_lines(lines)
 
     @on(Input.Changed)
-    def _typed(self, message: Input.Changed) -> None:
-        if sanitize(message.value) != message.value:
-            message.input.value = one_line(message.value)
+    def _typed(self) -> None:
         self.query_one("#refused", Canvas).set_lines([[]])
 
     @on(Input.Submitted)

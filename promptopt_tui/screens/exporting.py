@@ -14,12 +14,13 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from promptopt.domain.text import one_line, sanitize
+from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.table import Column, Table
+from promptopt_tui.widgets.textline import TextLine
 
 if TYPE_CHECKING:
     from promptopt.store.export import Exported, Format
@@ -86,7 +87,7 @@ class ExportScreen(ModalScreen[None]):
                 yield formats
                 yield Canvas(id="preview")
             yield Canvas(id="told")
-            yield Input(id="path", classes="field")
+            yield TextLine(id="path", classes="field")
             yield Canvas(id="hints")
 
     def on_mount(self) -> None:
@@ -142,10 +143,7 @@ class ExportScreen(ModalScreen[None]):
         hints.set_lines([paint.cut(keys, hints.width or 40)])
 
     @on(Input.Changed, "#path")
-    def _path_typed(self, message: Input.Changed) -> None:
-        if sanitize(message.value) != message.value:
-            message.input.value = one_line(message.value)
-            return
+    def _path_typed(self) -> None:
         self._own_path = True
 
     @on(Input.Submitted, "#path")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
@@ -12,10 +12,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from promptopt.domain.text import sanitize
 from promptopt_tui import paint
 from promptopt_tui.screens.dialogs import Build
 from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.textline import TextLine
 
 LONGEST = 2000
 """Characters that a field takes."""
@@ -46,13 +46,6 @@ REASON = Field("reason", "why", hint="optional; kept with the run")
 def needed(text: str) -> str:
     """The check of a field that must not stay empty."""
     return "" if text.strip() else "is empty"
-
-
-class Line(Input):
-    """One line of text that takes no control characters in."""
-
-    def _on_paste(self, event: events.Paste) -> None:
-        event.text = sanitize(" ".join(event.text.split()))  # then Input's own handler takes it
 
 
 class FillScreen(ModalScreen[dict[str, str] | None]):
@@ -93,7 +86,7 @@ class FillScreen(ModalScreen[dict[str, str] | None]):
             for place, field in enumerate(self._fields):
                 with Horizontal(classes="row"):
                     yield Canvas([[(f"{field.label}  ", "muted")]], classes="label")
-                    yield Line(
+                    yield TextLine(
                         field.value,
                         placeholder=field.hint,
                         max_length=LONGEST,
@@ -127,7 +120,7 @@ class FillScreen(ModalScreen[dict[str, str] | None]):
     @property
     def values(self) -> dict[str, str]:
         """What stands in the fields, by name."""
-        inputs = self.query(Line).results(Line)
+        inputs = self.query(TextLine).results(TextLine)
         return {field.name: line.value.strip() for field, line in zip(self._fields, inputs, strict=True)}
 
     def _fault(self) -> tuple[int, str] | None:

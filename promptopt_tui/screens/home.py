@@ -10,9 +10,8 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Input
 
-from promptopt.domain.text import one_line, sanitize
+from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import Scope, bindings, shown
@@ -22,6 +21,7 @@ from promptopt_tui.views.spark import spark
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.table import Column, Table
+from promptopt_tui.widgets.textline import SearchLine
 
 if TYPE_CHECKING:
     from promptopt.store.projects import ProjectEntry
@@ -121,7 +121,7 @@ class HomeScreen(Shelving):
             yield Table(projects, lambda p: p.slug, id="projects", classes="panel")
             yield Table(runs, lambda r: r.id, id="runs", classes="panel")
         yield Canvas(id="detail")
-        yield Input(placeholder="show projects and runs that contain …", id="search", classes="field")
+        yield SearchLine("show projects and runs that contain …")
         yield Canvas([[("Too small: 60×16 is needed.", "warn")]], id="too-small")
         yield KeyLine()
 
@@ -434,35 +434,22 @@ class HomeScreen(Shelving):
 
     def action_clear(self) -> None:
         self.filter = self.project = ""
-        self.query_one("#search", Input).value = ""
+        self.query_one(SearchLine).show("")
         self.draw()
 
     # Search
 
     def action_search(self) -> None:
-        field = self.query_one("#search", Input)
-        field.display = True
-        field.focus()
+        self.query_one(SearchLine).open()
 
-    @on(Input.Changed, "#search")
-    def _typed(self, message: Input.Changed) -> None:
-        if sanitize(message.value) != message.value:
-            message.input.value = one_line(message.value)
-            return
-        self.filter = message.value
+    @on(SearchLine.Wanted)
+    def _search(self, message: SearchLine.Wanted) -> None:
+        self.filter = message.text
         self.draw()
 
-    @on(Input.Submitted, "#search")
+    @on(SearchLine.Left)
     def _search_done(self) -> None:
         self.query_one("#runs").focus()
-        self.query_one("#search", Input).display = False
-
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "escape" and self.query_one("#search").has_focus:
-            event.stop()
-            event.prevent_default()
-            self.action_clear()
-            self._search_done()
 
     @on(KeyLine.Clicked)
     async def _key_clicked(self, message: KeyLine.Clicked) -> None:

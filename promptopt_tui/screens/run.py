@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, cast
 from textual import events, on
 from textual.app import ComposeResult
 from textual.reactive import Reactive
-from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Input
 
 from promptopt.domain.dataset import SPLITS, Split
-from promptopt.domain.text import one_line, sanitize
 from promptopt_tui.actions import PANELS, TOURNAMENT, Scope, bindings, shown
 from promptopt_tui.callbook import CallBook
 from promptopt_tui.casebook import Casebook
@@ -43,6 +40,7 @@ from promptopt_tui.widgets.panels import (
 )
 from promptopt_tui.widgets.standings import StandingsPanel
 from promptopt_tui.widgets.table import Table
+from promptopt_tui.widgets.textline import SearchLine
 
 if TYPE_CHECKING:
     from promptopt_tui.app import PromptoptApp
@@ -75,7 +73,6 @@ class RunScreen(MendingCases):
         self.wanted_split: Split | None = None
         self._drawn: tuple[object, ...] = ()
         self._is_drawn_soon = False
-        self._typing: Timer | None = None
         self._news = news.News()
         self._told: object = None
         self._shown_seconds = 0.0
@@ -96,8 +93,7 @@ class RunScreen(MendingCases):
         yield Canvas(id="banners")
         yield Canvas(id="summary")
         yield Canvas(id="tabs")
-        field = Input(placeholder="show cases that contain …", id="filter", classes="field")
-        yield Deck(self._make_panels(), field)
+        yield Deck(self._make_panels(), SearchLine("show cases that contain …", TYPING_PAUSE))
         yield Canvas(id="too-small")
         yield KeyLine()
 
@@ -354,7 +350,7 @@ class RunScreen(MendingCases):
 
     def action_back(self) -> None:
         if self._filtered_panel.clear_filter():
-            self.query_one("#filter", Input).value = ""
+            self.query_one(SearchLine).show("")
         elif self.deck.alone:
             self.action_full()
         else:
@@ -504,40 +500,18 @@ class RunScreen(MendingCases):
 
     @on(Table.FilterWanted)
     def _filter_wanted(self, message: Table.FilterWanted) -> None:
-        field = self.query_one("#filter", Input)
+        line = self.query_one(SearchLine)
         panel = self._filtered_panel
         self.deck.filtered = panel.id or ""
-        field.placeholder = f"show {panel.id} that contain …"
-        field.value = panel.filter
-        field.display = True
-        field.focus()
+        line.placeholder = f"show {panel.id} that contain …"
+        line.show(panel.filter)
+        line.open()
 
-    @on(Input.Changed, "#filter")
-    def _filter_typed(self, message: Input.Changed) -> None:
-        if sanitize(message.value) != message.value:
-            message.input.value = one_line(message.value)
-            return
-        if self._typing:
-            self._typing.stop()
-        self._typing = self.set_timer(TYPING_PAUSE, lambda: self._filter_by(message.value))
-
-    def _filter_by(self, text: str) -> None:
-        self._filtered_panel.filter_by(text)
+    @on(SearchLine.Wanted)
+    def _search(self, message: SearchLine.Wanted) -> None:
+        self._filtered_panel.filter_by(message.text)
         self.soon()
 
-    @on(Input.Submitted, "#filter")
-    def _filter_done(self, message: Input.Submitted) -> None:
-        self._filter_by(message.value)
-        self._close_filter()
-
-    def _close_filter(self) -> None:
-        self.query_one("#filter", Input).display = False
+    @on(SearchLine.Left)
+    def _search_done(self) -> None:
         self._filtered_panel.focus()
-
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "escape" and self.query_one("#filter").has_focus:
-            event.stop()
-            event.prevent_default()
-            self.query_one("#filter", Input).value = ""
-            self._filter_by("")
-            self._close_filter()

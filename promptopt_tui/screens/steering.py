@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
@@ -40,6 +42,11 @@ class Steering(Screen[None]):
     _question: Dialog[bool] | None = None
     _current_then = ""
     """The run's current prompt when the question was last drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._to_send: deque[Command] = deque()
+        self._sending = Lock()
 
     def view(self) -> View:
         """The run as it stands, to be read under the follower's lock."""
@@ -103,8 +110,12 @@ class Steering(Screen[None]):
     def send(self, command: Command, said: str) -> None:
         """Ask something of the run, and say so until its stream shows it."""
         self.sent, self._sent_at, self._logged_then = said, self._app.now(), self.follower.logged
-        client = self._app.client
-        self._app.background(lambda: client.send(self.run_id, command), lambda _: self.follower.hurry())
+        self._to_send.append(command)
+        self._app.background(self._send_next, lambda _: self.follower.hurry())
+
+    def _send_next(self) -> None:
+        with self._sending:  # one thread may overtake another; what is sent may not
+            self._app.client.send(self.run_id, self._to_send.popleft())
 
     # Commands
 

@@ -24,12 +24,13 @@ from promptopt.store.commands import (
     Withdraw,
 )
 from promptopt_tui.screens.editor import EditScreen
-from promptopt_tui.screens.filling import FillScreen, Line
+from promptopt_tui.screens.filling import FillScreen
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.views import wishes
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.panels import CasesPanel
+from promptopt_tui.widgets.textline import TextLine
 from tests.tui.test_run_screen import asked, cockpit, text
 
 Make = Callable[..., Any]
@@ -113,7 +114,7 @@ async def test_caps_that_were_changed_are_sent_and_no_others(
         assert isinstance(screen, FillScreen)
         names = list(screen.values)
         assert screen.values["usd"] == "2" and screen.values["target_calls"] == "900"
-        lines = list(screen.query(Line))
+        lines = list(screen.query(TextLine))
         lines[names.index("usd")].value = "a lot"
         await pilot.press("enter")
         await settle(pilot)
@@ -246,7 +247,7 @@ async def test_another_model_is_asked_for(story: Make, make_app: Make, settle: M
         await settle(pilot)
         screen = pilot.app.screen
         assert isinstance(screen, FillScreen)
-        name, _, _, most, _ = screen.query(Line)
+        name, _, _, most, _ = screen.query(TextLine)
         name.value, most.value = "openai/gpt-4o", "2000"
         await pilot.press("enter")
         await settle(pilot)
@@ -296,7 +297,7 @@ async def test_what_is_pasted_into_a_field_can_do_nothing(story: Make, make_app:
         await settle(pilot)
         await pilot.press("b")
         await settle(pilot)
-        field = list(pilot.app.screen.query(Line))[-1]
+        field = list(pilot.app.screen.query(TextLine))[-1]
         field.post_message(Paste("a\x1b]52;c;eA==\x07\nb[/x]"))
         await settle(pilot)
         assert field.value == "a␛]52;c;eA==␇ b[/x]"

@@ -453,7 +453,7 @@ async def test_keys_typed_into_the_filter_are_text(story: Make, make_app: Make, 
         await pilot.press("4", "slash", *"space", "q", "s", "e", "1")
         await settle(pilot)
 
-        assert pilot.app.screen.query_one("#filter").value == "spaceqse1"  # type: ignore[attr-defined]
+        assert pilot.app.screen.query_one("#search").value == "spaceqse1"  # type: ignore[attr-defined]
         assert asked(told) == []
 
 

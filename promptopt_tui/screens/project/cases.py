@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual import on
-from textual.widgets import Input
 
 from promptopt.domain.errors import PromptoptError, SettingsError
 from promptopt.domain.settings import DataSettings
@@ -20,6 +19,7 @@ from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.project.caseform import CaseScreen
 from promptopt_tui.screens.project.models import Models
 from promptopt_tui.widgets.table import Column, Table
+from promptopt_tui.widgets.textline import SearchLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -187,24 +187,17 @@ class Cases(Models):
         return lines
 
     def action_search(self) -> None:
-        if self.section != "cases":
-            return
-        field = self.query_one("#search", Input)
-        field.display = True
-        field.focus()
+        if self.section == "cases":
+            self.query_one(SearchLine).open()
 
-    @on(Input.Changed, "#search")
-    def _typed(self, message: Input.Changed) -> None:
-        if sanitize(message.value) != message.value:
-            message.input.value = one_line(message.value)
-            return
-        self.wanted = message.value
+    @on(SearchLine.Wanted)
+    def _searched(self, message: SearchLine.Wanted) -> None:
+        self.wanted = message.text
         self.search_cases()
 
-    @on(Input.Submitted, "#search")
-    def search_done(self) -> None:
+    @on(SearchLine.Left)
+    def _search_done(self) -> None:
         self.query_one("#cases").focus()
-        self.query_one("#search", Input).display = False
 
     def action_split(self) -> None:
         """Go on to the next split, then to all."""
@@ -214,7 +207,7 @@ class Cases(Models):
         following = order[(order.index(now) + 1) % len(order)] if now in order else ""
         rest = [word for word in words if not word.startswith("split:")]
         self.wanted = " ".join([*rest, f"split:{following}"] if following else rest)
-        self.query_one("#search", Input).value = self.wanted
+        self.query_one(SearchLine).show(self.wanted)
         self.search_cases()
 
     # Changing

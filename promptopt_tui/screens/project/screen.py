@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.widgets import Input
 
 from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
@@ -19,6 +18,7 @@ from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.form import Form
 from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.table import Table
+from promptopt_tui.widgets.textline import SearchLine
 
 if TYPE_CHECKING:
     from promptopt.domain.describing import Setting
@@ -70,7 +70,7 @@ class ProjectScreen(Trying):
             yield Canvas(id="file", classes="panel")
             yield Canvas(id="aside", classes="panel")
         yield Canvas(id="doc")
-        yield Input(placeholder="text, split:test, tag:x, must:pass", id="search", classes="field")
+        yield SearchLine("text, split:test, tag:x, must:pass")
         yield Canvas([[("Too small: 60×16 is needed.", "warn")]], id="too-small")
         yield KeyLine()
 
@@ -276,13 +276,6 @@ class ProjectScreen(Trying):
 
     def draw_case(self) -> None:
         self.draw_aside()
-
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "escape" and self.query_one("#search").has_focus:
-            event.stop()
-            event.prevent_default()
-            self.query_one("#search", Input).value = ""
-            self.search_done()
 
     # Going about
 
