@@ -21,6 +21,11 @@ _SECRET_ENDINGS = ("_API_KEY", "_API_TOKEN", "_AUTH_TOKEN", "_ACCESS_KEY", "_ACC
 _ENDPOINT_ENDINGS = ("_API_BASE", "_BASE_URL")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Whole runs wait for each other a good deal: two tests at once for each core."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_collection_finish() -> None:
     """What was imported until now stays: no collection need look at it again."""
     gc.collect()

@@ -116,6 +116,9 @@ class ResultScreen(Screen[None]):
         self.set_interval(1.0, self._look)
         self.call_after_refresh(self.draw)
 
+    def on_screen_suspend(self) -> None:
+        self._uninvited = False  # who opens something from here has seen it
+
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.height < SHORT, "-short")
         self.call_after_refresh(self.draw)

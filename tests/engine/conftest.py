@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from promptopt.runs import launch
 from tests.engine.bench import Bench
-from tests.engine.warm import WarmBench, prepare
+from tests.engine.warm import WarmBench, Worker, prepare
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +28,7 @@ def bench(home: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRe
     warm = getattr(request.module, "WARM", False)
     if warm:
         request.getfixturevalue("forking")
+        monkeypatch.setattr(launch, "start_worker", Worker)
     bench = WarmBench() if warm else Bench()
     yield bench
     bench.close()

@@ -3,26 +3,27 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 import yaml
 
+from promptopt.experiments import driving
 from promptopt.experiments.config import load_experiment
-from promptopt.experiments.driving import Driver
 from promptopt.experiments.planning import Cell, Plan, make_plan
 from promptopt.experiments.results import frozen_plan, results_of
 from promptopt.runs.scoreboard import NONE
 from promptopt.store.experiments import ExperimentRow, Experiments
 from promptopt.store.runs import Runs
 from tests.engine.bench import Bench
+from tests.engine.warm import WarmCommand, Worker
 from tests.loopback import API_KEY_ENV, LoopbackServer, write_project
 from tests.loopback.persona import SEED_PROMPT
 
 SIZES = (8, 10, 12)
+WARM = True
 PLAN = Path(__file__).parents[1] / "experiment_config.yaml"
 
 
@@ -46,12 +47,16 @@ def experiment(folder: Path, server: LoopbackServer, **changes: Any) -> Path:
     return path
 
 
-def start(path: Path, *options: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "promptopt", "experiment", "run", str(path), *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture(autouse=True)
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "start_worker", Worker)
 
 
-def ended(process: "subprocess.Popen[str]", within: float = 110) -> tuple[int, str, str]:
+def start(path: Path, *options: str) -> WarmCommand:
+    return WarmCommand(["experiment", "run", str(path), *options], Path(mkdtemp(dir=path.parent)))
+
+
+def ended(process: WarmCommand, within: float = 110) -> tuple[int | None, str, str]:
     out, err = process.communicate(timeout=within)
     return process.returncode, out, err
 
@@ -61,7 +66,7 @@ def carried_out(bench: Bench, path: Path) -> tuple[ExperimentRow, Plan]:
     plan = make_plan(load_experiment(str(path)))
     digest, frozen = plan.digest(), frozen_plan(plan)
     row = Experiments(bench.database).create(plan.name, digest, frozen, str(plan.output_dir), plan.simulated)
-    Driver(bench.database, row, plan, lambda states: None).run()
+    driving.Driver(bench.database, row, plan, lambda states: None).run()
     return row, plan
 
 
@@ -104,7 +109,7 @@ def test_the_file_of_the_plan_ends_with_the_table_and_the_pictures(bench: Bench,
         (tmp_path / "data" / f"{name}.jsonl").write_text(lines, encoding="utf-8")
     path = tmp_path / "experiment_config.yaml"
     path.write_bytes(PLAN.read_bytes())
-    status, out, err = ended(start(path, "--simulate", "--json", "--parallel", "4"), within=280)
+    status, out, err = ended(start(path, "--simulate", "--fast", "--json", "--parallel", "4"), within=280)
     assert status == 0, err
     found = json.loads(out)
     assert found["simulated"]

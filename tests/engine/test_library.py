@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from promptopt import (
     TaskSpec,
 )
 from promptopt.domain.errors import ModelError, RunError, SettingsError
+from promptopt.models.simulator import simulator
 from promptopt.optimizers.refine import RefineOptimizer
 from promptopt.runs.launch import resume_run
 from promptopt.store.cells import Cells
@@ -353,7 +355,11 @@ def test_without_a_model_nothing_is_made(bench: Bench) -> None:
     assert Runs(bench.database).list() == []
 
 
-def test_the_example_of_the_readme(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_of_the_readme(
+    bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, model in simulator.MODELS.items():
+        monkeypatch.setitem(simulator.MODELS, name, replace(model, latency=0.0))
     code, _ = re.findall(r"```python\n(.*?)```", section("From Python"), re.DOTALL)
     exec(code, {})
     assert Runs(bench.database).find("latest").simulated

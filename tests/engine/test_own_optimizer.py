@@ -12,6 +12,7 @@ from tests.loopback import LoopbackServer, write_project
 from tests.packages import install
 from tests.unit.test_readme import section
 
+WARM = True
 SIZES = (12, 16, 12)
 MINE = "Label the support ticket as billing, bug, account or feature. Answer with one word. That is all."
 

@@ -6,15 +6,20 @@ fork them: each is a process of its own, in a session of its own, with a relay o
 """
 
 import multiprocessing
+import multiprocessing.forkserver
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from promptopt.runs import worker
+from promptopt.__main__ import main
+from promptopt.runs import launch, worker
 from tests.engine.bench import Bench
 
 _FORKING = multiprocessing.get_context("forkserver")
+_SERVER = multiprocessing.forkserver._forkserver  # type: ignore[attr-defined] # pyright: ignore
 
 
 def prepare(folder: Path) -> None:
@@ -31,15 +36,14 @@ class WarmBench(Bench):
     """A bench whose workers start at once."""
 
     def start(self, run_id: str) -> None:
-        self.workers[run_id] = _Worker(run_id)  # type: ignore[assignment]
+        self.workers[run_id] = Worker(run_id)  # type: ignore[assignment]
 
 
-class _Worker:
-    """A forked worker, as far as a bench has to do with it."""
+class _Forked:
+    """A forked process, as far as tests have to do with it."""
 
-    def __init__(self, run_id: str) -> None:
-        log = Path(os.environ["PROMPTOPT_HOME"]) / "logs" / f"{run_id}.log"
-        self._process = _FORKING.Process(target=_work, args=(run_id, dict(os.environ), log), daemon=True)
+    def __init__(self, target: Callable[..., None], *arguments: object) -> None:
+        self._process = _FORKING.Process(target=target, args=arguments)
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
@@ -50,19 +54,81 @@ class _Worker:
     def wait(self, timeout: float | None = None) -> int:
         self._process.join(timeout)
         if self._process.exitcode is None:
-            raise subprocess.TimeoutExpired("worker", timeout or 0.0)
+            raise subprocess.TimeoutExpired("a forked process", timeout or 0.0)
         return self._process.exitcode
 
     def kill(self) -> None:
         self._process.kill()
 
 
+class Worker(_Forked):
+    """A forked worker."""
+
+    def __init__(self, run_id: str) -> None:
+        log = Path(os.environ["PROMPTOPT_HOME"]) / "logs" / f"{run_id}.log"
+        super().__init__(_work, run_id, dict(os.environ), log)
+
+
+class WarmCommand(_Forked):
+    """A command of promptopt in a process of its own, whose workers are forked, too.
+
+    Args:
+        arguments: of the command line.
+        folder: an empty one, for what it prints.
+    """
+
+    def __init__(self, arguments: Sequence[str], folder: Path) -> None:
+        self._printed = folder / "out", folder / "err"
+        super().__init__(_command, list(arguments), dict(os.environ), *self._printed)
+
+    @property
+    def returncode(self) -> int | None:
+        return self.poll()
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What it has printed, after its end."""
+        self.wait(timeout)
+        out, err = (path.read_text("utf-8") for path in self._printed)
+        return out, err
+
+
 def _work(run_id: str, environment: dict[str, str], log: Path) -> None:
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _become(environment, log, log)
+    _leave(worker.main(run_id))
+
+
+def _command(arguments: list[str], environment: dict[str, str], out: Path, err: Path) -> None:
+    _become(environment, out, err)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv[1:] = arguments
+    launch.start_worker = Worker  # type: ignore[assignment]
+    try:
+        status = main()
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    _leave(status)
+
+
+def _become(environment: dict[str, str], out: Path, err: Path) -> None:
+    """Be a process as if it had been started with this environment, printing there."""
     os.setsid()
+    # The server that forked this process forks for it, too; it need not have one of its own.
+    _SERVER.ensure_running = lambda: None  # type: ignore[method-assign]
     os.environ.clear()
     os.environ.update(environment)
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with log.open("ab") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    sys.exit(worker.main(run_id))
+    places = environment.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:0] = [place for place in places if place and place not in sys.path]
+    for path, number in ((out, 1), (err, 2)):
+        with path.open("ab") as file:
+            os.dup2(file.fileno(), number)
+
+
+def _leave(status: int) -> None:
+    """End without a look at the processes that were forked from here."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -98,7 +98,7 @@ def test_from_a_file_of_cases_to_the_exported_prompt(
 
     # and out
     terminal.until("What changed")
-    terminal.answer("q", gone="What changed")
+    terminal.send("q")
     terminal.until("✓ saved", "sim/target")
     terminal.send("q")
     terminal.until("Projects", "tickets", "stopped")

@@ -35,10 +35,14 @@ class Models:
     Attributes:
         model: the target model, in place of the file's and of the projects' own.
         optimizer_model: the model that writes prompts, likewise.
+        simulate: put the built-in simulator in the place of every model; costs nothing.
+        fast: let simulated models answer at once; times and curves over time then tell nothing.
     """
 
     model: str | None = None
     optimizer_model: str | None = None
+    simulate: bool = False
+    fast: bool = False
 
 
 NO_MODELS = Models()
@@ -48,7 +52,6 @@ def run(
     file: Annotated[str, Parameter(name="FILE", help="an experiment file, or: examples.")],
     /,
     *,
-    simulate: bool = False,
     models: Models = NO_MODELS,
     usd: Annotated[float | None, Parameter(validator=Number(gt=0, lt=float("inf")))] = None,
     parallel: Annotated[int | None, Parameter(validator=Number(gte=1, lte=64))] = None,
@@ -62,7 +65,6 @@ def run(
     interrupted goes on if it is started again with the same file; what is done is not done again.
 
     Args:
-        simulate: put the built-in simulator in the place of every model; costs nothing.
         usd: cap on all spending in USD, in place of the file's.
         parallel: runs at once, in place of the file's.
         fresh: start anew, also if the same experiment is there already.
@@ -83,7 +85,7 @@ def run(
         raw = {**OPTIMIZER_MODEL, "model": models.optimizer_model}
         given["optimizer"] = ModelSettings.model_validate(raw)
     changes = {"models": given, "usd": usd, "parallel": parallel}
-    plan = make_plan(load_experiment(file), simulate=simulate, changes=changes)
+    plan = make_plan(load_experiment(file), simulate=models.simulate, fast=models.fast, changes=changes)
     with closing(Database.open()) as database:
         row, new = _row(database, plan, fresh=fresh)
         if not json:

@@ -95,11 +95,9 @@ def demo(
 
     project = load_project(make_demo())
     if fast:
-        settings = project.settings
-        models = {role: _at_once(model) for role, model in settings.models.items()}
-        judges = [_at_once(judge) for judge in settings.judges]
-        changed = settings.model_copy(update={"models": models, "judges": judges})
-        project = replace(project, settings=changed)
+        from promptopt.runs.launch import at_once
+
+        project = replace(project, settings=at_once(project.settings))
     return launch(adjusted(project, {"seed": seed}, None), face)
 
 
@@ -181,11 +179,6 @@ def launch(project: "Project", face: Face, *, simulate: bool = False, trust: boo
             note(f"note: {notice}")
         row = Runs(database).find(run_id)
         return watch(database, row, start_worker(run_id), face)
-
-
-def _at_once(model: "Model") -> "Model":
-    """The model, answering at once if it is simulated."""
-    return model.model_copy(update={"latency": 0.0}) if model.simulated else model
 
 
 def _abandoned(row: "RunRow") -> bool:

@@ -14,7 +14,7 @@ from promptopt.experiments.config import Loaded, OptimizerEntry
 from promptopt.experiments.datasets import Source, judge_model, read_datasets
 from promptopt.experiments.words import Named, read_optimizers
 from promptopt.runs.checking import check_runnable
-from promptopt.runs.launch import simulated
+from promptopt.runs.launch import at_once, simulated
 from promptopt.runs.scoreboard import NONE
 
 BASELINE_SHARE = 0.25
@@ -147,11 +147,18 @@ def _whole(cap: str) -> bool:
     return cap.endswith(("calls", "tokens"))
 
 
-def make_plan(loaded: Loaded, *, simulate: bool = False, changes: Mapping[str, Any] | None = None) -> Plan:
+def make_plan(
+    loaded: Loaded,
+    *,
+    simulate: bool = False,
+    fast: bool = False,
+    changes: Mapping[str, Any] | None = None,
+) -> Plan:
     """Read the datasets, name the optimizers, and make the cells; nothing is sent.
 
     Args:
         simulate: put the built-in simulator in the place of every model.
+        fast: let simulated models answer at once.
         changes: in the place of what the file says: ``parallel``, ``usd``, ``models``.
 
     Raises:
@@ -181,13 +188,14 @@ def make_plan(loaded: Loaded, *, simulate: bool = False, changes: Mapping[str, A
         for name, table in _judges(said.evaluation.judges, simulate=simulate)
     }
     cells = _in_order([*settings, *judged])
+    found = {**settings, **judged}
     plan = Plan(
         name=said.experiment.name,
         path=loaded.path,
         output_dir=loaded.dir / Path(said.experiment.output_dir).expanduser(),
         parallel=changes.get("parallel") or said.experiment.parallel,
         cells=tuple(cells),
-        settings={cell: {**settings, **judged}[cell] for cell in cells},
+        settings={cell: at_once(found[cell]) if fast else found[cell] for cell in cells},
         sources={source.name: source for source in sources},
         limits=_limits(said.budget.limits(), changes),
         run_limits=said.run_budget.limits(),

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import RunError
-from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.settings import ModelSettings, ProjectSettings
 from promptopt.runs.state import fold
 from promptopt.store.casefiles import load_dataset
 from promptopt.store.database import Database
@@ -20,6 +20,8 @@ from promptopt.store.projects import Project, load_project
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 from promptopt.store.trust import Power, TrustError, powers, trust, untrusted
+
+Model = TypeVar("Model", bound=ModelSettings)
 
 
 def create_run(
@@ -94,6 +96,18 @@ def simulated(settings: ProjectSettings) -> ProjectSettings:
     }
     judges = [judge.model_copy(update={"model": "sim/judge", "base_url": None}) for judge in settings.judges]
     return settings.model_copy(update={"models": models, "judges": judges})
+
+
+def at_once(settings: ProjectSettings) -> ProjectSettings:
+    """The same project, whose simulated models answer without the time that a model takes."""
+
+    models = {role: _quick(model) for role, model in settings.models.items()}
+    judges = [_quick(judge) for judge in settings.judges]
+    return settings.model_copy(update={"models": models, "judges": judges})
+
+
+def _quick(model: Model) -> Model:
+    return model.model_copy(update={"latency": 0.0}) if model.simulated else model
 
 
 def _require_trust(found: Sequence[Power], trusted: bool, where: str, fix: str) -> None:
