@@ -222,6 +222,7 @@ ACTIONS: tuple[Action, ...] = (
         "Start the worker again after it died, or after an end before the sealed test.",
         5,
     ),
+    Action("run.why", ("W",), "say why", "Write down why you do what you do next; the run keeps it."),
     Action("run.outcome", ("o",), "result", "Show the result: verdict, scores, what was spent.", 6),
     Action("run.full", ("f",), "full", "Give the focused panel the whole screen, or put it back.", 8),
     Action("run.panel", tuple("1234567890"), "panels", "Go to a panel by its number.", 7, palette=False),

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
 
+from promptopt.domain.text import one_line
 from promptopt.store.commands import Command, Decide, Edit, Pause, Resume, Stop
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.editor import EditScreen, Written, editing
+from promptopt_tui.screens.filling import Field, FillScreen
 from promptopt_tui.views import outcome
 from promptopt_tui.views.view import View
 
@@ -47,6 +49,8 @@ class Steering(Screen[None]):
         super().__init__()
         self._to_send: deque[Command] = deque()
         self._sending = Lock()
+        self._why = ""
+        """The reason of what will be asked next."""
 
     def view(self) -> View:
         """The run as it stands, to be read under the follower's lock."""
@@ -75,6 +79,7 @@ class Steering(Screen[None]):
         """Whether an action makes sense now."""
         needs = {
             "run.pause": self.is_live,
+            "run.why": self.is_live,
             "run.edit": self._may_edit,
             "run.stop": self.is_live,
             "run.answer": self._edit_waits,
@@ -109,6 +114,9 @@ class Steering(Screen[None]):
 
     def send(self, command: Command, said: str) -> None:
         """Ask something of the run, and say so until its stream shows it."""
+        if self._why:
+            command = command.model_copy(update={"reason": command.reason or self._why})
+            said, self._why = f"{said} ({one_line(self._why, 40)})", ""
         self.sent, self._sent_at, self._logged_then = said, self._app.now(), self.follower.logged
         self._to_send.append(command)
         self._app.background(self._send_next, lambda _: self.follower.hurry())
@@ -118,6 +126,22 @@ class Steering(Screen[None]):
             self._app.client.send(self.run_id, self._to_send.popleft())
 
     # Commands
+
+    def action_why(self) -> None:
+        """Have a reason written down, for an act that has no field for it."""
+        if self._refuse("run.why"):
+            return
+
+        def answered(given: dict[str, str] | None) -> None:
+            if given is not None:
+                self._why = given["reason"]
+                said = f"With what you do next: {one_line(self._why, 80)}"
+                self.app.notify(said if self._why else "No reason is kept.", markup=False)
+
+        field = Field("reason", "why", self._why)
+        about = [("Kept with what you ask of the run next: pause, step, resume, stop, a wish …", "muted")]
+        screen = FillScreen("Say why", [field], lambda width: [*paint.wrap(about, width), []], "keep")
+        self.app.push_screen(screen, answered)
 
     def action_pause(self) -> None:
         if self._refuse("run.pause"):

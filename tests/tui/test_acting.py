@@ -15,6 +15,7 @@ from promptopt.store.commands import (
     Guide,
     Inject,
     Mend,
+    Pause,
     SetApproval,
     SetConcurrency,
     SetLimits,
@@ -65,6 +66,23 @@ async def test_a_step_is_asked_for_and_shown(story: Make, make_app: Make, settle
         await settle(pilot)
         assert "pauses at the next iteration" in text(pilot, "header")
         assert "asked by ada: slowly" in text(pilot, "log")
+
+
+async def test_a_reason_goes_with_what_is_asked_next(story: Make, make_app: Make, settle: Make) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("W")
+        await settle(pilot)
+        await typed(pilot, "too dear")
+        await pilot.press("enter")
+        await settle(pilot)
+        await pilot.press("space")
+        await settle(pilot)
+        assert "(too dear)" in banners(pilot)
+        await pilot.press("s", "x")
+        await settle(pilot)
+        assert asked(told) == [Pause(reason="too dear"), Stop(now=True)]
 
 
 async def test_a_prompt_is_put_in_the_running_with_a_reason(
