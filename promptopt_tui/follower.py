@@ -141,8 +141,9 @@ class Follower:
                 keep_if_possible(self._snapshots, self.state, self._read)
 
     def look(self) -> None:
-        """Look the run up, if it is time to."""
-        if time.monotonic() - self._looked >= LOOK:
+        """Look the run up, if it is time to, or if what it has said goes beyond what is known of it."""
+        ending = self.state.over and self.row is not None and self.row.live
+        if ending or time.monotonic() - self._looked >= LOOK:
             self._looked = time.monotonic()
             self.row = self._find()
 
