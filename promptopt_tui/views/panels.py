@@ -316,7 +316,7 @@ def _rates(view: View, width: int) -> list[Line]:
 
 
 def _pace(view: View, width: int) -> list[Line]:
-    """What the last minute took."""
+    """What the last minute took, each meter."""
     if not view.live:
         return []
     parts: list[str] = []
@@ -324,4 +324,4 @@ def _pace(view: View, width: int) -> list[Line]:
         rate = view.pace.per_minute(meter)
         if rate is not None:
             parts.append(f"{fm.amount(meter, rate)}{unit}")
-    return [columns([("last minute", "muted")], [(" · ".join(parts), "")], width)] if parts else []
+    return [columns([("/min", "muted")], [(" · ".join(parts), "")], width)] if parts else []
