@@ -16,7 +16,7 @@ from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.task import TaskSpec
 from promptopt.evaluation.checks import build_judge
 from promptopt.evaluation.runner import Runner
-from promptopt.runs import context as contexts
+from promptopt.runs import athand
 from promptopt.runs.context import Context
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
@@ -111,8 +111,8 @@ async def test_another_order_another_part_and_what_is_known_whole(bench: Bench) 
 
 
 async def test_what_is_at_hand_has_a_bound(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contexts, "RESULTS_KEPT", 12)
-    monkeypatch.setattr(contexts, "EVALUATIONS_KEPT", 1)
+    monkeypatch.setattr(athand, "RESULTS_KEPT", 12)
+    monkeypatch.setattr(athand, "EVALUATIONS_KEPT", 1)
     other = Prompt(text="Tell {input}.")
     await bench.context.evaluate(PROMPT, "validation", CASES[:10])
     await bench.context.evaluate(other, "validation", CASES[:10])

@@ -58,7 +58,7 @@ class Bench:
         context = SimpleNamespace(
             adopt=self.adopted.append,
             prompt={SEED.id: SEED, MINE.id: MINE}.get,
-            score=self.score,
+            scoring=SimpleNamespace(score=self.score),
             propose=lambda *_, **__: None,
             breaks=lambda _: self.broken,
             on_iteration=self.on_iteration,

@@ -70,7 +70,7 @@ class Editing:
             await self._moved.wait()
             if not self._gateway.gate.shut:
                 self._engine.watch.go_on()
-        return self._context.edit_waits
+        return self._context.redirects.edit_waits
 
     async def give_up(self) -> None:
         """Score nothing any more; what was not scored to the end is asked for again by the next worker."""
@@ -143,8 +143,8 @@ class Editing:
         """A prompt against another one on the validation cases, and which case it breaks that must pass."""
         cases = self._context.dataset.validation
         against = self._context.prompt(against_id)
-        before = await self._context.score(against, "validation", cases, urgent=True)
-        after = await self._context.score(prompt, "validation", cases, urgent=True)
+        before = await self._context.scoring.score(against, "validation", cases, urgent=True)
+        after = await self._context.scoring.score(prompt, "validation", cases, urgent=True)
         return compare(before, after), self._context.breaks(prompt)
 
     async def _score_edit(self, sent: Sent, command: Edit, prompt: Prompt) -> None:

@@ -255,7 +255,7 @@ class Engine:
                 await self._look_ahead(judge)
             with self._telemetry.span("run", self._about_run()) as note:
                 end = await self._phases(optimizer, context, gateway, control)
-                context.flush()
+                context.scoring.flush()
                 note({"promptopt.stop_reason": end[0].reason, "promptopt.best_id": self.state.best_id})
         finally:
             self.watch.pause()
@@ -331,7 +331,7 @@ class Engine:
         """Baseline, then the optimizer, until it ends and no edit is waiting."""
         self.emit(ev.PhaseStarted(phase="baseline"))
         context.propose(self._seed, "seed")
-        baseline = await context.score(self._seed, "validation", self._dataset.validation)
+        baseline = await context.scoring.score(self._seed, "validation", self._dataset.validation)
         self._hold_for_test(baseline)
         self._hold_for_finals(optimizer, baseline)
         self._foretell(headroom(baseline, self._dataset))
@@ -360,7 +360,7 @@ class Engine:
         async def evaluate() -> StopRun:
             self.emit(ev.PhaseStarted(phase="baseline"))
             context.propose(self._seed, "seed")
-            scored = [await context.score(self._seed, *asked) for asked in self._asked_for()]
+            scored = [await context.scoring.score(self._seed, *asked) for asked in self._asked_for()]
             results = [result for one in scored for result in one.results]
             whole = interval([result.score for result in results], [result.weight for result in results])
             self._scored = {"seed_score": whole.mean, "best_score": whole.mean}
@@ -399,10 +399,10 @@ class Engine:
             return None, few or "the project has no test split, so the gain is not proven on unseen cases"
         self.emit(ev.PhaseStarted(phase="test", stop_reason=end.reason, detail=end.detail))
         best = self._prompt(self.state.best_id)
-        seed_result = await context.score(self._seed, "test", cases, finishing=True)
+        seed_result = await context.scoring.score(self._seed, "test", cases, finishing=True)
         if best.id == self._seed.id:
             return None, "no prompt was found that is better than the one to start from"
-        best_result: Evaluation = await context.score(best, "test", cases, finishing=True)
+        best_result: Evaluation = await context.scoring.score(best, "test", cases, finishing=True)
         lost = seed_result.errors + best_result.errors
         note = f"{lost} of the sealed test's answers never came and count as failed" if lost else ""
         return compare(seed_result, best_result), note

@@ -45,7 +45,7 @@ class Mender:
         when = self._when()
         if when != "search":
             return None if when == "early" else "the search is over"
-        if context.turns or self._busy():
+        if context.redirects.turns or self._busy():
             return None  # one after the other
         if state.edit and state.edit.waiting:
             return "an edit waits for an answer: answer it first"
@@ -77,10 +77,11 @@ class Mender:
     async def scores_anew(self) -> None:
         """Judge all answers to mended cases anew, and tell the scores of all candidates."""
         state, context = self._engine.state, self._context
-        await context.settled()
+        await context.scoring.settled()
         for candidate_id in list(state.candidates):
             for split in SEARCHED:
-                await context.judge_anew(context.prompt(candidate_id), split, state.mends)
+                prompt = context.prompt(candidate_id)
+                await context.scoring.judge_anew(prompt, split, context.dataset[split], state.mends)
 
 
 def _fault(dataset: Dataset, command: Mend) -> str:

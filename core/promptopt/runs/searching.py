@@ -61,14 +61,14 @@ class Searching:
         while True:
             try:
                 end = await self._optimizer.search(self._door)
-                if not await self._more() and not self._context.turns:
+                if not await self._more() and not self._context.redirects.turns:
                     return end
             except Turned:
                 pass
             except Redirected:
                 name = self._optimizer.name
                 return StopRun("error", f"the optimizer {name} does not take edits up", now=True)
-            if self._context.turns:
+            if self._context.redirects.turns:
                 self._optimizer = self._another()
                 await self._begin_anew()
 
