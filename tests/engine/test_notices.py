@@ -25,11 +25,11 @@ def test_a_notice_is_told_once_in_the_life_of_a_run(home: Path, tmp_path: Path) 
         engine = Engine(database, row)
         engine._fold()
         for _ in range(3):
-            engine._say_once("slow")
-            engine._say_once("few cases", "info")
+            engine._warn("slow")
+            engine.emit(ev.Notice(level="info", text="few cases"))
         database.transact(lambda _: None).result()  # what a worker said is there before the next one comes
     assert notices(database, run_id) == [("warning", "slow"), ("info", "few cases")]
     for number in range(2 * NOTICES):
-        engine._say_once(f"case {number} is odd")
+        engine._warn(f"case {number} is odd")
     assert len(notices(database, run_id)) == NOTICES
     database.close()

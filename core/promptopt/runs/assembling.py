@@ -22,9 +22,9 @@ from promptopt.evaluation.checks.rules import Rule
 from promptopt.evaluation.functions import Functions
 from promptopt.evaluation.metrics import EvaluationMetric, check_table
 from promptopt.optimizers.base import BaseOptimizer
-from promptopt.runs.engine import Own
 from promptopt.runs.given import budget_table, refuse_half_characters, refuse_prompt, refuse_task
 from promptopt.runs.launch import simulated
+from promptopt.runs.own import Own
 from promptopt.store.casefiles import load_dataset
 from promptopt.store.columns import NOT_SAID, ColumnChoice, choose_columns
 from promptopt.store.importing import load_cases

@@ -10,7 +10,7 @@ from promptopt.evaluation.checks import build_judge
 from promptopt.models.endpoint import role_of, setting_of
 from promptopt.models.keys import missing_key
 from promptopt.models.simulator import Simulator
-from promptopt.runs.engine import NOTHING, Own
+from promptopt.runs.own import NOTHING, Own
 from promptopt.runs.setup import model_of, price_of, real_transport, seats_in_use
 
 

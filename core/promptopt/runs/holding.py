@@ -1,47 +1,97 @@
 """What is kept back for the sealed test, and for what comes before it, so that the search can't spend it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from statistics import fmean
 
+from promptopt.domain import events as ev
+from promptopt.domain.dataset import Dataset
 from promptopt.domain.events import Role
 from promptopt.domain.results import Evaluation, Judging
 from promptopt.domain.settings import ModelSettings, ProjectSettings
-from promptopt.models.budget import Amount
+from promptopt.models.budget import Amount, Ledger
 from promptopt.runs.setup import model_of
 
 MARGIN = 1.5
 """The sealed test may cost this multiple of what the baseline's calls did on average."""
 
+FINALS_SHARE = 1 / 3
+"""Of what is left of the budget after the baseline, the most that is held back for what is scored before the
+sealed test if the search is cut short."""
+
+TELLING_SHARE = 0.4
+"""Of a cap, what the sealed test may need before people are told."""
+
+
+class HeldBack:
+    """What is held back of one run's budget, from what its baseline took.
+
+    Args:
+        dataset: with the sealed test split.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        settings: ProjectSettings,
+        dataset: Dataset,
+        emit: Callable[[ev.Event], None],
+    ) -> None:
+        self._ledger = ledger
+        self._settings = settings
+        self._dataset = dataset
+        self._emit = emit
+        self._finals: Mapping[Role, Amount] = {}
+        """For prompts that are scored after the search was cut short."""
+
+    def hold_for_test(self, baseline: Evaluation) -> None:
+        """Keep enough back for the sealed test of two prompts, from what the baseline's calls cost."""
+        holding = _holding(self._settings, 2 * len(self._dataset.test), baseline)
+        if holding is None:
+            return
+        self._ledger.hold(holding.amounts, holding.seconds)
+        for name, meter in self._ledger.meters().items():
+            if meter.limit and meter.held > TELLING_SHARE * meter.limit:
+                share = f"{min(1.0, meter.held / meter.limit):.0%}"
+                text = f"the sealed test needs {share} of the budget's {name}; the search gets the rest"
+                self._emit(ev.Notice(level="warning", text=text))
+
+    def hold_for_finals(self, most: int, baseline: Evaluation) -> None:
+        """Keep room for what is scored if the search is cut short; of a small budget not much.
+
+        Args:
+            most: prompts that the optimizer scores then.
+        """
+        must_pass = sum(case.must_pass for case in self._dataset.train)
+        cases = len(self._dataset.validation) + must_pass
+        for prompts in range(most, 0, -1):
+            holding = _holding(self._settings, prompts * cases, baseline)
+            if holding and self._ledger.share_of_rest(holding.amounts) <= FINALS_SHARE:
+                self._ledger.hold_more(holding.amounts)
+                self._finals = holding.amounts
+                return
+
+    def let_finals_go(self) -> bool:
+        """Let calls have what was kept for them; returns whether there was anything."""
+        amounts, self._finals = self._finals, {}
+        if amounts:
+            self._ledger.let_go(amounts)
+        return bool(amounts)
+
 
 @dataclass(frozen=True)
-class Holding:
+class _Holding:
     """What answers to cases will take, of the budget and of the time of each role that is asked."""
 
     amounts: Mapping[Role, Amount]
     seconds: Mapping[Role, float]
 
 
-def for_the_test(settings: ProjectSettings, cases: int, baseline: Evaluation) -> Holding | None:
-    """What to hold back, from what the baseline's calls took; None without a test, or an answer to tell by.
-
-    Args:
-        cases: in the test split.
+def _holding(settings: ProjectSettings, number: int, baseline: Evaluation) -> _Holding | None:
+    """What to hold back for ``number`` cases that are answered and judged, from what the baseline's calls
+    took; None if there are none, or no answer to tell by.
     """
-    return _holding(settings, 2 * cases, baseline)
-
-
-def for_finals(
-    settings: ProjectSettings, prompts: int, cases: int, baseline: Evaluation
-) -> Mapping[Role, Amount]:
-    """What scoring so many prompts on so many cases will take, by role."""
-    holding = _holding(settings, prompts * cases, baseline)
-    return holding.amounts if holding else {}
-
-
-def _holding(settings: ProjectSettings, number: int, baseline: Evaluation) -> Holding | None:
-    """What to hold back for ``number`` cases that are answered and judged."""
     answered = [result for result in baseline.results if not result.error]
     if not number or not answered:
         return None
@@ -65,7 +115,7 @@ def _holding(settings: ProjectSettings, number: int, baseline: Evaluation) -> Ho
             most = 0 if role == "embedding" else model.max_tokens
             amounts[role] = _asked_by_checks(took, len(answered), number, most)
             times[role] = _time(took.seconds / took.calls, took.calls * number / len(answered), model)
-    return Holding(amounts, times)
+    return _Holding(amounts, times)
 
 
 def _time(seconds: float, calls: float, model: ModelSettings) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from promptopt.domain import events as ev
 from promptopt.domain.errors import RunError
-from promptopt.runs.engine import Own
+from promptopt.runs.own import Own
 from promptopt.runs.state import RunState
 from promptopt.runs.worker import carry_out
 from promptopt.store.commands import Commands, Stop

@@ -6,7 +6,7 @@ from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import ModelError, SettingsError
 from promptopt.domain.events import ModelInfo
 from promptopt.domain.settings import ModelSettings, Price, ProjectSettings
-from promptopt.domain.words import ROLES, Role
+from promptopt.domain.words import ROLES, SPLITS, Role, Split
 from promptopt.models.endpoint import Endpoint, Seat, role_of, seat_of, setting_of
 from promptopt.models.keys import missing_key, redirected
 from promptopt.models.prices import lookup_price
@@ -46,6 +46,15 @@ def seats_in_use(
     if panel:
         seats += [seat_of("judge", name) for name in settings.panel]
     return tuple(dict.fromkeys(seats))
+
+
+def splits_to_score(settings: ProjectSettings, dataset: Dataset) -> list[Split]:
+    """The splits that an ``eval`` run scores its prompt on, as far as they have cases."""
+    wanted = (settings.optimizer.model_extra or {}).get("split", "validation")
+    splits: list[Split] = [split for split in SPLITS if wanted in ("all", split)]
+    if wanted == "all" and not dataset.held_back:
+        splits.remove("validation")  # it has the training cases
+    return [split for split in splits if dataset[split]]
 
 
 def model_of(settings: ProjectSettings, seat: Seat) -> ModelSettings:

@@ -14,7 +14,8 @@ import uuid
 from collections.abc import Callable
 
 from promptopt.domain.errors import PromptoptError, RunError
-from promptopt.runs.engine import NOTHING, Engine, Own
+from promptopt.runs.engine import Engine
+from promptopt.runs.own import NOTHING, Own
 from promptopt.store.database import Database, StoreError
 from promptopt.store.runs import Runs
 
