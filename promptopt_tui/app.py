@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.command import Command as PaletteLine
@@ -22,6 +23,7 @@ from promptopt_tui.manners import Manners
 from promptopt_tui.palette import ActionCommands, PlaceCommands, ShowTheme, ThemeCommands
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.opening import OpeningScreen
+from promptopt_tui.widgets.keyline import KeyLine
 
 if TYPE_CHECKING:
     from promptopt.domain.dataset import Split
@@ -230,6 +232,10 @@ class PromptoptApp(Manners, inherit_bindings=False):
         if action.scope in OF_WIDGETS and self.screen.focused:
             target = self.screen.focused
         await self.run_action(action.method, target)
+
+    @on(KeyLine.Clicked)
+    async def _key_clicked(self, message: KeyLine.Clicked) -> None:
+        await self.do(message.action)
 
     def action_help(self) -> None:
         from promptopt_tui.screens.dialogs import help_dialog

@@ -281,7 +281,3 @@ class CompareScreen(Screen[None]):
 
     def action_leave(self) -> None:
         self.dismiss()
-
-    @on(KeyLine.Clicked)
-    async def _key_clicked(self, message: KeyLine.Clicked) -> None:
-        await self.desk.do(message.action)

@@ -17,6 +17,7 @@ from promptopt_tui import paint
 from promptopt_tui.actions import Scope, bindings, shown
 from promptopt_tui.client import LISTED
 from promptopt_tui.screens.shelving import Shelving
+from promptopt_tui.views import home
 from promptopt_tui.views.spark import spark
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
@@ -36,30 +37,6 @@ COURSE = 7
 """Cells of the course of a run's score."""
 
 RESUMABLE = ("interrupted", "stopped", "failed")
-
-NO_PROJECT: tuple[paint.Line, ...] = (
-    [("No project yet.", "bold")],
-    [("d", "key"), ("  see it work:", "")],
-    [("   promptopt demo", "accent")],
-    [("n", "key"), ("  make one of an", "")],
-    [("   example or your cases:", "")],
-    [("   promptopt new NAME", "accent")],
-    [],
-    [("A project is your prompt,", "muted")],
-    [("your cases and what counts", "muted")],
-    [("as a good answer.", "muted")],
-)
-
-NO_RUN: tuple[paint.Line, ...] = (
-    [("No run yet.", "bold")],
-    [],
-    [("A run makes a prompt better, inside a budget,", "muted")],
-    [("while you watch. It appears here and goes on", "muted")],
-    [("when you close the terminal.", "muted")],
-    [],
-    [("Select a project and press ", ""), ("r", "key"), (", or ", ""), ("d", "key"), (" for the demo.", "")],
-    [("  promptopt run PROJECT", "accent"), ("   does the same", "muted")],
-)
 
 
 class HomeScreen(Shelving):
@@ -96,25 +73,25 @@ class HomeScreen(Shelving):
 
     def compose(self) -> ComposeResult:
         projects = [
-            Column("", 1, self._project_glyph),
+            Column("", 1, lambda p: home.glyph(p, self._runs_of(p))),
             Column("project", 0, lambda p: (p.name, "muted" if p.archived else "")),
-            Column("runs", 5, self._run_count, "right"),
-            Column("best", 6, self._project_best, "right", least=34),
-            Column("changed", 7, self._changed, "right", least=42),
+            Column("runs", 5, lambda p: (str(len(self._runs_of(p)) or "–"), "muted"), "right"),
+            Column("best", 6, lambda p: home.best_of(self._runs_of(p)), "right", least=34),
+            Column("changed", 7, lambda p: self._age(p.changed_at), "right", least=42),
         ]
         runs = [
-            Column("status", 13, self._status),
+            Column("status", 13, home.status),
             Column("project", 0, lambda r: (f"▫ {r.project}" if r.archived else r.project, "")),
             Column("run", 13, lambda r: (r.id, "muted")),
-            Column("optimizer", 12, self._optimizer, least=90),
+            Column("optimizer", 12, home.optimizer, least=90),
             Column("seed", 6, lambda r: (fm.percent(r.seed_score), "muted"), "right", least=72),
-            Column("best", 6, self._best, "right"),
+            Column("best", 6, home.best, "right"),
             Column("course", COURSE, lambda r: (spark(r.course, COURSE), "accent"), least=80),
             Column("iter", 4, lambda r: (str(r.iteration), "muted"), "right", least=100),
             Column("calls", 7, lambda r: (fm.count(r.calls), "muted"), "right", least=100),
-            Column("cost", 9, self._cost, "right"),
+            Column("cost", 9, home.cost, "right"),
             Column("", 3, lambda r: ("sim", "warn") if r.simulated else ("", "")),
-            Column("age", 6, self._age, "right"),
+            Column("age", 6, lambda r: self._age(r.created_at), "right"),
         ]
         yield Canvas(id="header")
         with Horizontal(id="lists"):
@@ -178,13 +155,13 @@ class HomeScreen(Shelving):
             self._draw_keys()
             return
         self._find_wanted(lists)
-        projects, runs = self._found(lists)
+        projects, runs = home.found(lists, self.filter, self.project, archived=self.archived)
         # Ages change without the rows changing: a minute is the finest that matters for old ones.
         drawn = (projects, runs, self.filter, self.project, self.archived, int(self.desk.now()) // 5)
         if drawn != self._drawn:
             self._drawn = drawn
-            self._fill("#projects", projects, NO_PROJECT if not lists.projects else None)
-            self._fill("#runs", runs, NO_RUN if not lists.runs else None)
+            self._fill("#projects", projects, home.NO_PROJECT if not lists.projects else None)
+            self._fill("#runs", runs, home.NO_RUN if not lists.runs else None)
             away = sum(one.archived for one in [*lists.projects, *lists.runs])
             hidden = f" · {away} archived" if away and not self.archived else ""
             self.query_one("#projects").border_title = Content(f"Projects{hidden}")
@@ -198,22 +175,6 @@ class HomeScreen(Shelving):
         table = self.query_one(table_id, Table)
         table.set_empty(empty or [[("nothing fits; ", "muted"), ("esc", "key"), (" shows all", "muted")]])
         table.set_rows(rows)
-
-    def _found(self, lists: Lists) -> tuple[list[ProjectEntry], list[RunRow]]:
-        wanted = self.filter.casefold()
-        projects = [
-            p
-            for p in lists.projects
-            if (self.archived or not p.archived) and wanted in f"{p.name} {p.slug}".casefold()
-        ]
-        runs = [
-            r
-            for r in lists.runs
-            if (self.archived or not r.archived)
-            and (not self.project or r.project == self.project)
-            and wanted in f"{r.project} {r.id} {r.optimizer} {r.status}".casefold()
-        ]
-        return projects, runs
 
     def _find_wanted(self, lists: Lists) -> None:
         """Put the cursor on a project that was just made, once it is there."""
@@ -237,70 +198,21 @@ class HomeScreen(Shelving):
         line: paint.Line = []
         focused = self.focused
         if isinstance(focused, Table) and focused.row is not None:
-            line = self._about_run(focused.row) if focused.id == "runs" else self._about_project(focused.row)
+            line = home.about_run(focused.row) if focused.id == "runs" else home.about_project(focused.row)
         detail.set_lines(
             [paint.cut([(f"{one_line(text, 400)} ", style) for text, style in line], detail.width)]
         )
-
-    def _about_project(self, project: ProjectEntry) -> paint.Line:
-        if project.error:
-            return [("can't be used:", "bad"), (project.error, "")]
-        away: paint.Line = [("archived, a takes it back ·", "warn")] if project.archived else []
-        return [*away, (str(project.path), "muted")]
-
-    def _about_run(self, run: RunRow) -> paint.Line:
-        if run.detail:
-            return [(run.detail, "bad" if run.status == "failed" else "muted")]
-        if run.status == "interrupted":
-            return [("its worker died; R resumes it, nothing is paid twice", "warn")]
-        return [(run.project_dir, "muted")]
 
     def _draw_keys(self) -> None:
         actions = [a for a in shown([*self.scopes, "anywhere"]) if self.may(a.id)]
         self.query_one(KeyLine).show_actions(actions)
 
-    # Cells
-
     def _runs_of(self, project: ProjectEntry) -> list[RunRow]:
         runs = self.lists.runs if self.lists else []
         return [run for run in runs if run.project == project.name]
 
-    def _project_glyph(self, project: ProjectEntry) -> paint.Span:
-        if project.error:
-            return "✗", "bad"
-        if project.archived:
-            return "▫", "muted"
-        return ("●", "accent") if any(run.live for run in self._runs_of(project)) else ("○", "muted")
-
-    def _run_count(self, project: ProjectEntry) -> paint.Span:
-        return str(len(self._runs_of(project)) or "–"), "muted"
-
-    def _project_best(self, project: ProjectEntry) -> paint.Span:
-        scores = [run.best_score for run in self._runs_of(project) if run.best_score is not None]
-        return fm.percent(max(scores, default=None)), "muted"
-
-    def _changed(self, project: ProjectEntry) -> paint.Span:
-        return fm.age(max(0.0, self.desk.now() - project.changed_at)), "muted"
-
-    def _status(self, run: RunRow) -> paint.Span:
-        glyph, word, style = fm.status_look(run.status)
-        return f"{glyph} {word}", style
-
-    def _best(self, run: RunRow) -> paint.Span:
-        better = run.best_score is not None and run.seed_score is not None and run.best_score > run.seed_score
-        return fm.percent(run.best_score), "good" if better else ""
-
-    def _cost(self, run: RunRow) -> paint.Span:
-        never_begun = run.heartbeat_at is None and run.status in ("created", "interrupted")
-        if run.usd is None and never_begun:
-            return "–", "muted"
-        return fm.usd(run.usd), "warn" if run.usd is None else ""
-
-    def _optimizer(self, run: RunRow) -> paint.Span:
-        return "evaluation" if run.kind == "eval" else run.optimizer, "muted"
-
-    def _age(self, run: RunRow) -> paint.Span:
-        return fm.age(max(0.0, self.desk.now() - run.created_at)), "muted"
+    def _age(self, since: float) -> paint.Span:
+        return fm.age(max(0.0, self.desk.now() - since)), "muted"
 
     # Actions
 
@@ -450,7 +362,3 @@ class HomeScreen(Shelving):
     @on(SearchLine.Left)
     def _search_done(self) -> None:
         self.query_one("#runs").focus()
-
-    @on(KeyLine.Clicked)
-    async def _key_clicked(self, message: KeyLine.Clicked) -> None:
-        await self.desk.do(message.action)

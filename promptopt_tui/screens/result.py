@@ -17,8 +17,7 @@ from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui.actions import Scope, bindings, shown
 from promptopt_tui.casebook import Casebook
-from promptopt_tui.paint import Line, Span, wrap
-from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.paint import Span
 from promptopt_tui.views import header, outcome, result
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.canvas import Canvas
@@ -26,7 +25,6 @@ from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
-    from promptopt.domain.dataset import Split
     from promptopt.runs.aftermath import Aftermath
     from promptopt.runs.provenance import Effect, Sentence
     from promptopt_tui.app import PromptoptApp
@@ -317,10 +315,6 @@ class ResultScreen(Screen[None]):
         self.unchanged = not self.unchanged
         self.draw()
 
-    @on(KeyLine.Clicked)
-    async def _key_clicked(self, message: KeyLine.Clicked) -> None:
-        await self.desk.do(message.action)
-
     # Actions
 
     def may(self, action_id: str) -> bool:
@@ -375,36 +369,10 @@ class ResultScreen(Screen[None]):
         choose_runs(self.desk, self.run_screen.run_id)
 
     def action_rescore(self) -> None:
-        if self._refuse("result.rescore", "The best prompt was not scored: there is no figure to hold."):
-            return
-        state = self.run_screen.follower.state
-        best = state.candidates[state.best_id]
-        order: tuple[Split, ...] = ("test", "validation", "train")
-        split: Split = next(each for each in order if each in best.scores)
-        score = best.scores[split].interval
-        run_id = self.run_screen.run_id
+        from promptopt_tui.screens.rescoring import ask_for_rescoring
 
-        def build(width: int) -> list[Line]:
-            said = (
-                f"{state.name(best.id)} scored {fm.interval(score)} on {split}. It is sent again for these "
-                f"{fm.plural(score.n, 'case')}, without any earlier answer, inside the run's caps. "
-                "What comes out is a run of its own, whose result says whether the figure holds."
-            )
-            lines = [*wrap([(said, "")], width)]
-            if state.simulated:
-                lines += [[], [(outcome.SIMULATED, "warn")]]
-            return lines
-
-        options = [
-            Option("n", "Leave it", "nothing is sent", False),
-            Option("y", "Score it again", f"{fm.plural(score.n, 'case')} on {split}", True),
-        ]
-
-        def answered(again: bool | None) -> None:
-            if again:
-                self.desk.start_rescoring(run_id, best.id, split)
-
-        self.desk.push_screen(Dialog("Does the figure hold?", build, options), answered)
+        if not self._refuse("result.rescore", "The best prompt was not scored: there is no figure to hold."):
+            ask_for_rescoring(self.run_screen)
 
     # Copying
 

@@ -172,10 +172,6 @@ class ReviewScreen(Screen["list[Item] | None"]):
         aside = self.query_one("#aside", Canvas)
         aside.set_lines(item_lines(self.query_one("#items", Table).row, max(1, aside.width)))
 
-    @on(KeyLine.Clicked)
-    async def _key_clicked(self, message: KeyLine.Clicked) -> None:
-        await self.desk.do(message.action)
-
     def _put(self, item: Item) -> None:
         self.items[item.number] = item
         self.draw()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from textual import events, on
@@ -10,47 +9,42 @@ from textual.app import ComposeResult
 from textual.reactive import Reactive
 from textual.widget import Widget
 
-from promptopt.domain.dataset import SPLITS, Split
 from promptopt_tui.actions import PANELS, TOURNAMENT, Scope, bindings, shown
 from promptopt_tui.callbook import CallBook
 from promptopt_tui.casebook import Casebook
 from promptopt_tui.heatbook import HeatBook
 from promptopt_tui.paint import Line
 from promptopt_tui.screens.arranging import arrange_panels
-from promptopt_tui.screens.mending import MendingCases
+from promptopt_tui.screens.casework import Casework
 from promptopt_tui.views import header, news, panels
 from promptopt_tui.views.arrangement import LAYOUTS
-from promptopt_tui.views.clusters import analysed
 from promptopt_tui.views.pace import Pace
 from promptopt_tui.views.tournament import tournament
 from promptopt_tui.views.view import View, choose_shown, choose_split
 from promptopt_tui.widgets.calls import CallsPanel
 from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.cases import CasesPanel
 from promptopt_tui.widgets.deck import Deck
 from promptopt_tui.widgets.heat import HeatPanel
 from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.lineage import LineagePanel
 from promptopt_tui.widgets.panels import (
-    CasesPanel,
     ErrorsPanel,
     LinesPanel,
     LogPanel,
+    Panel,
     PromptPanel,
     is_visible,
 )
 from promptopt_tui.widgets.standings import StandingsPanel
 from promptopt_tui.widgets.table import Table
-from promptopt_tui.widgets.textline import SearchLine
 
 if TYPE_CHECKING:
     from promptopt_tui.app import PromptoptApp
     from promptopt_tui.follower import Follower
 
-TYPING_PAUSE = 0.15
-"""Seconds after the last key of a filter before it is applied."""
 
-
-class RunScreen(MendingCases):
+class RunScreen(Casework):
     """Shows what a follower has, ten times a second, and steers the run.
 
     Args:
@@ -70,14 +64,12 @@ class RunScreen(MendingCases):
         self.follower = follower
         self.run_id = run_id
         self.pinned_id = ""
-        self.wanted_split: Split | None = None
         self._drawn: tuple[object, ...] = ()
         self._is_drawn_soon = False
         self._news = news.News()
         self._told: object = None
         self._shown_seconds = 0.0
         self._pace = Pace()
-        self._drawn_split: Split | None = None
 
     @property
     def desk(self) -> PromptoptApp:
@@ -86,30 +78,28 @@ class RunScreen(MendingCases):
 
     def compose(self) -> ComposeResult:
         # Here, as nothing is drawn before it.
-        self._book = Casebook(self.desk, self.run_id, self._arrived)
+        self.book = Casebook(self.desk, self.run_id, self._arrived)
         self._calls = CallBook(self.desk, self.run_id, self._arrived)
-        self._heat = HeatBook(self.desk, self.run_id, self._arrived)
         yield Canvas(id="header")
         yield Canvas(id="banners")
         yield Canvas(id="summary")
         yield Canvas(id="tabs")
-        yield Deck(self._make_panels(), SearchLine("show cases that contain …", TYPING_PAUSE))
+        yield Deck(self._make_panels())
         yield Canvas(id="too-small")
         yield KeyLine()
 
-    @staticmethod
-    def _make_panels() -> list[Canvas]:
+    def _make_panels(self) -> list[Canvas]:
         return [
             LinesPanel("progress", panels.progress),
             StandingsPanel(),
             PromptPanel(),
-            CasesPanel(),
+            CasesPanel(self.book),
             ErrorsPanel(),
             LinesPanel("budget", panels.budget),
             LogPanel(),
             LineagePanel(),
-            CallsPanel(),
-            HeatPanel(),
+            CallsPanel(self._calls),
+            HeatPanel(self.book, HeatBook(self.desk, self.run_id, self._arrived)),
             LinesPanel(TOURNAMENT, tournament),
         ]
 
@@ -188,7 +178,8 @@ class RunScreen(MendingCases):
             sent=self.sent,
             shown_seconds=self._shown_seconds,
             pace=self._pace,
-            input_of=self._book.input_of,
+            logged=self.follower.logged,
+            input_of=self.book.input_of,
         )
 
     def draw(self) -> None:
@@ -205,16 +196,16 @@ class RunScreen(MendingCases):
             view = self.view()
             self._shown_seconds = view.active_seconds
             self._pace.see(view.active_seconds, view.state.meters)
-            self._drawn_split = view.split
-            self._book.follow(view.state.mends)
+            self.drawn_split = view.split
+            self.book.follow(view.state.mends)
             deck = self.deck
             deck.tournament = view.state.tournament is not None
             deck.plays = deck.tournament and not view.state.has_search
             deck.settle()
             self._draw_frame(view)
             for panel in self.query(".panel"):
-                if panel.display and is_visible(panel):
-                    self._draw_panel(panel, view)
+                if isinstance(panel, Panel) and panel.display and is_visible(panel):
+                    panel.show(view)
         self._draw_keys()
 
     def _draw_frame(self, view: View) -> None:
@@ -230,31 +221,6 @@ class RunScreen(MendingCases):
             summary.set_lines(header.summary(view, summary.width or self.size.width - 2))
             room = tabs.width or self.size.width - 2
             tabs.set_lines(header.tabs(self.active, self.deck.there, room))
-
-    def _draw_panel(self, panel: Widget, view: View) -> None:
-        if isinstance(panel, CasesPanel):
-            cases = self._book.cases(view.split)
-            panel.set_cases(cases or ())
-            panel.show(view, self._book.marks(view.state, view.shown_id, view.split), cases is None)
-        elif isinstance(panel, CallsPanel):
-            self._draw_calls(panel, view)
-        elif isinstance(panel, HeatPanel):
-            cases = self._book.cases(view.split)
-            grid, order = self._heat.grid(view.state, view.split, cases, by_failures=panel.by_failures)
-            panel.show(view, grid, order, cases or ())
-        elif isinstance(panel, LogPanel):
-            panel.show(view, self.follower.logged)
-        elif isinstance(panel, LinesPanel | PromptPanel | StandingsPanel | LineagePanel):
-            panel.show(view)
-
-    def _draw_calls(self, panel: CallsPanel, view: View) -> None:
-        self._calls.want(panel.wanted)
-        if panel.following or self._calls.page is None:
-            meters = view.state.meters
-            moved = tuple(meter.spent for name, meter in meters.items() if name.endswith("calls"))
-            about = (moved, view.state.in_flight, view.state.replayed, view.status)
-            self._calls.follow(about, live=view.live)
-        panel.show(view, self._calls.page)
 
     def may(self, action_id: str) -> bool:
         """Whether an action makes sense now, for the run and for the panel that has the focus."""
@@ -276,11 +242,6 @@ class RunScreen(MendingCases):
         self.query_one(KeyLine).show_actions(offered, labels)
 
     # Panels
-
-    @property
-    def deck(self) -> Deck:
-        """The room of the panels."""
-        return self.query_one(Deck)
 
     @property
     def active(self) -> str:
@@ -306,19 +267,16 @@ class RunScreen(MendingCases):
             self.deck.go_to(PANELS[number - 1])
 
     def action_next(self) -> None:
-        self._step(self.deck.in_order, 1)
+        self.deck.step(1)
 
     def action_previous(self) -> None:
-        self._step(self.deck.in_order, -1)
+        self.deck.step(-1)
 
     def action_tab_right(self) -> None:
-        self._step(self.deck.tabs_of(self.active), 1)
+        self.deck.step_tab(1)
 
     def action_tab_left(self) -> None:
-        self._step(self.deck.tabs_of(self.active), -1)
-
-    def _step(self, among: Sequence[str], step: int) -> None:
-        self.deck.go_to(among[(among.index(self.active) + step) % len(among)])
+        self.deck.step_tab(-1)
 
     def action_layout(self) -> None:
         name = self.deck.next_layout()
@@ -349,12 +307,11 @@ class RunScreen(MendingCases):
         self.deck.settle()
 
     def action_back(self) -> None:
-        if self._filtered_panel.clear_filter():
-            self.query_one(SearchLine).show("")
-        elif self.deck.alone:
-            self.action_full()
-        else:
-            self.pinned_id, self.wanted_split = "", None
+        if not self.deck.clear_filter():
+            if self.deck.alone:
+                self.action_full()
+            else:
+                self.pinned_id, self.wanted_split = "", None
         self.soon()
 
     # What is shown
@@ -377,49 +334,11 @@ class RunScreen(MendingCases):
         self.desk.preferences.set("side", panel.side)
         self.soon()
 
-    def action_split(self) -> None:
-        with self.follower.lock:
-            view = self.view()
-            there: list[Split] = [split for split in SPLITS if view.state.sizes.get(split)]
-            over = view.state.over
-        # The sealed test is not to be looked at before the end.
-        there = [split for split in there if split != "test" or over]
-        if there:
-            place = there.index(view.split) if view.split in there else -1
-            self.wanted_split = there[(place + 1) % len(there)]
-
     @on(Table.Opened, "#standings")
     @on(Table.Opened, "#lineage")
     def _candidate_opened(self, message: Table.Opened) -> None:
         chosen = message.table.key(message.row)
         self.pinned_id = "" if self.pinned_id == chosen else chosen
-
-    @on(Table.Opened, "#cases")
-    def _case_opened(self, message: Table.Opened) -> None:
-        from promptopt_tui.screens.case import CaseScreen
-
-        with self.follower.lock:
-            view = self.view()
-            name = view.name(view.shown_id)
-        table = self.query_one(CasesPanel)
-        about = self.run_id, view.shown_id, view.split, name
-        self.app.push_screen(CaseScreen(*about, table, self.mend))
-
-    @on(CasesPanel.MendWanted)
-    def _mend_wanted(self) -> None:
-        case, split = self.query_one(CasesPanel).case, self._drawn_split
-        if case is not None and split:
-            self.mend(case, split)
-
-    @on(Table.Opened, "#heat")
-    def _cell_opened(self) -> None:
-        from promptopt_tui.screens.case import CaseScreen
-
-        panel = self.query_one(HeatPanel)
-        candidate = panel.candidate
-        if candidate is not None and self._drawn_split:
-            about = self.run_id, candidate.id, self._drawn_split, candidate.name
-            self.app.push_screen(CaseScreen(*about, panel, self.mend))
 
     @on(Table.OthersWanted)
     def _others_wanted(self) -> None:
@@ -430,38 +349,6 @@ class RunScreen(MendingCases):
         from promptopt_tui.screens.call import CallScreen
 
         self.app.push_screen(CallScreen(self.query_one(CallsPanel), self._calls))
-
-    @on(CallsPanel.EndReached)
-    def _calls_end_reached(self, message: CallsPanel.EndReached) -> None:
-        (self._calls.older if message.step < 0 else self._calls.newer)()
-
-    @on(ErrorsPanel.CasesWanted)
-    def _cases_wanted(self, message: ErrorsPanel.CasesWanted) -> None:
-        with self.follower.lock:
-            view = self.view()
-            shown = view.shown
-            told = shown is not None and view.state.marks.get((shown.id, view.split))
-        if shown is not None and not told and message.category in shown.categories:
-            self.wanted_split = shown.feedback_split  # what the counts were drawn from
-        self.query_one(CasesPanel).only(message.category)
-        self.deck.go_to("cases")
-        self.soon()
-
-    @on(ErrorsPanel.LookWanted)
-    def _look_wanted(self) -> None:
-        from promptopt_tui.screens.case import ClusterScreen
-
-        with self.follower.lock:
-            view = self.view()
-            told = analysed(view)
-        if told is None or not told.clusters:
-            return
-        cases = self._book.by_id(told.feedback_split)
-        if cases is None:
-            self.app.notify("The cases are being loaded.", markup=False)
-            return
-        about = self.run_id, told.id, told.feedback_split, told.name
-        self.app.push_screen(ClusterScreen(*about, list(told.clusters), cases))
 
     def action_copy(self) -> None:
         panel = self.query_one(f"#{self.active}", Canvas)
@@ -487,31 +374,3 @@ class RunScreen(MendingCases):
         with self.follower.lock:
             shown_id = self.view().shown_id
         open_export(self, shown_id)
-
-    # The filter of the cases
-
-    @on(KeyLine.Clicked)
-    async def _key_clicked(self, message: KeyLine.Clicked) -> None:
-        await self.desk.do(message.action)
-
-    @property
-    def _filtered_panel(self) -> CasesPanel | CallsPanel:
-        return self.query_one(CallsPanel if self.active == "calls" else CasesPanel)
-
-    @on(Table.FilterWanted)
-    def _filter_wanted(self, message: Table.FilterWanted) -> None:
-        line = self.query_one(SearchLine)
-        panel = self._filtered_panel
-        self.deck.filtered = panel.id or ""
-        line.placeholder = f"show {panel.id} that contain …"
-        line.show(panel.filter)
-        line.open()
-
-    @on(SearchLine.Wanted)
-    def _search(self, message: SearchLine.Wanted) -> None:
-        self._filtered_panel.filter_by(message.text)
-        self.soon()
-
-    @on(SearchLine.Left)
-    def _search_done(self) -> None:
-        self._filtered_panel.focus()

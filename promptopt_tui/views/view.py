@@ -26,6 +26,7 @@ class View:
         sent: what was asked of the run and is not in its stream yet.
         shown_seconds: what the clock showed last, of this run: it never goes back.
         pace: how fast it spends of late.
+        logged: how many lines its log ever had; the state keeps the last ones.
         input_of: the input of a case of a split; empty while the cases are being loaded.
     """
 
@@ -40,6 +41,7 @@ class View:
     sent: str = ""
     shown_seconds: float = 0.0
     pace: Pace = field(default_factory=Pace)
+    logged: int = 0
     input_of: Callable[[Split, str], str] = lambda split, case_id: ""
 
     @property

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast, get_args
 
-from textual.message import Message
-
 from promptopt.domain.words import ROLES, Role
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
@@ -18,22 +16,20 @@ from promptopt_tui.widgets.table import Column, Table
 if TYPE_CHECKING:
     from promptopt.store.trace import Outcome, TracedCall, Wanted
     from promptopt.store.tracepages import Page
+    from promptopt_tui.callbook import CallBook
 
 
 class CallsPanel(Table):
-    """A row for each call, and for each attempt that brought no answer."""
+    """A row for each call, and for each attempt that brought no answer.
+
+    Args:
+        book: reads the calls.
+    """
 
     BINDINGS = bindings("calls")
     scopes: ClassVar[tuple[Scope, ...]] = ("calls",)
 
-    class EndReached(Message):
-        """The first row that is held was gone to (``step`` -1), or the last one (1)."""
-
-        def __init__(self, step: int) -> None:
-            super().__init__()
-            self.step = step
-
-    def __init__(self) -> None:
+    def __init__(self, book: CallBook) -> None:
         columns = [
             Column("time", 8, lambda call: (fm.time_of_day(call.at), "muted")),
             Column("outcome", 10, self._outcome),
@@ -46,6 +42,7 @@ class CallsPanel(Table):
             Column("said", 0, self._said, least=110),
         ]
         super().__init__(columns, lambda call: f"{call.id}/{call.status}", id="calls", classes="panel")
+        self._book = book
         self.following = True
         self.role: Role | None = None
         self.status: Outcome | None = None
@@ -59,8 +56,15 @@ class CallsPanel(Table):
 
         return Wanted(role=self.role, status=self.status, text=self.filter)
 
-    def show(self, view: View, page: Page | None) -> None:
-        """Draw ``view``; ``page`` is what is held of the calls."""
+    def show(self, view: View) -> None:
+        """Draw ``view``."""
+        self._book.want(self.wanted)
+        if self.following or self._book.page is None:
+            meters = view.state.meters
+            moved = tuple(meter.spent for name, meter in meters.items() if name.endswith("calls"))
+            about = (moved, view.state.in_flight, view.state.replayed, view.status)
+            self._book.follow(about, live=view.live)
+        page = self._book.page
         set_title(self, self._note())
         if page is not self._page:
             self._page = page
@@ -76,9 +80,9 @@ class CallsPanel(Table):
         last = len(self.rows) - 1
         held = self._page
         if place <= 0 and before == 0 and held and held.older:
-            self.post_message(self.EndReached(-1))
+            self._book.older()
         elif place >= last and held and held.newer:
-            self.post_message(self.EndReached(1))
+            self._book.newer()
         self.following = self.cursor >= last and not (held and held.newer)
 
     def _note(self) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
@@ -17,7 +17,11 @@ from textual.widget import Widget
 from promptopt_tui.preferences import Preferences
 from promptopt_tui.views.arrangement import ALL, Spot, arrange, layout_for, next_layout, there_are
 from promptopt_tui.views.header import TITLES, key_of
+from promptopt_tui.widgets.calls import CallsPanel
 from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.cases import CasesPanel
+from promptopt_tui.widgets.table import Table
+from promptopt_tui.widgets.textline import SearchLine
 
 if TYPE_CHECKING:
     from promptopt_tui.app import PromptoptApp
@@ -29,25 +33,28 @@ TITLE_AT = 3
 TAB_GAP = 3
 """Cells between the names of two tabs."""
 
+TYPING_PAUSE = 0.15
+"""Seconds after the last key of a filter before it is applied."""
+
 
 class Deck(Container):
     """Panels, of which those in front are seen.
 
     Args:
         panels: one for each name of the arrangement.
-        field: shown in the last line of a panel while a filter is typed for it.
     """
 
     class Rearranged(Message):
         """Other panels are in front, or they are elsewhere."""
 
-    def __init__(self, panels: Collection[Canvas], field: Widget) -> None:
+    def __init__(self, panels: Collection[Canvas]) -> None:
         super().__init__(id="panels")
         self._panels: Mapping[str, Canvas] = {panel.id or "": panel for panel in panels}
-        self._field = field
+        self._field = SearchLine("show cases that contain …", TYPING_PAUSE)
+        """In the last line of a panel while a filter is typed for it."""
         self.recent: list[str] = []
         """Panels by when they were gone to, the last one first."""
-        self.filtered = "cases"
+        self._filtered = "cases"
         """The panel that a filter is typed for."""
         self.alone = False
         """One panel has it all."""
@@ -127,6 +134,17 @@ class Deck(Container):
         self.settle()
         self._panels[panel].focus()
 
+    def step(self, by: int) -> None:
+        """Go some panels on, in the order of their keys."""
+        self._step(self.in_order, by)
+
+    def step_tab(self, by: int) -> None:
+        """Go some panels on, of those that share the active one's place."""
+        self._step(self.tabs_of(self.active), by)
+
+    def _step(self, among: Sequence[str], by: int) -> None:
+        self.go_to(among[(among.index(self.active) + by) % len(among)])
+
     def hide(self, panel: str) -> bool:
         """Take a panel away; False if it is the last one."""
         if len(self.there) <= 1:
@@ -178,6 +196,36 @@ class Deck(Container):
                     return
                 x -= size + TAB_GAP
 
+    # The filter
+
+    @property
+    def _filters(self) -> CasesPanel | CallsPanel:
+        return self.query_one(CallsPanel if self.active == "calls" else CasesPanel)
+
+    def clear_filter(self) -> bool:
+        """Show all cases again, or all calls; False if all are shown."""
+        cleared = self._filters.clear_filter()
+        if cleared:
+            self._field.show("")
+        return cleared
+
+    @on(Table.FilterWanted)
+    def _filter_wanted(self) -> None:
+        panel = self._filters
+        self._filtered = panel.id or ""
+        self._field.placeholder = f"show {panel.id} that contain …"
+        self._field.show(panel.filter)
+        self._field.open()
+
+    @on(SearchLine.Wanted)
+    def _search(self, message: SearchLine.Wanted) -> None:
+        self._filters.filter_by(message.text)
+        self.post_message(Table.OthersWanted())
+
+    @on(SearchLine.Left)
+    def _search_done(self) -> None:
+        self._filters.focus()
+
     def _keep(self) -> None:
         self._preferences.set("layout", self.chosen)
         self._preferences.set("hidden", [panel for panel in ALL if panel in self.hidden])
@@ -185,9 +233,9 @@ class Deck(Container):
     def regions(self, size: Size) -> dict[str, Region]:
         """Where each child is: the panels in front, and the field in the last line of what it filters."""
         found = {name: spot.region for name, spot in self.spots(size).items()}
-        if self._field.display and self.filtered in found:
-            whole = found[self.filtered]
-            found[self.filtered] = whole.shrink((0, 0, 1, 0))
+        if self._field.display and self._filtered in found:
+            whole = found[self._filtered]
+            found[self._filtered] = whole.shrink((0, 0, 1, 0))
             found[self._field.id or ""] = Region(whole.x, whole.bottom - 1, whole.width, 1)
         return found
 

@@ -18,7 +18,8 @@ from promptopt_tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
     from promptopt.domain.dataset import Example
-    from promptopt_tui.casebook import CaseRow
+    from promptopt_tui.casebook import Casebook, CaseRow
+    from promptopt_tui.heatbook import HeatBook
 
 CELL = 4
 """Cells across of one candidate."""
@@ -28,15 +29,22 @@ NAMED = 12
 
 
 class HeatPanel(Table):
-    """The cases that fail most often first; enter opens a case under a candidate."""
+    """The cases that fail most often first; enter opens a case under a candidate.
+
+    Args:
+        book: has the cases, as far as they are loaded.
+        outcomes: has how candidates did on them.
+    """
 
     BINDINGS = bindings("heat")
     scopes: ClassVar[tuple[Scope, ...]] = ("heat",)
 
-    def __init__(self) -> None:
+    def __init__(self, book: Casebook, outcomes: HeatBook) -> None:
         columns = [Column("case", NAMED, self._case), Column("failed", 7, self._failed, "right")]
         super().__init__(columns, self._key, id="heat", classes="panel")
+        self._book, self._outcomes = book, outcomes
         self.grid: Grid | None = None
+        """The outcomes that are loaded; None while the cases are."""
         self.candidates: Sequence[Candidate] = ()
         self.by_failures = True
         """Rows are in the order of how often they fail, else in that of the data."""
@@ -48,14 +56,11 @@ class HeatPanel(Table):
         self._painted: Any = None
         self._view: View | None = None
 
-    def show(self, view: View, grid: Grid | None, order: Sequence[int], cases: Sequence[CaseRow]) -> None:
-        """Draw ``view``.
-
-        Args:
-            grid: the outcomes that are loaded; None while the cases are.
-            order: places of the cases, in the order that is wanted.
-        """
-        self._view, self.grid, self.cases = view, grid, cases
+    def show(self, view: View) -> None:
+        """Draw ``view``."""
+        cases = self._book.cases(view.split)
+        grid, order = self._outcomes.grid(view.state, view.split, cases, by_failures=self.by_failures)
+        self._view, self.grid, self.cases = view, grid, cases or ()
         candidates = [c for c in view.state.candidates.values() if grid and c.id in grid.columns]
         rows = (view.split, order, [c.id for c in candidates])
         painted = (view.shown_id, grid and grid.version)

@@ -1,41 +1,39 @@
 """The cockpit's panels. Each has a number, a title, and ``show(view)``, which draws it anew."""
 
-import re
-import time
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from promptopt.domain.dataset import Example
-from promptopt.domain.events import CaseMark
-from promptopt.domain.marks import Marks
 from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import Scope, bindings
-from promptopt_tui.casebook import CaseRow, as_json
 from promptopt_tui.views import diff
 from promptopt_tui.views import panels as views
 from promptopt_tui.views.clusters import analysed
 from promptopt_tui.views.header import TITLES, key_of
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.canvas import Canvas
-from promptopt_tui.widgets.table import Column, SortableTable, Table
+from promptopt_tui.widgets.table import Table
 from promptopt_tui.widgets.tail import Tail
-
-_NUMBER = re.compile(r"([0-9]+)")
 
 BASES = ("parent", "seed", "best", "")
 """What the prompt panel compares with; nothing is the plain prompt."""
 
-MANY, AGAIN = 5000, 1.0
-"""Cases from which they are put in order again only after so many seconds, while marks come in."""
-
 CHOSEN = "chosen"
 """The prompt panel compares with a candidate that was chosen in the standings."""
+
+
+@runtime_checkable
+class Panel(Protocol):
+    """Shows a part of a run."""
+
+    def show(self, view: View) -> None:
+        """Draw ``view``, under the follower's lock."""
+        ...
 
 
 def is_visible(widget: Widget) -> bool:
@@ -228,171 +226,6 @@ class PromptPanel(Canvas):
         return compare(other.text, shown.text, self.width)
 
 
-class CasesPanel(SortableTable):
-    """The cases of a split under the shown candidate."""
-
-    BINDINGS = bindings("cases")
-    scopes: ClassVar[tuple[Scope, ...]] = ("cases", "sorting")
-
-    class MendWanted(Message):
-        """The case at the cursor is wrong."""
-
-    def __init__(self) -> None:
-        columns = [
-            Column("", 1, self._glyph),
-            Column("case", 12, lambda case: (case.id, "")),
-            Column("score", 7, self._score, "right"),
-            Column("category", 15, self._category),
-            Column("input", 0, lambda case: (paint.one_line(case.input_text[:600], 200), "muted")),
-        ]
-        super().__init__(columns, lambda case: case.id, id="cases", classes="panel")
-        self.cases: Sequence[CaseRow] = ()
-        self.marks = Marks()
-        self.filter = ""
-        self.failed_only = False
-        self.category = ""
-        """Only cases that failed so are shown; empty: all."""
-        self._seen: tuple[int, int] = (0, 0)
-        self._note = ""
-        self._reordered_at = float("-inf")
-
-    def set_cases(self, cases: Sequence[CaseRow]) -> None:
-        """The cases of the split that is shown."""
-        if cases is not self.cases:
-            self.cases = cases
-            self.reorder()
-
-    def show(self, view: View, marks: Marks, loading: bool) -> None:
-        """Draw ``view``; ``marks`` is how its shown candidate did so far."""
-        if loading:
-            self.set_empty([[("loading cases…", "muted")]])
-        elif not self.cases:
-            self.set_empty([[(f"there is no case in {view.split}", "muted")]])
-        else:
-            self.set_empty([[("no case fits; ", "muted"), ("esc", "key"), (" shows all", "muted")]])
-        failed = sum(marks.failed.values())
-        seen = (id(marks), len(marks) * 1_000_000 + failed)
-        if seen != self._seen:
-            self.marks = marks
-            if not self._depends_on_marks:
-                self._seen = seen
-                self.redraw()
-            elif len(self.cases) < MANY or time.monotonic() - self._reordered_at > AGAIN:
-                self._seen, self._reordered_at = seen, time.monotonic()
-                self.reorder()
-        set_title(self, self._title(view, failed))
-
-    @property
-    def _depends_on_marks(self) -> bool:
-        """Which rows there are, or their order, changes with the marks."""
-        by_marks = self.order and self.columns[self.order[0]].name in ("", "score", "category")
-        return bool(self.failed_only or self.category or by_marks)
-
-    def reorder(self) -> None:
-        """Filter and sort anew."""
-        rows: Sequence[CaseRow] = self.cases
-        if self.category:
-            rows = [case for case in rows if self.marks.failure(case.id) == self.category]
-        elif self.failed_only:
-            rows = [case for case in rows if self.marks.passes(case.id) is False]
-        if self.filter:
-            wanted = self.filter.casefold()
-            rows = [case for case in rows if wanted in case.id.casefold() or self._holds(case, wanted)]
-        if self.order:
-            column, falling = self.order
-            rows = sorted(rows, key=self._sort_key(self.columns[column].name, falling), reverse=falling)
-        self.set_rows(rows)
-
-    def filter_by(self, text: str) -> None:
-        """Show only cases that contain a text."""
-        if self.filter != text:
-            self.filter = text
-            self.reorder()
-
-    def action_filter(self) -> None:
-        self.post_message(self.FilterWanted(self))
-
-    def only(self, category: str) -> None:
-        """Show only the cases that failed in one way."""
-        self.category = category
-        self.reorder()
-
-    def action_mend(self) -> None:
-        self.post_message(self.MendWanted())
-
-    def action_failed(self) -> None:
-        self.failed_only, self.category = not (self.failed_only or self.category), ""
-        self.reorder()
-
-    def clear_filter(self) -> bool:
-        """Show all cases again; False if all are shown."""
-        if not self.filter and not self.failed_only and not self.category:
-            return False
-        self.filter, self.failed_only, self.category = "", False, ""
-        self.reorder()
-        return True
-
-    def on_sortable_table_sorted(self) -> None:
-        self.reorder()
-
-    # A walk through the cases; see screens/case.py
-
-    @property
-    def case(self) -> Example | None:
-        """The case under the cursor."""
-        return self.row.whole if self.row else None
-
-    def step(self, rows: int) -> None:
-        """Go some cases on."""
-        self.move_to(self.cursor + rows)
-
-    def _title(self, view: View, failed: int) -> str:
-        parts = [view.split, view.name(view.shown_id)] if view.shown else [view.split]
-        done = len(self.marks)
-        parts.append(f"{done:,}/{len(self.cases):,}" if done < len(self.cases) else f"{len(self.cases):,}")
-        if failed:
-            parts.append(f"✗ {failed:,}")
-        if self.category or self.failed_only:
-            parts.append(f"only {self.category}" if self.category else "failed only")
-        if self.filter:
-            parts.append(f"“{self.filter}” {len(self.rows):,}")
-        return " · ".join(parts)
-
-    def _holds(self, case: CaseRow, wanted: str) -> bool:
-        mark = self.marks.get(case.id)
-        if mark and wanted in mark.category:
-            return True
-        return case.may_hold(as_json(wanted)) and wanted in case.input_text.casefold()
-
-    def _sort_key(self, name: str, falling: bool) -> Callable[[CaseRow], Any]:
-        """What to sort by; cases that are not scored come last, whichever the order."""
-        if name == "case":
-            return lambda case: [int(part) if part.isdigit() else part for part in _NUMBER.split(case.id)]
-        if name == "input":
-            return lambda case: case.input_text[:200].casefold()
-        if name == "category":
-            return lambda case: self._by(case, falling, lambda mark: mark.category)
-        return lambda case: self._by(case, falling, lambda mark: mark.score)
-
-    def _by(self, case: CaseRow, falling: bool, what: Callable[[CaseMark], Any]) -> tuple[Any, ...]:
-        mark = self.marks.get(case.id)
-        return (falling, what(mark)) if mark else (not falling,)
-
-    def _glyph(self, case: CaseRow) -> paint.Span:
-        mark = self.marks.get(case.id)
-        if mark is None:
-            return "·", "muted"
-        return ("✓", "good") if mark.passed else ("✗", "bad")
-
-    def _score(self, case: CaseRow) -> paint.Span:
-        mark = self.marks.get(case.id)
-        return (fm.percent(mark.score), "") if mark else ("", "")
-
-    def _category(self, case: CaseRow) -> paint.Span:
-        mark = self.marks.get(case.id)
-        return (mark.category, "warn") if mark and not mark.passed else ("", "")
-
-
 class LogPanel(Tail):
     """What happened, newest last, by the local clock; the first line of a day says which day it is."""
 
@@ -403,16 +236,16 @@ class LogPanel(Tail):
         self._made: list[paint.Line] = []
         self._day = ""
 
-    def show(self, view: View, logged: int) -> None:
-        """Draw ``view``; ``logged`` counts all lines that ever came."""
+    def show(self, view: View) -> None:
+        """Draw ``view``."""
         set_title(self, "following" if self.end is None else "held; end follows again")
-        new = logged - self.total
+        new = view.logged - self.total
         if new:
             kept = view.state.activity
             fresh = list(kept)[-new:] if new < len(kept) else list(kept)
             made = [*self._made, *(self._line(item) for item in fresh)][-len(kept) :]
             self._made = made
-            self.show_tail(made, logged)
+            self.show_tail(made, view.logged)
 
     def _line(self, item: Any) -> paint.Line:
         glyph, style = self.GLYPHS.get(item.level, ("·", "muted"))

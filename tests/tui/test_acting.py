@@ -30,7 +30,7 @@ from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.views import wishes
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.canvas import Canvas
-from promptopt_tui.widgets.panels import CasesPanel
+from promptopt_tui.widgets.cases import CasesPanel
 from promptopt_tui.widgets.textline import TextLine
 from tests.tui.test_run_screen import asked, cockpit, text
 

@@ -16,9 +16,10 @@ from promptopt_tui.screens.result import ResultScreen
 from promptopt_tui.screens.reviewing import ReviewScreen
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.widgets.calls import CallsPanel
+from promptopt_tui.widgets.cases import CasesPanel
 from promptopt_tui.widgets.form import Form
 from promptopt_tui.widgets.heat import HeatPanel
-from promptopt_tui.widgets.panels import CasesPanel, ErrorsPanel
+from promptopt_tui.widgets.panels import ErrorsPanel
 from promptopt_tui.widgets.table import SortableTable, Table
 from promptopt_tui.widgets.tail import Tail
 

@@ -14,7 +14,7 @@ from promptopt.store.commands import Commands, Edit
 from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.widgets.canvas import Canvas
-from promptopt_tui.widgets.panels import CasesPanel
+from promptopt_tui.widgets.cases import CasesPanel
 from promptopt_tui.widgets.table import Table
 
 Make = Callable[..., Any]

@@ -12,9 +12,10 @@ from promptopt_tui.screens.case import CaseScreen
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.widgets.calls import CallsPanel
 from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.cases import CasesPanel
 from promptopt_tui.widgets.deck import Deck
 from promptopt_tui.widgets.heat import HeatPanel
-from promptopt_tui.widgets.panels import CasesPanel, ErrorsPanel
+from promptopt_tui.widgets.panels import ErrorsPanel
 from promptopt_tui.widgets.table import Table
 
 from .conftest import cases

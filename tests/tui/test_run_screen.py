@@ -20,8 +20,9 @@ from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.result import ResultScreen
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.widgets.canvas import Canvas
+from promptopt_tui.widgets.cases import CasesPanel
 from promptopt_tui.widgets.keyline import KeyLine
-from promptopt_tui.widgets.panels import CasesPanel, LogPanel, PromptPanel
+from promptopt_tui.widgets.panels import LogPanel, PromptPanel
 from promptopt_tui.widgets.standings import StandingsPanel
 
 from .conftest import rated
@@ -793,7 +794,8 @@ async def test_a_panel_that_is_not_seen_is_not_drawn(
     async with make_app(story().live().run_id).run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         screen, drawn = pilot.app.screen, list[str]()
-        monkeypatch.setattr(screen, "_draw_panel", lambda panel, view: drawn.append(panel.id))
+        for panel in screen.query(".panel"):
+            monkeypatch.setattr(panel, "show", lambda view, name=panel.id: drawn.append(name))
         screen.draw()
         assert drawn and "log" not in drawn
         monkeypatch.undo()

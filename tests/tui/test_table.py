@@ -10,7 +10,7 @@ from promptopt.runs.state import RunState
 from promptopt_tui.app import PromptoptApp
 from promptopt_tui.casebook import CaseRow
 from promptopt_tui.views.view import View
-from promptopt_tui.widgets.panels import CasesPanel
+from promptopt_tui.widgets.cases import CasesPanel
 from promptopt_tui.widgets.table import CACHED
 from promptopt_tui.widgets.tail import Tail
 
@@ -35,16 +35,29 @@ async def put(pilot: Pilot[int], widget: CasesPanel | Tail) -> None:
     await pilot.pause()
 
 
-def many_cases() -> tuple[list[CaseRow], Marks]:
-    cases = [CaseRow(f"c{n:06}", f'{{"id":"c{n:06}","inputs":{{"input":"text {n}"}}}}') for n in range(MANY)]
-    marks = Marks()
-    for n, case in enumerate(cases):
-        marks.put(case.id, n % 7 / 6, n % 10 > 0, "other")
-    return cases, marks
+class Book:
+    """Cases, all of them scored."""
+
+    def __init__(self, count: int = MANY) -> None:
+        self.rows = [
+            CaseRow(f"c{n:06}", f'{{"id":"c{n:06}","inputs":{{"input":"text {n}"}}}}') for n in range(count)
+        ]
+        self.scored = Marks()
+        for n, case in enumerate(self.rows):
+            self.scored.put(case.id, n % 7 / 6, n % 10 > 0, "other")
+
+    def cases(self, split: str) -> list[CaseRow]:
+        return self.rows
+
+    def marks(self, state: RunState, candidate_id: str, split: str) -> Marks:
+        return self.scored
 
 
-def a_view() -> View:
-    return View(RunState(), None, "running", 0.0)
+async def put_cases(pilot: Pilot[int], count: int = MANY) -> CasesPanel:
+    table = CasesPanel(Book(count))
+    await put(pilot, table)
+    table.show(View(RunState(), None, "running", 0.0))
+    return table
 
 
 @pytest.fixture
@@ -53,12 +66,8 @@ def app(make_app) -> PromptoptApp:
 
 
 async def test_only_visible_rows_of_100_000_are_built(app: PromptoptApp) -> None:
-    table = CasesPanel()
-    cases, marks = many_cases()
     async with app.run_test(size=(100, 30)) as pilot:
-        await put(pilot, table)
-        table.set_cases(cases)
-        table.show(a_view(), marks, loading=False)
+        table = await put_cases(pilot)
         await pilot.pause()
 
         assert 0 < table.built <= 60
@@ -76,12 +85,8 @@ async def test_only_visible_rows_of_100_000_are_built(app: PromptoptApp) -> None
 
 
 async def test_filter_and_order_of_100_000(app: PromptoptApp) -> None:
-    table = CasesPanel()
-    cases, marks = many_cases()
     async with app.run_test(size=(100, 30)) as pilot:
-        await put(pilot, table)
-        table.set_cases(cases)
-        table.show(a_view(), marks, loading=False)
+        table = await put_cases(pilot)
 
         await pilot.press("n")
         assert len(table.rows) == MANY // 10
@@ -94,20 +99,16 @@ async def test_filter_and_order_of_100_000(app: PromptoptApp) -> None:
 
         await pilot.press("greater_than_sign", "greater_than_sign", "greater_than_sign")
         assert table.heading(table.columns[2]) == "score ▲"
-        scores = [marks[case.id].score for case in table.rows]
+        scores = [table.marks[case.id].score for case in table.rows]
         assert scores == sorted(scores)
         await pilot.press("r")
-        scores = [marks[case.id].score for case in table.rows]
+        scores = [table.marks[case.id].score for case in table.rows]
         assert scores == sorted(scores, reverse=True)
 
 
 async def test_the_cursor_stays_with_its_row(app: PromptoptApp) -> None:
-    table = CasesPanel()
-    cases, marks = many_cases()
     async with app.run_test(size=(100, 30)) as pilot:
-        await put(pilot, table)
-        table.set_cases(cases[:100])
-        table.show(a_view(), marks, loading=False)
+        table = await put_cases(pilot, 100)
         await pilot.press("down", "down", "j", "k", "down")
         here = table.row.id
         assert here == "c000003"
@@ -120,12 +121,8 @@ async def test_the_cursor_stays_with_its_row(app: PromptoptApp) -> None:
 
 
 async def test_a_click_on_a_heading_sorts(app: PromptoptApp) -> None:
-    table = CasesPanel()
-    cases, marks = many_cases()
     async with app.run_test(size=(100, 30)) as pilot:
-        await put(pilot, table)
-        table.set_cases(cases[:50])
-        table.show(a_view(), marks, loading=False)
+        table = await put_cases(pilot, 50)
         await pilot.click(table, offset=(8, 1))
         await pilot.pause()
         assert table.order == (1, False)

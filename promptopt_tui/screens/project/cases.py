@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual import on
+from textual.content import Content
 
 from promptopt.domain.errors import PromptoptError, SettingsError
 from promptopt.domain.settings import DataSettings
@@ -18,6 +19,7 @@ from promptopt_tui.screens.asking import AskScreen
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.project.caseform import CaseScreen
 from promptopt_tui.screens.project.models import Models
+from promptopt_tui.views import cases as view
 from promptopt_tui.widgets.table import Column, Table
 from promptopt_tui.widgets.textline import SearchLine
 
@@ -129,7 +131,7 @@ class Cases(Models):
                 lines += [[("n", "key"), (" adds a case   ", ""), ("i", "key"), (" imports a file", "")]]
             table.set_empty(lines)
             table.set_rows(())
-            self._title_cases(0)
+            table.border_title = "Cases"
             return
         self._searches += 1
         number = self._searches
@@ -154,18 +156,9 @@ class Cases(Models):
         table = self.query_one("#cases", Table)
         table.set_empty([[("no case fits; ", "muted"), ("/", "key"), (" searches anew", "muted")]])
         table.set_rows(entries)
-        self._title_cases(len(entries))
-        self.draw_case()
-
-    def _title_cases(self, shown: int) -> None:
-        title = "Cases"
         if self.book is not None:
-            title += f" · {len(self.book.entries):,}"
-            title += f" · {shown:,} with {one_line(self.wanted, 40)}" if self.wanted.strip() else ""
-            files = ", ".join(file.path.name for file in self.book.files) or "in the project file"
-            title += f" · {one_line(files, 60)}"
-            title += " · only read" if any(file.why_not for file in self.book.files) else ""
-        self.query_one("#cases").border_title = title
+            table.border_title = Content(view.title(self.book, self.wanted, len(entries)))
+        self.draw_case()
 
     def draw_case(self) -> None:
         """Draw what stands beside the table."""
@@ -174,17 +167,7 @@ class Cases(Models):
     def case_lines(self, width: int) -> list[paint.Line]:
         """The selected case, in full."""
         entry = self.query_one("#cases", Table).row
-        if entry is None:
-            return []
-        lines: list[paint.Line] = [[("case ", "muted"), (one_line(entry.id, 60), "bold")]]
-        split = self._split_of(entry)[0]
-        lines[0] += [(f"  {split}", "muted"), ("  must pass", "warn") if entry.must_pass else ("", "")]
-        lines += [[], [("input", "heading")], *paint.text_lines(entry.input, width), []]
-        lines.append([("expected", "heading")])
-        lines += [[("none", "muted")]] if entry.expected is None else paint.text_lines(entry.expected, width)
-        if entry.tags:
-            lines += [[], *paint.wrap([("tags ", "muted"), (", ".join(entry.tags), "")], width)]
-        return lines
+        return [] if entry is None else view.case_lines(entry, self._split_of(entry)[0], width)
 
     def action_search(self) -> None:
         if self.section == "cases":

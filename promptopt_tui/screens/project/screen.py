@@ -270,10 +270,6 @@ class ProjectScreen(Trying):
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self.draw)
 
-    @on(KeyLine.Clicked)
-    async def _key_clicked(self, message: KeyLine.Clicked) -> None:
-        await self.desk.do(message.action)
-
     def draw_case(self) -> None:
         self.draw_aside()
 

@@ -1,0 +1,127 @@
+"""The lists of projects and runs: which are shown, and how each looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from promptopt_tui import formatting as fm
+from promptopt_tui import paint
+
+if TYPE_CHECKING:
+    from promptopt.store.projects import ProjectEntry
+    from promptopt.store.runs import RunRow
+    from promptopt_tui.client import Lists
+
+NO_PROJECT: tuple[paint.Line, ...] = (
+    [("No project yet.", "bold")],
+    [("d", "key"), ("  see it work:", "")],
+    [("   promptopt demo", "accent")],
+    [("n", "key"), ("  make one of an", "")],
+    [("   example or your cases:", "")],
+    [("   promptopt new NAME", "accent")],
+    [],
+    [("A project is your prompt,", "muted")],
+    [("your cases and what counts", "muted")],
+    [("as a good answer.", "muted")],
+)
+
+NO_RUN: tuple[paint.Line, ...] = (
+    [("No run yet.", "bold")],
+    [],
+    [("A run makes a prompt better, inside a budget,", "muted")],
+    [("while you watch. It appears here and goes on", "muted")],
+    [("when you close the terminal.", "muted")],
+    [],
+    [("Select a project and press ", ""), ("r", "key"), (", or ", ""), ("d", "key"), (" for the demo.", "")],
+    [("  promptopt run PROJECT", "accent"), ("   does the same", "muted")],
+)
+
+
+def found(
+    lists: Lists, text: str, project: str, *, archived: bool
+) -> tuple[list[ProjectEntry], list[RunRow]]:
+    """The projects and runs to show.
+
+    Args:
+        text: they contain it, in small letters or capitals.
+        project: name of the project whose runs are shown; empty shows those of all.
+        archived: archived ones, too.
+    """
+    wanted = text.casefold()
+    projects = [
+        p
+        for p in lists.projects
+        if (archived or not p.archived) and wanted in f"{p.name} {p.slug}".casefold()
+    ]
+    runs = [
+        r
+        for r in lists.runs
+        if (archived or not r.archived)
+        and (not project or r.project == project)
+        and wanted in f"{r.project} {r.id} {r.optimizer} {r.status}".casefold()
+    ]
+    return projects, runs
+
+
+# Projects
+
+
+def about_project(project: ProjectEntry) -> paint.Line:
+    """What there is to say of the project under the cursor."""
+    if project.error:
+        return [("can't be used:", "bad"), (project.error, "")]
+    away: paint.Line = [("archived, a takes it back ·", "warn")] if project.archived else []
+    return [*away, (str(project.path), "muted")]
+
+
+def glyph(project: ProjectEntry, runs: Sequence[RunRow]) -> paint.Span:
+    """What a project with these runs is marked with."""
+    if project.error:
+        return "✗", "bad"
+    if project.archived:
+        return "▫", "muted"
+    return ("●", "accent") if any(run.live for run in runs) else ("○", "muted")
+
+
+def best_of(runs: Sequence[RunRow]) -> paint.Span:
+    """The best score of any of them."""
+    scores = [run.best_score for run in runs if run.best_score is not None]
+    return fm.percent(max(scores, default=None)), "muted"
+
+
+# Runs
+
+
+def about_run(run: RunRow) -> paint.Line:
+    """What there is to say of the run under the cursor."""
+    if run.detail:
+        return [(run.detail, "bad" if run.status == "failed" else "muted")]
+    if run.status == "interrupted":
+        return [("its worker died; R resumes it, nothing is paid twice", "warn")]
+    return [(run.project_dir, "muted")]
+
+
+def status(run: RunRow) -> paint.Span:
+    """Glyph and word."""
+    sign, word, style = fm.status_look(run.status)
+    return f"{sign} {word}", style
+
+
+def best(run: RunRow) -> paint.Span:
+    """Its best score; marked if that is better than the seed's."""
+    better = run.best_score is not None and run.seed_score is not None and run.best_score > run.seed_score
+    return fm.percent(run.best_score), "good" if better else ""
+
+
+def cost(run: RunRow) -> paint.Span:
+    """US dollars; a run that was never begun has none."""
+    never_begun = run.heartbeat_at is None and run.status in ("created", "interrupted")
+    if run.usd is None and never_begun:
+        return "–", "muted"
+    return fm.usd(run.usd), "warn" if run.usd is None else ""
+
+
+def optimizer(run: RunRow) -> paint.Span:
+    """What it searches with."""
+    return "evaluation" if run.kind == "eval" else run.optimizer, "muted"
