@@ -107,7 +107,7 @@ def _adjusted(project: "Project", prompt: Path | None, split: Wanted, concurrenc
 def _conclude(database: "Database", run_id: str, followed: "Followed", split: Wanted, *, json: bool) -> int:
     """Say the score; returns the exit status."""
     from promptopt.cli.measures import measures
-    from promptopt.cli.outcome import LEFT, WAITS, report_death, say_waits
+    from promptopt.cli.outcome import report_death, unfinished
     from promptopt.store.cells import Cells
 
     state, cells = followed.state, Cells(database, run_id)
@@ -119,12 +119,9 @@ def _conclude(database: "Database", run_id: str, followed: "Followed", split: Wa
         emit(outcome)
     else:
         _say(outcome, _examples(state, cells))
-    if followed.end == "waits":
-        say_waits(run_id, followed)
-        return WAITS
-    if followed.end == "left":
-        note(f"left; the run goes on. promptopt attach {run_id} follows it.")
-        return LEFT
+    status = unfinished(run_id, followed)
+    if status is not None:
+        return status
     if followed.end == "over" and outcome["score"] is None and state.finished:
         note(f"there is no score: {state.finished.detail or state.finished.stop_reason}")
     return 0 if followed.end == "over" and outcome["score"] is not None else 1

@@ -62,6 +62,17 @@ def conclude(database: Database, run_id: str, followed: "Followed", *, json: boo
     return 1 if followed.end == "died" or followed.state.status == "failed" else 0
 
 
+def unfinished(run_id: str, followed: "Followed") -> int | None:
+    """Say of a run that waits, or that was left, how it goes on; returns the exit status, None if neither."""
+    if followed.end == "waits":
+        say_waits(run_id, followed)
+        return WAITS
+    if followed.end == "left":
+        note(f"left; the run goes on. promptopt attach {run_id} follows it.")
+        return LEFT
+    return None
+
+
 def say_waits(run_id: str, followed: "Followed") -> None:
     """Say that a run paused itself, why, and how to go on."""
     finished = followed.state.finished

@@ -97,19 +97,16 @@ def _without_a_figure(
     database: "Database", run_id: str, followed: Any, about: dict[str, Any], *, json: bool
 ) -> int:
     """Say why there is no new figure; returns the exit status."""
-    from promptopt.cli.outcome import LEFT, WAITS, report_death, say_waits
+    from promptopt.cli.outcome import report_death, unfinished
 
     if followed.end == "died":
         report_death(run_id)
     if json:
         status = "interrupted" if followed.end == "died" else followed.state.status
         emit({**about, "status": status, "before": None, "after": None, "holds": None})
-    if followed.end == "waits":
-        say_waits(run_id, followed)
-        return WAITS
-    if followed.end == "left":
-        note(f"left; the run goes on. promptopt attach {run_id} follows it.")
-        return LEFT
+    exit_status = unfinished(run_id, followed)
+    if exit_status is not None:
+        return exit_status
     finished = followed.state.finished
     if finished is not None:
         note(f"there is no new figure: {finished.detail or finished.stop_reason}")

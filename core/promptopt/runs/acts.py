@@ -122,26 +122,28 @@ def _(event: ev.Paused, state: "RunState", at: float) -> None:
         _done(state, at, event, f"paused by {event.by}")
 
 
+def _go_on(state: "RunState") -> None:
+    state.status, state.paused_by, state.pause_reason = "running", "", ""
+
+
 @fold_act.register(ev.Resumed)
 def _(event: ev.Resumed, state: "RunState", at: float) -> None:
-    state.status = "running"
+    _go_on(state)
     state.stepping = False
-    state.paused_by = state.pause_reason = ""
     _done(state, at, event, f"resumed by {event.by}")
 
 
 @fold_act.register(ev.StepAsked)
 def _(event: ev.StepAsked, state: "RunState", at: float) -> None:
-    state.status = "running"
+    _go_on(state)
     state.stepping = True
-    state.paused_by = state.pause_reason = ""
     _done(state, at, event, f"goes on until the next iteration begins, asked by {event.by}")
 
 
 @fold_act.register(ev.StopRequested)
 def _(event: ev.StopRequested, state: "RunState", at: float) -> None:
     state.stop_requested = event
-    state.status, state.paused_by, state.pause_reason = "running", "", ""
+    _go_on(state)
     how = "at once, without the sealed test" if event.now else "after the sealed test"
     if event.after_iteration:
         how = "when this iteration is over, after the sealed test"
