@@ -4,11 +4,15 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.loopback import API_KEY, API_KEY_ENV, LoopbackServer
+
+if TYPE_CHECKING:
+    from tests.unit.command_line import CommandLine
 
 # Set for the whole session, since litellm reads it once, at import; worker processes inherit it.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
@@ -47,6 +51,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("PROMPTOPT_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> "CommandLine":
+    """The command line, called in this process, with a data directory of the test's own."""
+    from tests.unit.command_line import CommandLine
+
+    return CommandLine(monkeypatch, capsys)
 
 
 @pytest.fixture

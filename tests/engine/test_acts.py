@@ -1,10 +1,7 @@
-"""What people do to a run while it runs, whichever optimizer searches: nothing is paid twice, killed or not.
-
-The undisturbed run of each optimizer is made once in a process.
-"""
+"""What people do to a run while it runs, whoever searches: nothing is paid twice, killed or not."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +37,12 @@ from tests.engine.test_every_optimizer import (
     VALIDATION,
     Calm,
     answered,
-    stages,
     told,
+    undisturbed,
 )
 from tests.engine.test_resume import story
 from tests.everyone import small
-from tests.loopback import API_KEY, API_KEY_ENV, LoopbackServer, Record, write_project
+from tests.loopback import LoopbackServer, Record, write_project
 
 WARM = True
 
@@ -62,25 +59,14 @@ def project(folder: Path, server: LoopbackServer, name: str, **more: Any) -> Pat
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
-    monkeypatch.setenv(API_KEY_ENV, API_KEY)
-    with LoopbackServer(TASK, latency=LATENCY) as server:
-        yield server
-
-
-_CALM: dict[str, Calm] = {}
+def server(loopback: LoopbackServer) -> LoopbackServer:
+    loopback.behaviour, loopback.latency = TASK, LATENCY
+    return loopback
 
 
 @pytest.fixture(params=OPTIMIZERS)
 def calm(request: pytest.FixtureRequest, bench: Bench, server: LoopbackServer, tmp_path: Path) -> Calm:
-    """The run that nobody disturbs."""
-    name = request.param
-    if name not in _CALM:
-        state = bench.run(project(tmp_path / "calm", server, name))
-        assert state.status == "finished", bench.said(state.run_id)
-        _CALM[name] = Calm(name, state, answered(server), stages(told(bench, state.run_id)))
-        server.clear()
-    return _CALM[name]
+    return undisturbed(request.param, project, bench, server, tmp_path / "calm")
 
 
 def outcome(bench: Bench, run_id: str, command: Command, author: str = "anna") -> str:
@@ -93,6 +79,24 @@ def outcome(bench: Bench, run_id: str, command: Command, author: str = "anna") -
 def paused_at(bench: Bench, run_id: str, iteration: int) -> RunState:
     state = bench.until(run_id, lambda state: state.status == "paused" and state.in_flight == 0)
     assert state.iteration == iteration, bench.said(run_id)
+    return state
+
+
+def stepped(bench: Bench, project: Path) -> str:
+    """A run that has paused where its first iteration begins."""
+    run_id = bench.create(project)
+    bench.send(run_id, Step())
+    bench.start(run_id)
+    paused_at(bench, run_id, 1)
+    return run_id
+
+
+def killed_and_ended(bench: Bench, run_id: str, server: LoopbackServer) -> RunState:
+    """Kill the worker, and let another one bring the run to its end."""
+    bench.kill(run_id)
+    bench.start(run_id)
+    state = bench.end(run_id)
+    assert bench.answered(run_id) == server.count(answered=True), "an answer was paid for twice"
     return state
 
 
@@ -121,9 +125,7 @@ def test_steps_and_a_prompt_beside_the_search_change_nothing_of_it(
         "still",
     ]
     assert [deed.reason for deed in state.deeds if deed.by == "ben"] == ["shorter"]
-    bench.kill(run_id)
-    bench.start(run_id)
-    state = bench.end(run_id)
+    state = killed_and_ended(bench, run_id, server)
     requests = answered(server)
     assert calm.requests - requests == Counter(), "the search goes on as it would have"
     mine = requests - calm.requests
@@ -136,10 +138,7 @@ def test_steps_and_a_prompt_beside_the_search_change_nothing_of_it(
 def test_stopped_after_an_iteration_it_begins_no_other(
     calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
 ) -> None:
-    run_id = bench.create(project(tmp_path / "ended", server, calm.name))
-    bench.send(run_id, Step())
-    bench.start(run_id)
-    paused_at(bench, run_id, 1)
+    run_id = stepped(bench, project(tmp_path / "ended", server, calm.name))
     assert outcome(bench, run_id, Stop(after_iteration=True)) == "it ends when this iteration is over"
     state = bench.end(run_id)
     assert (state.status, state.iteration) == ("stopped", 1), bench.said(run_id)
@@ -150,17 +149,12 @@ def test_other_caps_hold_at_once_and_after_a_kill(
     calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
 ) -> None:
     cap = calm.calls - 4
-    run_id = bench.create(project(tmp_path / "richer", server, calm.name, budget={"calls": cap}))
-    bench.send(run_id, Step())
-    bench.start(run_id)
-    paused_at(bench, run_id, 1)
+    run_id = stepped(bench, project(tmp_path / "richer", server, calm.name, budget={"calls": cap}))
     assert outcome(bench, run_id, SetConcurrency(role="target", most=2)) == "at most 2 calls at once"
     assert (
         outcome(bench, run_id, SetLimits(limits={"calls": None}, reason="go on")) == "the caps were changed"
     )
-    bench.kill(run_id)
-    bench.start(run_id)
-    state = bench.end(run_id)
+    state = killed_and_ended(bench, run_id, server)
     assert answered(server) == calm.requests, bench.said(run_id)
     assert story(state)["end"] == story(calm.state)["end"]
     assert not state.limits and state.meters["calls"].limit is None
@@ -169,10 +163,7 @@ def test_other_caps_hold_at_once_and_after_a_kill(
 def test_a_cap_that_is_used_up_ends_the_run_in_order(
     bench: Bench, server: LoopbackServer, tmp_path: Path
 ) -> None:
-    run_id = bench.create(project(tmp_path / "poorer", server, "refine"))
-    bench.send(run_id, Step())
-    bench.start(run_id)
-    paused_at(bench, run_id, 1)
+    run_id = stepped(bench, project(tmp_path / "poorer", server, "refine"))
     sent = server.count()
     outcome(bench, run_id, SetLimits(limits={"calls": sent + 2 * TEST}))
     outcome(bench, run_id, Resume())
@@ -194,19 +185,13 @@ def sent_prompts(records: Iterable[Record], demonstrations: bool = True) -> set[
 def test_what_people_ask_of_proposals_holds_for_each_and_nothing_is_paid_twice(
     calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
 ) -> None:
-    run_id = bench.create(project(tmp_path / "guided", server, calm.name))
-    bench.send(run_id, Step())
-    bench.start(run_id)
-    paused_at(bench, run_id, 1)
+    run_id = stepped(bench, project(tmp_path / "guided", server, calm.name))
     before = server.records()
     bench.send(run_id, Guide(form="note", text="NOTED BY ANNA", reason="a test"))
     assert "in force" in outcome(bench, run_id, Guide(form="avoid", text=AVOIDED))
     outcome(bench, run_id, Step())
     paused_at(bench, run_id, 2)
-    bench.kill(run_id)
-    bench.start(run_id)
-    state = bench.end(run_id)
-    assert bench.answered(run_id) == server.count(answered=True), "an answer was paid for twice"
+    state = killed_and_ended(bench, run_id, server)
     later = server.records()[len(before) :]
     proposing = [str(record.body) for record in later if "opus" in record.model]
     assert proposing and all("NOTED BY ANNA" in body for body in proposing)
@@ -249,10 +234,8 @@ def test_with_approval_nothing_is_paid_for_a_proposal_that_nobody_has_accepted(
 def test_a_mended_case_is_judged_anew_free_and_the_search_begins_anew(
     calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
 ) -> None:
-    run_id = bench.create(project(tmp_path / "mended", server, calm.name))
-    bench.send(run_id, Step())
-    bench.start(run_id)
-    before = paused_at(bench, run_id, 1)
+    run_id = stepped(bench, project(tmp_path / "mended", server, calm.name))
+    before = bench.state(run_id)
     cells = Cells(bench.database, run_id)
     wrong = [each for each in cells.results(before.seed_id, "validation").values() if not each.passed]
     sent = server.count()
@@ -269,11 +252,8 @@ def test_a_mended_case_is_judged_anew_free_and_the_search_begins_anew(
     assert state.candidates[state.seed_id].scores["validation"].interval.n == VALIDATION - 1
     assert state.sizes["validation"] == VALIDATION - 1
     assert server.count() == sent, "nothing was asked again"
-    bench.kill(run_id)
-    bench.start(run_id)
-    state = bench.end(run_id)
+    state = killed_and_ended(bench, run_id, server)
     assert state.status == "finished", bench.said(run_id)
-    assert bench.answered(run_id) == server.count(answered=True), "an answer was paid for twice"
     for candidate in state.candidates.values():
         if "validation" in candidate.scores:
             kept = cells.results(candidate.id, "validation")
@@ -290,20 +270,15 @@ def test_a_mended_case_is_judged_anew_free_and_the_search_begins_anew(
 def test_an_edit_after_a_mended_case_survives_a_kill(
     bench: Bench, server: LoopbackServer, tmp_path: Path
 ) -> None:
-    run_id = bench.create(project(tmp_path / "both", server, "refine"))
-    bench.send(run_id, Step())
-    bench.start(run_id)
-    state = paused_at(bench, run_id, 1)
+    run_id = stepped(bench, project(tmp_path / "both", server, "refine"))
+    state = bench.state(run_id)
     case_id = next(iter(Cells(bench.database, run_id).results(state.seed_id, "validation")))
     outcome(bench, run_id, Mend(case_id=case_id))
     outcome(bench, run_id, Edit(text=MINE, adopt="always"))
     edit = bench.state(run_id).edit
     assert edit and edit.adopted and edit.comparison
     assert edit.comparison.difference.n == VALIDATION - 1
-    bench.kill(run_id)
-    bench.start(run_id)
-    state = bench.end(run_id)
-    assert bench.answered(run_id) == server.count(answered=True), "an answer was paid for twice"
+    state = killed_and_ended(bench, run_id, server)
     children = [c for c in state.candidates.values() if c.parent_id == edit.candidate_id]
     assert children and all(MINE in child.text for child in children), bench.said(run_id)
 
@@ -311,10 +286,7 @@ def test_an_edit_after_a_mended_case_survives_a_kill(
 def test_another_optimizer_model_is_asked_from_now_on_and_none_twice(
     calm: Calm, bench: Bench, server: LoopbackServer, tmp_path: Path
 ) -> None:
-    run_id = bench.create(project(tmp_path / "remodelled", server, calm.name))
-    bench.send(run_id, Step())
-    bench.start(run_id)
-    paused_at(bench, run_id, 1)
+    run_id = stepped(bench, project(tmp_path / "remodelled", server, calm.name))
     before = server.count()
     other = {"model": "anthropic/claude-opus-4-1", "price": {"input": 1, "output": 2}}
     told = outcome(bench, run_id, SetModel(role="optimizer", changes=other, reason="cheaper"))
@@ -322,11 +294,8 @@ def test_another_optimizer_model_is_asked_from_now_on_and_none_twice(
     assert "holds for a whole run" in outcome(bench, run_id, SetModel(role="target", changes=other))
     outcome(bench, run_id, Step())
     paused_at(bench, run_id, 2)
-    bench.kill(run_id)
-    bench.start(run_id)
-    state = bench.end(run_id)
+    state = killed_and_ended(bench, run_id, server)
     assert state.status == "finished", bench.said(run_id)
-    assert bench.answered(run_id) == server.count(answered=True), "an answer was paid for twice"
     later = [record.model for record in server.records()[before:] if "opus" in record.model]
     assert later and set(later) == {"claude-opus-4-1"}, bench.said(run_id)
     assert state.models["optimizer"].model == "anthropic/claude-opus-4-1"
@@ -339,10 +308,7 @@ def passed(state: RunState, split: Split) -> int | None:
 
 
 def test_two_people_at_once_lose_no_act(bench: Bench, server: LoopbackServer, tmp_path: Path) -> None:
-    run_id = bench.create(project(tmp_path / "two", server, "refine"))
-    bench.send(run_id, Step())
-    bench.start(run_id)
-    paused_at(bench, run_id, 1)
+    run_id = stepped(bench, project(tmp_path / "two", server, "refine"))
     asked = [Resume(), Pause(), Inject(text=MINE), Step(), Inject(text=f"{MINE} No more."), Resume()]
     numbers = [
         bench.send(run_id, command, author)

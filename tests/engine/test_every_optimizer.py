@@ -5,7 +5,7 @@ Each acts on a task that no prompt solves whole, with as little to do as shows w
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from promptopt.store.runlog import RunLog
 from tests.engine.bench import Bench
 from tests.engine.test_resume import story
 from tests.everyone import MINE, NAMES, small
-from tests.loopback import API_KEY, API_KEY_ENV, LabelTask, LoopbackServer, Record, write_project
+from tests.loopback import LabelTask, LoopbackServer, Record, write_project
 
 WARM = True
 
@@ -84,26 +84,31 @@ class Calm:
         return VALIDATION + (self.calls - VALIDATION - 2 * TEST) // 2
 
 
+_CALM: dict[tuple[str, Callable[..., Path]], Calm] = {}
+
+
+def undisturbed(
+    name: str, project: Callable[..., Path], bench: Bench, server: LoopbackServer, folder: Path
+) -> Calm:
+    """The run of an optimizer that nobody disturbs, made once in a process."""
+    key = name, project
+    if key not in _CALM:
+        state = bench.run(project(folder, server, name))
+        assert state.status == "finished", bench.said(state.run_id)
+        _CALM[key] = Calm(name, state, answered(server), stages(told(bench, state.run_id)))
+        server.clear()
+    return _CALM[key]
+
+
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
-    monkeypatch.setenv(API_KEY_ENV, API_KEY)
-    with LoopbackServer(TASK, latency=LATENCY) as server:
-        yield server
-
-
-_CALM: dict[str, Calm] = {}
+def server(loopback: LoopbackServer) -> LoopbackServer:
+    loopback.behaviour, loopback.latency = TASK, LATENCY
+    return loopback
 
 
 @pytest.fixture(params=NAMES)
 def calm(request: pytest.FixtureRequest, bench: Bench, server: LoopbackServer, tmp_path: Path) -> Calm:
-    """The undisturbed run of each optimizer, made once a process."""
-    name = request.param
-    if name not in _CALM:
-        state = bench.run(project(tmp_path / "calm", server, name))
-        assert state.status == "finished", bench.said(state.run_id)
-        _CALM[name] = Calm(name, state, answered(server), stages(told(bench, state.run_id)))
-        server.clear()
-    return _CALM[name]
+    return undisturbed(request.param, project, bench, server, tmp_path / "calm")
 
 
 def test_it_runs_to_its_end(calm: Calm) -> None:

@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.engine.bench import Bench
 from tests.loopback import LoopbackServer, write_project
 from tests.unit.command_line import CommandLine
@@ -24,10 +22,8 @@ def test_an_exported_module_sends_what_the_run_sent_and_what_scoring_again_sends
     bench: Bench,
     loopback: LoopbackServer,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    cli: CommandLine,
 ) -> None:
-    cli = CommandLine(monkeypatch, capsys)
     project = write_project(
         tmp_path / "p", loopback, (12, 12, TESTS), cache={"reuse": True}, optimizer={"max_iterations": 2}
     )

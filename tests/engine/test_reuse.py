@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.engine.bench import Bench
 from tests.loopback import LoopbackServer, write_project
 from tests.unit.command_line import CommandLine
@@ -32,10 +30,8 @@ def test_scoring_a_prompt_again_asks_nobody_if_that_is_wanted(
     bench: Bench,
     loopback: LoopbackServer,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    cli: CommandLine,
 ) -> None:
-    cli = CommandLine(monkeypatch, capsys)
     project = str(write_project(tmp_path / "p", loopback, (4, 12, 4), budget={"usd": 1.0}))
     (first,) = cli("eval", project, "--json").objects
     assert first["calls"] == loopback.count() == 12 and first["reused"] == {}

@@ -625,6 +625,26 @@ def snap_compare(snap_compare: Callable[..., bool], snapshot: SnapshotAssertion)
 
 
 @pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids of the runs that a worker was asked for; none is started."""
+    run_ids: list[str] = []
+    monkeypatch.setattr("promptopt.runs.launch.start_worker", run_ids.append)
+    return run_ids
+
+
+@pytest.fixture
+def press() -> Callable[..., object]:
+    """Presses keys, each when what the one before has done is shown."""
+
+    async def go(pilot: Pilot[int], *keys: str) -> None:
+        for key in keys:
+            await pilot.press(key)
+            await _settle(pilot)
+
+    return go
+
+
+@pytest.fixture
 def settle() -> Callable[[Pilot[int]], object]:
     """Waits until the run screen, or the home screen, shows all that there is to show."""
     return _settle

@@ -32,7 +32,7 @@ from promptopt_tui.views.view import View
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.cases import CasesPanel
 from promptopt_tui.widgets.textline import TextLine
-from tests.tui.test_run_screen import asked, cockpit, text
+from tests.tui.look import asked, cockpit, text
 
 Make = Callable[..., Any]
 SIZE = (120, 40)

@@ -6,28 +6,19 @@ from typing import Any
 
 import pytest
 from textual import events
-from textual.pilot import Pilot
 
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import Example
-from promptopt.store.commands import Commands, Edit
+from promptopt.store.commands import Edit
 from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.cases import CasesPanel
 from promptopt_tui.widgets.table import Table
+from tests.tui.look import asked, text
 
 Make = Callable[..., Any]
 SIZE = (120, 40)
-
-
-def asked(told: Any) -> list[object]:
-    """Commands on their way to the worker."""
-    return [sent.command for sent in Commands(told.database, told.run_id).waiting()]
-
-
-def text(pilot: Pilot[int], widget_id: str) -> str:
-    return pilot.app.screen.query_one(f"#{widget_id}", Canvas).text_to_copy()
 
 
 async def test_no_cell_of_the_standings_is_cut(story: Make, make_app: Make, settle: Make) -> None:

@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from promptopt_tui.follower import LOOK, POLL
-from promptopt_tui.widgets.canvas import Canvas
+from tests.tui.look import text
 
 Make = Callable[..., Any]
 
@@ -34,10 +34,8 @@ def test_the_run_is_looked_up_often_enough() -> None:
 
 
 async def test_it_is_said_without_a_key_and_a_key_takes_the_run_up(
-    story: Make, make_app: Make, settle: Make, worker: subprocess.Popen[bytes], monkeypatch: Any
+    story: Make, make_app: Make, settle: Make, worker: subprocess.Popen[bytes], started: list[str]
 ) -> None:
-    started: list[str] = []
-    monkeypatch.setattr("promptopt.runs.launch.start_worker", started.append)
     told = story().live()
     told.summarize(pid=worker.pid, host=socket.gethostname(), heartbeat_at=4e9)
     async with make_app(told.run_id).run_test(size=(120, 40)) as pilot:
@@ -60,7 +58,3 @@ async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
         await pilot.pause()
-
-
-def text(pilot: Pilot[int], widget_id: str) -> str:
-    return pilot.app.screen.query_one(f"#{widget_id}", Canvas).text_to_copy()

@@ -20,11 +20,11 @@ from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.result import ResultScreen
 from promptopt_tui.screens.run import RunScreen
-from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.panels import is_visible
 from promptopt_tui.widgets.standings import StandingsPanel
 from tests.everyone import MINE, NAMES, small
 from tests.loopback import write_project
+from tests.tui.look import text
 
 Make = Callable[..., Any]
 
@@ -83,10 +83,6 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(90):
         while not condition():  # noqa: ASYNC110 — the app and the engine go on meanwhile
             await asyncio.sleep(0.01)
-
-
-def text(pilot: Pilot[int], widget_id: str) -> str:
-    return pilot.app.screen.query_one(f"#{widget_id}", Canvas).text_to_copy()
 
 
 async def test_it_is_paused_edited_resumed_and_stopped_by_keys(

@@ -13,16 +13,11 @@ from promptopt_tui.screens.asking import Paths
 from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.run import RunScreen
-from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.table import Table
+from tests.tui.look import text
 
 Make = Callable[..., Any]
 SIZE = (120, 40)
-
-
-def text(pilot: Pilot[int], widget_id: str) -> str:
-    widget = pilot.app.screen.query_one(f"#{widget_id}", Canvas)
-    return "\n".join(widget.render_line(y).text.rstrip() for y in range(widget.size.height))
 
 
 @pytest.fixture
@@ -36,13 +31,6 @@ def project(tmp_path: Path) -> Path:
         "utf-8",
     )
     return file
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    found: list[str] = []
-    monkeypatch.setattr("promptopt.runs.launch.start_worker", found.append)
-    return found
 
 
 async def test_an_empty_store_teaches_the_first_step(make_app: Make, settle: Make) -> None:

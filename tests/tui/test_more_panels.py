@@ -17,15 +17,12 @@ from promptopt_tui.widgets.deck import Deck
 from promptopt_tui.widgets.heat import HeatPanel
 from promptopt_tui.widgets.panels import ErrorsPanel
 from promptopt_tui.widgets.table import Table
+from tests.tui.look import text
 
 from .conftest import cases
 
 Make = Callable[..., Any]
 SIZE = (120, 40)
-
-
-def text(pilot: Pilot[int], widget_id: str) -> str:
-    return pilot.app.screen.query_one(f"#{widget_id}", Canvas).text_to_copy()
 
 
 def seen(pilot: Pilot[int], table_id: str) -> list[str]:
@@ -36,10 +33,6 @@ def seen(pilot: Pilot[int], table_id: str) -> list[str]:
 
 def title(pilot: Pilot[int], panel: str) -> str:
     return "".join(text for text, _ in pilot.app.screen.query_one(f"#{panel}", Canvas).titled)
-
-
-def cockpit(pilot: Pilot[int]) -> RunScreen:
-    return next(screen for screen in pilot.app.screen_stack if isinstance(screen, RunScreen))
 
 
 async def shown(pilot: Pilot[int], settle: Make) -> None:

@@ -12,9 +12,9 @@ from textual.widgets import Input, TextArea
 from promptopt_tui.projects import Projects
 from promptopt_tui.screens.project.caseform import CaseScreen
 from promptopt_tui.screens.project.screen import ProjectScreen
-from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.form import Form
 from promptopt_tui.widgets.table import Table
+from tests.tui.look import text
 
 from .skins import in_every_theme
 
@@ -74,16 +74,6 @@ def inline(folder: Path) -> Path:
 
 
 @pytest.fixture
-def press(settle: Make) -> Make:
-    async def go(pilot: Pilot[int], *keys: str) -> None:
-        for key in keys:
-            await pilot.press(key)
-            await settle(pilot)
-
-    return go
-
-
-@pytest.fixture
 def opened(make_app: Make, settle: Make, press: Make) -> Make:
     async def go(pilot: Pilot[int]) -> ProjectScreen:
         await settle(pilot)
@@ -104,11 +94,6 @@ def write(path: Path, content: str) -> None:
 
 def shown(screen: ProjectScreen) -> list[str]:
     return [entry.id for entry in screen.query_one("#cases", Table).rows]
-
-
-def text(pilot: Pilot[int], widget_id: str) -> str:
-    widget = pilot.app.screen.query_one(f"#{widget_id}", Canvas)
-    return "\n".join(widget.render_line(y).text.rstrip() for y in range(widget.size.height))
 
 
 def go_to(pilot: Pilot[int], name: str) -> None:
@@ -246,6 +231,14 @@ async def test_a_file_that_is_only_read_is_told_and_made_into_one_that_can_be_ed
         assert screen.document.get(("data", "file")) == "cases.jsonl"
         assert json.loads(read(folder / "cases.jsonl")) == {"input": "a", "expected": "b"}
         assert "cases.jsonl" in str(screen.query_one("#cases").border_title)
+
+
+@pytest.mark.usefixtures("with_lines")
+async def test_what_is_searched_for_is_no_markup(make_app: Make, opened: Make, press: Make) -> None:
+    async with make_app().run_test(size=SIZE) as pilot:
+        screen = await opened(pilot)
+        await press(pilot, "slash", "left_square_bracket", "slash", "b", "right_square_bracket", "enter")
+        assert "0 with [/b]" in screen.query_one("#cases")._border_title.plain
 
 
 @pytest.mark.usefixtures("with_lines")

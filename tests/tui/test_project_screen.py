@@ -15,8 +15,8 @@ from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.project.screen import ProjectScreen
 from promptopt_tui.screens.run import RunScreen
-from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.form import Form
+from tests.tui.look import text
 
 from .skins import in_every_theme
 
@@ -94,7 +94,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def opened(file: Path, make_app: Make, settle: Make) -> Make:
+def opened(file: Path, press: Make, settle: Make) -> Make:
     """Opens the editor, presses keys, and gives all back."""
 
     async def go(pilot: Pilot[int], *keys: str) -> ProjectScreen:
@@ -105,18 +105,7 @@ def opened(file: Path, make_app: Make, settle: Make) -> Make:
         assert isinstance(pilot.app.screen_stack[-1], ProjectScreen | Dialog) or keys
         return next(screen for screen in pilot.app.screen_stack if isinstance(screen, ProjectScreen))
 
-    async def press(pilot: Pilot[int], *keys: str) -> None:
-        for key in keys:
-            await pilot.press(key)
-            await settle(pilot)
-
-    go.press = press  # type: ignore[attr-defined]
     return go
-
-
-def text(pilot: Pilot[int], widget_id: str) -> str:
-    widget = pilot.app.screen.query_one(f"#{widget_id}", Canvas)
-    return "\n".join(widget.render_line(y).text.rstrip() for y in range(widget.size.height))
 
 
 def read(path: Path) -> str:
@@ -134,102 +123,106 @@ def go_to(screen: ProjectScreen, name: str) -> None:
 
 
 async def test_enter_on_a_project_opens_it_and_q_goes_back(
-    opened: Make, make_app: Make, settle: Make
+    opened: Make, press: Make, make_app: Make, settle: Make
 ) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         await opened(pilot)
         assert "tickets" in text(pilot, "header") and "✓ saved" in text(pilot, "header")
         assert "{imput}" in text(pilot, "aside")
-        await opened.press(pilot, "q")
+        await press(pilot, "q")
         assert isinstance(pilot.app.screen, HomeScreen)
 
 
 async def test_a_value_is_changed_and_nothing_else_in_the_file(
-    opened: Make, make_app: Make, file: Path
+    opened: Make, press: Make, make_app: Make, file: Path
 ) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot, "6")
         go_to(screen, "budget.calls")
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         field = pilot.app.screen.query_one(Input)
         assert field.value == "500"
         field.value = "-3"
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         assert "expected a number above 0" in text(pilot, "refused")
         field.value = "40"
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         assert "● not saved" in text(pilot, "header")
         assert read(file) == BY_HAND
-        await opened.press(pilot, "ctrl+s")
+        await press(pilot, "ctrl+s")
         assert "✓ saved" in text(pilot, "header")
     assert read(file) == BY_HAND.replace("calls = 500", "calls = 40")
 
 
 async def test_what_only_the_whole_model_can_tell_is_refused_as_it_is_typed(
-    opened: Make, make_app: Make
+    opened: Make, press: Make, make_app: Make
 ) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot, "4")
         go_to(screen, "models.target.api_key_env")
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         pilot.app.screen.query_one(Input).value = "sk-abcdefghijklmnop1234"
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         assert "it looks like a\nkey" in text(pilot, "refused")
 
 
-async def test_flags_turn_choices_are_chosen_and_defaults_come_back(opened: Make, make_app: Make) -> None:
+async def test_flags_turn_choices_are_chosen_and_defaults_come_back(
+    opened: Make, press: Make, make_app: Make
+) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot, "3")
         go_to(screen, "checks.0.ignore_case")
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         assert screen.document.get(("checks", 0, "ignore_case")) is True
-        await opened.press(pilot, "backspace")
+        await press(pilot, "backspace")
         assert screen.document.get(("checks", 0)) == {"type": "exact"}
-        await opened.press(pilot, "5", "enter", "2")
+        await press(pilot, "5", "enter", "2")
         assert screen.document.get(("optimizer",)) == {"name": "grpo"}
-        await opened.press(pilot, "u", "u", "u")
+        await press(pilot, "u", "u", "u")
         assert screen.document.text == BY_HAND
-        await opened.press(pilot, "U", "U")
+        await press(pilot, "U", "U")
         assert screen.document.get(("checks", 0)) == {"type": "exact"}
 
 
-async def test_a_long_text_is_written_in_an_editor(opened: Make, make_app: Make) -> None:
+async def test_a_long_text_is_written_in_an_editor(opened: Make, press: Make, make_app: Make) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
         go_to(screen, "prompt")
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         area = pilot.app.screen.query_one(TextArea)
         assert area.text == "Sort {input} or {imput}.\n"
         area.load_text("Two\nlines {input}")
-        await opened.press(pilot, "ctrl+s")
+        await press(pilot, "ctrl+s")
         assert screen.document.get(("prompt",)) == "Two\nlines {input}"
         assert "Two" in text(pilot, "aside")
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         pilot.app.screen.query_one(TextArea).load_text("x")
-        await opened.press(pilot, "escape", "y")
+        await press(pilot, "escape", "y")
         assert screen.document.get(("prompt",)) == "Two\nlines {input}"
 
 
-async def test_checks_are_added_with_what_they_need_and_removed(opened: Make, make_app: Make) -> None:
+async def test_checks_are_added_with_what_they_need_and_removed(
+    opened: Make, press: Make, make_app: Make
+) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot, "3", "n")
         assert "expected output" in text(pilot, "menu")
-        await opened.press(pilot, "d")  # latency, which needs a limit
-        await opened.press(pilot, "enter")
+        await press(pilot, "d")  # latency, which needs a limit
+        await press(pilot, "enter")
         assert "has to be given" in text(pilot, "refused")
         pilot.app.screen.query_one(Input).value = "2.5"
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         assert screen.document.get(("checks", 1)) == {"type": "latency", "max": 2.5}
         go_to(screen, "checks.0.weight")
-        await opened.press(pilot, "x")
+        await press(pilot, "x")
         assert screen.document.get(("checks",)) == [{"type": "latency", "max": 2.5}]
-        await opened.press(pilot, "u", "n", "+")
+        await press(pilot, "u", "n", "+")
         assert screen.document.get(("task", "constraints", 0, "max_words")) == 50
         assert not screen.flaws
 
 
 async def test_an_option_that_a_check_does_not_take_is_refused_and_told(
-    opened: Make, make_app: Make, file: Path
+    opened: Make, press: Make, make_app: Make, file: Path
 ) -> None:
     write(file, BY_HAND.replace('type = "exact"', 'type = "regex"\npattern = "b"\nful = true'))
     async with make_app().run_test(size=SIZE) as pilot:
@@ -239,15 +232,15 @@ async def test_an_option_that_a_check_does_not_take_is_refused_and_told(
         screen.put(("checks", 0, "ful"), None)
         assert not screen.flaws
         go_to(screen, "checks.0.pattern")
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         pilot.app.screen.query_one(Input).value = "(b"
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         assert "(b" in text(pilot, "refused")
 
 
 @pytest.mark.parametrize("asks", [False, True])
 async def test_the_checks_are_tried_on_an_output(
-    opened: Make, make_app: Make, file: Path, monkeypatch: pytest.MonkeyPatch, asks: bool
+    opened: Make, press: Make, make_app: Make, file: Path, monkeypatch: pytest.MonkeyPatch, asks: bool
 ) -> None:
     calls: list[Any] = []
 
@@ -265,14 +258,14 @@ async def test_the_checks_are_tried_on_an_output(
         await opened(pilot, "3", "v")
         assert pilot.app.screen.query_one(TextArea).text == "b"  # what is expected
         pilot.app.screen.query_one(TextArea).load_text("a\nb")
-        await opened.press(pilot, "ctrl+s", *(["y"] if asks else []))
+        await press(pilot, "ctrl+s", *(["y"] if asks else []))
         assert calls == [("a\nb", "1", asks)]
         shown = text(pilot, "aside")
         assert "✗ fails" in shown and "no [b]" in shown and "hard" in shown and "tone" in shown
 
 
 async def test_a_model_is_set_up_tried_and_removed(
-    opened: Make, make_app: Make, engine: list[str], monkeypatch: pytest.MonkeyPatch
+    opened: Make, press: Make, make_app: Make, engine: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-shown-anywhere-0123456789")
     async with make_app().run_test(size=SIZE) as pilot:
@@ -281,47 +274,49 @@ async def test_a_model_is_set_up_tried_and_removed(
         model, variable = pilot.app.screen.query(Input)
         assert model.value == "openai/gpt-4o-mini"
         variable.value = "sk-1234567890 abc"
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         assert "never the key" in text(pilot, "hints")
         variable.value = "TEAM_KEY"
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         judge = {"model": "openai/gpt-4o-mini", "api_key_env": "TEAM_KEY"}
         assert screen.document.get(("models", "judge")) == judge
         assert engine == [screen.document.text]  # it is tried at once
         assert "note: simulated" in text(pilot, "aside")
         go_to(screen, "models.judge.model")
-        await opened.press(pilot, "x")
+        await press(pilot, "x")
         assert screen.document.get(("models", "judge")) is None
         assert "before your last change" in text(pilot, "aside")
         go_to(screen, "models.target.model")
-        await opened.press(pilot, "x")
+        await press(pilot, "x")
         assert screen.document.get(("models", "target", "model")) == "sim/target"
 
 
 async def test_a_model_that_is_there_gets_another_and_keeps_its_settings(
-    opened: Make, make_app: Make
+    opened: Make, press: Make, make_app: Make
 ) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot, "4", "n", "1", "7")
         assert [field.value for field in pilot.app.screen.query(Input)][1] == "http://localhost:11434"
-        await opened.press(pilot, "enter")
+        await press(pilot, "enter")
         assert screen.document.get(("models", "target")) == {
             "model": "ollama_chat/llama3.1", "temperature": 0.5, "base_url": "http://localhost:11434",
             "free": True,
         }  # fmt: skip
         assert "# no cost" in screen.document.text
-        await opened.press(pilot, "n", "p", "9", "enter")
+        await press(pilot, "n", "p", "9", "enter")
         assert screen.document.get(("judges",)) == [{"model": "sim/judge"}]
 
 
-async def test_the_budget_is_foretold_as_it_changes(opened: Make, make_app: Make, engine: list[str]) -> None:
+async def test_the_budget_is_foretold_as_it_changes(
+    opened: Make, press: Make, make_app: Make, engine: list[str]
+) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot, "6")
         assert "12 – 499 – 717" in text(pilot, "aside")
         assert "unknown" in text(pilot, "aside")
         assert "likely ends it first" in text(pilot, "aside").replace("\n  ", " ")
         go_to(screen, "budget.calls")
-        await opened.press(pilot, "backspace")
+        await press(pilot, "backspace")
         assert engine == [BY_HAND, screen.document.text]
 
 
@@ -339,7 +334,7 @@ async def test_what_somebody_else_writes_is_read_again_if_nothing_is_lost(
 
 @pytest.mark.parametrize(("key", "calls", "name"), [("r", 501, "tickets"), ("w", 500, "mine")])
 async def test_what_somebody_else_writes_is_shown_before_anything_is_lost(
-    opened: Make, make_app: Make, settle: Make, file: Path, key: str, calls: int, name: str
+    opened: Make, press: Make, make_app: Make, settle: Make, file: Path, key: str, calls: int, name: str
 ) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
@@ -348,9 +343,9 @@ async def test_what_somebody_else_writes_is_shown_before_anything_is_lost(
         screen._look()
         await settle(pilot)
         assert "changed by somebody else" in text(pilot, "header")
-        await opened.press(pilot, "ctrl+s")
+        await press(pilot, "ctrl+s")
         assert "501" in text(pilot, "body") and "mine" in text(pilot, "body")
-        await opened.press(pilot, key)
+        await press(pilot, key)
         assert screen.document.get(("budget", "calls")) == calls
         assert screen.document.get(("name",)) == name
         assert "✓ saved" in text(pilot, "header")
@@ -358,14 +353,14 @@ async def test_what_somebody_else_writes_is_shown_before_anything_is_lost(
 
 @pytest.mark.parametrize(("key", "kept"), [("s", True), ("y", False)])
 async def test_leaving_asks_if_something_is_not_saved(
-    opened: Make, make_app: Make, file: Path, key: str, kept: bool
+    opened: Make, press: Make, make_app: Make, file: Path, key: str, kept: bool
 ) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
         screen.put(("name",), "queue")
-        await opened.press(pilot, "q", "escape")
+        await press(pilot, "q", "escape")
         assert pilot.app.screen is screen
-        await opened.press(pilot, "d", "escape", "q", key)
+        await press(pilot, "d", "escape", "q", key)
         assert isinstance(pilot.app.screen, HomeScreen)
     assert ("queue" in read(file)) == kept
 
@@ -384,14 +379,12 @@ async def test_a_file_with_flaws_is_shown_with_them_and_can_be_saved(
 
 
 async def test_r_saves_and_starts_a_run(
-    opened: Make, make_app: Make, file: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Make, press: Make, make_app: Make, file: Path, started: list[str]
 ) -> None:
-    started: list[str] = []
-    monkeypatch.setattr("promptopt.runs.launch.start_worker", started.append)
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
         screen.put(("name",), "queue")
-        await opened.press(pilot, "r")
+        await press(pilot, "r")
         assert isinstance(pilot.app.screen, RunScreen)
         assert Client.find(pilot.app.client, started[0]).project == "queue"  # type: ignore[attr-defined]
     assert 'name = "queue"     # short' in read(file)

@@ -12,7 +12,6 @@ from textual.widgets import Input
 from promptopt.domain import events as ev
 from promptopt.domain.errors import RunError, SettingsError
 from promptopt.store.runs import Runs
-from promptopt_tui import paint
 from promptopt_tui.client import Client
 from promptopt_tui.screens.comparing import CompareScreen, PickScreen
 from promptopt_tui.screens.dialogs import Dialog
@@ -20,22 +19,13 @@ from promptopt_tui.screens.exporting import ExportScreen
 from promptopt_tui.screens.result import ResultScreen
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.screens.stepcase import StepCaseScreen
-from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.table import Table
+from tests.tui.look import text
 
 from .conftest import FIRST, SECOND, SEED
 
 Make = Callable[..., Any]
 SIZE = (120, 40)
-
-
-def text(pilot: Pilot[int], widget: str) -> str:
-    found = pilot.app.screen.query_one(f"#{widget}")
-    if isinstance(found, Table):
-        lines = [found.render_line(y).text for y in range(found.size.height)]
-        return "\n".join(lines)
-    assert isinstance(found, Canvas)
-    return paint.plain(found.lines)
 
 
 async def opened(pilot: Pilot[int], settle: Make) -> ResultScreen:
@@ -349,10 +339,8 @@ async def test_a_candidate_is_exported_from_the_cockpit(story: Make, make_app: M
 
 
 async def test_scoring_again_starts_a_run_of_its_own(
-    story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch
+    story: Make, make_app: Make, settle: Make, started: list[str]
 ) -> None:
-    started: list[str] = []
-    monkeypatch.setattr("promptopt.runs.launch.start_worker", started.append)
     told = story().finish()
     async with make_app(told.run_id).run_test(size=SIZE) as pilot:
         await opened(pilot, settle)

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 from textual.command import CommandPalette
-from textual.pilot import Pilot
 
 from promptopt.domain import events as ev
 from promptopt.domain.errors import ModelError, RunError
-from promptopt.store.commands import Commands, Decide, Edit, Pause, Resume, Stop
+from promptopt.store.commands import Decide, Edit, Pause, Resume, Stop
 from promptopt_tui import paint
 from promptopt_tui.actions import PANELS
 from promptopt_tui.app import PromptoptApp, run
@@ -19,11 +18,11 @@ from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.result import ResultScreen
 from promptopt_tui.screens.run import RunScreen
-from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.cases import CasesPanel
 from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.panels import LogPanel, PromptPanel
 from promptopt_tui.widgets.standings import StandingsPanel
+from tests.tui.look import asked, cockpit, text
 
 from .conftest import rated
 
@@ -32,19 +31,6 @@ FIRST = "Classify the support ticket into billing, bug, account or other.\nAnswe
 """The prompt that the search stands on in the recorded runs."""
 
 SIZE = (120, 40)
-
-
-def asked(told: Any) -> list[object]:
-    """Commands on their way to the worker."""
-    return [sent.command for sent in Commands(told.database, told.run_id).waiting()]
-
-
-def text(pilot: Pilot[int], widget_id: str) -> str:
-    return pilot.app.screen.query_one(f"#{widget_id}", Canvas).text_to_copy()
-
-
-def cockpit(pilot: Pilot[int]) -> RunScreen:
-    return next(screen for screen in pilot.app.screen_stack if isinstance(screen, RunScreen))
 
 
 async def test_space_pauses_and_space_again_resumes(story: Make, make_app: Make, settle: Make) -> None:
@@ -248,10 +234,8 @@ async def test_leaving_a_run_leaves_it_running(story: Make, make_app: Make, sett
 
 
 async def test_a_dead_worker_is_told_and_can_be_replaced(
-    story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch
+    story: Make, make_app: Make, settle: Make, started: list[str]
 ) -> None:
-    started: list[str] = []
-    monkeypatch.setattr("promptopt.runs.launch.start_worker", started.append)
     told = story().live()
     told.summarize(heartbeat_at=1.0)
     async with make_app(told.run_id).run_test(size=SIZE) as pilot:
@@ -537,10 +521,8 @@ async def test_a_run_that_ended_before_shows_its_result_when_asked(
 
 
 async def test_a_failed_run_offers_to_go_on(
-    story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch
+    story: Make, make_app: Make, settle: Make, started: list[str]
 ) -> None:
-    started: list[str] = []
-    monkeypatch.setattr("promptopt.runs.launch.start_worker", started.append)
     told = story().fail()
     async with make_app(told.run_id).run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -587,10 +569,8 @@ async def test_a_question_that_was_asked_for_takes_a_key_at_once(
 
 @pytest.mark.parametrize("tested", [False, True])
 async def test_only_a_run_whose_test_was_not_scored_can_be_resumed(
-    story: Make, make_app: Make, settle: Make, monkeypatch: pytest.MonkeyPatch, tested: bool
+    story: Make, make_app: Make, settle: Make, started: list[str], tested: bool
 ) -> None:
-    started: list[str] = []
-    monkeypatch.setattr("promptopt.runs.launch.start_worker", started.append)
     told = story().stop(tested=tested)
     async with make_app(told.run_id).run_test(size=SIZE) as pilot:
         await settle(pilot)

@@ -15,23 +15,17 @@ from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.views.trust import trust_lines
-from promptopt_tui.widgets.canvas import Canvas
+from tests.tui.look import text
 
 Make = Callable[..., Any]
 SIZE = (120, 40)
 HOSTILE = "assert output  # [red]x[/x] \x1b]52;c;YmFk\x07 \u202egnp.exe"
 
 
-def text(pilot: Pilot[int], widget_id: str = "body") -> str:
-    return pilot.app.screen.query_one(f"#{widget_id}", Canvas).text_to_copy()
-
-
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    found: list[str] = []
-    monkeypatch.setattr("promptopt.runs.launch.start_worker", found.append)
+def started(started: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("promptopt.evaluation.boxes.around_python", lambda: "Here stands a wall.")
-    return found
+    return started
 
 
 @pytest.fixture
@@ -66,7 +60,7 @@ async def test_the_code_is_shown_and_trusted_and_the_run_starts(
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
         await asked(app, pilot, settle)
-        said = text(pilot)
+        said = text(pilot, "body")
         for part in ("checks[0].function", "def judge(*a): return True  # first", "Here stands a wall."):
             assert part in said
         assert not started
@@ -103,7 +97,7 @@ async def test_what_changes_under_the_dialog_is_asked_for_again(
         await pilot.press("y")
         await settle(pilot)
         assert isinstance(app.screen, Dialog) and not started
-        assert "# second" in text(pilot) and "# first" not in text(pilot)
+        assert "# second" in text(pilot, "body") and "# first" not in text(pilot, "body")
         await pilot.press("y")
         await settle(pilot)
         assert started == [app.screen.run_id]  # type: ignore[attr-defined]
@@ -126,7 +120,7 @@ async def test_a_run_is_not_resumed_with_changed_code_unasked(
         await settle(pilot)
         await pilot.press("R")
         await settle(pilot)
-        assert f"run {told.run_id}" in text(pilot)
+        assert f"run {told.run_id}" in text(pilot, "body")
         await pilot.press("n")
         await settle(pilot)
         assert isinstance(app.screen, RunScreen) and app.screen.sent == ""
@@ -148,7 +142,7 @@ async def test_any_other_fault_is_told_as_before(
     app.client.start = refuse
     async with app.run_test(size=SIZE) as pilot:
         await asked(app, pilot, settle)
-        assert "there is too much code" in text(pilot)
+        assert "there is too much code" in text(pilot, "body")
 
 
 @pytest.mark.parametrize("width", [40, 90])

@@ -14,8 +14,8 @@ from promptopt_tui.projects import Projects
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.project.screen import ProjectScreen
 from promptopt_tui.screens.reviewing import ReviewScreen
-from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.table import Table
+from tests.tui.look import text
 
 from .skins import in_every_theme
 
@@ -60,21 +60,6 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(Projects, "optimizers", lambda self: {})
     monkeypatch.setattr(Projects, "splits", lambda self, path, text: {})
     return told
-
-
-@pytest.fixture
-def press(settle: Make) -> Make:
-    async def go(pilot: Pilot[int], *keys: str) -> None:
-        for key in keys:
-            await pilot.press(key)
-            await settle(pilot)
-
-    return go
-
-
-def text(pilot: Pilot[int], widget_id: str) -> str:
-    widget = pilot.app.screen.query_one(f"#{widget_id}", Canvas)
-    return "\n".join(widget.render_line(y).text.rstrip() for y in range(widget.size.height))
 
 
 def read(path: Path) -> str:

@@ -140,25 +140,18 @@ def test_texts_of_others_do_not_change_the_look_of_a_report(
     database.close()
 
 
-def test_the_command_prints_the_report(
-    told: tuple[Database, RunRow, RunState],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_the_command_prints_the_report(told: tuple[Database, RunRow, RunState], cli: CommandLine) -> None:
     database, row, _ = told
     database.close()
-    result = CommandLine(monkeypatch, capsys)("show", row.id, "--markdown")
+    result = cli("show", row.id, "--markdown")
     assert result.status == 0 and "## What people did" in result.out
 
 
 def test_the_command_says_why_there_is_no_proven_gain(
-    told: tuple[Database, RunRow, RunState],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    told: tuple[Database, RunRow, RunState], cli: CommandLine
 ) -> None:
     database, row, _ = told
     database.close()
-    cli = CommandLine(monkeypatch, capsys)
     shown = cli("show", row.id).out
     assert "why there is no proven gain" in shown and "too small for any proof" in shown
     found = cli("show", row.id, "--json").objects[0]["diagnosis"]

@@ -22,9 +22,9 @@ from tests.unit.finished_run import BEST, DATASET, SEED, finished_run, opening, 
 
 
 @pytest.fixture
-def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+def cli(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     monkeypatch.setenv("COLUMNS", "110")
-    return CommandLine(monkeypatch, capsys)
+    return cli
 
 
 @pytest.fixture

@@ -22,11 +22,6 @@ from tests.unit.finished_run import DATASET, finished_run, opening, rest, settin
 
 
 @pytest.fixture
-def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    return CommandLine(monkeypatch, capsys)
-
-
-@pytest.fixture
 def project(cli: CommandLine) -> str:
     """A project that can be run with simulated models."""
     return Path(cli("new", "triage").out.strip()).parent.name

@@ -33,9 +33,9 @@ from tests.unit.finished_run import BEST, DATASET, SEED, finished_run, opening, 
 
 
 @pytest.fixture
-def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+def cli(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     monkeypatch.setattr("promptopt.cli.steering.PATIENCE", 0.0)
-    return CommandLine(monkeypatch, capsys)
+    return cli
 
 
 def make_run(folder: Path, status: str = "running", heartbeat_at: float | None = None) -> str:

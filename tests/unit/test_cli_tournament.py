@@ -18,11 +18,6 @@ from tests.unit.finished_run import BEST, CASES, SEED, finished_run, settings
 
 
 @pytest.fixture
-def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    return CommandLine(monkeypatch, capsys)
-
-
-@pytest.fixture
 def run(cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A finished run with a seed and one more candidate."""
     monkeypatch.setenv("OPENAI_API_KEY", "k" * 20)

@@ -17,11 +17,6 @@ from promptopt.store.projects import load_project, save_project
 from tests.unit.command_line import CommandLine
 
 
-@pytest.fixture
-def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    return CommandLine(monkeypatch, capsys)
-
-
 def lines(folder: Path, rows: list[Any], name: str = "a.jsonl") -> Path:
     (folder / name).write_text("\n".join(map(json.dumps, rows)))
     return folder / name

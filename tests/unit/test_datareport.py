@@ -17,11 +17,6 @@ from tests.unit.command_line import CommandLine
 SENTENCE = "the quick brown fox jumps over the lazy dog while seventeen cats look on from the garden wall"
 
 
-@pytest.fixture
-def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    return CommandLine(monkeypatch, capsys)
-
-
 def case(name: str, text: str, expected: str | None = "x") -> Example:
     return Example(id=name, inputs={"input": text}, expected=expected)
 

@@ -147,10 +147,7 @@ def test_the_experiment_is_over_all_of_them_and_needs_no_key_if_simulated(home: 
     assert isinstance(next(iter(plan.sources.values())).dataset, Dataset)
 
 
-def test_new_lists_and_copies_them(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cli = CommandLine(monkeypatch, capsys)
+def test_new_lists_and_copies_them(cli: CommandLine) -> None:
     listed = cli("new", "--example", "list")
     assert all(name in listed.out for name in NAMES)
     made = Path(cli("new", "--example", "cron").out.strip())

@@ -441,11 +441,6 @@ def test_events_carry_it(tmp_path: Path) -> None:
     assert cast(ev.Forecast, ev.EVENT.validate_json(ev.EVENT.dump_json(made))) == made
 
 
-@pytest.fixture
-def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    return CommandLine(monkeypatch, capsys)
-
-
 def test_estimate_needs_no_key_and_starts_nothing(cli: CommandLine, tmp_path: Path) -> None:
     path = write_project(tmp_path / "p", "http://127.0.0.1:9", budget={"calls": 100})
     told = cli("estimate", str(path), "--json")

@@ -56,11 +56,6 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.fixture
-def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    return CommandLine(monkeypatch, capsys)
-
-
 def test_each_of_ours_loads_and_says_what_it_does() -> None:
     for name in registry.OURS:
         found = registry.one(name)

@@ -279,13 +279,10 @@ def test_the_dashboard_has_the_names_of_the_plan() -> None:
     assert dashboard.plot_tournament_brackets(told).axes
 
 
-def test_plot_writes_pictures_of_a_run(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_plot_writes_pictures_of_a_run(cli: CommandLine, tmp_path: Path) -> None:
     database = Database.open()
     finished_run(database, tmp_path)
     database.close()
-    cli = CommandLine(monkeypatch, capsys)
     done = cli("plot", "latest", "--output", str(tmp_path / "p"), "--format", "png", "--json")
     assert done.status == 0, done.err
     names = [Path(path).name for path in done.objects[0]]
@@ -296,9 +293,9 @@ def test_plot_writes_pictures_of_a_run(
 
 
 def test_without_matplotlib_it_says_what_to_install(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(canvas, "find_spec", lambda name: None)
     finished_run(Database.open(), tmp_path)
-    done = CommandLine(monkeypatch, capsys)("plot", "latest", "--output", str(tmp_path / "p"))
+    done = cli("plot", "latest", "--output", str(tmp_path / "p"))
     assert done.status == 2 and "pip install 'promptopt[reports]'" in done.err

@@ -22,11 +22,6 @@ FAILED = CaseResult(case_id="c8", output="b")
 
 
 @pytest.fixture
-def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    return CommandLine(monkeypatch, capsys)
-
-
-@pytest.fixture
 def run_id(home: Path, tmp_path: Path) -> str:
     """A finished run; its winner passed all four test cases."""
     found = finished_run(Database.open(), tmp_path)

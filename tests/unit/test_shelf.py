@@ -99,20 +99,17 @@ def test_what_is_old_is_destroyed_and_only_that(home: Path) -> None:
     assert shelf.trashed() == [] and not gone.place.exists()
 
 
-def test_the_commands(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    promptopt = CommandLine(monkeypatch, capsys)
-    promptopt("new", "one")
-    assert "archived" in promptopt("archive", "project", "one").out
-    assert promptopt("projects").out == ""
-    assert "one" in promptopt("projects", "--all").out
-    promptopt("archive", "project", "one", "--undo")
-    assert "one" in promptopt("projects").out
-    refused = promptopt("delete", "project", "one")
+def test_the_commands(cli: CommandLine) -> None:
+    cli("new", "one")
+    assert "archived" in cli("archive", "project", "one").out
+    assert cli("projects").out == ""
+    assert "one" in cli("projects", "--all").out
+    cli("archive", "project", "one", "--undo")
+    assert "one" in cli("projects").out
+    refused = cli("delete", "project", "one")
     assert refused.status == 2 and "--yes" in refused.err
-    assert "promptopt restore" in promptopt("delete", "project", "one", "--yes").out
-    assert "there are: one" in promptopt("restore", "project", "two").err
-    promptopt("restore", "project", "one")
-    assert "one" in promptopt("projects").out
-    assert "there is no run" in promptopt("delete", "run", "latest", "--yes").err
+    assert "promptopt restore" in cli("delete", "project", "one", "--yes").out
+    assert "there are: one" in cli("restore", "project", "two").err
+    cli("restore", "project", "one")
+    assert "one" in cli("projects").out
+    assert "there is no run" in cli("delete", "run", "latest", "--yes").err

@@ -129,11 +129,6 @@ def test_what_can_not_be_used_is_asked_for_again_and_then_given_up() -> None:
     assert found == 3 and spent.calls == 2
 
 
-@pytest.fixture
-def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    return CommandLine(monkeypatch, capsys)
-
-
 def test_a_draft_becomes_a_project_that_can_run(cli: CommandLine) -> None:
     told = cli("draft", WISH, "--model", "sim/generator", "--cases", "9", "--save", "labels", "--json")
     (found,) = told.objects

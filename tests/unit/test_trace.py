@@ -21,9 +21,9 @@ KEY = "sk-test-0123456789abcdefghij"
 
 
 @pytest.fixture
-def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+def cli(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     monkeypatch.setenv("OPENAI_API_KEY", "exact-value-of-a-key")
-    return CommandLine(monkeypatch, capsys)
+    return cli
 
 
 class Story:

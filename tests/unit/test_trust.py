@@ -242,11 +242,6 @@ def test_simulated_models_get_no_key(home: Path, tmp_path: Path):
 # --- The command line ---
 
 
-@pytest.fixture
-def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    return CommandLine(monkeypatch, capsys)
-
-
 def test_refusing_showing_and_trusting(cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     started = scripted_worker(monkeypatch, lambda run_id: [*opening(run_id), *rest()])
     path = project(tmp_path / "theirs")
