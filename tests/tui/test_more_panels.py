@@ -19,7 +19,7 @@ from promptopt_tui.widgets.panels import ErrorsPanel
 from promptopt_tui.widgets.table import Table
 from tests.tui.look import text
 
-from .conftest import cases
+from .story import cases
 
 Make = Callable[..., Any]
 SIZE = (120, 40)

@@ -22,7 +22,7 @@ from promptopt_tui.screens.stepcase import StepCaseScreen
 from promptopt_tui.widgets.table import Table
 from tests.tui.look import text
 
-from .conftest import FIRST, SECOND, SEED
+from .story import FIRST, SECOND, SEED
 
 Make = Callable[..., Any]
 SIZE = (120, 40)

@@ -24,7 +24,7 @@ from promptopt_tui.widgets.panels import LogPanel, PromptPanel
 from promptopt_tui.widgets.standings import StandingsPanel
 from tests.tui.look import asked, cockpit, text
 
-from .conftest import rated
+from .story import rated
 
 Make = Callable[..., Any]
 FIRST = "Classify the support ticket into billing, bug, account or other.\nAnswer with one lower-case word."

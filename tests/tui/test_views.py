@@ -18,7 +18,7 @@ from promptopt_tui.views import case, diff, header, outcome, panels, tournament
 from promptopt_tui.views.chart import course
 from promptopt_tui.views.view import View, choose_shown, choose_split
 
-from .conftest import HUMAN, SECOND
+from .story import HUMAN, SECOND
 
 Make = Callable[..., Any]
 
