@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
@@ -14,6 +14,7 @@ from textual.content import Content
 from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui.actions import ACTIONS, SCOPES, Scope
+from promptopt_tui.desk import AtDesk
 
 if TYPE_CHECKING:
     from promptopt_tui.app import PromptoptApp
@@ -39,13 +40,8 @@ class Command:
     common: bool = True
 
 
-class Commands(Provider):
+class Commands(AtDesk, Provider):
     """Offers commands; a subclass says which."""
-
-    @property
-    def desk(self) -> PromptoptApp:
-        """The app, as what it is."""
-        return cast("PromptoptApp", self.app)
 
     def commands(self) -> Iterator[Command]:
         """What is offered now."""

@@ -11,17 +11,17 @@ from textual.content import Content
 from textual.screen import ModalScreen
 
 from promptopt.domain.text import one_line
+from promptopt_tui.desk import AtDesk
 from promptopt_tui.views.calls import call_lines, plain_text
 from promptopt_tui.widgets.canvas import Canvas
 
 if TYPE_CHECKING:
     from promptopt.store.trace import TracedCall
-    from promptopt_tui.app import PromptoptApp
     from promptopt_tui.callbook import CallBook
     from promptopt_tui.widgets.calls import CallsPanel
 
 
-class CallScreen(ModalScreen[None]):
+class CallScreen(AtDesk, ModalScreen[None]):
     """The call under the cursor of ``table``: what was sent, what came back.
 
     Args:
@@ -90,7 +90,7 @@ class CallScreen(ModalScreen[None]):
         self.query_one("#body", Canvas).scroll_relative(y=step, animate=False)
 
     def action_copy(self) -> None:
-        cast("PromptoptApp", self.app).copy(plain_text(self._whole or self._call), "call")
+        self.desk.copy(plain_text(self._whole or self._call), "call")
 
     def action_leave(self) -> None:
         self.dismiss(None)

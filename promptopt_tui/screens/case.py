@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+from typing import ClassVar, Protocol
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -15,19 +15,17 @@ from promptopt.domain.dataset import Example, Split
 from promptopt.domain.events import ClusterMark
 from promptopt.domain.results import CaseResult
 from promptopt.domain.text import one_line
+from promptopt_tui.desk import AtDesk
 from promptopt_tui.paint import Line
 from promptopt_tui.views.case import case_lines, where
 from promptopt_tui.views.clusters import cluster_page
 from promptopt_tui.widgets.canvas import Canvas
 
-if TYPE_CHECKING:
-    from promptopt_tui.app import PromptoptApp
-
 HELD = 200
 """Results that are held at most."""
 
 
-class Pages(ModalScreen[None]):
+class Pages(AtDesk, ModalScreen[None]):
     """Pages with results of one prompt on one split, which are loaded as they are shown."""
 
     BINDINGS: ClassVar = [
@@ -82,7 +80,7 @@ class Pages(ModalScreen[None]):
             self._load(missing)
 
     def _load(self, case_ids: Sequence[str]) -> None:
-        app = cast("PromptoptApp", self.app)
+        app = self.desk
         about = self._run_id, self._prompt_id, self._split
 
         def done(results: dict[str, CaseResult | None]) -> None:
@@ -99,7 +97,7 @@ class Pages(ModalScreen[None]):
         self._show()
 
     def action_copy(self) -> None:
-        cast("PromptoptApp", self.app).copy(self.query_one("#body", Canvas).text_to_copy(), self.WHAT)
+        self.desk.copy(self.query_one("#body", Canvas).text_to_copy(), self.WHAT)
 
     def action_leave(self) -> None:
         self.dismiss(None)

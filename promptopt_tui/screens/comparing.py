@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,6 +16,7 @@ from promptopt.domain.dataset import Split
 from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui.actions import Scope, bindings, shown
+from promptopt_tui.desk import AtDesk
 from promptopt_tui.paint import Line, Span
 from promptopt_tui.views import comparing as views
 from promptopt_tui.views import diff
@@ -111,7 +112,7 @@ class PickScreen(ModalScreen[Sequence[str] | None]):
         self.dismiss(None)
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(AtDesk, Screen[None]):
     """Runs side by side, the first as the base; the one under the cursor is compared with it in full.
 
     Args:
@@ -128,11 +129,6 @@ class CompareScreen(Screen[None]):
         self.split: Split = SPLITS[0]
         self.told: Mapping[str, Any] | None = None
         self._asked: tuple[object, ...] = ()
-
-    @property
-    def desk(self) -> PromptoptApp:
-        """The app, as what it is."""
-        return cast("PromptoptApp", self.app)
 
     @property
     def scopes(self) -> list[Scope]:

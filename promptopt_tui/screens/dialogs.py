@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+from typing import ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -18,10 +18,8 @@ from promptopt.domain.errors import PromptoptError
 from promptopt.domain.text import one_line
 from promptopt_tui import paint
 from promptopt_tui.actions import Scope, help_table
+from promptopt_tui.desk import AtDesk
 from promptopt_tui.widgets.canvas import Canvas
-
-if TYPE_CHECKING:
-    from promptopt_tui.app import PromptoptApp
 
 T = TypeVar("T")
 Build = Callable[[int], list[paint.Line]]
@@ -94,7 +92,7 @@ class Menu(Canvas):
         self.set_lines(lines)
 
 
-class Dialog(ModalScreen[T | None], Generic[T]):
+class Dialog(AtDesk, ModalScreen[T | None], Generic[T]):
     """Shows lines and waits for an answer; escape answers None.
 
     Args:
@@ -160,7 +158,7 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         self.query_one("#dialog").border_subtitle = Content("   ".join(ways))
 
     def _ticks(self) -> float:
-        return cast("PromptoptApp", self.app).ticks()
+        return self.desk.ticks()
 
     def _too_soon(self) -> bool:
         """Whether an answer that comes now may have been meant for something else."""
@@ -182,8 +180,7 @@ class Dialog(ModalScreen[T | None], Generic[T]):
                 return
         if pressed == "y":
             event.stop()
-            app = cast("PromptoptApp", self.app)
-            app.copy(self.query_one("#body", Canvas).text_to_copy(), one_line(self._title, 60))
+            self.desk.copy(self.query_one("#body", Canvas).text_to_copy(), one_line(self._title, 60))
             return
         if event.key in ("pageup", "pagedown", "home", "end"):
             body = self.query_one("#body", Canvas)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 from textual import events, on
@@ -24,13 +23,11 @@ from promptopt.runs.tokens import size_of, tokens_of
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import BY_ID, bindings
+from promptopt_tui.desk import AtDesk
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.filling import REASON, FillScreen
 from promptopt_tui.views import diff, wishes
 from promptopt_tui.widgets.canvas import Canvas
-
-if TYPE_CHECKING:
-    from promptopt_tui.app import PromptoptApp
 
 
 def restored(original: str, after: str) -> str:
@@ -42,14 +39,14 @@ def restored(original: str, after: str) -> str:
     return "\n".join(new)
 
 
-class PromptArea(TextArea):
+class PromptArea(AtDesk, TextArea):
     """A text area that takes no control characters in, and shows where a prompt has marks for its case."""
 
     def get_line(self, line_index: int) -> Text:
         """A line as it is shown."""
         line = super().get_line(line_index)
         for match in diff.PLACEHOLDER.finditer(line.plain):
-            line.stylize(cast("PromptoptApp", self.app).palette["key"], *match.span())
+            line.stylize(self.desk.palette["key"], *match.span())
         return line
 
     async def _on_paste(self, event: events.Paste) -> None:

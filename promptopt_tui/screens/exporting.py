@@ -17,6 +17,7 @@ from textual.widgets import Input
 from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
+from promptopt_tui.desk import AtDesk
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.table import Column, Table
@@ -24,7 +25,6 @@ from promptopt_tui.widgets.textline import TextLine
 
 if TYPE_CHECKING:
     from promptopt.store.export import Exported, Format
-    from promptopt_tui.app import PromptoptApp
     from promptopt_tui.screens.run import RunScreen
 
 SHOWN = 60_000
@@ -46,7 +46,7 @@ def open_export(run: RunScreen, candidate_id: str) -> None:
     desk.background(gather, lambda found: desk.push_screen(ExportScreen(found, name)))
 
 
-class ExportScreen(ModalScreen[None]):
+class ExportScreen(AtDesk, ModalScreen[None]):
     """Formats on the left, the text on the right, the file below.
 
     Args:
@@ -68,11 +68,6 @@ class ExportScreen(ModalScreen[None]):
         self._texts: dict[Format, str] = {}
         self._own_path = False
         """The file was named by the person, not by the format."""
-
-    @property
-    def desk(self) -> PromptoptApp:
-        """The app, as what it is."""
-        return cast("PromptoptApp", self.app)
 
     def compose(self) -> ComposeResult:
         from promptopt.store.export import FORMATS

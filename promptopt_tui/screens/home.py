@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -27,7 +27,6 @@ from promptopt_tui.widgets.textline import SearchLine
 if TYPE_CHECKING:
     from promptopt.store.projects import ProjectEntry
     from promptopt.store.runs import RunRow
-    from promptopt_tui.app import PromptoptApp
     from promptopt_tui.client import Lists
 
 FRESHEN = 1.0
@@ -65,11 +64,6 @@ class HomeScreen(Shelving):
     def scopes(self) -> list[Scope]:
         """Whose keys work now, beside those that work everywhere."""
         return ["home"]
-
-    @property
-    def desk(self) -> PromptoptApp:
-        """The app, as what it is."""
-        return cast("PromptoptApp", self.app)
 
     def compose(self) -> ComposeResult:
         projects = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -17,6 +17,7 @@ from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui.actions import Scope, bindings, shown
 from promptopt_tui.casebook import Casebook
+from promptopt_tui.desk import AtDesk
 from promptopt_tui.paint import Span
 from promptopt_tui.views import header, outcome, result
 from promptopt_tui.views.view import View
@@ -27,7 +28,6 @@ from promptopt_tui.widgets.table import Column, Table
 if TYPE_CHECKING:
     from promptopt.runs.aftermath import Aftermath
     from promptopt.runs.provenance import Effect, Sentence
-    from promptopt_tui.app import PromptoptApp
     from promptopt_tui.screens.run import RunScreen
 
 GRACE = 1.0
@@ -47,7 +47,7 @@ class Moved:
     fixed: bool
 
 
-class ResultScreen(Screen[None]):
+class ResultScreen(AtDesk, Screen[None]):
     """What came out of a run that is over.
 
     Args:
@@ -73,11 +73,6 @@ class ResultScreen(Screen[None]):
         self._shown_effect: Effect | None = None
         self._keys: dict[int, str] = {}
         """Of each sentence its place in the whole trace: the cursor stays on it when others are hidden."""
-
-    @property
-    def desk(self) -> PromptoptApp:
-        """The app, as what it is."""
-        return cast("PromptoptApp", self.app)
 
     @property
     def scopes(self) -> list[Scope]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -17,6 +17,7 @@ from promptopt.store.casefiles import Columns
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import Scope, bindings, shown
+from promptopt_tui.desk import AtDesk
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.editor import Written
 from promptopt_tui.screens.project.caseform import CaseScreen
@@ -26,9 +27,6 @@ from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.form import form_row
 from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.table import Column, Table
-
-if TYPE_CHECKING:
-    from promptopt_tui.app import PromptoptApp
 
 Kind = Literal["description", "prompt", "check", "case"]
 
@@ -91,7 +89,7 @@ def item_lines(item: Item | None, width: int) -> list[paint.Line]:
     return paint.text_lines(str(item.value), width)
 
 
-class ReviewScreen(Screen["list[Item] | None"]):
+class ReviewScreen(AtDesk, Screen["list[Item] | None"]):
     """Items to be taken, left or rewritten; answers those that were taken, or None.
 
     Args:
@@ -116,11 +114,6 @@ class ReviewScreen(Screen["list[Item] | None"]):
     def scopes(self) -> list[Scope]:
         """Whose keys work now, beside those that work everywhere."""
         return ["review"]
-
-    @property
-    def desk(self) -> PromptoptApp:
-        """The app, as what it is."""
-        return cast("PromptoptApp", self.app)
 
     def compose(self) -> ComposeResult:
         columns = [

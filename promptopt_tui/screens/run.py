@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -40,7 +40,6 @@ from promptopt_tui.widgets.standings import StandingsPanel
 from promptopt_tui.widgets.table import Table
 
 if TYPE_CHECKING:
-    from promptopt_tui.app import PromptoptApp
     from promptopt_tui.follower import Follower
 
 
@@ -70,11 +69,6 @@ class RunScreen(Casework):
         self._told: object = None
         self._shown_seconds = 0.0
         self._pace = Pace()
-
-    @property
-    def desk(self) -> PromptoptApp:
-        """The app, as what it is."""
-        return cast("PromptoptApp", self.app)
 
     def compose(self) -> ComposeResult:
         # Here, as nothing is drawn before it.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.screen import Screen
 
 from promptopt.domain.text import one_line, sanitize
+from promptopt_tui.desk import AtDesk
 from promptopt_tui.screens.asking import AskScreen
 from promptopt_tui.screens.dialogs import Dialog, Option
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from promptopt.examples import ExampleTask
     from promptopt.store.projects import ProjectEntry
     from promptopt.store.runs import RunRow
-    from promptopt_tui.app import PromptoptApp
     from promptopt_tui.projects import Projects, Undo
     from promptopt_tui.screens.reviewing import Item, Kind
 
@@ -31,7 +31,7 @@ Chosen = tuple[str, Path | str, str]
 """How a project is made, of what, and how it is to be called."""
 
 
-class Shelving(Screen[None]):
+class Shelving(AtDesk, Screen[None]):
     """The part of the home screen that changes what there is."""
 
     _undo: list[tuple[str, Undo]]
@@ -53,12 +53,8 @@ class Shelving(Screen[None]):
         raise NotImplementedError
 
     @property
-    def _desk(self) -> PromptoptApp:
-        return cast("PromptoptApp", self.app)
-
-    @property
     def _projects(self) -> Projects:
-        return self._desk.client.projects
+        return self.desk.client.projects
 
     # New
 
@@ -83,7 +79,7 @@ class Shelving(Screen[None]):
         self._ask_name("my task", lambda name: self._made(lambda: (self._projects.from_template(name), [])))
 
     def _ask_example(self) -> None:
-        self._desk.background(self._projects.examples, self._choose_example)
+        self.desk.background(self._projects.examples, self._choose_example)
 
     def _choose_example(self, examples: list[ExampleTask]) -> None:
         options = [
@@ -112,7 +108,7 @@ class Shelving(Screen[None]):
                 hint="label a message as low, normal or urgent",
                 check=needed,
             ),
-            Field("model", "who drafts it", self._desk.preferences.get("generator", DRAFTS), check=needed),
+            Field("model", "who drafts it", self.desk.preferences.get("generator", DRAFTS), check=needed),
             Field("count", "cases", "20", check=count_flaw),
         ]
 
@@ -120,7 +116,7 @@ class Shelving(Screen[None]):
             if given is None:
                 return
             task, count = given["task"].strip(), int(given["count"])
-            self._desk.preferences.set("generator", given["model"].strip())
+            self.desk.preferences.set("generator", given["model"].strip())
             asked = [given["model"].strip()]
 
             def work(model: str) -> Mapping[str, Any]:
@@ -141,7 +137,7 @@ class Shelving(Screen[None]):
                 )
 
             with_quote(
-                self._desk,
+                self.desk,
                 asked[0],
                 lambda model: self._projects.draft_quote(task, model, count),
                 work,
@@ -218,7 +214,7 @@ class Shelving(Screen[None]):
             screen = AskScreen("Name of the new project", value=name, refuse=self._projects.refuse_name)
             self.app.push_screen(screen, answered)
 
-        self._desk.background(lambda: self._projects.free_name(like), ask)
+        self.desk.background(lambda: self._projects.free_name(like), ask)
 
     def _made(self, make: Callable[[], tuple[Path, list[str]]]) -> None:
         def done(made: tuple[Path, list[str]]) -> None:
@@ -228,7 +224,7 @@ class Shelving(Screen[None]):
             self.app.notify(f"Made {one_line(path.parent.name, 60)}.", markup=False)
             self.show_project(path)
 
-        self._desk.background(make, done)
+        self.desk.background(make, done)
 
     # Copied, put away, taken back
 
@@ -279,7 +275,7 @@ class Shelving(Screen[None]):
             self.app.notify(f"Taken back: {said}", markup=False)
             self.freshen()
 
-        self._desk.background(undo, done)
+        self.desk.background(undo, done)
 
     def _do(self, said: str, work: Callable[[], Undo]) -> None:
         """Carry something out in a thread, say it, and remember how it is taken back."""
@@ -289,7 +285,7 @@ class Shelving(Screen[None]):
             self.app.notify(f"{said} u takes it back.", markup=False)
             self.freshen()
 
-        self._desk.background(work, done)
+        self.desk.background(work, done)
 
     def _nothing(self, what: str) -> None:
         self.app.notify(f"No {what} is selected.", severity="warning", markup=False)

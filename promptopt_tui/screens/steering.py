@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from threading import Lock
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
@@ -12,6 +12,7 @@ from promptopt.domain.text import one_line
 from promptopt.store.commands import Command, Decide, Edit, Pause, Resume, Stop
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
+from promptopt_tui.desk import AtDesk
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.editor import EditScreen, Written, editing
 from promptopt_tui.screens.filling import Field, FillScreen
@@ -19,7 +20,6 @@ from promptopt_tui.views import outcome
 from promptopt_tui.views.view import View
 
 if TYPE_CHECKING:
-    from promptopt_tui.app import PromptoptApp
     from promptopt_tui.follower import Follower
 
 PATIENCE = 10.0
@@ -30,7 +30,7 @@ NEED_SEARCH = ("run.edit", "run.step", "run.inject", "run.guide", "run.approval"
 RESUMABLE = ("interrupted", "stopped", "failed")
 
 
-class Steering(Screen[None]):
+class Steering(AtDesk, Screen[None]):
     """The part of the cockpit that sends commands; see :class:`promptopt_tui.screens.run.RunScreen`."""
 
     follower: Follower
@@ -55,10 +55,6 @@ class Steering(Screen[None]):
     def view(self) -> View:
         """The run as it stands, to be read under the follower's lock."""
         raise NotImplementedError
-
-    @property
-    def _app(self) -> PromptoptApp:
-        return cast("PromptoptApp", self.app)
 
     @property
     def is_live(self) -> bool:
@@ -117,13 +113,13 @@ class Steering(Screen[None]):
         if self._why:
             command = command.model_copy(update={"reason": command.reason or self._why})
             said, self._why = f"{said} ({one_line(self._why, 40)})", ""
-        self.sent, self._sent_at, self._logged_then = said, self._app.now(), self.follower.logged
+        self.sent, self._sent_at, self._logged_then = said, self.desk.now(), self.follower.logged
         self._to_send.append(command)
-        self._app.background(self._send_next, lambda _: self.follower.hurry())
+        self.desk.background(self._send_next, lambda _: self.follower.hurry())
 
     def _send_next(self) -> None:
         with self._sending:  # one thread may overtake another; what is sent may not
-            self._app.client.send(self.run_id, self._to_send.popleft())
+            self.desk.client.send(self.run_id, self._to_send.popleft())
 
     # Commands
 
@@ -223,7 +219,7 @@ class Steering(Screen[None]):
             return
         self.sent, self._sent_at, self._logged_then = (
             "starting a worker…",
-            self._app.now(),
+            self.desk.now(),
             self.follower.logged,
         )
         self._asked_about = 0
@@ -231,17 +227,17 @@ class Steering(Screen[None]):
         def given_up() -> None:
             self.sent = ""
 
-        self._app.resume_run(self.run_id, lambda _: self.follower.hurry(), given_up)
+        self.desk.resume_run(self.run_id, lambda _: self.follower.hurry(), given_up)
 
     def action_leave(self) -> None:
-        self._app.leave_run(self.run_id, self.follower.status, self.is_live, self.may("run.resume"))
+        self.desk.leave_run(self.run_id, self.follower.status, self.is_live, self.may("run.resume"))
 
     # Questions and the end
 
     def attend(self) -> None:
         """Put the questions that are due, take away those that are not any more."""
         if self.sent and (
-            self.follower.logged != self._logged_then or self._app.now() - self._sent_at > PATIENCE
+            self.follower.logged != self._logged_then or self.desk.now() - self._sent_at > PATIENCE
         ):
             self.sent = ""
         waits = self._edit_waits

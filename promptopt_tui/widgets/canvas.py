@@ -1,7 +1,6 @@
 """A widget that shows lines of styled text and builds only the visible ones."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
 
 from rich.style import Style
 from textual.geometry import Size
@@ -9,12 +8,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from promptopt_tui import paint
-
-if TYPE_CHECKING:
-    from promptopt_tui.app import PromptoptApp
+from promptopt_tui.desk import AtDesk
 
 
-class Canvas(ScrollView, can_focus=True):
+class Canvas(AtDesk, ScrollView, can_focus=True):
     """Shows :attr:`lines`; scrolls up and down if they are more than fit."""
 
     DEFAULT_CSS = """
@@ -39,7 +36,7 @@ class Canvas(ScrollView, can_focus=True):
     @property
     def styles_by_name(self) -> dict[str, Style]:
         """Styles of the theme in use."""
-        return cast("PromptoptApp", self.app).palette
+        return self.desk.palette
 
     @property
     def width(self) -> int:

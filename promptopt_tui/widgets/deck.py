@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from textual import events, on
@@ -14,6 +13,7 @@ from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.message import Message
 from textual.widget import Widget
 
+from promptopt_tui.desk import AtDesk
 from promptopt_tui.preferences import Preferences
 from promptopt_tui.views.arrangement import ALL, Spot, arrange, layout_for, next_layout, there_are
 from promptopt_tui.views.header import TITLES, key_of
@@ -22,10 +22,6 @@ from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.cases import CasesPanel
 from promptopt_tui.widgets.table import Table
 from promptopt_tui.widgets.textline import SearchLine
-
-if TYPE_CHECKING:
-    from promptopt_tui.app import PromptoptApp
-
 
 TITLE_AT = 3
 """Cells from a panel's left edge to its title."""
@@ -37,7 +33,7 @@ TYPING_PAUSE = 0.15
 """Seconds after the last key of a filter before it is applied."""
 
 
-class Deck(Container):
+class Deck(AtDesk, Container):
     """Panels, of which those in front are seen.
 
     Args:
@@ -78,7 +74,7 @@ class Deck(Container):
 
     @property
     def _preferences(self) -> Preferences:
-        return cast("PromptoptApp", self.app).preferences
+        return self.desk.preferences
 
     @property
     def layout(self) -> Layout:
@@ -119,7 +115,7 @@ class Deck(Container):
 
     def spots(self, size: Size) -> dict[str, Spot]:
         """The panels in front, and where each is if there is so much room."""
-        columns = cast("PromptoptApp", self.app).size.width
+        columns = self.desk.size.width
         recent = self.recent or [self.active]
         return arrange(self.layout_name, self.there, recent, size, columns, alone=self.alone)
 

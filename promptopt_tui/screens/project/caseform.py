@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,13 +16,11 @@ from promptopt.domain.words import SPLITS
 from promptopt.store.caseedit import with_value
 from promptopt.store.casefiles import Columns, text_of
 from promptopt_tui import paint
+from promptopt_tui.desk import AtDesk
 from promptopt_tui.screens.project.values import change_value
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.form import Form, FormRow, form_row
 from promptopt_tui.widgets.table import Table
-
-if TYPE_CHECKING:
-    from promptopt_tui.app import PromptoptApp
 
 Row = dict[str, Any]
 
@@ -76,7 +74,7 @@ def with_entered(row: Row, columns: Columns, name: str, value: Any, flat: bool) 
     return new
 
 
-class CaseScreen(ModalScreen["Row | None"]):
+class CaseScreen(AtDesk, ModalScreen["Row | None"]):
     """A case in a form; answers its columns if they were changed, else None.
 
     Args:
@@ -134,7 +132,7 @@ class CaseScreen(ModalScreen["Row | None"]):
         if isinstance(message, Form.Reset):
             put(None)
         else:
-            change_value(cast("PromptoptApp", self.app), message.row, put)
+            change_value(self.desk, message.row, put)
 
     def action_take(self) -> None:
         self.dismiss(self._row if self._row != self._before else None)

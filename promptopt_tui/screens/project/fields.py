@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.screen import Screen
@@ -11,6 +11,7 @@ from textual.screen import Screen
 from promptopt.domain.entering import NotTaken, entered
 from promptopt.domain.errors import PromptoptError
 from promptopt_tui import paint
+from promptopt_tui.desk import AtDesk
 from promptopt_tui.screens.asking import AskScreen
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.project.values import KEYS, change_value
@@ -20,12 +21,11 @@ from promptopt_tui.widgets.form import Form, Keys
 if TYPE_CHECKING:
     from promptopt.store.caseedit import CaseFile
     from promptopt.store.projectedit import ProjectDocument
-    from promptopt_tui.app import PromptoptApp
 
 NEW_RULE = {"name": "rule", "max_words": 50}
 
 
-class Fields(Screen[None]):
+class Fields(AtDesk, Screen[None]):
     """The part of a project's screen that changes its settings."""
 
     document: ProjectDocument
@@ -39,11 +39,6 @@ class Fields(Screen[None]):
     def did(self, what: ProjectDocument | CaseFile) -> None:
         """Remember that the last change was one of ``what``, which can take it back."""
         raise NotImplementedError
-
-    @property
-    def desk(self) -> PromptoptApp:
-        """The app, as what it is."""
-        return cast("PromptoptApp", self.app)
 
     def put(self, keys: Keys, value: Any) -> None:
         """Let the project say ``value`` at ``keys``; None takes it out."""
