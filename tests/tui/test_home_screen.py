@@ -13,6 +13,7 @@ from promptopt_tui.screens.asking import Paths
 from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.run import RunScreen
+from promptopt_tui.views import home
 from promptopt_tui.widgets.table import Table
 from tests.tui.look import text
 
@@ -80,9 +81,7 @@ async def test_an_evaluation_is_called_one(story: Make, make_app: Make, settle: 
     async with make_app().run_test(size=SIZE) as pilot:
         await settle(pilot)
         row = pilot.app.screen.query_one("#runs", Table).row
-        screen = pilot.app.screen
-        assert isinstance(screen, HomeScreen)
-        assert screen._optimizer(row)[0] == "evaluation"
+        assert home.optimizer(row)[0] == "evaluation"
 
 
 async def test_runs_are_listed_with_word_score_and_cost(story: Make, make_app: Make, settle: Make) -> None:

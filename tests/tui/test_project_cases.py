@@ -238,7 +238,7 @@ async def test_what_is_searched_for_is_no_markup(make_app: Make, opened: Make, p
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
         await press(pilot, "slash", "left_square_bracket", "slash", "b", "right_square_bracket", "enter")
-        assert "0 with [/b]" in screen.query_one("#cases")._border_title.plain
+        assert "1 with [/b]" in screen.query_one("#cases")._border_title.plain
 
 
 @pytest.mark.usefixtures("with_lines")
