@@ -27,10 +27,10 @@ from promptopt_tui.widgets.keyline import KeyLine
 
 if TYPE_CHECKING:
     from promptopt.domain.dataset import Split
+    from promptopt.runs.following import Follower
     from promptopt.store.database import Database
     from promptopt.store.projectedit import ProjectDocument
     from promptopt.store.runs import RunRow
-    from promptopt_tui.follower import Follower
     from promptopt_tui.projects import CheckType
 
 T = TypeVar("T")

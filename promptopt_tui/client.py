@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from promptopt.domain.marks import Marks
     from promptopt.domain.results import CaseResult
     from promptopt.runs.aftermath import Aftermath
+    from promptopt.runs.following import Follower
     from promptopt.runs.state import RunState
     from promptopt.store.commands import Command
     from promptopt.store.database import Database
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from promptopt.store.runs import RunRow
     from promptopt.store.tracepages import TracePages
     from promptopt.store.trust import Power
-    from promptopt_tui.follower import Follower
 
 
 LISTED = 1000
@@ -94,10 +94,10 @@ class Client:
 
     def follow(self, run_id: str) -> Follower:
         """A follower of this run, not started yet."""
+        from promptopt.runs.following import Follower
         from promptopt.runs.snapshots import Snapshots
         from promptopt.store.runlog import RunLog
         from promptopt.store.runs import Runs
-        from promptopt_tui.follower import Follower
 
         runs = Runs(self.database)
         log = RunLog(self.database, run_id)

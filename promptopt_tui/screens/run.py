@@ -40,7 +40,7 @@ from promptopt_tui.widgets.standings import StandingsPanel
 from promptopt_tui.widgets.table import Table
 
 if TYPE_CHECKING:
-    from promptopt_tui.follower import Follower
+    from promptopt.runs.following import Follower
 
 
 class RunScreen(Casework):

@@ -20,7 +20,7 @@ from promptopt_tui.views import outcome
 from promptopt_tui.views.view import View
 
 if TYPE_CHECKING:
-    from promptopt_tui.follower import Follower
+    from promptopt.runs.following import Follower
 
 PATIENCE = 10.0
 """Seconds for which it is shown that something was asked of the run."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from promptopt_tui.follower import LOOK, POLL
+from promptopt.runs.following import LOOK, POLL
 from tests.tui.look import text
 
 Make = Callable[..., Any]

@@ -34,7 +34,7 @@ from tests.unit.finished_run import BEST, DATASET, SEED, finished_run, opening, 
 
 @pytest.fixture
 def cli(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.setattr("promptopt.cli.steering.PATIENCE", 0.0)
+    monkeypatch.setattr("promptopt.runs.asking.PATIENCE", 0.0)
     return cli
 
 
@@ -165,7 +165,7 @@ def test_a_command_is_sent(
 def test_the_workers_answer_is_told(
     cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("promptopt.cli.steering.PATIENCE", 60.0)
+    monkeypatch.setattr("promptopt.runs.asking.PATIENCE", 60.0)
     send = Commands.send
 
     def answered(self: Commands, command: Command, author: str = "") -> int:
@@ -206,7 +206,7 @@ def test_a_scored_edit_is_told_with_its_figures(
     decided: bool | None,
     said: str,
 ) -> None:
-    monkeypatch.setattr("promptopt.cli.steering.PATIENCE", 60.0)
+    monkeypatch.setattr("promptopt.runs.asking.PATIENCE", 60.0)
     run_id = make_run(tmp_path)
     send = Commands.send
 

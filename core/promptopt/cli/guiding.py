@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from promptopt.cli.arguments import ReasonOption, RunArgument
 from promptopt.cli.output import say
-from promptopt.cli.steering import alive, ask, fold_of
+from promptopt.cli.steering import tell
 from promptopt.domain.errors import RunError, SettingsError
 from promptopt.domain.text import one_line
 
@@ -41,6 +41,7 @@ def guide(
         avoid: a text that no proposal may contain.
         withdraw: number of what is to hold no more.
     """
+    from promptopt.runs.asking import alive, fold_of
     from promptopt.store.commands import Guide, Withdraw
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs
@@ -63,7 +64,7 @@ def guide(
             return
         row = alive(database, reference, "guide")
         for command in commands:
-            ask(database, row, command, "guide")
+            tell(database, row, command, "guide")
 
 
 def guidance_lines(state: "RunState") -> list[str]:
@@ -94,6 +95,7 @@ def approve(
         accept: id of a proposal that waits, its beginning, or: first.
         reject: the same; the optimizer is told the reason.
     """
+    from promptopt.runs.asking import alive, fold_of
     from promptopt.store.commands import Decide, SetApproval
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs
@@ -108,11 +110,11 @@ def approve(
             return
         row = alive(database, reference, "steer")
         if on or off:
-            ask(database, row, SetApproval(on=on, reason=reason), "change that")
+            tell(database, row, SetApproval(on=on, reason=reason), "change that")
             return
         candidate_id = _waiting_id(fold_of(database, row), row, accept or reject or "")
         command = Decide(candidate_id=candidate_id, adopt=accept is not None, reason=reason)
-        ask(database, row, command, "accept" if accept is not None else "reject")
+        tell(database, row, command, "accept" if accept is not None else "reject")
 
 
 def _waiting_id(state: "RunState", row: "RunRow", wanted: str) -> str:
@@ -134,6 +136,8 @@ def _waiting_id(state: "RunState", row: "RunRow", wanted: str) -> str:
 
 
 def _show_waiting(database: "Database", row: "RunRow") -> None:
+    from promptopt.runs.asking import fold_of
+
     state = fold_of(database, row)
     if not state.wishes.waiting:
         say("no proposal waits" if state.wishes.approval else "no proposal waits; --on lets them from now on")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from promptopt.cli.arguments import ReasonOption, RunArgument
-from promptopt.cli.steering import alive, ask
+from promptopt.cli.steering import tell
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.words import ROLES
 
@@ -32,13 +32,14 @@ def limit(
 
     A cap below what is spent ends the run in order.
     """
+    from promptopt.runs.asking import alive
     from promptopt.store.database import Database
 
     commands = read_changes(changes, reason)
     with closing(Database.open()) as database:
         row = alive(database, reference, "limit")
         for command in commands:
-            ask(database, row, command, "change limits")
+            tell(database, row, command, "change limits")
 
 
 def read_changes(changes: tuple[str, ...], reason: str) -> "list[Command]":

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from promptopt.cli.arguments import ReasonOption, RunArgument
-from promptopt.cli.steering import alive, ask
+from promptopt.cli.steering import tell
 from promptopt.domain.errors import SettingsError
 
 
@@ -28,6 +28,7 @@ def mend(
         expected: what the case is to expect.
         drop: leave the case out.
     """
+    from promptopt.runs.asking import alive
     from promptopt.store.commands import Mend
     from promptopt.store.database import Database
 
@@ -35,4 +36,4 @@ def mend(
         raise SettingsError("expected one of --expected TEXT and --drop")
     with closing(Database.open()) as database:
         row = alive(database, reference, "mend")
-        ask(database, row, Mend(case_id=case_id, expected=expected, reason=reason), "mend")
+        tell(database, row, Mend(case_id=case_id, expected=expected, reason=reason), "mend")

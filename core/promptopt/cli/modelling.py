@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from promptopt.cli.arguments import ReasonOption, RunArgument
 from promptopt.cli.output import note, say
-from promptopt.cli.steering import alive, ask, fold_of
+from promptopt.cli.steering import tell
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.words import Role
 
@@ -38,6 +38,7 @@ def model(
         new_run: start a new run with that model, from the best prompt of this one.
         trust: you have looked at the project's code and endpoints, and trust them (for a new run).
     """
+    from promptopt.runs.asking import alive
     from promptopt.store.commands import SetModel
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs
@@ -50,7 +51,7 @@ def model(
             _start(database, Runs(database).find(reference), role, settings, trust=trust)
             return
         row = alive(database, reference, "change")
-        ask(database, row, SetModel(role=role, changes=settings, reason=reason), "change its model")  # type: ignore[arg-type]
+        tell(database, row, SetModel(role=role, changes=settings, reason=reason), "change its model")  # type: ignore[arg-type]
 
 
 def read_settings(changes: tuple[str, ...]) -> dict[str, Any]:
@@ -84,6 +85,7 @@ def _start(database: "Database", row: "RunRow", role: str, settings: dict[str, A
 
     from promptopt.domain.demonstrations import Demonstration
     from promptopt.domain.mending import mended
+    from promptopt.runs.asking import fold_of
     from promptopt.runs.launch import Frozen, create_frozen, start_worker
     from promptopt.runs.remodelling import changed
     from promptopt.store.projects import FILE

@@ -1,6 +1,5 @@
 """pause, step, stop, edit, inject: asking something of a run's worker."""
 
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -8,18 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from promptopt.cli.arguments import ReasonOption, RunArgument
-from promptopt.cli.output import points, say
-from promptopt.domain.errors import RunError, SettingsError
+from promptopt.cli.output import say
+from promptopt.domain.errors import SettingsError
 
 if TYPE_CHECKING:
-    from promptopt.domain.results import Comparison
-    from promptopt.runs.state import RunState
     from promptopt.store.commands import Command
     from promptopt.store.database import Database
     from promptopt.store.runs import RunRow
-
-PATIENCE = 5.0
-"""Seconds to wait for the worker to take a command up."""
 
 LARGEST_PROMPT = 1_000_000
 """Bytes; a prompt file larger than this is taken for a mistake."""
@@ -32,6 +26,7 @@ _FILE = (
 
 def pause(reference: RunArgument = "latest", /, *, reason: ReasonOption = "") -> None:
     """Pause a run: no new call starts, calls in flight finish."""
+    from promptopt.runs.asking import alive
     from promptopt.store.commands import Pause
     from promptopt.store.database import Database
 
@@ -40,16 +35,17 @@ def pause(reference: RunArgument = "latest", /, *, reason: ReasonOption = "") ->
         if row.status == "paused":
             say(f"run {row.id} is paused already; promptopt resume {row.id} lets it go on")
             return
-        ask(database, row, Pause(reason=reason), "pause")
+        tell(database, row, Pause(reason=reason), "pause")
 
 
 def step(reference: RunArgument = "latest", /, *, reason: ReasonOption = "") -> None:
     """Let a run go on until its next iteration begins, and pause there."""
+    from promptopt.runs.asking import alive
     from promptopt.store.commands import Step
     from promptopt.store.database import Database
 
     with closing(Database.open()) as database:
-        ask(database, alive(database, reference, "step"), Step(reason=reason), "step")
+        tell(database, alive(database, reference, "step"), Step(reason=reason), "step")
 
 
 def stop(
@@ -66,6 +62,7 @@ def stop(
         now: leave the sealed test out.
         after_iteration: let the iteration that is under way come to its end first.
     """
+    from promptopt.runs.asking import alive
     from promptopt.store.commands import Stop
     from promptopt.store.database import Database
     from promptopt.store.runs import Runs
@@ -78,7 +75,7 @@ def stop(
             say(f"run {row.id} is over already ({row.status})")
             return
         command = Stop(now=now, after_iteration=after_iteration, reason=reason)
-        ask(database, alive(database, row.id, "stop"), command, "stop")
+        tell(database, alive(database, row.id, "stop"), command, "stop")
 
 
 def edit(
@@ -98,6 +95,7 @@ def edit(
         if_not_worse: go on from it only if it is not significantly worse.
         ask_first: score it, then let the run's owner decide (in the terminal UI).
     """
+    from promptopt.runs.asking import alive
     from promptopt.store.commands import Edit
     from promptopt.store.database import Database
 
@@ -112,7 +110,7 @@ def edit(
         if wanted is not None:
             # The editor may have been open for long.
             command = Edit(text=wanted, adopt=adopt, reason=reason)
-            ask(database, alive(database, row.id, "edit"), command, "edit")
+            tell(database, alive(database, row.id, "edit"), command, "edit")
 
 
 def inject(
@@ -128,6 +126,7 @@ def inject(
     Args:
         text: the prompt.
     """
+    from promptopt.runs.asking import alive
     from promptopt.store.commands import Inject
     from promptopt.store.database import Database
 
@@ -136,7 +135,15 @@ def inject(
         wanted = _written(database, row, file, text)
         if wanted is not None:
             row = alive(database, row.id, "inject into")
-            ask(database, row, Inject(text=wanted, reason=reason), "inject")
+            tell(database, row, Inject(text=wanted, reason=reason), "inject")
+
+
+def tell(database: "Database", row: "RunRow", command: "Command", verb: str) -> None:
+    """Ask something of a run's worker, and say what came of it."""
+    from promptopt.runs.asking import ask
+
+    for line in ask(database, row, command, verb):
+        say(f"run {row.id}: {line}")
 
 
 def _written(database: "Database", row: "RunRow", file: str | None, text: str | None) -> str | None:
@@ -157,98 +164,8 @@ def _written(database: "Database", row: "RunRow", file: str | None, text: str | 
     return wanted
 
 
-def alive(database: "Database", reference: str, verb: str) -> "RunRow":
-    """The run, if a worker is there to do what is asked."""
-    from promptopt.store.runs import Runs
-
-    row = Runs(database).find(reference)
-    if row.live:
-        return row
-    if row.status == "interrupted":
-        raise RunError(
-            f"the worker of run {row.id} is gone, so there is none to {verb}",
-            fix=f"promptopt resume {row.id} starts a new one; nothing that was answered is lost",
-        )
-    fix = f"start a new one: promptopt run {_project_of(row)}"
-    if row.status != "finished" and fold_of(database, row).resumable:
-        fix = f"promptopt resume {row.id} lets it go on"
-    raise RunError(f"run {row.id} is over ({row.status}), there is nothing to {verb}", fix=fix)
-
-
-def _project_of(row: "RunRow") -> str:
-    """A run's project as an argument: by its folder if that still has a project file, for its name may be
-    that of no project in the data directory."""
-    import shlex
-
-    from promptopt.store.projects import FILE
-
-    folder = Path(row.project_dir)
-    return shlex.quote(str(folder) if (folder / FILE).is_file() else row.project)
-
-
-def ask(database: "Database", row: "RunRow", command: "Command", verb: str) -> None:
-    """Send a command and wait a moment for the worker to take it up."""
-    from promptopt.store.commands import Commands
-
-    commands = Commands(database, row.id)
-    number = commands.send(command)
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        outcome = commands.outcome(number)
-        if outcome is not None:
-            for line in _answer(fold_of(database, row), number, outcome):
-                say(f"run {row.id}: {line}")
-            return
-        time.sleep(0.05)
-    later = "its worker has not taken it up yet"
-    if command.kind in ("edit", "inject"):
-        later = "it is scored before the run goes on" if verb == "edit" else "it is being scored"
-    say(f"run {row.id}: asked to {verb}; {later}. promptopt show {row.id} tells where it stands.")
-
-
-def fold_of(database: "Database", row: "RunRow") -> "RunState":
-    """Where a run stands."""
-    from promptopt.runs.state import fold
-    from promptopt.store.runlog import RunLog
-
-    return fold(RunLog(database, row.id))
-
-
-def _answer(state: "RunState", number: int, outcome: str) -> list[str]:
-    """What came of a command; of an edit that was scored its figures, and what the run goes on from."""
-    if outcome.startswith("could not be scored"):
-        return [f"your prompt {outcome}. It was put aside, the run goes on without it"]
-    injection = state.injection
-    if injection and injection.command_id == number and injection.comparison:
-        scored = _scored(state, injection.comparison, f"the current one ({state.name(injection.against_id)})")
-        name = state.name(injection.candidate_id)
-        return [scored, f"it stands in the running as {name}; {injection.verdict}"]
-    edit = state.edit
-    if edit is None or edit.command_id != number or edit.comparison is None:
-        return [outcome]
-    scored = _scored(state, edit.comparison, f"the one before ({state.name(edit.against_id)})")
-    told = [scored, f"it {edit.breaks}: it can't win"] if edit.breaks else [scored]
-    if edit.adopted is None:
-        return [*told, f"it waits for an answer: promptopt attach {state.run_id}, then press a"]
-    if edit.adopted:
-        return [*told, f"it was adopted. {state.on_edit}"]
-    candidate = state.candidates.get(edit.candidate_id)
-    why = f", for {candidate.judgement}" if candidate and candidate.judgement else ""
-    return [*told, f"your prompt was put aside{why}; the run goes on as if there had been no edit"]
-
-
-def _scored(state: "RunState", comparison: "Comparison", other: str) -> str:
-    """How a person's prompt did against another one."""
-    gap = comparison.difference
-    than = "from" if comparison.verdict == "not distinguishable" else "than"
-    simulated = " (simulated)" if state.simulated else ""
-    return (
-        f"your prompt is {comparison.verdict} {than} {other}: "
-        f"{points(gap.mean, gap.low, gap.high)} on validation, {gap.n} cases{simulated}"
-    )
-
-
 def _current_prompt(database: "Database", row: "RunRow") -> str:
+    from promptopt.runs.asking import fold_of
     from promptopt.store.runs import Runs
 
     state = fold_of(database, row)

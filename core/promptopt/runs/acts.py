@@ -166,7 +166,7 @@ def _(event: ev.EditJudged, state: "RunState", at: float) -> None:
     if candidate:
         candidate.comparison = event.comparison
     against = state.name(event.against_id)
-    state.log(at, f"edit is {event.comparison.verdict} ({_points(event.comparison)}) against {against}")
+    state.log(at, f"edit is {event.comparison.verdict} ({points(event.comparison)}) against {against}")
     if event.breaks:
         state.log(at, f"the edit {event.breaks}: it can't win", "warning")
 
@@ -206,9 +206,7 @@ def _(event: ev.InjectionJudged, state: "RunState", at: float) -> None:
     if candidate:
         candidate.accepted, candidate.judgement = event.accepted, event.verdict
         candidate.comparison = event.comparison or candidate.comparison
-    said = (
-        f" ({_points(event.comparison)} against {state.name(event.against_id)})" if event.comparison else ""
-    )
+    said = f" ({points(event.comparison)} against {state.name(event.against_id)})" if event.comparison else ""
     state.log(at, f"{state.name(event.candidate_id)}: {event.verdict}{said}")
 
 
@@ -330,6 +328,7 @@ def _(event: ev.ModelSet, state: "RunState", at: float) -> None:
     _done(state, at, event, f"{name} is the {event.role} model from now on ({event.by})")
 
 
-def _points(comparison: Comparison) -> str:
+def points(comparison: Comparison) -> str:
+    """A difference in percentage points, with its interval: ``+4.2 points [-1.0, +9.4]``."""
     gap = comparison.difference
     return f"{gap.mean * 100:+z.1f} points [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]"

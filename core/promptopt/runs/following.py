@@ -1,4 +1,4 @@
-"""Following a run: a thread reads the stream of its events and folds them. Nothing here knows of Textual."""
+"""Following a run: a thread reads the stream of its events and folds them, for whoever shows it."""
 
 import threading
 import time

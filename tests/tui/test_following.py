@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from promptopt.domain import events as ev
+from promptopt.runs import following as module
+from promptopt.runs.following import BATCH, Follower
 from promptopt.runs.snapshots import EVERY
 from promptopt.runs.state import RunState
 from promptopt.store.runlog import RunLog, Stored
 from promptopt.store.runs import RunRow, Runs
-from promptopt_tui import follower as module
-from promptopt_tui.follower import BATCH, Follower
 
 ROW = RunRow(
     id="r1",
