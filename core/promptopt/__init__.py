@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from promptopt.evaluation.client import LLMClient
     from promptopt.evaluation.metrics import CheckMetric, EvaluationMetric
     from promptopt.models.prices import CostTracker
+    from promptopt.notebook.run import Run
+    from promptopt.notebook.starting import attach, list_runs, start
     from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
     from promptopt.optimizers.grpo.adapter import GRPOAdapter
     from promptopt.optimizers.grpo.optimizer import GrpoOptimizer
@@ -71,6 +73,7 @@ __all__ = [
     "RefineOptimizer",
     "ResultsDashboard",
     "RewardCalculator",
+    "Run",
     "RunContext",
     "RunState",
     "SimpleFeedbackHybrid",
@@ -82,10 +85,13 @@ __all__ = [
     "TournamentResults",
     "TunedOptimizer",
     "__version__",
+    "attach",
     "create_team_deployment_assets",
     "evaluate",
+    "list_runs",
     "optimize",
     "recommend_optimizer",
+    "start",
 ]
 
 _HOMES = {
@@ -117,6 +123,7 @@ _HOMES = {
     "RefineOptimizer": "promptopt.optimizers.refine.optimizer",
     "ResultsDashboard": "promptopt.reporting.dashboard",
     "RewardCalculator": "promptopt.optimizers.grpo.reward",
+    "Run": "promptopt.notebook.run",
     "RunContext": "promptopt.optimizers.base",
     "RunState": "promptopt.runs.state",
     "SimpleFeedbackHybrid": "promptopt.optimizers.hybrids.fronts",
@@ -127,10 +134,13 @@ _HOMES = {
     "TournamentManager": "promptopt.tournament.manager",
     "TournamentResults": "promptopt.tournament.results",
     "TunedOptimizer": "promptopt.optimizers.hybrids.tuning",
+    "attach": "promptopt.notebook.starting",
     "create_team_deployment_assets": "promptopt.enterprise.assets",
     "evaluate": "promptopt.runs.library",
     "optimize": "promptopt.runs.library",
     "recommend_optimizer": "promptopt.runs.library",
+    "list_runs": "promptopt.notebook.starting",
+    "start": "promptopt.notebook.starting",
 }
 
 

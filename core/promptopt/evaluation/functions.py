@@ -41,6 +41,9 @@ class Functions:
         self._checks = {name: (function, _arguments(function)) for name, function in (checks or {}).items()}
         self._thread: ThreadPoolExecutor | None = None
 
+    def __bool__(self) -> bool:
+        return bool(self.validators or self._checks)
+
     def require_check(self, name: str, where: str) -> None:
         """Raise SettingsError if there is no check function of that name here."""
         if name not in self._checks:

@@ -74,6 +74,8 @@ class Follower:
         self._now = now
         self._read = 0
         self._looked = float("-inf")
+        self._looked_after = 0
+        """Events that were folded before the run was looked up last."""
         self._wake = threading.Event()
         self._stopped = False
         self._thread: threading.Thread | None = None
@@ -142,9 +144,11 @@ class Follower:
 
     def look(self) -> None:
         """Look the run up, if it is time to, or if what it has said goes beyond what is known of it."""
-        ending = self.state.over and self.row is not None and self.row.live
-        if ending or time.monotonic() - self._looked >= LOOK:
-            self._looked = time.monotonic()
+        row = self.row
+        ends = row is not None and row.live and self.state.over
+        lives = row is not None and row.status == "interrupted" and self.state.version > self._looked_after
+        if ends or lives or time.monotonic() - self._looked >= LOOK:
+            self._looked, self._looked_after = time.monotonic(), self.state.version
             self.row = self._find()
 
     def _fold(self, item: Stored) -> None:

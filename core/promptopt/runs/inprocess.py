@@ -43,7 +43,7 @@ def run_here(database: Database, run_id: str, own: Own, show: Show) -> RunState:
         KeyboardInterrupt: the run was stopped.
     """
     began_after = RunLog(database, run_id).length()
-    carrier = _Carrier(database, run_id, own)
+    carrier = Carrier(database, run_id, own)
     carrier.start()
     try:
         state, waits = _follow(database, run_id, carrier, show, began_after)
@@ -62,8 +62,8 @@ def run_here(database: Database, run_id: str, own: Own, show: Show) -> RunState:
     return state
 
 
-class _Carrier(threading.Thread):
-    """The thread that carries the run out.
+class Carrier(threading.Thread):
+    """The thread that carries a run out, once it is started.
 
     Attributes:
         done: set at the end. ``join`` is of no use: interrupted by Ctrl-C, Python 3.11 takes a thread that
@@ -94,7 +94,7 @@ class _Carrier(threading.Thread):
 
 
 def _follow(
-    database: Database, run_id: str, carrier: _Carrier, show: Show, began_after: int
+    database: Database, run_id: str, carrier: Carrier, show: Show, began_after: int
 ) -> tuple[RunState, str]:
     """Fold the run's events until it is over; returns the fold, and why the run paused itself, if it did."""
     log, state, n, waits = RunLog(database, run_id), RunState(), 0, ""

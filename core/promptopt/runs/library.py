@@ -91,10 +91,10 @@ def optimize(
             run_id, own = _taken_up(database, resume, task, dataset, how)
         else:
             asked = assemble(task, dataset, how)
-            run_id, own = _frozen(database, asked, "optimize", how), asked.own
+            run_id, own = freeze(database, asked, "optimize", how), asked.own
             _tell(progress, asked.notices)
         state = run_here(database, run_id, own, _show(progress, run_id))
-        return _best(database, state)
+        return best_of(database, state)
 
 
 def recommend_optimizer(
@@ -143,7 +143,7 @@ def evaluate(
         asked = assemble(task, Dataset(train=(), validation=()), cast(How, {**how, "prompt": prompt}), base)
         cases = cases_to_score(test_set, asked.project.settings, asked.project.dir)
         frozen = _to_score(asked, Dataset(train=(), validation=(), test=cases))
-        run_id = _frozen(database, frozen, "eval", how)
+        run_id = freeze(database, frozen, "eval", how)
         state = run_here(database, run_id, asked.own, _show(progress, run_id))
         results = Cells(database, run_id).results(state.seed_id, "test")
     missing = [case.id for case in cases if case.id not in results]
@@ -157,7 +157,7 @@ def evaluate(
     return Evaluation(prompt_id=state.seed_id, split="test", results=found, score=score)
 
 
-def _frozen(database: Database, asked: Assembled, kind: str, how: HowToScore) -> str:
+def freeze(database: Database, asked: Assembled, kind: str, how: HowToScore) -> str:
     """A new run of what was asked for, once it is sure that it can be carried out; returns its id."""
     settings, project = asked.project.settings, asked.project
     check_runnable(settings, project.dir, kind, asked.own, to_try=SIMULATE)
@@ -194,10 +194,15 @@ def _to_score(asked: Assembled, dataset: Dataset) -> Assembled:
     return replace(asked, project=replace(asked.project, settings=settings), dataset=dataset)
 
 
-def _best(database: Database, state: RunState) -> OptimizedPrompt:
+def best_of(database: Database, state: RunState) -> OptimizedPrompt:
+    """The best prompt of a run so far, with where the run stands in its metadata.
+
+    Raises:
+        RunError: no prompt was scored yet.
+    """
     prompt = Cells(database, state.run_id).prompt(state.best_id)
     if prompt is None:
-        raise RunError("the run ended before a prompt was scored", where=f"run {state.run_id}")
+        raise RunError("no prompt was scored", where=f"run {state.run_id}")
     summary = summarize(state)
     best: dict[str, Any] = summary.pop("best") or {}
     about = {

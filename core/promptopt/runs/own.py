@@ -24,6 +24,11 @@ class Own:
     functions: Functions = NO_FUNCTIONS
     examples: Sequence[Example] = ()
 
+    @property
+    def here_only(self) -> bool:
+        """Whether there is anything: then no other program can carry the run out."""
+        return bool(self.optimizer or self.functions or self.examples)
+
     def optimizer_for(self, settings: ProjectSettings) -> BaseOptimizer:
         """The optimizer of a run with these settings.
 

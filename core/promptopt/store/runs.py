@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SILENCE = 5.0
 """Seconds without a heartbeat after which a worker counts as dead."""
 
+ARRIVAL = 30.0
+"""Seconds that a worker has to come to a new run: what it imports takes long on a small or busy machine."""
+
 CASES = 1000
 """Cases that are read at once."""
 
@@ -305,9 +308,11 @@ def _row(found: RowMapping) -> RunRow:
 
 
 def _silent(found: RowMapping) -> bool:
-    """Whether nobody works on a run that is not over: its worker is gone, or none came within the silence."""
-    heard = found["heartbeat_at"] or found["created_at"]
-    if time.time() - heard > SILENCE:
+    """Whether nobody works on a run that is not over: its worker is gone, or none came in time."""
+    heard, patience = found["heartbeat_at"], SILENCE
+    if heard is None:
+        heard, patience = found["created_at"], ARRIVAL
+    if time.time() - heard > patience:
         return True
     return bool(found["pid"]) and found["host"] == socket.gethostname() and not _alive(found["pid"])
 

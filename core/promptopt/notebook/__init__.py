@@ -1,0 +1,1 @@
+"""Runs in notebooks: started, watched and steered from a cell."""
