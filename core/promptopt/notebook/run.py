@@ -15,10 +15,10 @@ from promptopt.domain.text import one_line
 from promptopt.domain.words import Role
 from promptopt.runs import launch
 from promptopt.runs.asking import alive, ask
-from promptopt.runs.own import NOTHING, Own
 from promptopt.runs.following import BATCH, Follower
 from promptopt.runs.inprocess import Carrier
 from promptopt.runs.library import best_of
+from promptopt.runs.own import NOTHING, Own
 from promptopt.runs.snapshots import Snapshots
 from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
