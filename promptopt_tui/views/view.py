@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from promptopt.domain.dataset import Split
+from promptopt.runs.pacing import active_seconds, going_on, is_live, seconds_left, share_done
 from promptopt.runs.standings import Candidate
 from promptopt.runs.state import Progress, RunState
 from promptopt.store.runs import RunRow
@@ -57,26 +58,17 @@ class View:
     @property
     def live(self) -> bool:
         """A worker is at it."""
-        return self.status in ("created", "running", "paused")
+        return is_live(self.status)
 
     @property
     def active_seconds(self) -> float:
         """Seconds that the run has been worked on."""
-        row = self.row
-        if row is not None and row.active_seconds > 0:
-            since = self.now - (row.heartbeat_at or self.now) if self.status == "running" else 0.0
-            return max(self.shown_seconds, row.active_seconds + min(5.0, max(0.0, since)))
-        if not self.state.started_at:
-            return 0.0
-        return (self.now if self.live else self.state.updated_at) - self.state.started_at
+        return max(self.shown_seconds, active_seconds(self.state, self.row, self.status, self.now))
 
     @property
     def seconds_left(self) -> float | None:
         """Seconds of work until the search is over, at the pace so far; None if there is no telling."""
-        share = self.share_done
-        if share is None or share < 0.05 or not self.live:
-            return None
-        return self.active_seconds * (1 - share) / share
+        return seconds_left(self.state, self.active_seconds, self.status)
 
     @property
     def partly_simulated(self) -> list[str]:
@@ -88,24 +80,11 @@ class View:
     @property
     def share_done(self) -> float | None:
         """How much of the search is behind us, in (0, 1]; None if there is no telling."""
-        state = self.state
-        if state.over or not state.max_iterations or state.iteration == 0:
-            return None
-        progress = self.progress
-        begun = progress.done / progress.total if progress and progress.total else 0.0
-        if state.phase == "test":
-            return None
-        return min(1.0, max(0.02, (state.iteration - 1 + begun) / state.max_iterations))
+        return share_done(self.state)
 
     def name(self, candidate_id: str) -> str:
         """How a candidate is called."""
         return self.state.name(candidate_id)
-
-
-def going_on(state: RunState) -> Progress | None:
-    """The evaluation that started last; one of a candidate that an edit replaced does not go on."""
-    under_way = reversed(state.evaluations.values())
-    return next((p for p in under_way if p.candidate_id not in state.given_up), None)
 
 
 def choose_shown(state: RunState, pinned_id: str) -> str:
