@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from promptopt.evaluation.client import LLMClient
     from promptopt.evaluation.metrics import CheckMetric, EvaluationMetric
     from promptopt.models.prices import CostTracker
+    from promptopt.notebook.embedded.opening import tui
     from promptopt.notebook.run import Run
     from promptopt.notebook.starting import attach, list_runs, start
     from promptopt.optimizers.base import BaseOptimizer, OptimizerOptions, RunContext
@@ -92,6 +93,7 @@ __all__ = [
     "optimize",
     "recommend_optimizer",
     "start",
+    "tui",
 ]
 
 _HOMES = {
@@ -141,6 +143,7 @@ _HOMES = {
     "recommend_optimizer": "promptopt.runs.library",
     "list_runs": "promptopt.notebook.starting",
     "start": "promptopt.notebook.starting",
+    "tui": "promptopt.notebook.embedded.opening",
 }
 
 

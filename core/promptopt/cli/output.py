@@ -1,6 +1,7 @@
 """Printing: everything that is shown goes through here, and is made safe to show on the way."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,8 +30,20 @@ def emit(value: Mapping[str, Any] | Sequence[Any]) -> None:
 
 
 def on_terminal() -> bool:
-    """Whether a person sits at both ends."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """Whether a person sits at both ends. A cell's ``!command`` has a terminal that nobody can type into."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and not of_cell(os.environ)
+
+
+def of_cell(environment: Mapping[str, str]) -> bool:
+    """Whether a notebook's kernel started this, by what kernels put into their children's environment."""
+    return environment.get("TERM") == "xterm-color" and (
+        "JPY_PARENT_PID" in environment or environment.get("GIT_PAGER") == "cat"
+    )
+
+
+def in_page() -> bool:
+    """Whether the terminal UI is drawn into a pipe for a page, as ``promptopt.tui()`` does."""
+    return os.environ.get("TEXTUAL_DRIVER", "").startswith("promptopt_tui.")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from promptopt.cli.arguments import ProjectArgument, RunArgument
-from promptopt.cli.output import emit, note, on_terminal, say
+from promptopt.cli.output import emit, in_page, note, on_terminal, say
 
 if TYPE_CHECKING:
     import subprocess
@@ -40,7 +40,7 @@ class Face:
     @property
     def cockpit(self) -> bool:
         """Whether to open the terminal UI."""
-        return not (self.headless or self.json or self.detach) and on_terminal()
+        return not (self.headless or self.json or self.detach) and (on_terminal() or in_page())
 
 
 PLAIN = Face()

@@ -1,0 +1,3 @@
+import { openPage } from "./terminal.js";
+
+openPage(document.getElementById("terminal"));
