@@ -3,6 +3,7 @@
 Importing this package imports nothing heavy: each public name is loaded when it is first used.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from promptopt.evaluation.client import LLMClient
     from promptopt.evaluation.metrics import CheckMetric, EvaluationMetric
     from promptopt.models.prices import CostTracker
+    from promptopt.notebook.differences import diff
     from promptopt.notebook.embedded.opening import tui
     from promptopt.notebook.run import Run
     from promptopt.notebook.starting import attach, list_runs, start
@@ -88,6 +90,7 @@ __all__ = [
     "__version__",
     "attach",
     "create_team_deployment_assets",
+    "diff",
     "evaluate",
     "list_runs",
     "optimize",
@@ -137,6 +140,7 @@ _HOMES = {
     "TournamentResults": "promptopt.tournament.results",
     "TunedOptimizer": "promptopt.optimizers.hybrids.tuning",
     "attach": "promptopt.notebook.starting",
+    "diff": "promptopt.notebook.differences",
     "create_team_deployment_assets": "promptopt.enterprise.assets",
     "evaluate": "promptopt.runs.library",
     "optimize": "promptopt.runs.library",
@@ -162,3 +166,16 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """What ``%load_ext promptopt`` calls: the magics ``%promptopt`` and ``%%prompt``."""
+    from promptopt.notebook.magics import load
+
+    load(ipython)
+
+
+if "IPython" in sys.modules:  # so that prompts and results show themselves in cells, whatever is used of it
+    from promptopt.notebook.showing import introduce
+
+    introduce()

@@ -2,12 +2,12 @@
 
 import os
 import sys
+from typing import Any
 
 
 def in_notebook() -> bool:
     """Whether a kernel carries this out, so that what is displayed goes to a cell."""
-    shell = _shell()
-    return shell is not None and hasattr(shell, "kernel")
+    return kernel() is not None
 
 
 def in_colab() -> bool:
@@ -15,6 +15,12 @@ def in_colab() -> bool:
     return "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ
 
 
-def _shell() -> object | None:
+def kernel() -> Any:
+    """The kernel that carries this out, None if none does."""
+    return getattr(shell(), "kernel", None)
+
+
+def shell() -> Any:
+    """IPython's shell that carries this out, in a kernel or a terminal; None if none does."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython is not None else None

@@ -4,9 +4,9 @@ import asyncio
 import subprocess
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from promptopt.domain.errors import RunError
 from promptopt.domain.guidance import Form
@@ -44,6 +44,9 @@ from promptopt.store.home import home
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
 
+if TYPE_CHECKING:
+    from promptopt.notebook.live import Live
+
 EVERY = 0.1
 """Seconds between looks at a run that is waited for."""
 
@@ -72,16 +75,31 @@ class Run:
         self._follower = Follower(log, lambda: runs.find(run_id), snapshots=Snapshots(log))
         self._reading = threading.Lock()
         self._worker: subprocess.Popen[bytes] | None = None
+        self.view: Live | None = None
+        """What shows it in a cell, if something does."""
         self._begun = 0
         """Events that there were when a worker was started from here last."""
 
     def __repr__(self) -> str:
+        status, row = self.status, self.row
         with self.reading() as state:
             best = state.candidates.get(state.best_id)
             score = best.validation if best else None
             said = f", best {score.mean:.1%} on validation" if score else ""
             simulated = ", simulated" if state.simulated else ""
-        return f"<Run {self.id} of {one_line(self.row.project, 60)!r}: {self.status}{said}{simulated}>"
+        return f"<Run {self.id} of {one_line(row.project, 60)!r}: {status}{said}{simulated}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """As a cell shows it; the plain line if it shows the run live already."""
+        from promptopt.notebook.live import bundle_of, frame_of_run, shown_here
+
+        return {"text/plain": repr(self)} if shown_here(self) else bundle_of(frame_of_run(self))
+
+    def show(self) -> None:
+        """Show it in this cell, live until it is over, with buttons below if there is ipywidgets."""
+        from promptopt.notebook.live import show
+
+        show(self)
 
     # Where it stands
 
@@ -114,7 +132,7 @@ class Run:
 
     @contextmanager
     def reading(self) -> Generator[RunState]:
-        """Where it stands now, to be read only, and not for long: nobody else can look meanwhile."""
+        """Where it stands now, to be read only, and not for long: nobody can look meanwhile, here too."""
         self.look()
         with self._follower.lock:
             yield self._follower.state
@@ -162,19 +180,32 @@ class Run:
             TimeoutError: it is not over yet; it goes on.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._ended():
-            if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError(f"run {self.id} is not over after {timeout:g} s; it goes on")
-            time.sleep(EVERY)
+        with self._waiting() as turn:
+            while not self._ended():
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise TimeoutError(f"run {self.id} is not over after {timeout:g} s; it goes on")
+                turn()
+                time.sleep(EVERY)
         return self.result()
 
     def __await__(self) -> Generator[Any, None, OptimizedPrompt]:
         return self._until_over().__await__()
 
     async def _until_over(self) -> OptimizedPrompt:
-        while not await asyncio.to_thread(self._ended):  # noqa: ASYNC110
-            await asyncio.sleep(EVERY)
+        with self._waiting() as turn:
+            while not await asyncio.to_thread(self._ended):
+                turn()
+                await asyncio.sleep(EVERY)
         return await asyncio.to_thread(self.result)
+
+    @contextmanager
+    def _waiting(self) -> Generator[Callable[[], None]]:
+        """While a cell waits its view looks after the buttons, each time that it is its turn."""
+        if self.view is None:
+            yield lambda: None
+            return
+        with self.view.waiting() as turn:
+            yield turn
 
     def _ended(self) -> bool:
         """Whether it is over.
@@ -245,6 +276,8 @@ class Run:
         else:
             Carrier(self._database, self.id, self._own).start()
         self._follower.hurry()
+        if self.view is not None:
+            self.view.follow()
 
     def step(self, reason: str = "") -> str:
         """Go on until the next iteration begins, and pause there."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Unpack, cast
+from typing import Any, Unpack, cast
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.task import TaskSpec
@@ -92,6 +92,11 @@ class Listing:
 
     def __repr__(self) -> str:
         return "\n".join(f"{row.id}  {row.status:<11}  {sanitize(row.project)}" for row in self.rows)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from promptopt.notebook.representing import of_listing
+
+        return of_listing(self.rows)
 
 
 def list_runs(project: str | None = None, limit: int = 50) -> Listing:
