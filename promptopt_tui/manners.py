@@ -6,13 +6,16 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.style import Style
 from textual.app import App
 from textual.widget import Widget
 
 import promptopt_themes
+from promptopt.domain.errors import SettingsError
 from promptopt.domain.text import one_line
+from promptopt.notebook.host import in_notebook
 from promptopt_tui import keymap, paint, theming
 from promptopt_tui.preferences import Preferences, data_folder
 from promptopt_tui.terminal import Terminal
@@ -33,6 +36,15 @@ def is_dark(color_fgbg: str) -> bool:
     return color_fgbg.rpartition(";")[2] not in ("7", "15")
 
 
+def needs_terminal() -> None:
+    """Raise SettingsError in a cell: what the app writes would go to the terminal of Jupyter's server."""
+    if in_notebook():
+        raise SettingsError(
+            "the terminal UI needs a terminal, and a cell is none",
+            fix="call promptopt.tui() instead (import promptopt): it opens in the cell",
+        )
+
+
 class Manners(App[int], inherit_bindings=False):
     """An app with themes and keys of its user's own, read again as soon as their files change."""
 
@@ -50,6 +62,16 @@ class Manners(App[int], inherit_bindings=False):
         self.theme = "ansi-dark"
         self._show_chosen_theme()
         self._use_keys()
+
+    def run(self, **options: Any) -> int | None:
+        if not options.get("headless"):
+            needs_terminal()
+        return super().run(**options)
+
+    async def run_async(self, **options: Any) -> int | None:
+        if not options.get("headless"):
+            needs_terminal()
+        return await super().run_async(**options)
 
     def on_mount(self) -> None:
         self._tell_problems()

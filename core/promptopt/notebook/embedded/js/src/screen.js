@@ -32,7 +32,7 @@ export class Screen {
   // send(message) goes to the program; rows: height in lines at first; fills: it is as high as its element.
   constructor(el, { send, rows = 36, reconnect, fills = false }) {
     this.view = crypto.randomUUID?.() ?? `${Math.random()}`.slice(2);
-    this.send = (kind, more = {}) => send({ kind, view: this.view, ...more });
+    this.send = (kind, more = {}) => this.gone || send({ kind, view: this.view, ...more });
     this.reconnect = reconnect;
     this.rows = rows;
     this.fills = fills;
@@ -48,6 +48,7 @@ export class Screen {
   async attach() {
     await this.ready;
     if (this.closed) return;
+    this.gone = false;
     this.#fit();
     this.#note();
     this.send("attach", { cols: this.term.cols, rows: this.term.rows });
@@ -63,6 +64,7 @@ export class Screen {
 
   // Nothing comes any more from where it came.
   lost(text) {
+    this.gone = true;
     this.#note(text, this.reconnect && "Try again");
   }
 
@@ -84,6 +86,7 @@ export class Screen {
     this.box = document.createElement("div");
     this.box.className = this.fills ? "promptopt-tui promptopt-fills" : "promptopt-tui";
     this.box.setAttribute("role", "application");
+    this.box.setAttribute("aria-busy", "true");
     this.box.setAttribute("aria-label", "promptopt, a terminal application");
     // JupyterLab and VS Code listen for keys as well.
     this.box.setAttribute("data-lm-suppress-shortcuts", "true");
@@ -122,6 +125,8 @@ export class Screen {
     term.parser.registerOscHandler(52, (data) => this.#copy(data));
     // The page scrolls as ever until one has clicked into the terminal.
     term.attachCustomWheelEventHandler(() => this.focused);
+    // The browser pastes what is on its clipboard; the program would paste what it copied itself.
+    term.attachCustomKeyEventHandler(({ ctrlKey, altKey, code }) => !(ctrlKey && !altKey && code === "KeyV"));
     term.onData((text) => this.#type(text));
     term.textarea.addEventListener("focus", () => this.#focus(true));
     term.textarea.addEventListener("blur", () => this.#focus(false));
@@ -174,6 +179,7 @@ export class Screen {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     this.term.write(bytes, () => {
       this.shown += bytes.length;
+      this.box.setAttribute("aria-busy", "false");
       if (this.shown - this.told >= SEEN) this.#tell();
       this.#edge();
     });

@@ -1,0 +1,138 @@
+"""JupyterLab behind a prefix, and a browser without a window that opens a notebook in it."""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM = Path("/usr/bin/chromium")
+PREFIX = "/user/alice/"
+PATIENCE = 60.0
+
+needs_browser = pytest.mark.skipif(
+    not CHROMIUM.exists()
+    or any(find_spec(name) is None for name in ("jupyterlab", "playwright", "anywidget")),
+    reason="needs Chromium, playwright, JupyterLab and anywidget",
+)
+
+
+@contextmanager
+def lab(folder: Path) -> Generator[str]:
+    """The address of a server that shows the notebooks in ``folder``; its token is in it."""
+    port, token = _free_port(), secrets.token_hex(8)
+    _settings(folder)
+    own = {"JUPYTER_CONFIG_DIR": "cfg", "JUPYTER_RUNTIME_DIR": "rt", "IPYTHONDIR": "ipy"}
+    options = [
+        "--no-browser",
+        "--allow-root",
+        f"--ServerApp.base_url={PREFIX}",
+        f"--ServerApp.port={port}",
+        f"--IdentityProvider.token={token}",
+        f"--ServerApp.root_dir={folder}",
+        "--LabApp.extension_manager=readonly",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    with (folder / "lab.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyter", "lab", *options],
+            env={**os.environ, "PYTHONPATH": path, **{name: str(folder / at) for name, at in own.items()}},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _wait_for(f"http://127.0.0.1:{port}{PREFIX}api/status?token={token}", server, folder / "lab.log")
+        yield f"http://127.0.0.1:{port}{PREFIX}lab/tree/{{}}?token={token}"
+    finally:
+        server.terminate()
+        server.wait(PATIENCE)
+
+
+@contextmanager
+def opened(address: str, notebook: str) -> Generator[tuple[Any, list[str]]]:
+    """The page of a notebook, and the addresses that it has asked for elsewhere than there."""
+    from playwright.sync_api import sync_playwright
+
+    home = address.partition(PREFIX)[0]
+    elsewhere: list[str] = []
+
+    def asked(request: Any) -> None:
+        if not request.url.startswith((home, "data:", "blob:")):
+            elsewhere.append(request.url)
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.set_default_timeout(PATIENCE * 1000)
+        page.on("request", asked)
+        page.goto(address.format(notebook))
+        page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+        try:
+            yield page, elsewhere
+        finally:
+            browser.close()
+
+
+def carry_out(page: Any, cell: int) -> None:
+    """Carry out a cell as its reader does, and wait for its end."""
+    page.locator(".jp-Cell").nth(cell).locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_function(
+        "n => /\\[\\d+\\]/.test(document.querySelectorAll('.jp-Cell .jp-InputPrompt')[n].textContent)",
+        arg=cell,
+    )
+
+
+def write_notebook(path: Path, cells: Sequence[str]) -> None:
+    made = [
+        {
+            "cell_type": "code",
+            "id": f"c{n}",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+            "source": text,
+        }
+        for n, text in enumerate(cells)
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    told = {"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(told), "utf-8")
+
+
+def _settings(folder: Path) -> None:
+    """Nobody is asked about news."""
+    path = folder / "cfg/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"fetchNews": "false"}')
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _wait_for(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise AssertionError(log.read_text()[-2000:])
