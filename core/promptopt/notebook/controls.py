@@ -111,7 +111,7 @@ class Controls:
         self._do("stopping…", lambda: self.run.stop(now=now))
 
     def _editor(self) -> Any:
-        full = self._widgets.Layout(width="100%", height="12rem")
+        full = self._widgets.Layout(width="auto", height="12rem")
         self.text: Any = self._widgets.Textarea(layout=full)
         self.reason: Any = self._widgets.Text(placeholder="why (optional)")
         self.adopt: Any = self._widgets.Dropdown(

@@ -6,7 +6,7 @@ the templates escape them.
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from promptopt.domain import figures as fm
 from promptopt.domain.figures import Look
@@ -125,20 +125,30 @@ class Frame:
     budget: tuple[Spent, ...]
     log: tuple[Line, ...]
     over: bool
-    hint: str = field(default="")
+    active_seconds: float
+    hint: str = ""
 
 
-def frame_of(state: RunState, row: RunRow, status: str, *, now: float | None = None, hint: str = "") -> Frame:
+def frame_of(
+    state: RunState,
+    row: RunRow,
+    status: str,
+    *,
+    now: float | None = None,
+    shown_seconds: float = 0.0,
+    hint: str = "",
+) -> Frame:
     """A run as it stands.
 
     Args:
         state: the fold; only read while nobody changes it.
         status: how the run stands, ``interrupted`` and ``starting`` included.
         now: seconds since the epoch; default: what the clock says.
+        shown_seconds: the run time that was shown last: it never goes back.
         hint: what its viewer can do about it.
     """
     at = time.time() if now is None else now
-    active = pacing.active_seconds(state, row, status, at)
+    active = max(shown_seconds, pacing.active_seconds(state, row, status, at))
     best, seed = state.candidates.get(state.best_id), state.candidates.get(state.seed_id)
     told = _told(state, best)
     rated = _is_rated(state)
@@ -170,6 +180,7 @@ def frame_of(state: RunState, row: RunRow, status: str, *, now: float | None = N
         budget=tuple(_budget(state)),
         log=tuple(_log(state)),
         over=state.over,
+        active_seconds=active,
         hint=hint,
     )
 

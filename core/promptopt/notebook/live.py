@@ -43,11 +43,11 @@ def show(run: "Run") -> None:
     live.show(run)
 
 
-def frame_of_run(run: "Run", hint: str = "") -> Frame:
+def frame_of_run(run: "Run", hint: str = "", shown_seconds: float = 0.0) -> Frame:
     """A run as it stands now."""
     status, row = run.status, run.row  # which look at the store, as nobody may while the run is read
     with run.reading() as state:
-        return frame_of(state, row, status, hint=hint)
+        return frame_of(state, row, status, hint=hint, shown_seconds=shown_seconds)
 
 
 def bundle_of(frame: Frame) -> dict[str, str]:
@@ -65,6 +65,7 @@ class Live:
         self._id = f"promptopt-{run.id}-{token_hex(4)}"
         self._drawing = threading.Lock()
         self._drawn: object = None
+        self._seconds = 0.0
         self._thread: threading.Thread | None = None
         self._controls: Controls | None = None
 
@@ -138,7 +139,9 @@ class Live:
 
     def _frame(self) -> Frame:
         hint = "" if self.run.over or self._controls or _has_widgets() else METHODS
-        return frame_of_run(self.run, hint)
+        frame = frame_of_run(self.run, hint, self._seconds)
+        self._seconds = frame.active_seconds
+        return frame
 
     def _version(self) -> object:
         return self.run.status, self.run.over, self.run.version
