@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from promptopt.evaluation.client import LLMClient
     from promptopt.evaluation.metrics import CheckMetric, EvaluationMetric
     from promptopt.models.prices import CostTracker
+    from promptopt.notebook.colab import ColabManager
     from promptopt.notebook.differences import diff
     from promptopt.notebook.embedded.opening import tui
     from promptopt.notebook.run import Run
@@ -52,6 +53,7 @@ __all__ = [
     "BusinessContext",
     "CallFailed",
     "CheckMetric",
+    "ColabManager",
     "Constraint",
     "CostAwareHybrid",
     "CostTracker",
@@ -104,6 +106,7 @@ _HOMES = {
     "BusinessContext": "promptopt.enterprise.context",
     "CallFailed": "promptopt.domain.errors",
     "CheckMetric": "promptopt.evaluation.metrics",
+    "ColabManager": "promptopt.notebook.colab",
     "Constraint": "promptopt.domain.task",
     "CostAwareHybrid": "promptopt.optimizers.hybrids.fronts",
     "CostTracker": "promptopt.models.prices",

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 
+from promptopt.domain.errors import ModelError
 from promptopt.domain.secrets import PROVIDER_KEYS, Alternatives, variable_name
 from promptopt.domain.settings import ModelSettings
 
@@ -63,6 +64,24 @@ def missing_key(settings: ModelSettings) -> str | None:
         f"no key for {settings.model}: set the environment variable {groups[0][0]}, or name the variable "
         f"that has it with api_key_env"
     )
+
+
+def wanted_keys(settings: ModelSettings) -> Alternatives:
+    """The variables that calls of this model can be sent with: any one group of them, in this order.
+
+    Empty if it needs none, as far as is known.
+
+    Raises:
+        ModelError: ``api_key_env`` is not the name of a variable.
+    """
+    if settings.simulated:
+        return ()
+    named = settings.api_key_env
+    if named is None:
+        return () if settings.base_url else _groups(settings)
+    if variable_name(named) != named:
+        raise ModelError(missing_key(settings) or "", where=variable_name(named))
+    return ((named,),)
 
 
 def address_variables(model: str) -> tuple[str, str]:

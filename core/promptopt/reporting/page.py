@@ -1,0 +1,210 @@
+"""A run as one HTML page that needs nothing else: verdict, prompt, course, costs, what people did."""
+
+import time
+from typing import Any
+
+from promptopt.domain import figures as fm
+from promptopt.domain.text import one_line, sanitize
+from promptopt.domain.words import ROLES
+from promptopt.evaluation.diff import diff_words
+from promptopt.runs.aftermath import aftermath
+from promptopt.runs.standings import Candidate
+from promptopt.runs.state import RunState, fold
+from promptopt.runs.summary import spending
+from promptopt.store.database import Database
+from promptopt.store.runlog import RunLog
+from promptopt.store.runs import RunRow, Runs
+
+WIDTH, HEIGHT, LEFT, BOTTOM = 720, 220, 48, 24
+"""Units of the picture of the course, and the room for its axes."""
+
+MOST_CANDIDATES = 100
+"""Candidates that are drawn, the newest, and listed, the best."""
+
+NAMED = 12
+"""Cases that are named at most."""
+
+LONGEST = 20_000
+"""Characters of a prompt that are shown."""
+
+
+def page_of(database: Database, reference: str = "latest") -> str:
+    """The page of a run, finished or under way. It loads nothing from anywhere and runs no script.
+
+    Texts of models, cases and people stand in it as text.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    row = Runs(database).find(reference)
+    state = fold(RunLog(database, row.id))
+    found = aftermath(database, row, state)
+    standings = state.standings()[:MOST_CANDIDATES]
+    pages = Environment(
+        loader=PackageLoader("promptopt.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return pages.get_template("page.html.j2").render(
+        about=_about(state, row),
+        verdict=_verdict(state),
+        scores=_scores(state),
+        findings=[(one_line(each.what), one_line(each.why), one_line(each.fix)) for each in found.findings],
+        prompt=_prompt(state),
+        course=_course(state),
+        scored=[_candidate(state, each) for each in standings if each.validation],
+        others=[_candidate(state, each) for each in standings if not each.validation],
+        costs=_costs(state),
+        acts=[(_when(act.at), sanitize(act.text)) for act in found.acts],
+    )
+
+
+def _about(state: RunState, row: RunRow) -> dict[str, Any]:
+    return {
+        "project": one_line(row.project, 120),
+        "id": row.id,
+        "status": fm.status_look(row.status),
+        "begun": _when(row.created_at),
+        "optimizer": one_line(row.optimizer),
+        "models": [(role, one_line(model.model)) for role, model in state.models.items()],
+        "sizes": ", ".join(f"{number:,} {split}" for split, number in state.sizes.items()),
+        "simulated": row.simulated,
+        "detail": one_line(row.detail, 400),
+        "made": _when(time.time()),
+    }
+
+
+def _verdict(state: RunState) -> dict[str, Any]:
+    """The claim, with the figures that it rests on; ``look`` is None if none can be made."""
+    finished = state.finished
+    note = one_line(finished.test_note) if finished else ""
+    broken = _named(finished.must_pass_broken) if finished and finished.must_pass_broken else ""
+    if finished is None:
+        return {"look": None, "said": "The run is not over.", "note": note, "broken": broken}
+    comparison = finished.comparison
+    if comparison is None:
+        same = finished.best_id == finished.seed_id and state.has_search
+        said = "No better prompt was found." if same else "No claim can be made about new cases."
+        return {"look": None, "said": said, "note": note, "broken": broken}
+    than = "from" if comparison.verdict == "not distinguishable" else "than"
+    return {
+        "look": fm.VERDICTS[comparison.verdict],
+        "than": than,
+        "gap": fm.gap(comparison),
+        "n": comparison.difference.n,
+        "p": f"{comparison.p_value:.3g}",
+        "method": one_line(comparison.method),
+        "cases": [("fixed", _named(comparison.fixed)), ("broken", _named(comparison.broken))],
+        "note": note,
+        "broken": broken,
+    }
+
+
+def _scores(state: RunState) -> list[tuple[str, list[str]]]:
+    seed, best = state.candidates.get(state.seed_id), state.candidates.get(state.best_id)
+    rows = [("prompt to start from", seed), ("best prompt", best if best is not seed else None)]
+    return [
+        (
+            label,
+            [
+                fm.interval(score.interval if (score := one.scores.get(split)) else None)
+                for split in ("train", "validation", "test")
+            ],
+        )
+        for label, one in rows
+        if one is not None
+    ]
+
+
+def _prompt(state: RunState) -> dict[str, Any]:
+    seed, best = state.candidates.get(state.seed_id), state.candidates.get(state.best_id)
+    old = sanitize(seed.text, LONGEST) if seed else ""
+    new = sanitize(best.text, LONGEST) if best else ""
+    return {
+        "name": state.name(best.id) if best else "",
+        "text": new,
+        "parts": diff_words(old, new) if best and seed and best is not seed else [],
+        "demonstrations": [
+            (
+                [(one_line(name), sanitize(text, 2000)) for name, text in each.inputs.items()],
+                sanitize(each.output, 2000),
+            )
+            for each in (best.demonstrations if best else [])
+        ],
+    }
+
+
+def _candidate(state: RunState, one: Candidate) -> dict[str, Any]:
+    how = "best" if one.id == state.best_id else {True: "accepted", False: "rejected", None: ""}[one.accepted]
+    return {
+        "name": sanitize(state.name(one.id)),
+        "source": fm.SOURCES[one.source],
+        "score": fm.interval(one.validation),
+        "how": how,
+        "why": one_line(one.reasoning, 300),
+    }
+
+
+def _course(state: RunState) -> dict[str, Any] | None:
+    """Where the points and whiskers of the candidates lie, and the line of the best so far."""
+    scored = [(one, one.validation) for one in state.course() if one.validation][-MOST_CANDIDATES:]
+    if not scored:
+        return None
+    low = min(score.low for _, score in scored)
+    high = max(score.high for _, score in scored)
+    low, high = (low, high) if high - low > 0.01 else (max(0.0, low - 0.05), min(1.0, high + 0.05))
+    step = (WIDTH - LEFT) / len(scored)
+
+    def y(value: float) -> float:
+        return round(10 + (high - value) / (high - low) * (HEIGHT - BOTTOM - 10), 1)
+
+    points: list[dict[str, Any]] = []
+    line: list[str] = []
+    best: float | None = None
+    for place, (one, score) in enumerate(scored):
+        x = round(LEFT + step * (place + 0.5), 1)
+        if one.accepted or one.source == "seed":
+            best = score.mean if best is None else max(best, score.mean)
+        if best is not None:
+            line += [f"{round(x - step / 2, 1)},{y(best)}", f"{round(x + step / 2, 1)},{y(best)}"]
+        points.append(
+            {
+                "x": x,
+                "y": y(score.mean),
+                "top": y(score.high),
+                "bottom": y(score.low),
+                "human": one.source == "human",
+                "taken": bool(one.accepted or one.source == "seed"),
+                "said": f"{sanitize(state.name(one.id))}: {fm.interval(score)}",
+            }
+        )
+    ticks = [(y(value), f"{value * 100:.0f}%") for value in (low, (low + high) / 2, high)]
+    return {
+        "points": points,
+        "line": " ".join(line),
+        "ticks": ticks,
+        "width": WIDTH,
+        "height": HEIGHT,
+        "left": LEFT,
+    }
+
+
+def _costs(state: RunState) -> list[tuple[str, str, str, str]]:
+    spent = spending(state)
+    rows = [("all", spent), *((role, spent["roles"][role]) for role in ROLES if role in spent["roles"])]
+    return [
+        (role, f"{took['calls']:,}", f"{took['tokens']:,}", fm.usd(took["cost_usd"])) for role, took in rows
+    ]
+
+
+def _named(cases: Any) -> str:
+    more = f" and {len(cases) - NAMED} more" if len(cases) > NAMED else ""
+    return f"{len(cases)}" + (f" ({', '.join(map(one_line, cases[:NAMED]))}{more})" if cases else "")
+
+
+def _when(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
