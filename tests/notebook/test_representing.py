@@ -12,6 +12,7 @@ import promptopt
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import OptimizedPrompt, Prompt
 from promptopt.domain.results import CaseResult, CheckResult, Comparison, Evaluation, Interval
+from promptopt.evaluation.statistics import compare
 from promptopt.notebook import representing, showing
 from promptopt.notebook.differences import LONGEST, changes
 from promptopt.notebook.starting import Listing
@@ -56,7 +57,9 @@ def test_an_evaluation() -> None:
     found = representing.of_evaluation(whole)
     page = Tags(found["text/html"])
     assert "script" not in page.seen and "and 18 more" in page.words and "1 of 31 cases pass" in page.words
-    assert "near miss: 30 cases" in found["text/plain"]
+    assert "near miss: 30 cases" in found["text/plain"] and "SIMULATED" not in str(found)
+    simulated = representing.of_evaluation(whole.model_copy(update={"simulated": True}))
+    assert "⚠ SIMULATED" in simulated["text/html"] and "SIMULATED" in simulated["text/plain"]
     best = Evaluation(prompt_id="ab", split="test", results=(passed,), score=SCORE)
     assert "every case passes" in representing.of_evaluation(best)["text/html"]
 
@@ -74,7 +77,16 @@ def test_a_comparison() -> None:
     found = representing.of_comparison(made)
     words = Tags(found["text/html"]).words
     assert "▼ worse" in words and "<b>" in words and "and 8 more" in words and "60 cases" in words
-    assert "1 fixed, 20 broken of 60 cases" in found["text/plain"]
+    assert "1 fixed, 20 broken of 60 cases" in found["text/plain"] and "SIMULATED" not in str(found)
+    assert "⚠ SIMULATED" in representing.of_comparison(simulated_one())["text/html"]
+
+
+def simulated_one() -> Comparison:
+    """Of two evaluations of which one was simulated."""
+    results = tuple(CaseResult(case_id=f"{n}", passed=True, score=1.0) for n in range(4))
+    one = Evaluation(prompt_id="a", split="test", results=results, score=SCORE)
+    assert "simulated" not in one.model_dump()
+    return compare(one, one.model_copy(update={"simulated": True}))
 
 
 def test_a_list_of_runs() -> None:

@@ -166,8 +166,17 @@ class Interval(BaseModel):
     n: int
 
 
+def _only_if_so(value: bool) -> bool:
+    """A flag that is not set is left out of JSON."""
+    return not value
+
+
 class Evaluation(BaseModel):
-    """A prompt on a set of cases, in the order of the cases."""
+    """A prompt on a set of cases, in the order of the cases.
+
+    Attributes:
+        simulated: the built-in simulator answered, as far as who made it knows.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -175,6 +184,7 @@ class Evaluation(BaseModel):
     split: Split
     results: tuple[CaseResult, ...]
     score: Interval
+    simulated: bool = Field(default=False, exclude_if=_only_if_so)
 
     @property
     def passed(self) -> int:
@@ -193,6 +203,8 @@ class Evaluation(BaseModel):
         yield "split", self.split
         yield "score", self.score
         yield "passed", f"{self.passed} of {len(self.results)}"
+        if self.simulated:
+            yield "simulated", True
 
     def by_case(self) -> dict[str, CaseResult]:
         return {result.case_id: result for result in self.results}
@@ -259,6 +271,7 @@ class Comparison(BaseModel):
         p_adjusted: ``p_value`` corrected by Holm's method, if this is one of several comparisons that were
             made at once; then the verdict goes by it.
         fixed, broken: ids of the cases that only the second, or only the first, passes.
+        simulated: of evaluations of which one is known to be.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -272,6 +285,7 @@ class Comparison(BaseModel):
     p_adjusted: float | None = None
     fixed: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    simulated: bool = Field(default=False, exclude_if=_only_if_so)
 
 
 class CaseDiff(BaseModel):

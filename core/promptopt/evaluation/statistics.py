@@ -81,6 +81,7 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
         wilcoxon=rank_test,
         fixed=fixed,
         broken=broken,
+        simulated=first.simulated or second.simulated,
     )
 
 

@@ -67,6 +67,7 @@ def of_evaluation(evaluation: "Evaluation") -> Bundle:
         counts[name] = counts.get(name, 0) + 1
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_CASES]
     values: dict[str, Any] = {
+        "simulated_said": SIMULATED if evaluation.simulated else "",
         "prompt_id": evaluation.prompt_id,
         "split": evaluation.split,
         "score": fm.interval(evaluation.score),
@@ -78,7 +79,8 @@ def of_evaluation(evaluation: "Evaluation") -> Bundle:
         "more": max(0, len(failed) - MOST_CASES),
     }
     said = f"{values['score']}, {evaluation.passed:,} of {values['total']:,} pass"
-    lines = [f"Evaluation of {evaluation.prompt_id} on {evaluation.split}: {said}"]
+    label = " SIMULATED" if evaluation.simulated else ""
+    lines = [f"Evaluation of {evaluation.prompt_id} on {evaluation.split}: {said}{label}"]
     lines += [f"  {name}: {number} cases" for name, number in ordered]
     return {"text/html": html_of("evaluation", **values), "text/plain": "\n".join(lines)}
 
@@ -87,6 +89,7 @@ def of_comparison(comparison: "Comparison") -> Bundle:
     """The verdict, the difference with its interval, and the cases that were fixed or broken."""
     adjusted = comparison.p_adjusted
     values: dict[str, Any] = {
+        "simulated_said": SIMULATED if comparison.simulated else "",
         "verdict": fm.VERDICTS[comparison.verdict],
         "gap": fm.gap(comparison),
         "n": comparison.difference.n,
@@ -98,7 +101,8 @@ def of_comparison(comparison: "Comparison") -> Bundle:
     glyph, word, _ = values["verdict"]
     said = f"{glyph} {word}: {values['gap']}, p = {values['p_value']}"
     tally = f"{len(comparison.fixed)} fixed, {len(comparison.broken)} broken of {values['n']} cases"
-    return {"text/html": html_of("comparison", **values), "text/plain": f"{said}; {tally}"}
+    label = " SIMULATED" if comparison.simulated else ""
+    return {"text/html": html_of("comparison", **values), "text/plain": f"{said}; {tally}{label}"}
 
 
 def of_difference(difference: "Difference") -> Bundle:

@@ -154,7 +154,9 @@ def evaluate(
         )
     found = tuple(results[case.id] for case in cases)
     score = interval([result.score for result in found], [result.weight for result in found])
-    return Evaluation(prompt_id=state.seed_id, split="test", results=found, score=score)
+    return Evaluation(
+        prompt_id=state.seed_id, split="test", results=found, score=score, simulated=state.simulated
+    )
 
 
 def freeze(database: Database, asked: Assembled, kind: str, how: HowToScore) -> str:
