@@ -34,11 +34,13 @@ def test_a_run_is_watched_and_steered(bench: Bench, paused: str, tmp_path: Path,
     noted = folder / "pid"
     call = f"import pathlib, promptopt\nshown = promptopt.tui({paused!r}, way={way!r})\nshown"
     note = f"pathlib.Path({str(noted)!r}).write_text(str({session}.process.pid))"
-    write_notebook(folder / "a.ipynb", [call, note])
+    wait = f"promptopt.attach({paused!r}, live=False).wait()"
+    write_notebook(folder / "a.ipynb", [call, note, wait])
     with lab(folder) as address, opened(address, "a.ipynb") as (page, elsewhere):
         carry_out(page, 0)
         screen = _screen(page, way)
         carry_out(page, 1)
+        bench.wait(noted.exists)
         pid = int(noted.read_text())
         _press_space(screen)
         bench.until(paused, lambda state: state.status == "running")
@@ -51,9 +53,18 @@ def test_a_run_is_watched_and_steered(bench: Bench, paused: str, tmp_path: Path,
         page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
         _press_space(_screen(page, way))
         bench.until(paused, lambda state: state.status == "running")
+        noted.unlink()
         carry_out(page, 1)
+        bench.wait(noted.exists)
         assert int(noted.read_text()) == pid
+        carry_out(page, 2)
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=busy]")
+        # Also while a cell waits.
+        _press_space(_screen(page, way))
+        bench.until(paused, lambda state: state.status == "paused")
         page.screenshot(path=folder / f"{way}.png")
+        _press_space(_screen(page, way))
+        bench.until(paused, lambda state: state.status == "running")
         assert [url for url in elsewhere if not url.startswith("http://127.0.0.1:")] == []
         if way == "widget":
             assert elsewhere == []

@@ -13,6 +13,7 @@ from promptopt.domain.guidance import Form
 from promptopt.domain.prompt import OptimizedPrompt
 from promptopt.domain.text import one_line
 from promptopt.domain.words import Role
+from promptopt.notebook.pumping import pumping
 from promptopt.runs import launch
 from promptopt.runs.asking import alive, ask
 from promptopt.runs.following import BATCH, Follower
@@ -200,11 +201,8 @@ class Run:
 
     @contextmanager
     def _waiting(self) -> Generator[Callable[[], None]]:
-        """While a cell waits its view looks after the buttons, each time that it is its turn."""
-        if self.view is None:
-            yield lambda: None
-            return
-        with self.view.waiting() as turn:
+        """While a cell waits, widgets are heard each time that it is their turn: buttons, a terminal."""
+        with self.view.waiting() if self.view is not None else pumping() as turn:
             yield turn
 
     def _ended(self) -> bool:
