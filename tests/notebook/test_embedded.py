@@ -1,8 +1,12 @@
 """The terminal UI without a terminal: packets, what is let through, who is heard, how it ends."""
 
+import json
+import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptopt.notebook.embedded import flow as flows
+from promptopt.notebook.embedded import packets
 from promptopt.notebook.embedded.flow import Flow
 from promptopt.notebook.embedded.packets import PREAMBLE, NotPackets, Packets, data, meta
 from promptopt.notebook.embedded.session import MISSED, Session
@@ -91,11 +96,11 @@ def keys(session: Session, text: Any, view: str = "a") -> None:
 )
 def test_packets_are_found_wherever_the_stream_is_cut(sent: list[bytes], cut: int, before: bytes) -> None:
     stream = before + PREAMBLE + b"".join(sent)
-    packets = Packets()
+    read = Packets()
     found = [
         letter.encode() + len(payload).to_bytes(4, "big") + payload
         for at in range(0, len(stream), cut)
-        for letter, payload in packets.feed(stream[at : at + cut])
+        for letter, payload in read.feed(stream[at : at + cut])
     ]
     assert found == sent
 
@@ -253,3 +258,30 @@ def test_what_is_no_terminal_ui_ends_with_what_it_said(page: Page) -> None:
     page.until(lambda page: page.kinds("a")[-1:] == ["ended"])
     assert "no such thing" in page.messages[-1]["text"]
     session.close()
+
+
+# What a page sends
+
+MOVES = "\x1b[<35;1;1M\x1b[<35;2;1M\x1b[<35;3;2M"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+@pytest.mark.parametrize(
+    ("typed", "focused", "sent"),
+    [
+        ("abc", True, "abc"),
+        (MOVES, True, "\x1b[<35;3;2M"),
+        (MOVES, False, ""),
+        (f"a{MOVES}b\x1b[<0;3;2M\x1b[<0;3;2m", True, "a\x1b[<35;3;2Mb\x1b[<0;3;2M\x1b[<0;3;2m"),
+        ("\x1b[<64;3;2M\x1b[<64;3;2M", True, "\x1b[<64;3;2M\x1b[<64;3;2M"),
+        ("\x1b[200~日本\n<b>\x1b[201~", False, "\x1b[200~日本\n<b>\x1b[201~"),
+    ],
+)
+def test_of_moves_of_the_mouse_the_last_is_sent(typed: str, focused: bool, sent: str) -> None:
+    keys = Path(packets.__file__).parent / "js" / "src" / "keys.js"
+    script = (
+        f"import {{ condensed }} from {json.dumps(keys.as_uri())};\n"
+        f"process.stdout.write(JSON.stringify(condensed({json.dumps(typed)}, {json.dumps(focused)})));"
+    )
+    done = subprocess.run(["node", "--input-type=module", "-e", script], capture_output=True, check=True)
+    assert json.loads(done.stdout) == sent
