@@ -103,6 +103,13 @@ COMMANDS = (
         ),
     ),
     Command(
+        "notebook",
+        "notebooks:notebook",
+        START,
+        "Write a Jupyter notebook to start from, or list them.",
+        ("notebook", "notebook poc", "notebook roi --output notebooks"),
+    ),
+    Command(
         "trust",
         "trusting:trust",
         START,
