@@ -196,6 +196,7 @@ def large(row: RunRow) -> RunState:
             ev.CandidateScored(candidate_id=name, split="validation", score=score, passed=1),
             ev.CandidateJudged(candidate_id=name, against_id="000000", accepted=True, reason="&" * 9000),
         ]
+    events.append(ev.ProposalWaiting(candidate_id="x", text="&" * 10**6, reasoning="<" * 10**6))
     events.append(ev.EvaluationStarted(candidate_id="000400", split="validation", total=250_000))
     marks = [
         ev.CaseMark(case_id=str(n), score=0.0, passed=False, category=f"{'<' * 300}{n % 900}")

@@ -29,7 +29,7 @@ LINES = 8
 LONGEST = 200
 """Characters of a line of the log, a reason, a proposal's reasoning."""
 
-PROMPT = 6000
+PROMPT = 5000
 """Characters of a prompt."""
 
 PHASES = {

@@ -22,7 +22,7 @@ SIMULATED = "these figures come from the built-in simulator"
 
 Bundle = dict[str, str]
 
-PROMPT = 6000
+PROMPT = 5000
 """Characters of a prompt that are shown."""
 
 MOST_CASES = 12

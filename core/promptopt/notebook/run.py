@@ -48,6 +48,8 @@ from promptopt.store.runs import RunRow, Runs
 if TYPE_CHECKING:
     from promptopt.notebook.live import Live
 
+TO_ANSWER = "run.answer(True), or run.answer(False)"
+
 EVERY = 0.1
 """Seconds between looks at a run that is waited for."""
 
@@ -351,6 +353,6 @@ class Run:
         return self._ask(Mend(case_id=case_id, expected=expected, reason=reason), "mend")
 
     def _ask(self, command: Command, verb: str) -> str:
-        lines = ask(self._database, alive(self._database, self.id, verb), command, verb)
+        lines = ask(self._database, alive(self._database, self.id, verb), command, verb, TO_ANSWER)
         self._follower.hurry()
         return "\n".join(lines)

@@ -48,19 +48,21 @@ def _project_of(row: RunRow) -> str:
     return shlex.quote(str(folder) if (folder / FILE).is_file() else row.project)
 
 
-def ask(database: Database, row: RunRow, command: Command, verb: str) -> list[str]:
+def ask(database: Database, row: RunRow, command: Command, verb: str, to_answer: str = "") -> list[str]:
     """Send a command, wait a moment for the worker to take it up, and tell what came of it.
 
     Args:
         verb: what is asked, for messages.
+        to_answer: how a person answers an edit that waits; default: in a terminal.
     """
+    to_answer = to_answer or f"promptopt attach {row.id}, then press a"
     commands = Commands(database, row.id)
     number = commands.send(command)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         outcome = commands.outcome(number)
         if outcome is not None:
-            return _answer(fold_of(database, row), number, outcome)
+            return _answer(fold_of(database, row), number, outcome, to_answer)
         time.sleep(0.05)
     later = "its worker has not taken it up yet"
     if command.kind in ("edit", "inject"):
@@ -73,7 +75,7 @@ def fold_of(database: Database, row: RunRow) -> RunState:
     return fold(RunLog(database, row.id))
 
 
-def _answer(state: RunState, number: int, outcome: str) -> list[str]:
+def _answer(state: RunState, number: int, outcome: str, to_answer: str) -> list[str]:
     """What came of a command; of an edit that was scored its figures, and what the run goes on from."""
     if outcome.startswith("could not be scored"):
         return [f"your prompt {outcome}. It was put aside, the run goes on without it"]
@@ -88,7 +90,7 @@ def _answer(state: RunState, number: int, outcome: str) -> list[str]:
     scored = _scored(state, edit.comparison, f"the one before ({state.name(edit.against_id)})")
     told = [scored, f"it {edit.breaks}: it can't win"] if edit.breaks else [scored]
     if edit.adopted is None:
-        return [*told, f"it waits for an answer: promptopt attach {state.run_id}, then press a"]
+        return [*told, f"it waits for an answer: {to_answer}"]
     if edit.adopted:
         return [*told, f"it was adopted. {state.on_edit}"]
     candidate = state.candidates.get(edit.candidate_id)
