@@ -138,7 +138,7 @@ def test_a_difference_leaves_out_only_what_it_says(first: str, second: str) -> N
 def test_a_long_difference_is_cut() -> None:
     shown = changes("", "word " * 10_000)
     assert sum(len(text) for mark, text in shown if mark != "…") <= LONGEST
-    assert shown[-1] == ("…", "… 45,000 characters more")
+    assert shown[-1] == ("…", "… 46,000 characters more")
     folded = changes("x " * 3000 + "end", "x " * 3000 + "fin")
     assert folded[0][0] == "…" and ("-", "end") in folded and ("+", "fin") in folded
 

@@ -11,7 +11,7 @@ from promptopt.domain.text import sanitize
 KEPT = 160
 """Characters of an unchanged stretch that are shown at each side of a change."""
 
-LONGEST = 5000
+LONGEST = 4000
 """Characters of a difference that are shown."""
 
 Mark = Literal["=", "-", "+", "…"]

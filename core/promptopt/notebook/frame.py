@@ -26,10 +26,10 @@ MOST_CATEGORIES = 8
 LINES = 8
 """Lines of the log."""
 
-LONGEST = 200
+LONGEST = 160
 """Characters of a line of the log, a reason, a proposal's reasoning."""
 
-PROMPT = 5000
+PROMPT = 4000
 """Characters of a prompt."""
 
 PHASES = {
@@ -308,7 +308,7 @@ def _cut(candidate: Candidate | None) -> str:
 
 
 def _shorter(text: str) -> str:
-    return sanitize(text, 1200)
+    return sanitize(text, 800)
 
 
 def _told(state: RunState, best: Candidate | None) -> Candidate | None:
