@@ -100,6 +100,8 @@ def carry_out(page: Any, cell: int) -> None:
     deadline = time.monotonic() + PATIENCE
     while prompt.text_content() == before:
         assert time.monotonic() < deadline, "the cell was not taken up"
+        if page.locator(".jp-Dialog").count():  # that the kernel is not connected yet
+            page.keyboard.press("Escape")
         page.locator(".jp-Cell").nth(cell).locator(".cm-content").click()
         page.keyboard.press("Shift+Enter")
         # What is asked before the kernel is connected is lost, whatever the page says of the kernel.
