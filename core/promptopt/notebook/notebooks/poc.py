@@ -4,8 +4,8 @@
 # %% [markdown]
 # # Enterprise POC
 # Is a better prompt worth having for your task? This notebook asks that in an order that can't fool you: the
-# criterion first, then the measure of today's prompt, then the search, then one look at cases that nobody has
-# seen.
+# criterion first, then the measure of today's prompt, then the search, then one look at cases that nobody
+# has seen.
 #
 # It runs as it is, from top to bottom, on the built-in simulator: no key, no cost. **Simulated figures say
 # nothing about a real model**; they show how the work goes. For a real model put its name into `MODELS`.

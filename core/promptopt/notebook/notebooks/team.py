@@ -25,7 +25,8 @@ colab.setup_secrets(models=MODELS)
 
 # %% [markdown]
 # ## 1. One run for all
-# Colleagues on this machine join from a terminal: `promptopt attach latest`. They see the same, and steer it.
+# Colleagues on this machine join from a terminal: `promptopt attach latest`. They see the same, and steer
+# it.
 
 # %%
 from promptopt.examples import demo_dir
