@@ -5,6 +5,8 @@ import json
 import os
 import re
 import sys
+from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 
 from promptopt.domain.errors import SettingsError
 from promptopt.notebook.written import cells_of, notebook_of, templates, write
+from promptopt.store.database import Database
+from promptopt.store.runs import Runs
 from tests.unit.command_line import CommandLine
 
 NAMES = [each.name for each in templates()]
@@ -68,10 +72,8 @@ def test_each_runs_from_top_to_bottom(name: str, home: Path, tmp_path: Path, mon
     assert "Traceback" not in text and "simulated" in text.casefold()
     assert re.search(r"\d+\.\d%", text), "a score that was measured"
 
-    from contextlib import closing
-
-    from promptopt.store.database import Database
-    from promptopt.store.runs import Runs
+    if name == "executive-demo" and find_spec("matplotlib"):
+        assert any("image/png" in output.get("data", {}) for output in outputs)
 
     with closing(Database.open()) as database:
         rows = Runs(database).list()

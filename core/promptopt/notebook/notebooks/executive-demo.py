@@ -79,16 +79,21 @@ print(f"cost: {figures['calls']:,} calls, {cost}" + (", simulated" if figures["s
 # ## 3. A picture
 
 # %%
+from io import BytesIO
+
+from IPython.display import Image, display
+
 from promptopt.domain.errors import PromptoptError
 from promptopt.notebook.starting import store
 from promptopt.reporting.drawing import board_of_runs
 
+_, entries = board_of_runs(store(), [run.row])
+picture = BytesIO()
 try:
-    _, entries = board_of_runs(store(), [run.row])
-    picture = promptopt.ResultsDashboard().plot_learning_curves(entries)
+    promptopt.ResultsDashboard().plot_learning_curves(entries).savefig(picture, format="png", dpi=110)
+    display(Image(picture.getvalue(), alt="learning curve: the best validation score by calls spent"))
 except PromptoptError as error:  # without matplotlib
-    picture = error
-picture
+    print(error)
 
 # %% [markdown]
 # ## 4. What this does not say
