@@ -213,6 +213,33 @@ def test_a_run_comes_back_after_the_machine_was_taken_away(
     assert loopback.count(answered=True) > answered and not loopback.answered_twice()
 
 
+def test_a_run_with_functions_of_its_program_is_left_to_that(
+    bench: Bench,
+    loopback: LoopbackServer,
+    manager: ColabManager,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def short(output: str) -> bool:
+        return len(output) < 20
+
+    loopback.latency = 0.02
+    project = write_project(tmp_path / "p", loopback, SIZES, optimizer={"max_iterations": 1})
+    run = promptopt.start(project, checks=["exact", short])
+    bench.until(run.id, lambda state: state.phase == "search")
+    manager.save_to_drive(tmp_path / "copies", every=3600)
+    run.stop(now=True)
+    bench.wait(lambda: run.over)
+    starting._opened.cache_clear()
+    monkeypatch.setenv("PROMPTOPT_HOME", str(tmp_path / "new"))
+    back = manager.recover(tmp_path / "copies")
+    assert not back.runs and "the cell that started it" in back.left[run.id]
+    again = promptopt.start(project, checks=["exact", short])
+    assert again.id == run.id
+    again.wait(60)
+    assert again.status == "finished"
+
+
 def test_a_broken_copy_is_passed_over_and_runs_that_are_here_are_kept(
     manager: ColabManager, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +287,8 @@ def test_copies_hold_no_keys_and_reach_no_further_than_their_folder(
     manager.recover(folder)
     assert (tmp_path / "new" / "home" / "projects" / "good" / "project.toml").read_text() == "in"
     assert not list(tmp_path.rglob("out.txt"))
+    with pytest.raises(SettingsError, match="found 0 seconds"):
+        manager.save_to_drive(folder, every=0)
     for inside in (tmp_path / "new" / "home" / "copies", tmp_path / "new", tmp_path / "new" / "home"):
         with pytest.raises(SettingsError, match="local disk"):
             manager.save_to_drive(inside)

@@ -34,6 +34,8 @@ FOLDER = "promptopt"
 EVERY = 60.0
 """Seconds between two snapshots."""
 
+SHORTEST = 1.0
+
 _KEPT: dict[Path, Keeper] = {}
 
 
@@ -143,8 +145,13 @@ class ColabManager:
             every: seconds between two copies; there is none while nothing is new.
 
         Raises:
-            SettingsError: the folder can't be written.
+            SettingsError: the folder can't be written, or ``every`` is less than a second.
         """
+        if every < SHORTEST:
+            fix = f"give {SHORTEST:g} or more"
+            raise SettingsError(
+                f"found {every:g} seconds between two copies", where="save_to_drive()", fix=fix
+            )
         where = _place(folder)
         known = _KEPT.pop(where, None)
         if known is not None:
@@ -290,7 +297,8 @@ def _resumed(run_id: str) -> Run:
     while rows.find(run_id).live and time.monotonic() < deadline:
         time.sleep(0.1)
     settings = rows.settings(run_id)
-    if any(check.type == "python" for check in settings.checks):
+    rules = settings.task.constraints
+    if any(check.type == "python" for check in settings.checks) or any(rule.validator for rule in rules):
         raise SettingsError(
             "functions of its program judge it", fix="the cell that started it goes on with it"
         )

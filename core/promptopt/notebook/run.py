@@ -78,6 +78,7 @@ class Run:
         self._follower = Follower(log, lambda: runs.find(run_id), snapshots=Snapshots(log))
         self._reading = threading.Lock()
         self._worker: subprocess.Popen[bytes] | None = None
+        self._carrier: Carrier | None = None
         self.view: Live | None = None
         """What shows it in a cell, if something does."""
         self._begun = 0
@@ -117,9 +118,11 @@ class Run:
     @property
     def _starts(self) -> bool:
         """A worker was started from here, and has not said anything yet."""
-        if self._worker is None or self._follower.state.version > self._begun:
+        if self._follower.state.version > self._begun:
             return False
-        return self._worker.poll() is None
+        if self._carrier is not None:
+            return not self._carrier.done.is_set()
+        return self._worker is not None and self._worker.poll() is None
 
     @property
     def row(self) -> RunRow:
@@ -218,6 +221,8 @@ class Run:
         if self._starts:
             return False
         state, fix = self._follower.state, "run.resume() goes on, and nothing is paid twice"
+        if state.version == self._begun and self._carrier and self._carrier.failure:
+            raise RunError(f"it could not begin: {self._carrier.failure}", where=f"run {self.id}", fix=fix)
         if state.version == self._begun and self._worker and self._worker.poll():
             log = home() / "logs" / f"{self.id}.log"
             raise RunError("its worker could not begin", where=str(log), fix=f"mend what it says; {fix}")
@@ -274,7 +279,8 @@ class Run:
         if not self._own.here_only:
             self._worker = launch.start_worker(self.id)
         else:
-            Carrier(self._database, self.id, self._own).start()
+            self._carrier = Carrier(self._database, self.id, self._own)
+            self._carrier.start()
         self._follower.hurry()
         if self.view is not None:
             self.view.follow()

@@ -98,7 +98,7 @@ def _verdict(state: RunState) -> dict[str, Any]:
         "n": comparison.difference.n,
         "p": f"{comparison.p_value:.3g}",
         "method": one_line(comparison.method),
-        "cases": [("fixed", _named(comparison.fixed)), ("broken", _named(comparison.broken))],
+        "cases": [("fixed", _named(comparison.fixed)), ("broke", _named(comparison.broken))],
         "note": note,
         "broken": broken,
     }
