@@ -18,7 +18,7 @@ from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.desk import AtDesk
-from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.screens.dialogs import confirm
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.table import Column, Table
 from promptopt_tui.widgets.textline import TextLine
@@ -173,20 +173,21 @@ class ExportScreen(AtDesk, ModalScreen[None]):
             self.desk.notify(f"Written: {one_line(str(path), 200)}, {size:,} bytes.", markup=False)
             self.dismiss(None)
 
-        def go(replace: bool | None = True) -> None:
-            if replace:
-                self.desk.background(save, saved, self._failed(path))
+        def go() -> None:
+            self.desk.background(save, saved, self._failed(path))
 
         if not there:
             go()
             return
-        options = [
-            Option("n", "Leave it", "nothing is written", False),
-            Option("y", "Replace it", "what is in it now is lost", True),
-        ]
         shown = one_line(str(path), 200)
-        dialog = Dialog("Replace the file?", lambda width: paint.text_lines(shown, width), options)
-        self.desk.push_screen(dialog, go)
+        confirm(
+            self.app,
+            "Replace the file?",
+            ("Leave it", "nothing is written"),
+            ("Replace it", "what is in it now is lost"),
+            go,
+            lambda width: paint.text_lines(shown, width),
+        )
 
     def _failed(self, path: Path) -> Callable[[BaseException], None]:
         def told(error: BaseException) -> None:

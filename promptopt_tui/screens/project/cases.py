@@ -16,7 +16,7 @@ from promptopt.store.casebook import CaseBook, Entry, Wanted
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.screens.asking import AskScreen
-from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.screens.dialogs import confirm
 from promptopt_tui.screens.project.caseform import CaseScreen
 from promptopt_tui.screens.project.models import Models
 from promptopt_tui.views import cases as view
@@ -316,19 +316,14 @@ class Cases(Models):
         if not why_not:
             then()
             return
-        options = [
-            Option("n", "Leave it as it is", "", False),
-            Option("y", "Make a file of JSON Lines", "and let the project use that one", True),
-        ]
-
-        def answered(make: bool | None) -> None:
-            if make:
-                self._convert(book)
-
-        def build(width: int) -> list[paint.Line]:
-            return paint.wrap([(why_not, "")], width)
-
-        self.app.push_screen(Dialog("These cases can't be changed here", build, options), answered)
+        confirm(
+            self.app,
+            "These cases can't be changed here",
+            ("Leave it as it is", ""),
+            ("Make a file of JSON Lines", "and let the project use that one"),
+            lambda: self._convert(book),
+            lambda width: paint.wrap([(why_not, "")], width),
+        )
 
     def _convert(self, book: CaseBook) -> None:
         """Write the cases into files of JSON Lines, and let the project name those."""
