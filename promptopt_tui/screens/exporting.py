@@ -58,6 +58,8 @@ class ExportScreen(AtDesk, ModalScreen[None]):
     BINDINGS: ClassVar = [
         Binding("escape", "leave", show=False),
         Binding("y", "copy", show=False),
+        Binding("tab", "name_file", show=False),
+        Binding("enter", "write", show=False),
         Binding("ctrl+s", "write", show=False, priority=True),
     ]
     AUTO_FOCUS = "#formats"
@@ -132,6 +134,7 @@ class ExportScreen(AtDesk, ModalScreen[None]):
             ("enter", "write the file"),
             ("y", "copy"),
             ("tab", "file name"),
+            ("shift+tab", "scroll"),
             ("esc", "close"),
         ):
             keys += [(key, "key"), (f" {label}   ", "muted")]
@@ -145,6 +148,11 @@ class ExportScreen(AtDesk, ModalScreen[None]):
     @on(Table.Opened, "#formats")
     def _confirmed(self) -> None:
         self.action_write()
+
+    def action_name_file(self) -> None:
+        """Go to the file's name, and from there back to the formats."""
+        path = self.query_one("#path")
+        (self.query_one("#formats") if path.has_focus else path).focus()
 
     def action_copy(self) -> None:
         self.desk.copy(self.text, f"{self._name} as {self.form}")

@@ -353,7 +353,15 @@ async def test_a_project_is_copied_deleted_and_taken_back(
         await pilot.press("enter")
         await settle(pilot)
         assert projects_shown(pilot) == ["support tickets", "support tickets 2"]
+        await pilot.press("x", "n")
+        await settle(pilot)
+        assert projects_shown(pilot) == ["support tickets", "support tickets 2"]
         await pilot.press("x")
+        await settle(pilot)
+        assert "Delete the project support tickets 2?" in str(
+            pilot.app.screen.query_one("#dialog").border_title
+        )
+        await pilot.press("y")
         await settle(pilot)
         assert projects_shown(pilot) == ["support tickets"]
         await pilot.press("u")
@@ -366,10 +374,13 @@ async def test_runs_are_deleted_archived_and_taken_back(story: Make, make_app: M
     live = story().live()
     async with make_app().run_test(size=SIZE) as pilot:
         await settle(pilot)
-        await pilot.press("x")
+        await pilot.press("x", "y")
         await settle(pilot)
         assert "under way" in text(pilot, "body")  # a live run is not deleted
         await pilot.press("enter", "down", "x")
+        await settle(pilot)
+        assert "u takes it back" in text(pilot, "body")
+        await pilot.press("y")
         await settle(pilot)
         assert runs_shown(pilot) == [live.run_id]
         await pilot.press("u")

@@ -413,6 +413,26 @@ async def test_demonstrations_are_shown_with_the_prompt_that_they_are_sent_with(
         assert "where is my order → shipping" in text(pilot, "prompt")
 
 
+@pytest.mark.parametrize("keys", [(), ("v",)])
+async def test_a_comparison_shows_the_demonstrations_that_only_one_of_the_two_has(
+    story: Make, make_app: Make, settle: Make, press: Make, keys: tuple[str, ...]
+) -> None:
+    told = story().live()
+    shown = [ev.Demonstration(inputs={"text": f"ticket {n}"}, output="shipping") for n in range(4)]
+    told.propose("Label it, as shown.", iteration=3, parent=told.ids["first"], shown=shown)
+    found = told.propose("Label it, without.", iteration=4, parent=told.ids["first"])
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        cockpit(pilot).pinned_id = found
+        panel = pilot.app.screen.query_one(PromptPanel)
+        with cockpit(pilot).follower.lock:
+            candidates = cockpit(pilot).follower.state.candidates.values()
+        panel.compare_with(next(each.id for each in candidates if each.demonstrations))
+        await press(pilot, *keys)
+        await settle(pilot)
+        assert "- [demonstration 4]" in text(pilot, "prompt") and "- → shipping" in text(pilot, "prompt")
+
+
 async def test_cases_are_filtered_by_text_and_by_failure(story: Make, make_app: Make, settle: Make) -> None:
     async with make_app(story().live().run_id).run_test(size=SIZE) as pilot:
         await settle(pilot)

@@ -154,7 +154,7 @@ class Cases(Models):
 
     def _found(self, entries: list[Entry]) -> None:
         table = self.query_one("#cases", Table)
-        table.set_empty([[("no case fits; ", "muted"), ("/", "key"), (" searches anew", "muted")]])
+        table.set_empty([[("no case fits; ", "muted"), ("esc", "key"), (" shows all", "muted")]])
         table.set_rows(entries)
         if self.book is not None:
             table.border_title = Content(view.title(self.book, self.wanted, len(entries)))
@@ -182,6 +182,13 @@ class Cases(Models):
     def _search_done(self) -> None:
         self.query_one("#cases").focus()
 
+    def show_all_cases(self) -> bool:
+        """Search for nothing any more; False if nothing was searched for, or the cases are not in view."""
+        if self.section != "cases" or not self.wanted.strip():
+            return False
+        self._search_for("")
+        return True
+
     def action_split(self) -> None:
         """Go on to the next split, then to all."""
         words = self.wanted.split()
@@ -189,8 +196,11 @@ class Cases(Models):
         order = ["", *SPLITS]
         following = order[(order.index(now) + 1) % len(order)] if now in order else ""
         rest = [word for word in words if not word.startswith("split:")]
-        self.wanted = " ".join([*rest, f"split:{following}"] if following else rest)
-        self.query_one(SearchLine).show(self.wanted)
+        self._search_for(" ".join([*rest, f"split:{following}"] if following else rest))
+
+    def _search_for(self, wanted: str) -> None:
+        self.wanted = wanted
+        self.query_one(SearchLine).show(wanted)
         self.search_cases()
 
     # Changing
