@@ -18,6 +18,7 @@ from textual.widgets import Input
 
 from promptopt.domain.text import one_line, sanitize
 from promptopt_tui import paint
+from promptopt_tui.desk import OnTop
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.textline import TextLine
 
@@ -27,7 +28,7 @@ def anything(text: str) -> str:
     return ""
 
 
-class AskScreen(ModalScreen[str | None]):
+class AskScreen(OnTop, ModalScreen[str | None]):
     """Asks for one line; answers it without space at its ends, or None.
 
     Args:

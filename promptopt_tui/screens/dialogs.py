@@ -18,7 +18,7 @@ from promptopt.domain.errors import PromptoptError
 from promptopt.domain.text import one_line
 from promptopt_tui import paint
 from promptopt_tui.actions import Scope, help_table
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import OnTop
 from promptopt_tui.widgets.canvas import Canvas
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class Menu(Canvas):
         self.set_lines(lines)
 
 
-class Dialog(AtDesk, ModalScreen[T | None], Generic[T]):
+class Dialog(OnTop, ModalScreen[T | None], Generic[T]):
     """Shows lines and waits for an answer; escape answers None.
 
     Args:

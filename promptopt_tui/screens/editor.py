@@ -23,7 +23,7 @@ from promptopt.runs.tokens import size_of, tokens_of
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import BY_ID, bindings
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import AtDesk, OnTop
 from promptopt_tui.screens.dialogs import Dialog, Option, confirm
 from promptopt_tui.screens.filling import REASON, FillScreen
 from promptopt_tui.views import diff, wishes
@@ -91,7 +91,7 @@ INJECTING = Purpose(
 )
 
 
-class EditScreen(ModalScreen[Written | None]):
+class EditScreen(OnTop, ModalScreen[Written | None]):
     """A prompt in an editor; answers the new text, or None.
 
     Args:

@@ -17,7 +17,7 @@ from textual.widgets import Input
 from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import OnTop
 from promptopt_tui.screens.dialogs import confirm
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.table import Column, Table
@@ -46,7 +46,7 @@ def open_export(run: RunScreen, candidate_id: str) -> None:
     desk.background(gather, lambda found: desk.push_screen(ExportScreen(found, name)))
 
 
-class ExportScreen(AtDesk, ModalScreen[None]):
+class ExportScreen(OnTop, ModalScreen[None]):
     """Formats on the left, the text on the right, the file below.
 
     Args:

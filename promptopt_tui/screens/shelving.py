@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.screen import Screen
 
 from promptopt.domain.text import one_line, sanitize
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import OnTop
 from promptopt_tui.paint import wrap
 from promptopt_tui.screens.asking import AskScreen
 from promptopt_tui.screens.dialogs import Dialog, Option, confirm
@@ -33,7 +33,7 @@ Chosen = tuple[str, Path | str, str]
 """How a project is made, of what, and how it is to be called."""
 
 
-class Shelving(AtDesk, Screen[None]):
+class Shelving(OnTop, Screen[None]):
     """The part of the home screen that changes what there is."""
 
     _undo: list[tuple[str, Undo]]

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from textual.events import Paste
+import pytest
+from textual.events import Key, Paste
 from textual.pilot import Pilot
 
 from promptopt.domain import events as ev
@@ -321,3 +322,46 @@ async def test_what_is_pasted_into_a_field_can_do_nothing(story: Make, make_app:
         assert field.value == "a␛]52;c;eA==␇ b[/x]"
         await pilot.press("escape")
         assert asked(told) == []
+
+
+@pytest.mark.parametrize("key", ["escape", "n"])
+async def test_keys_of_one_moment_close_one_screen(
+    story: Make, make_app: Make, settle: Make, key: str
+) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("s")
+        await settle(pilot)
+        dialog = pilot.app.screen
+        for _ in range(3):  # as a terminal sends them that has collected them
+            pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+        await settle(pilot)
+        assert dialog not in pilot.app.screen_stack
+        assert isinstance(pilot.app.screen, RunScreen) and len(pilot.app.screen_stack) == 2
+        assert asked(told) == []
+
+
+@pytest.mark.parametrize("keys", ["e", "wn", "p"], ids=["edit", "wish", "approval"])
+async def test_what_waits_does_not_come_over_what_is_typed(
+    story: Make, make_app: Make, settle: Make, keys: str
+) -> None:
+    told = story().live()
+    told.tell(ev.ApprovalSet(by="ada", on=True))
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
+        typing = pilot.app.screen
+        assert not isinstance(typing, RunScreen)
+        told.tell(WAITS)
+        await settle(pilot)
+        pilot.app.screen_stack[1].tick()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert pilot.app.screen is typing
+        await pilot.press("escape")
+        await settle(pilot)
+        pilot.app.screen_stack[1].tick()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert "A proposal waits for you" in str(pilot.app.screen.query_one("#dialog").border_title)

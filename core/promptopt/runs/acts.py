@@ -332,4 +332,5 @@ def _(event: ev.ModelSet, state: "RunState", at: float) -> None:
 
 def _points(comparison: Comparison) -> str:
     gap = comparison.difference
-    return f"{gap.mean * 100:+z.1f} points [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]"
+    doubt = f", {comparison.doubt}" if comparison.doubt else ""
+    return f"{gap.mean * 100:+z.1f} points [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]{doubt}"

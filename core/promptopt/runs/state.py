@@ -261,6 +261,8 @@ class RunState:
     def _(self, event: ev.PhaseStarted, at: float) -> None:
         self.phase = event.phase
         self.search_end = event if event.phase == "test" else None
+        if event.phase == "test":
+            self.evaluations.clear()  # what the search had under way was given up
         self.stepping = self.stepping and event.phase != "test"
         said = {
             "baseline": "scoring the prompt to start from",

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from promptopt.domain.entering import NotTaken, entered
 from promptopt.domain.errors import PromptoptError
 from promptopt_tui import paint
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import OnTop
 from promptopt_tui.screens.asking import AskScreen
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.project.values import KEYS, change_value
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NEW_RULE = {"name": "rule", "max_words": 50}
 
 
-class Fields(AtDesk, Screen[None]):
+class Fields(OnTop, Screen[None]):
     """The part of a project's screen that changes its settings."""
 
     document: ProjectDocument
