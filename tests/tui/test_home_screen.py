@@ -28,6 +28,7 @@ def project(tmp_path: Path) -> Path:
     file = folder / "project.toml"
     file.write_text(
         'name = "support tickets"\nprompt = "Say hello."\n[models.target]\nmodel = "sim/target"\n'
+        '[models.optimizer]\nmodel = "sim/optimizer"\n'
         '[data]\ncases = [{ input = "a", expected = "b" }]\n',
         "utf-8",
     )
@@ -128,6 +129,20 @@ async def test_r_starts_a_run_of_the_project(
         assert isinstance(pilot.app.screen, RunScreen)
         assert started == [pilot.app.screen.run_id]
         assert pilot.app.screen.follower.row.project == "support tickets"  # type: ignore[union-attr]
+
+
+async def test_a_project_that_can_not_be_run_says_why_and_makes_no_run(
+    make_app: Make, settle: Make, project: Path, started: list[str]
+) -> None:
+    project.write_text(f'{project.read_text("utf-8")}[optimizer]\nname = "tickets2"\n', "utf-8")
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        assert "there is no optimizer 'tickets2'" in text(pilot, "body")
+        await pilot.press("escape")
+        await settle(pilot)
+        assert runs_shown(pilot) == [] and started == []
 
 
 async def test_d_starts_the_demo(make_app: Make, settle: Make, started: list[str]) -> None:

@@ -384,6 +384,8 @@ async def test_r_saves_and_starts_a_run(
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
         screen.put(("name",), "queue")
+        for role in ("target", "optimizer"):
+            screen.put(("models", role, "model"), f"sim/{role}")
         await press(pilot, "r")
         assert isinstance(pilot.app.screen, RunScreen)
         assert Client.find(pilot.app.client, started[0]).project == "queue"  # type: ignore[attr-defined]
