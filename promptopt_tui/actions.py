@@ -290,6 +290,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("errors.up", ("up", "k"), "up", "To the category before, or up.", palette=False),
     Action("errors.down", ("down", "j"), "down", "To the next category, or down.", palette=False),
     Action("log.follow", ("end", "G"), "follow", "Follow the newest lines again."),
+    Action("log.open", ("enter",), "whole", "Show the lines that are in view at their full length.", 6),
     Action("calls.filter", ("slash",), "filter", "Show only the calls that contain a text.", 10),
     Action("calls.whose", ("w",), "whose", "Show only the calls of another role, or all.", 11),
     Action("calls.outcome", ("n",), "outcome", "Show only the calls with another outcome, or all.", 12),

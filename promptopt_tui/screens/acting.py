@@ -91,8 +91,8 @@ class Acting(Steering):
             Option("v", "A text to avoid", "no proposal may contain it", "avoid"),
         ]
         options += [
-            Option(str(place), f"Take back {place}", one_line(wish.text, 40), str(wish.number))
-            for place, wish in enumerate(given[:9], 1)
+            Option(key, f"Take back number {wish.number}", one_line(wish.text, 40), str(wish.number))
+            for key, wish in zip("abcdefghi", given, strict=False)
         ]
 
         def answered(answer: str | None) -> None:

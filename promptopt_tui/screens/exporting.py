@@ -137,7 +137,7 @@ class ExportScreen(OnTop, ModalScreen[None]):
             ("shift+tab", "scroll"),
             ("esc", "close"),
         ):
-            keys += [(key, "key"), (f" {label}   ", "muted")]
+            keys += [(key, "key"), (f" {label}  ", "muted")]
         hints.set_lines([paint.cut(keys, hints.width or 40)])
 
     @on(Input.Changed, "#path")

@@ -174,8 +174,9 @@ async def test_a_wish_is_given_shown_and_taken_back(story: Make, make_app: Make,
         await pilot.press("w")
         await settle(pilot)
         shown = text(pilot, "body")
-        assert "1 must contain  Be kind.  ada" in shown and "2 note  [b]Short[/b]␛[2J" in shown
-        await pilot.press("2")
+        assert "7 must contain  Be kind.  ada" in shown and "9 note  [b]Short[/b]␛[2J" in shown
+        assert "Take back number 9" in text(pilot, "menu")
+        await pilot.press("b")
         await settle(pilot)
         assert asked(told)[-1] == Withdraw(number=9)
 

@@ -42,6 +42,44 @@ async def test_an_empty_store_teaches_the_first_step(make_app: Make, settle: Mak
             assert "promptopt demo" in text(pilot, "projects")
             assert "promptopt new" in text(pilot, "projects")
             assert "promptopt run PROJECT" in text(pilot, "runs")
+            told = " ".join(f"{text(pilot, 'projects')} {text(pilot, 'runs')}".split())
+            assert size != SIZE or "your cases and what counts as a good answer." in told
+            assert "goes on when you close the terminal." in told
+
+
+@pytest.mark.usefixtures("project")
+async def test_lists_whose_things_are_all_archived_say_so(
+    story: Make, make_app: Make, settle: Make, press: Make
+) -> None:
+    story().finish()
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "a", "tab", "a")
+        assert "all are archived; A shows them" in " ".join(text(pilot, "projects").split())
+        assert "all are archived; A shows them" in text(pilot, "runs")
+        await press(pilot, "A")
+        assert len(projects_shown(pilot)) == len(runs_shown(pilot)) == 1
+
+
+@pytest.mark.parametrize("key", ["tab", "enter"])
+async def test_a_path_is_completed(
+    make_app: Make, settle: Make, press: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tickets.csv").write_text("input,expected\na,b\nc,d\n", "utf-8")
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "n", "f")
+        field = pilot.app.screen.query_one("#answer", Input)
+        field.value = "nothing"
+        await press(pilot, key, "enter")
+        assert field.value == "nothing" and "there is no such file" in text(pilot, "refused")
+        field.value = ""
+        await press(pilot, *"tick", key)
+        if key == "tab":
+            assert field.value == "tickets.csv" and pilot.app.screen.focused is field
+            await press(pilot, "enter")
+        assert pilot.app.screen.query_one("#answer", Input).value == "tickets"
 
 
 async def test_every_column_of_the_runs_fits(story: Make, make_app: Make, settle: Make) -> None:
@@ -131,10 +169,15 @@ async def test_r_starts_a_run_of_the_project(
         assert pilot.app.screen.follower.row.project == "support tickets"  # type: ignore[union-attr]
 
 
+def add(project: Path, said: str) -> None:
+    """Let a project file say more."""
+    project.write_text(project.read_text("utf-8") + said, "utf-8")
+
+
 async def test_a_project_that_can_not_be_run_says_why_and_makes_no_run(
     make_app: Make, settle: Make, project: Path, started: list[str]
 ) -> None:
-    project.write_text(f'{project.read_text("utf-8")}[optimizer]\nname = "tickets2"\n', "utf-8")
+    add(project, '[optimizer]\nname = "tickets2"\n')
     async with make_app().run_test(size=SIZE) as pilot:
         await settle(pilot)
         await pilot.press("r")

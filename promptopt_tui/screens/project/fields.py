@@ -103,7 +103,7 @@ class Fields(OnTop, Screen[None]):
                 required = [each for each in self.known.checks[kind].settings if each.required]
                 self._fill({"type": kind}, required, self._append_check)
 
-        self.app.push_screen(Dialog("Add a check", lambda _: [], options, kind="-tall"), chosen)
+        self.app.push_screen(Dialog("Add a check", lambda _: [], options, kind="-broad"), chosen)
 
     def _append_check(self, table: dict[str, Any]) -> None:
         self.put(("checks", len(self.document.items(("checks",)))), table)
@@ -127,7 +127,8 @@ class Fields(OnTop, Screen[None]):
             if text is not None:
                 self._fill({**table, setting.name: entered(setting, text)}, rest, then)
 
-        about: list[paint.Line] = [[(setting.doc, "")], [(f"takes {setting.type}", "muted")]]
+        doc = setting.doc.replace("``", "")
+        about: list[paint.Line] = [[(doc, "")], [(f"takes {setting.type}", "muted")]]
         self.app.push_screen(AskScreen(f"{table['type']}: {setting.name}", about, refuse=refuse), answered)
 
     def add_model(self) -> None:
