@@ -48,9 +48,9 @@ class WarmBench(Bench):
         self.workers[run_id] = self.fork(run_id)  # type: ignore[assignment]
 
     def close(self) -> None:
-        for worker in self._forked:
-            if worker.poll() is None:
-                worker.kill()
+        for each in self._forked:
+            if each.poll() is None:
+                each.kill()
         super().close()
 
 
