@@ -170,7 +170,7 @@ ACTIONS: tuple[Action, ...] = (
         "home.delete",
         ("x", "delete"),
         "delete",
-        "Delete the selected run or project; it can be taken back.",
+        "Delete the selected run or project; asks first, and it can be taken back.",
         10,
     ),
     Action("home.undo", ("u",), "undo", "Take back what was archived or deleted last.", 11),
@@ -290,6 +290,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("errors.up", ("up", "k"), "up", "To the category before, or up.", palette=False),
     Action("errors.down", ("down", "j"), "down", "To the next category, or down.", palette=False),
     Action("log.follow", ("end", "G"), "follow", "Follow the newest lines again."),
+    Action("log.open", ("enter",), "whole", "Show the lines that are in view at their full length.", 6),
     Action("calls.filter", ("slash",), "filter", "Show only the calls that contain a text.", 10),
     Action("calls.whose", ("w",), "whose", "Show only the calls of another role, or all.", 11),
     Action("calls.outcome", ("n",), "outcome", "Show only the calls with another outcome, or all.", 12),
@@ -336,16 +337,17 @@ ACTIONS: tuple[Action, ...] = (
         "Look at what somebody else has written into the file meanwhile.",
         9,
     ),
+    Action("project.leave", ("q",), "back", "Leave the project; asks if something is not saved.", 80),
     Action(
-        "project.leave", ("q", "escape"), "back", "Leave the project; asks if something is not saved.", 80
+        "project.back", ("escape",), "back", "Show all cases again; else leave the project.", palette=False
     ),
     Action("project.generate", ("m",), "make up", "Have a model make up more cases, for you to confirm.", 8),
     Action("review.take", ("space",), "take", "Take what is proposed, and go on to the next.", 1),
     Action("review.drop", ("x", "delete"), "leave", "Leave it out, and go on to the next.", 2),
-    Action("review.open", ("enter",), "rewrite", "Change what is proposed, and take it.", 3, palette=False),
+    Action("review.open", ("enter",), "rewrite", "Change what is proposed, and take it.", 4, palette=False),
     Action("review.all", ("a",), "take all", "Take everything that is not decided yet.", 3),
-    Action("review.done", ("ctrl+s",), "done", "Go on with what was taken.", 4),
-    Action("review.leave", ("q", "escape"), "back", "Leave without taking anything.", 80),
+    Action("review.done", ("ctrl+s",), "done", "Go on with what was taken.", 80),
+    Action("review.leave", ("q", "escape"), "back", "Leave without taking anything.", 81),
     Action("form.select", ("enter",), "change", "Change the value of the setting.", 3),
     Action(
         "form.reset", ("backspace",), "default", "Take the setting out of the file: its default holds.", 10

@@ -199,10 +199,13 @@ class Client:
         """Make a run of a project and start its worker; returns the run's id and notices.
 
         Raises:
+            RunError: something is wrong with its checks, optimizer, models, keys or cases.
             TrustError: it has code or an endpoint of its own that its owner has not trusted.
         """
+        from promptopt.runs.apart import in_its_own_process
         from promptopt.runs.launch import create_run, start_worker
 
+        in_its_own_process(self.database, {"job": "check", "project": str(project)})
         run_id, notices = create_run(self.database, project)
         start_worker(run_id)
         return run_id, notices

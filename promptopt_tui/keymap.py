@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from textual.binding import Binding
+from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
 from promptopt_tui import actions
 from promptopt_tui.actions import ACTIONS, BY_ID, NUMBERED, Action
@@ -23,6 +24,10 @@ FILE = "keys.toml"
 
 NO_KEY = "no_key"
 """What Textual is told for an action without a key: no keyboard sends it."""
+
+MODIFIERS = {"ctrl", "shift", "alt", "super", "hyper", "meta"}
+
+_NAMED = {key.value for key in Keys} | set(KEY_NAME_REPLACEMENTS.values())
 
 FIXED = NUMBERED
 """Actions with a key for each of several things."""
@@ -80,8 +85,21 @@ def _keys(name: str, value: object) -> tuple[str, ...]:
     odd = [part for part in names if not part or "," in part or any(map(str.isspace, part))]
     if odd:
         raise ValueError(f"{odd[0]!r} is no key")
-    bound = Binding.make_bindings([Binding(part, "nothing", "") for part in names])
-    return tuple(binding.key for binding in bound)
+    named = [name if len(name) == 1 else name.lower() for name in names]
+    bound = [
+        binding.key for binding in Binding.make_bindings([Binding(name, "nothing", "") for name in named])
+    ]
+    unknown = [name for name, key in zip(names, bound, strict=True) if not _is_known(key)]
+    if unknown:
+        raise ValueError(f"there is no key {unknown[0]!r}")
+    return tuple(bound)
+
+
+def _is_known(key: str) -> bool:
+    """Whether a keyboard sends a key of this name, as far as Textual knows."""
+    *modifiers, base = key.split("+")
+    named = key in _NAMED or base in _NAMED or len(base) == 1
+    return set(modifiers) <= MODIFIERS and (named or key_to_character(base) is not None)
 
 
 def _leave_out_clashes(keymap: Keymap) -> None:

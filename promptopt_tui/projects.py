@@ -252,7 +252,7 @@ class Projects:
 
 
 def _about(kind: type) -> str:
-    """The first paragraph of a class's docstring, in one line."""
+    """The first paragraph of a class's docstring, in one line, without marks."""
     import inspect
 
-    return " ".join(inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].split())
+    return " ".join(inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].replace("``", "").split())

@@ -25,6 +25,7 @@ _SECRET_ENDINGS = ("_API_KEY", "_API_TOKEN", "_AUTH_TOKEN", "_ACCESS_KEY", "_ACC
 _ENDPOINT_ENDINGS = ("_API_BASE", "_BASE_URL")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Whole runs wait for each other a good deal: two tests at once for each core."""
     return 2 * (os.cpu_count() or 1)

@@ -20,7 +20,7 @@ from promptopt.store.commands import (
 )
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
-from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.screens.dialogs import Dialog, Option, confirm
 from promptopt_tui.screens.editor import INJECTING, EditScreen, Written
 from promptopt_tui.screens.filling import REASON, Field, FillScreen, needed
 from promptopt_tui.screens.steering import Steering
@@ -91,8 +91,8 @@ class Acting(Steering):
             Option("v", "A text to avoid", "no proposal may contain it", "avoid"),
         ]
         options += [
-            Option(str(place), f"Take back {place}", one_line(wish.text, 40), str(wish.number))
-            for place, wish in enumerate(given[:9], 1)
+            Option(key, f"Take back number {wish.number}", one_line(wish.text, 40), str(wish.number))
+            for key, wish in zip("abcdefghi", given, strict=False)
         ]
 
         def answered(answer: str | None) -> None:
@@ -129,17 +129,15 @@ class Acting(Steering):
         if not approval:
             self.send(SetApproval(on=True), "every proposal will wait for you…")
             return
-        options = [
-            Option("n", "Go on asking", "", False),
-            Option("y", "Ask no more", "what waits is accepted and scored", True),
-        ]
-
-        def answered(answer: bool | None) -> None:
-            if answer:
-                self.send(SetApproval(on=False), "proposals wait no more…")
-
         said = f"{fm.plural(waiting, 'proposal')} waiting." if waiting else "No proposal waits just now."
-        self.app.push_screen(Dialog("Score proposals without asking?", _lines(said), options), answered)
+        confirm(
+            self.app,
+            "Score proposals without asking?",
+            ("Go on asking", ""),
+            ("Ask no more", "what waits is accepted and scored"),
+            lambda: self.send(SetApproval(on=False), "proposals wait no more…"),
+            _lines(said),
+        )
 
     def action_model(self) -> None:
         """Another optimizer model; what is not changed is not sent."""

@@ -39,12 +39,13 @@ class Approving(Acting):
         super().attend()
         open_ = self._open_proposals()
         if self._card is not None and self._card_of not in open_:
-            card, self._card = self._card, None
-            if card.is_current:
-                card.dismiss(None)
+            if self._card.on_top:
+                self._card.dismiss(None)
                 self.app.notify("The proposal was decided on elsewhere.", markup=False)
+            elif self._card not in self.app.screen_stack:  # its reader is saying why not
+                self._card = None
         new = [each for each in open_ if each not in self._put]
-        if new and self._card is None and self.is_current and not self._edit_waits:
+        if new and self._card is None and self.on_top and not self._edit_waits:
             self._show_card(new[0], uninvited=True)
 
     def action_answer(self) -> None:

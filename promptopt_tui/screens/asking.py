@@ -18,6 +18,7 @@ from textual.widgets import Input
 
 from promptopt.domain.text import one_line, sanitize
 from promptopt_tui import paint
+from promptopt_tui.desk import OnTop
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.textline import TextLine
 
@@ -27,7 +28,7 @@ def anything(text: str) -> str:
     return ""
 
 
-class AskScreen(ModalScreen[str | None]):
+class AskScreen(OnTop, ModalScreen[str | None]):
     """Asks for one line; answers it without space at its ends, or None.
 
     Args:
@@ -35,11 +36,15 @@ class AskScreen(ModalScreen[str | None]):
         about: said above the field.
         value: what stands in the field at first.
         refuse: says of a text why it can't be taken; empty if it can.
-        files: it is a path: the right arrow completes it.
+        files: it is a path: tab and the right arrow complete it, and enter does if what was typed can't be
+            taken as it is.
     """
 
     CSS_PATH = "../styles/asking.tcss"
-    BINDINGS: ClassVar = [Binding("escape", "leave", show=False)]
+    BINDINGS: ClassVar = [
+        Binding("escape", "leave", show=False),
+        Binding("tab", "complete", show=False),
+    ]
 
     def __init__(
         self,
@@ -60,9 +65,8 @@ class AskScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog") as box:
             box.border_title = Content(paint.one_line(self._title, 120))
-            box.border_subtitle = Content(
-                "→ completes   enter takes it   esc leaves" if self._files else "enter takes it   esc leaves"
-            )
+            keys = "enter takes it   esc leaves"
+            box.border_subtitle = Content(f"tab completes   {keys}" if self._files else keys)
             yield Canvas(id="about")
             yield TextLine(
                 self._value, id="answer", classes="line", suggester=Paths() if self._files else None
@@ -96,11 +100,17 @@ class AskScreen(ModalScreen[str | None]):
     def _entered(self, message: Input.Submitted) -> None:
         text = message.value.strip()
         why_not = self._refuse(text)
+        offered = self.query_one(TextLine).suggested if why_not else ""
+        if offered and not self._refuse(offered):
+            text, why_not = offered, ""
         if not why_not:
             self.dismiss(text)
             return
         refused = self.query_one("#refused", Canvas)
         refused.set_lines(paint.wrap([("✗ ", "bad"), (one_line(why_not, 300), "")], refused.width)[:2])
+
+    def action_complete(self) -> None:
+        self.query_one(TextLine).complete()
 
     def action_leave(self) -> None:
         self.dismiss(None)

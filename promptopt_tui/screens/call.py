@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 
 from promptopt.domain.text import one_line
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import OnTop
 from promptopt_tui.views.calls import call_lines, plain_text
 from promptopt_tui.widgets.canvas import Canvas
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from promptopt_tui.widgets.calls import CallsPanel
 
 
-class CallScreen(AtDesk, ModalScreen[None]):
+class CallScreen(OnTop, ModalScreen[None]):
     """The call under the cursor of ``table``: what was sent, what came back.
 
     Args:

@@ -15,7 +15,7 @@ from promptopt.domain.dataset import Example, Split
 from promptopt.domain.events import ClusterMark
 from promptopt.domain.results import CaseResult
 from promptopt.domain.text import one_line
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import OnTop
 from promptopt_tui.paint import Line
 from promptopt_tui.views.case import case_lines, where
 from promptopt_tui.views.clusters import cluster_page
@@ -25,7 +25,7 @@ HELD = 200
 """Results that are held at most."""
 
 
-class Pages(AtDesk, ModalScreen[None]):
+class Pages(OnTop, ModalScreen[None]):
     """Pages with results of one prompt on one split, which are loaded as they are shown."""
 
     BINDINGS: ClassVar = [

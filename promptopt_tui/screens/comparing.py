@@ -16,7 +16,7 @@ from promptopt.domain.dataset import Split
 from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui.actions import Scope, bindings, shown
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import OnTop
 from promptopt_tui.paint import Line, Span
 from promptopt_tui.views import comparing as views
 from promptopt_tui.views import diff
@@ -54,7 +54,7 @@ def choose_runs(desk: PromptoptApp, run_id: str) -> None:
     desk.background(lambda: desk.client.lists().runs, listed)
 
 
-class PickScreen(ModalScreen[Sequence[str] | None]):
+class PickScreen(OnTop, ModalScreen[Sequence[str] | None]):
     """Other runs to compare ``base`` with: space marks; enter takes those marked, or that at the cursor."""
 
     CSS_PATH = "../styles/compare.tcss"
@@ -112,7 +112,7 @@ class PickScreen(ModalScreen[Sequence[str] | None]):
         self.dismiss(None)
 
 
-class CompareScreen(AtDesk, Screen[None]):
+class CompareScreen(OnTop, Screen[None]):
     """Runs side by side, the first as the base; the one under the cursor is compared with it in full.
 
     Args:

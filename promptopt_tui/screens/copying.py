@@ -60,9 +60,9 @@ def run_texts(run: RunScreen, shown_id: str) -> dict[str, Text]:
     attach, resume = f"promptopt attach {run_id}", f"promptopt resume {run_id}"
     texts: dict[str, Text] = {name: shown.text if shown else ""}
     if shown and seed and seed is not shown:
-        texts["diff against the seed"] = diff.as_text(seed.text, shown.text)
+        texts["diff against the seed"] = diff.as_text(seed.in_words, shown.in_words)
     if shown and parent and parent is not seed:
-        texts["diff against its parent"] = diff.as_text(parent.text, shown.text)
+        texts["diff against its parent"] = diff.as_text(parent.in_words, shown.in_words)
     return {
         **texts,
         "report as Markdown": lambda: _report(run),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from textual import events
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
@@ -18,7 +18,7 @@ from promptopt.domain.errors import PromptoptError
 from promptopt.domain.text import one_line
 from promptopt_tui import paint
 from promptopt_tui.actions import Scope, help_table
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import OnTop
 from promptopt_tui.widgets.canvas import Canvas
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class Menu(Canvas):
         self.set_lines(lines)
 
 
-class Dialog(AtDesk, ModalScreen[T | None], Generic[T]):
+class Dialog(OnTop, ModalScreen[T | None], Generic[T]):
     """Shows lines and waits for an answer; escape answers None.
 
     Args:
@@ -196,6 +196,29 @@ class Dialog(AtDesk, ModalScreen[T | None], Generic[T]):
     def action_swap(self) -> None:
         if self._options:
             self.query_one("#body" if self.query_one("#menu").has_focus else "#menu").focus()
+
+
+def confirm(
+    app: App[Any],
+    title: str,
+    leave: tuple[str, str],
+    go: tuple[str, str],
+    then: Callable[[], object],
+    build: Build = lambda width: [],
+) -> None:
+    """Ask whether to do something, and do it if the answer is y.
+
+    Args:
+        leave: what the answer n is called, and what it means; the cursor begins there.
+        go: the same for y.
+        then: does it.
+    """
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            then()
+
+    app.push_screen(Dialog(title, build, [Option("n", *leave, False), Option("y", *go, True)]), answered)
 
 
 def error_dialog(error: BaseException) -> Dialog[None]:

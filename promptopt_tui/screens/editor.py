@@ -23,8 +23,8 @@ from promptopt.runs.tokens import size_of, tokens_of
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import BY_ID, bindings
-from promptopt_tui.desk import AtDesk
-from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.desk import AtDesk, OnTop
+from promptopt_tui.screens.dialogs import Dialog, Option, confirm
 from promptopt_tui.screens.filling import REASON, FillScreen
 from promptopt_tui.views import diff, wishes
 from promptopt_tui.widgets.canvas import Canvas
@@ -91,7 +91,7 @@ INJECTING = Purpose(
 )
 
 
-class EditScreen(ModalScreen[Written | None]):
+class EditScreen(OnTop, ModalScreen[Written | None]):
     """A prompt in an editor; answers the new text, or None.
 
     Args:
@@ -203,20 +203,13 @@ class EditScreen(ModalScreen[Written | None]):
         if self.text == self._before:
             self.dismiss(None)
             return
-        options = [
-            Option("n", "Go on editing", "", False),
-            Option("y", "Discard", "what you wrote is lost", True),
-        ]
-
-        def answered(answer: bool | None) -> None:
-            if answer:
-                self.dismiss(None)
-
-        self.app.push_screen(
-            Dialog(
-                "Discard the change?", lambda width: [[("The prompt was changed and not sent.", "")]], options
-            ),
-            answered,
+        confirm(
+            self.app,
+            "Discard the change?",
+            ("Go on editing", ""),
+            ("Discard", "what you wrote is lost"),
+            lambda: self.dismiss(None),
+            lambda width: [[("The prompt was changed and not sent.", "")]],
         )
 
     def action_external(self) -> None:

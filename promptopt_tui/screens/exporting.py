@@ -17,8 +17,8 @@ from textual.widgets import Input
 from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
-from promptopt_tui.desk import AtDesk
-from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.desk import OnTop
+from promptopt_tui.screens.dialogs import confirm
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.table import Column, Table
 from promptopt_tui.widgets.textline import TextLine
@@ -46,7 +46,7 @@ def open_export(run: RunScreen, candidate_id: str) -> None:
     desk.background(gather, lambda found: desk.push_screen(ExportScreen(found, name)))
 
 
-class ExportScreen(AtDesk, ModalScreen[None]):
+class ExportScreen(OnTop, ModalScreen[None]):
     """Formats on the left, the text on the right, the file below.
 
     Args:
@@ -58,6 +58,8 @@ class ExportScreen(AtDesk, ModalScreen[None]):
     BINDINGS: ClassVar = [
         Binding("escape", "leave", show=False),
         Binding("y", "copy", show=False),
+        Binding("tab", "name_file", show=False),
+        Binding("enter", "write", show=False),
         Binding("ctrl+s", "write", show=False, priority=True),
     ]
     AUTO_FOCUS = "#formats"
@@ -132,9 +134,10 @@ class ExportScreen(AtDesk, ModalScreen[None]):
             ("enter", "write the file"),
             ("y", "copy"),
             ("tab", "file name"),
+            ("shift+tab", "scroll"),
             ("esc", "close"),
         ):
-            keys += [(key, "key"), (f" {label}   ", "muted")]
+            keys += [(key, "key"), (f" {label}  ", "muted")]
         hints.set_lines([paint.cut(keys, hints.width or 40)])
 
     @on(Input.Changed, "#path")
@@ -145,6 +148,11 @@ class ExportScreen(AtDesk, ModalScreen[None]):
     @on(Table.Opened, "#formats")
     def _confirmed(self) -> None:
         self.action_write()
+
+    def action_name_file(self) -> None:
+        """Go to the file's name, and from there back to the formats."""
+        path = self.query_one("#path")
+        (self.query_one("#formats") if path.has_focus else path).focus()
 
     def action_copy(self) -> None:
         self.desk.copy(self.text, f"{self._name} as {self.form}")
@@ -173,20 +181,21 @@ class ExportScreen(AtDesk, ModalScreen[None]):
             self.desk.notify(f"Written: {one_line(str(path), 200)}, {size:,} bytes.", markup=False)
             self.dismiss(None)
 
-        def go(replace: bool | None = True) -> None:
-            if replace:
-                self.desk.background(save, saved, self._failed(path))
+        def go() -> None:
+            self.desk.background(save, saved, self._failed(path))
 
         if not there:
             go()
             return
-        options = [
-            Option("n", "Leave it", "nothing is written", False),
-            Option("y", "Replace it", "what is in it now is lost", True),
-        ]
         shown = one_line(str(path), 200)
-        dialog = Dialog("Replace the file?", lambda width: paint.text_lines(shown, width), options)
-        self.desk.push_screen(dialog, go)
+        confirm(
+            self.app,
+            "Replace the file?",
+            ("Leave it", "nothing is written"),
+            ("Replace it", "what is in it now is lost"),
+            go,
+            lambda width: paint.text_lines(shown, width),
+        )
 
     def _failed(self, path: Path) -> Callable[[BaseException], None]:
         def told(error: BaseException) -> None:

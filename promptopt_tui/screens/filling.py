@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from promptopt_tui import paint
+from promptopt_tui.desk import OnTop
 from promptopt_tui.screens.dialogs import Build
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.textline import TextLine
@@ -48,7 +49,7 @@ def needed(text: str) -> str:
     return "" if text.strip() else "is empty"
 
 
-class FillScreen(ModalScreen[dict[str, str] | None]):
+class FillScreen(OnTop, ModalScreen[dict[str, str] | None]):
     """Asks for a few texts; answers them by name, or None.
 
     Args:

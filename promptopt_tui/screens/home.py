@@ -154,8 +154,8 @@ class HomeScreen(Shelving):
         drawn = (projects, runs, self.filter, self.project, self.archived, int(self.desk.now()) // 5)
         if drawn != self._drawn:
             self._drawn = drawn
-            self._fill("#projects", projects, home.NO_PROJECT if not lists.projects else None)
-            self._fill("#runs", runs, home.NO_RUN if not lists.runs else None)
+            self._fill("#projects", projects, home.NO_PROJECT if not lists.projects else self._nothing_left)
+            self._fill("#runs", runs, home.NO_RUN if not lists.runs else self._nothing_left)
             away = sum(one.archived for one in [*lists.projects, *lists.runs])
             hidden = f" · {away} archived" if away and not self.archived else ""
             self.query_one("#projects").border_title = Content(f"Projects{hidden}")
@@ -165,10 +165,15 @@ class HomeScreen(Shelving):
         self._draw_detail()
         self._draw_keys()
 
-    def _fill(self, table_id: str, rows: Sequence[object], empty: Sequence[paint.Line] | None) -> None:
+    def _fill(self, table_id: str, rows: Sequence[object], empty: Sequence[paint.Line]) -> None:
         table = self.query_one(table_id, Table)
-        table.set_empty(empty or [[("nothing fits; ", "muted"), ("esc", "key"), (" shows all", "muted")]])
+        table.set_empty(empty)
         table.set_rows(rows)
+
+    @property
+    def _nothing_left(self) -> Sequence[paint.Line]:
+        """Why a list is empty whose things are there."""
+        return home.NOTHING_FITS if self.filter or self.project else home.ARCHIVED
 
     def _find_wanted(self, lists: Lists) -> None:
         """Put the cursor on a project that was just made, once it is there."""

@@ -8,6 +8,7 @@ from textual.geometry import Offset
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
+from promptopt_tui.desk import OnTop
 from promptopt_tui.widgets.canvas import Canvas
 
 LETTERS = "asdfghjklqwertyuiopzxcvbnm"
@@ -21,7 +22,7 @@ def places(screen_widgets: Iterable[Widget]) -> dict[str, Widget]:
     return dict(zip(LETTERS, seen, strict=False))
 
 
-class JumpScreen(ModalScreen[Widget | None]):
+class JumpScreen(OnTop, ModalScreen[Widget | None]):
     """Lies over a screen; answers the widget whose letter is pressed, or None.
 
     Args:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, wrap
-from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.screens.dialogs import confirm
 from promptopt_tui.views.outcome import SIMULATED
 
 if TYPE_CHECKING:
@@ -31,13 +31,11 @@ def ask_for_rescoring(run: RunScreen) -> None:
         warning: list[Line] = [[], [(SIMULATED, "warn")]] if state.simulated else []
         return [*wrap([(said, "")], width), *warning]
 
-    options = [
-        Option("n", "Leave it", "nothing is sent", False),
-        Option("y", "Score it again", f"{fm.plural(score.n, 'case')} on {split}", True),
-    ]
-
-    def answered(again: bool | None) -> None:
-        if again:
-            run.desk.start_rescoring(run.run_id, best.id, split)
-
-    run.desk.push_screen(Dialog("Does the figure hold?", build, options), answered)
+    confirm(
+        run.desk,
+        "Does the figure hold?",
+        ("Leave it", "nothing is sent"),
+        ("Score it again", f"{fm.plural(score.n, 'case')} on {split}"),
+        lambda: run.desk.start_rescoring(run.run_id, best.id, split),
+        build,
+    )

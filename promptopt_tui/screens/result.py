@@ -17,7 +17,7 @@ from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui.actions import Scope, bindings, shown
 from promptopt_tui.casebook import Casebook
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import OnTop
 from promptopt_tui.paint import Span
 from promptopt_tui.views import header, outcome, result
 from promptopt_tui.views.view import View
@@ -47,7 +47,7 @@ class Moved:
     fixed: bool
 
 
-class ResultScreen(AtDesk, Screen[None]):
+class ResultScreen(OnTop, Screen[None]):
     """What came out of a run that is over.
 
     Args:
@@ -147,7 +147,7 @@ class ResultScreen(AtDesk, Screen[None]):
 
     def _look(self) -> None:
         """Leave if somebody has taken the run up again."""
-        if not self.run_screen.follower.state.over and self.is_current:
+        if not self.run_screen.follower.state.over and self.on_top:
             self.dismiss()
             self.desk.notify("The run goes on.", markup=False)
 

@@ -17,8 +17,8 @@ from promptopt.store.casefiles import Columns
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import Scope, bindings, shown
-from promptopt_tui.desk import AtDesk
-from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.desk import OnTop
+from promptopt_tui.screens.dialogs import Dialog, Option, confirm
 from promptopt_tui.screens.editor import Written
 from promptopt_tui.screens.project.caseform import CaseScreen
 from promptopt_tui.screens.project.values import change_value
@@ -89,7 +89,7 @@ def item_lines(item: Item | None, width: int) -> list[paint.Line]:
     return paint.text_lines(str(item.value), width)
 
 
-class ReviewScreen(AtDesk, Screen["list[Item] | None"]):
+class ReviewScreen(OnTop, Screen["list[Item] | None"]):
     """Items to be taken, left or rewritten; answers those that were taken, or None.
 
     Args:
@@ -234,13 +234,10 @@ class ReviewScreen(AtDesk, Screen["list[Item] | None"]):
         )
 
     def action_leave(self) -> None:
-        options = [
-            Option("n", "Go on looking", "", False),
-            Option("y", "Leave everything", "what was proposed is lost", True),
-        ]
-
-        def answered(leave: bool | None) -> None:
-            if leave:
-                self.dismiss(None)
-
-        self.app.push_screen(Dialog("Leave without taking anything?", lambda _: [], options), answered)
+        confirm(
+            self.app,
+            "Leave without taking anything?",
+            ("Go on looking", ""),
+            ("Leave everything", "what was proposed is lost"),
+            lambda: self.dismiss(None),
+        )

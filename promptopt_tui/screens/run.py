@@ -13,9 +13,10 @@ from promptopt_tui.actions import PANELS, TOURNAMENT, Scope, bindings, shown
 from promptopt_tui.callbook import CallBook
 from promptopt_tui.casebook import Casebook
 from promptopt_tui.heatbook import HeatBook
-from promptopt_tui.paint import Line
+from promptopt_tui.paint import Line, wrap
 from promptopt_tui.screens.arranging import arrange_panels
 from promptopt_tui.screens.casework import Casework
+from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.views import header, news, panels
 from promptopt_tui.views.arrangement import LAYOUTS
 from promptopt_tui.views.pace import Pace
@@ -38,6 +39,7 @@ from promptopt_tui.widgets.panels import (
 )
 from promptopt_tui.widgets.standings import StandingsPanel
 from promptopt_tui.widgets.table import Table
+from promptopt_tui.widgets.tail import Tail
 
 if TYPE_CHECKING:
     from promptopt.runs.following import Follower
@@ -139,6 +141,9 @@ class RunScreen(Casework):
         if fresh != self._drawn:
             self._drawn = fresh
             self.draw()
+            if self.is_current and self.app.screen is not self:
+                # Textual forgets widgets of a screen below that change while it paints others of them.
+                self.app.screen.refresh()
 
     def _tell_news(self) -> None:
         """Also under a dialog: whoever looks elsewhere wants to know."""
@@ -343,6 +348,14 @@ class RunScreen(Casework):
         from promptopt_tui.screens.call import CallScreen
 
         self.app.push_screen(CallScreen(self.query_one(CallsPanel), self._calls))
+
+    @on(Tail.Opened)
+    def _log_opened(self, message: Tail.Opened) -> None:
+        def build(width: int) -> list[Line]:
+            return [wrapped for line in message.lines for wrapped in wrap(line, width, [(" " * 11, "")])]
+
+        dialog: Dialog[None] = Dialog("Log", build, kind="-tall")
+        self.app.push_screen(dialog)
 
     def action_copy(self) -> None:
         panel = self.query_one(f"#{self.active}", Canvas)

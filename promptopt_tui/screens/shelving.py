@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.screen import Screen
 
 from promptopt.domain.text import one_line, sanitize
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import OnTop
+from promptopt_tui.paint import wrap
 from promptopt_tui.screens.asking import AskScreen
-from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.screens.dialogs import Dialog, Option, confirm
 
 if TYPE_CHECKING:
     from promptopt.examples import ExampleTask
@@ -31,7 +33,7 @@ Chosen = tuple[str, Path | str, str]
 """How a project is made, of what, and how it is to be called."""
 
 
-class Shelving(AtDesk, Screen[None]):
+class Shelving(OnTop, Screen[None]):
     """The part of the home screen that changes what there is."""
 
     _undo: list[tuple[str, Undo]]
@@ -130,11 +132,18 @@ class Shelving(AtDesk, Screen[None]):
                 pairs.append(("prompt", found["prompt"]))
                 pairs.extend(("check", check) for check in found["checks"])
                 pairs.extend(("case", case) for case in found["cases"])
-                items = proposed(pairs)
-                self.app.push_screen(
-                    ReviewScreen("A drafted task", items, spent(found, asked[0]), self._projects.check_flaw),
-                    lambda taken: self._keep_draft(found["name"], task, taken, asked[0]),
-                )
+                review(found, proposed(pairs))
+
+            def review(found: Mapping[str, Any], items: Sequence[Item]) -> None:
+                said, check_flaw = spent(found, asked[0]), self._projects.check_flaw
+                screen = ReviewScreen("A drafted task", items, said, check_flaw)
+
+                def decided(taken: list[Item] | None) -> None:
+                    if taken is not None:
+                        again = partial(review, found, screen.items)
+                        self._keep_draft(found["name"], task, taken, asked[0], again)
+
+                self.app.push_screen(screen, decided)
 
             with_quote(
                 self.desk,
@@ -147,10 +156,10 @@ class Shelving(AtDesk, Screen[None]):
 
         self.app.push_screen(FillScreen("A task, drafted by a model", fields, send="go on"), filled)
 
-    def _keep_draft(self, name: str, task: str, taken: list[Item] | None, model: str) -> None:
-        """Make a project of what was confirmed of a draft."""
-        if taken is None:
-            return
+    def _keep_draft(
+        self, name: str, task: str, taken: list[Item], model: str, again: Callable[[], object]
+    ) -> None:
+        """Make a project of what was confirmed of a draft; ``again`` if it gets no name after all."""
         texts = {item.kind: item.value for item in taken}
         draft = {
             "description": texts.get("description", task),
@@ -162,6 +171,7 @@ class Shelving(AtDesk, Screen[None]):
         self._ask_name(
             one_line(name, 60),
             lambda chosen: self._made(lambda: (self._projects.from_draft(chosen, draft, models), [])),
+            again,
         )
 
     def _ask_file(self) -> None:
@@ -205,9 +215,15 @@ class Shelving(AtDesk, Screen[None]):
                 return None
         return found[0]
 
-    def _ask_name(self, like: str, then: Callable[[str], object]) -> None:
+    def _ask_name(
+        self, like: str, then: Callable[[str], object], left: Callable[[], object] = lambda: None
+    ) -> None:
+        """Ask for a name and go on with it; ``left`` if none is given."""
+
         def answered(name: str | None) -> None:
-            if name is not None:
+            if name is None:
+                left()
+            else:
                 then(name)
 
         def ask(name: str) -> None:
@@ -259,11 +275,24 @@ class Shelving(AtDesk, Screen[None]):
             return
         run_id = _run_id(found)
         if run_id:
-            self._do(f"Deleted run {run_id}.", lambda: self._projects.delete_run(run_id))
+            what, about = f"run {run_id}", "its prompts and its figures go out of sight"
+            said, delete = f"Deleted run {run_id}.", partial(self._projects.delete_run, run_id)
         else:
-            path = cast("ProjectEntry", found).path
-            name = one_line(cast("ProjectEntry", found).name, 60)
-            self._do(f"Deleted the project {name}; its runs stay.", lambda: self._projects.delete(path))
+            project = cast("ProjectEntry", found)
+            name = one_line(project.name, 60)
+            what, about = f"the project {name}", "its files go into the trash, its runs stay"
+            said = f"Deleted the project {name}; its runs stay."
+            delete = partial(self._projects.delete, project.path)
+        confirm(
+            self.app,
+            f"Delete {what}?",
+            ("Leave it", "nothing is deleted"),
+            ("Delete it", about),
+            lambda: self._do(said, delete),
+            lambda width: wrap(
+                [("u takes it back, and for 30 days promptopt restore does.", "muted")], width
+            ),
+        )
 
     def action_undo(self) -> None:
         if not self._undo:

@@ -12,7 +12,7 @@ from promptopt.domain.text import one_line
 from promptopt.store.commands import Command, Decide, Edit, Pause, Resume, Stop
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import OnTop
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.editor import EditScreen, Written, editing
 from promptopt_tui.screens.filling import Field, FillScreen
@@ -30,7 +30,7 @@ NEED_SEARCH = ("run.edit", "run.step", "run.inject", "run.guide", "run.approval"
 RESUMABLE = ("interrupted", "stopped", "failed")
 
 
-class Steering(AtDesk, Screen[None]):
+class Steering(OnTop, Screen[None]):
     """The part of the cockpit that sends commands; see :class:`promptopt_tui.screens.run.RunScreen`."""
 
     follower: Follower
@@ -242,18 +242,17 @@ class Steering(AtDesk, Screen[None]):
             self.sent = ""
         waits = self._edit_waits
         if self._question is not None and not waits:
-            question, self._question = self._question, None
-            if question.is_current:
-                question.dismiss(None)
+            if self._question.on_top:
+                self._question.dismiss(None)
                 self.app.notify("The edit was decided on elsewhere.", markup=False)
         elif self._question is not None and self.follower.state.current_id != self._current_then:
             self._current_then = self.follower.state.current_id
             self._question.rebuild()
         edit = self.follower.state.edit
-        if waits and edit and self.is_current and edit.command_id != self._asked_about:
+        if waits and edit and self.on_top and edit.command_id != self._asked_about:
             self._ask(uninvited=True)
         over = self.follower.state.over
-        if over and self._was_live and self.is_current and not self.is_live:
+        if over and self._was_live and self.on_top and not self.is_live:
             self._was_live = False
             self.show_outcome(uninvited=True)
         elif not over and self.follower.caught_up.is_set() and self.is_live:

@@ -6,7 +6,7 @@ from textual.content import Content
 
 from promptopt_tui import paint
 from promptopt_tui.actions import BY_ID
-from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.screens.dialogs import confirm
 from promptopt_tui.screens.editor import EditScreen, PromptArea, Purpose, Written, restored
 from promptopt_tui.widgets.canvas import Canvas
 
@@ -49,13 +49,10 @@ class WriteScreen(EditScreen):
         if self.text == self._before:
             self.dismiss(None)
             return
-        options = [
-            Option("n", "Go on writing", "", False),
-            Option("y", "Discard", "what you wrote is lost", True),
-        ]
-
-        def answered(discard: bool | None) -> None:
-            if discard:
-                self.dismiss(None)
-
-        self.app.push_screen(Dialog("Discard what you wrote?", lambda _: [], options), answered)
+        confirm(
+            self.app,
+            "Discard what you wrote?",
+            ("Go on writing", ""),
+            ("Discard", "what you wrote is lost"),
+            lambda: self.dismiss(None),
+        )

@@ -6,7 +6,7 @@ from promptopt.domain.text import one_line
 from promptopt.runs import brackets
 from promptopt_tui import formatting as fm
 from promptopt_tui.actions import PANELS, TOURNAMENT
-from promptopt_tui.paint import Line, columns, cut, width_of
+from promptopt_tui.paint import Line, columns, cut, width_of, wrap
 from promptopt_tui.views.view import View
 
 TITLES = {
@@ -22,6 +22,13 @@ TITLES = {
     "heat": "Heat map",
     TOURNAMENT: "Tournament",
 }
+
+
+MOST_LINES = 3
+"""Lines of a banner that says what is wrong."""
+
+SHORT = {"progress": "Prg", "prompt": "Prm"}
+"""Titles that begin alike, where there is room for three letters."""
 
 
 def header(view: View, width: int) -> list[Line]:
@@ -125,19 +132,22 @@ def tabs(active: str, panels: Collection[str], width: int) -> list[Line]:
     """The panels and their keys, for screens that show one at a time."""
     there = [panel for panel in (*PANELS, TOURNAMENT) if panel in panels]
     line: Line = []
-    for letters in (10, 8, 5, 4, 3, 0):
+    for letters, gap in ((10, " "), (8, " "), (5, " "), (4, ""), (3, ""), (0, "")):
         line = []
         for panel in there:
-            here = panel == active
-            title = TITLES[panel] if here else TITLES[panel][:letters]
-            line += [(f" {key_of(panel)} {title}".rstrip() + " ", "pill-accent" if here else "muted")]
+            short = SHORT.get(panel, "") if letters == 3 else ""
+            if panel == active:
+                line.append((f" {key_of(panel)} {TITLES[panel]} ", "pill-accent"))
+            else:
+                title = (short or TITLES[panel])[:letters]
+                line.append((f" {key_of(panel)} {title}".rstrip() + gap, "muted"))
         if width_of(line) <= width:
             break
     return [line]
 
 
 def banners(view: View, width: int) -> list[Line]:
-    """What needs attention, most urgent first; a line each."""
+    """What needs attention, most urgent first; mostly a line each."""
     found: list[tuple[str, Line, Line]] = []
     state = view.state
     if view.problem:
@@ -161,7 +171,7 @@ def banners(view: View, width: int) -> list[Line]:
         found.append((" … ", [(view.sent, "muted")], []))
     if state.over and view.status in ("finished", "stopped", "failed"):
         found.append(_ending(view))
-    return [_banner(pill, line, right, width) for pill, line, right in found[:3]]
+    return [each for pill, line, right in found[:3] for each in _banner(pill, line, right, width)]
 
 
 def _proposals(view: View) -> tuple[str, Line, Line]:
@@ -181,9 +191,19 @@ def _key(key: str, what: str) -> Line:
     return [(key, "key"), (f" {what}", "muted")]
 
 
-def _banner(pill: str, line: Line, right: Line, width: int) -> Line:
+def _banner(pill: str, line: Line, right: Line, width: int) -> list[Line]:
+    """What needs attention: in one line, or what is wrong in up to :data:`MOST_LINES`."""
+    wrong = pill.strip()[0] == "!"
     style = {"!": "pill-bad", "◆": "pill-human", "…": "pill-muted"}.get(pill.strip()[0], "pill-accent")
-    return columns([(pill, style), ("  ", ""), *line], right, width)
+    whole: Line = [(pill, style), ("  ", ""), *line]
+    room = width - width_of(right) - (1 if right else 0)
+    if not wrong or width_of(whole) <= room:
+        return [columns(whole, right, width)]
+    lines = wrap(whole, room, [(" " * (width_of([(pill, style)]) + 2), "")])
+    if len(lines) > MOST_LINES:
+        rest = [span for each in lines[MOST_LINES - 1 :] for span in (*each, (" ", ""))]
+        lines = [*lines[: MOST_LINES - 1], cut(rest, room)]
+    return [columns(lines[0], right, width), *lines[1:]]
 
 
 def _ending(view: View) -> tuple[str, Line, Line]:

@@ -17,24 +17,33 @@ NO_PROJECT: tuple[paint.Line, ...] = (
     [("No project yet.", "bold")],
     [("d", "key"), ("  see it work:", "")],
     [("   promptopt demo", "accent")],
-    [("n", "key"), ("  make one of an", "")],
-    [("   example or your cases:", "")],
+    [("n", "key"), ("  make one of an example or your cases:", "")],
     [("   promptopt new NAME", "accent")],
     [],
-    [("A project is your prompt,", "muted")],
-    [("your cases and what counts", "muted")],
-    [("as a good answer.", "muted")],
+    [("A project is your prompt, your cases and what counts as a good answer.", "muted")],
 )
 
 NO_RUN: tuple[paint.Line, ...] = (
     [("No run yet.", "bold")],
     [],
-    [("A run makes a prompt better, inside a budget,", "muted")],
-    [("while you watch. It appears here and goes on", "muted")],
-    [("when you close the terminal.", "muted")],
+    [
+        (
+            "A run makes a prompt better, inside a budget, while you watch. It appears here and goes on",
+            "muted",
+        ),
+        (" when you close the terminal.", "muted"),
+    ],
     [],
     [("Select a project and press ", ""), ("r", "key"), (", or ", ""), ("d", "key"), (" for the demo.", "")],
     [("  promptopt run PROJECT", "accent"), ("   does the same", "muted")],
+)
+
+NOTHING_FITS: tuple[paint.Line, ...] = (
+    [("nothing fits; ", "muted"), ("esc", "key"), (" shows all", "muted")],
+)
+
+ARCHIVED: tuple[paint.Line, ...] = (
+    [("all are archived; ", "muted"), ("A", "key"), (" shows them", "muted")],
 )
 
 

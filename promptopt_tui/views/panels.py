@@ -255,7 +255,9 @@ def _refusals(view: View, width: int) -> list[Line]:
     lines: list[Line] = []
     for role, moved in view.state.endpoints.items():
         held = f"; nothing for {moved.held:.0f} s" if moved.held else ""
-        said = f"{role}: {moved.at_once} of {moved.most} calls at once, {moved.refused} refused{held}"
+        counts = ((moved.refused - moved.late, "refused"), (moved.late, "not answered in time"))
+        failed = ", ".join(f"{number} {what}" for number, what in counts if number)
+        said = f"{role}: {moved.at_once} of {moved.most} calls at once, {failed}{held}"
         lines += wrap([(said, "warn" if moved.at_once < moved.most else "muted")], width)
     return lines
 
@@ -271,7 +273,15 @@ def _forecast(view: View, width: int) -> list[Line]:
         fm.usd(usd.likely) if usd is not None and usd.likely is not None else "",
     ]
     said = " · ".join(part for part in parts if part) or "unknown"
-    return [columns([("forecast", "muted")], [(said, "muted")], width)]
+    return _named("forecast", [(said, "muted")], width)
+
+
+def _named(label: str, value: Line, width: int) -> list[Line]:
+    """A label at the left and what it says at the right; on lines of its own if there is no room for both."""
+    head: Line = [(label, "muted")]
+    if width_of(head) + 1 + width_of(value) <= width:
+        return [columns(head, value, width)]
+    return wrap([*head, ("  ", ""), *value], width, [("  ", "")])
 
 
 def _by_role(view: View, width: int) -> list[Line]:
@@ -289,7 +299,7 @@ def _by_role(view: View, width: int) -> list[Line]:
             parts.append("cost unknown")
         elif f"{role}_usd" in state.meters:
             parts.append(_beside(f"{role}_usd", state.meters[f"{role}_usd"].spent, need and need.usd))
-        lines.append(columns([(role, "muted")], [(" · ".join(parts), "muted")], width))
+        lines += _named(role, [(" · ".join(parts), "muted")], width)
     return lines
 
 
@@ -312,7 +322,7 @@ def _rates(view: View, width: int) -> list[Line]:
         over = meter.limit is not None and end > meter.limit
         end = min(end, meter.limit) if meter.limit is not None else end
         line += [(f"  ≈ {fm.usd(end)} at the end", "warn" if over else "muted")]
-    return [columns([("rate", "muted")], line, width), *_pace(view, width)]
+    return [*_named("rate", line, width), *_pace(view, width)]
 
 
 def _pace(view: View, width: int) -> list[Line]:
@@ -324,4 +334,4 @@ def _pace(view: View, width: int) -> list[Line]:
         rate = view.pace.per_minute(meter)
         if rate is not None:
             parts.append(f"{fm.amount(meter, rate)}{unit}")
-    return [columns([("/min", "muted")], [(" · ".join(parts), "")], width)] if parts else []
+    return _named("/min", [(" · ".join(parts), "")], width) if parts else []

@@ -28,9 +28,9 @@ def in_force(wishes: Sequence[Guidance], width: int) -> list[Line]:
             [("Nothing is asked of proposals yet. What you ask holds from the next one on.", "muted")], width
         )
     lines: list[Line] = []
-    for place, wish in enumerate(wishes, 1):
+    for wish in wishes:
         word, style = FORMS[wish.form]
-        head: Line = [(f"{place:>2} ", "key"), (f"{word}  ", style)]
+        head: Line = [(f"{wish.number:>2} ", "bold"), (f"{word}  ", style)]
         lines += wrap([*head, (one_line(wish.text, 400), ""), (f"  {one_line(wish.by, 30)}", "muted")], width)
     return lines
 

@@ -183,7 +183,10 @@ class PromptPanel(Canvas):
         if self._drawn[:1] != drawn[:1]:
             self.scroll_home(animate=False)
         self._drawn = drawn
-        self.set_lines([*self._reason(shown), *self._text(shown, other), *self._demonstrations(shown)])
+        lines = [*self._reason(shown), *self._text(shown, other)]
+        if other is None or other.demonstrations == shown.demonstrations:
+            lines += self._demonstrations(shown)
+        self.set_lines(lines)
 
     def _other(self, view: View, shown: Candidate) -> Candidate | None:
         state = view.state
@@ -223,7 +226,9 @@ class PromptPanel(Canvas):
         if other is None:
             return diff.prompt_text(shown.text, self.width)
         compare = diff.side_by_side if self.side else diff.unified
-        return compare(other.text, shown.text, self.width)
+        if other.demonstrations == shown.demonstrations:
+            return compare(other.text, shown.text, self.width)
+        return compare(other.in_words, shown.in_words, self.width)
 
 
 class LogPanel(Tail):

@@ -134,7 +134,8 @@ class Table(Canvas):
     def render_line(self, y: int) -> Strip:
         width = self.width
         if not self.rows:
-            line = self.empty[y] if y < len(self.empty) else []
+            lines = [wrapped for line in self.empty for wrapped in _wrapped(line, width)]
+            line = lines[y] if y < len(lines) else []
             return paint.strip(line, width, self.styles_by_name, self.rich_style)
         if y == 0:
             return self._header(width)
@@ -311,3 +312,8 @@ class SortableTable(Table):
         self.order = order
         self.redraw()
         self.post_message(self.Sorted(self))
+
+
+def _wrapped(line: paint.Line, width: int) -> list[paint.Line]:
+    """``line`` in as many as it takes; what is said of a key stays beside it."""
+    return paint.wrap(line, width, [("   ", "")] if line and line[0][1] == "key" else ())

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding
+from textual.message import Message
 from textual.strip import Strip
 
 from promptopt_tui import paint
@@ -27,6 +28,13 @@ class Tail(Canvas):
         Binding("pagedown", "on(10)", show=False),
         Binding("home,g", "back(100000)", show=False),
     ]
+
+    class Opened(Message):
+        """What is in view is to be shown at its full length."""
+
+        def __init__(self, lines: Sequence[paint.Line]) -> None:
+            super().__init__()
+            self.lines = lines
 
     def __init__(self, *, id: str | None = None, classes: str = "") -> None:
         super().__init__(id=id, classes=classes)
@@ -74,6 +82,11 @@ class Tail(Canvas):
             if self.end >= self.total:
                 self.end = None
             self.refresh()
+
+    def action_open(self) -> None:
+        bottom = (self.total if self.end is None else self.end) - self._first()
+        if bottom > 0:
+            self.post_message(self.Opened(self.lines[max(0, bottom - self.height) : bottom]))
 
     def action_follow(self) -> None:
         self.end = None

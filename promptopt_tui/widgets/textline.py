@@ -18,6 +18,17 @@ class TextLine(Input):
         """Make what is typed, pasted or set safe to show."""
         return sanitize(value.replace("\n", " ").replace("\t", " "))
 
+    @property
+    def suggested(self) -> str:
+        """What the text would be if it were completed; empty if nothing is offered for it."""
+        return self._suggestion if self._suggestion.startswith(self.value) else ""
+
+    def complete(self) -> None:
+        """Take what is offered."""
+        if self.suggested:
+            self.value = self.suggested
+            self.cursor_position = len(self.value)
+
     def _on_paste(self, event: events.Paste) -> None:
         event.text = " ".join(event.text.split())  # Input's own handler takes the first line only
 

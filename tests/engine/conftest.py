@@ -9,7 +9,7 @@ import pytest
 
 from promptopt.runs import launch
 from tests.engine.bench import Bench
-from tests.engine.warm import WarmBench, Worker, prepare
+from tests.engine.warm import WarmBench, prepare
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,8 @@ def bench(home: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRe
     warm = getattr(request.module, "WARM", False)
     if warm:
         request.getfixturevalue("forking")
-        monkeypatch.setattr(launch, "start_worker", Worker)
     bench = WarmBench() if warm else Bench()
+    if isinstance(bench, WarmBench):
+        monkeypatch.setattr(launch, "start_worker", bench.fork)
     yield bench
     bench.close()

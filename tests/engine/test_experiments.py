@@ -18,7 +18,7 @@ from promptopt.runs.scoreboard import NONE
 from promptopt.store.experiments import ExperimentRow, Experiments
 from promptopt.store.runs import Runs
 from tests.engine.bench import Bench
-from tests.engine.warm import WarmCommand, Worker
+from tests.engine.warm import WarmBench, WarmCommand
 from tests.loopback import API_KEY_ENV, LoopbackServer, write_project
 from tests.loopback.persona import SEED_PROMPT
 
@@ -48,8 +48,8 @@ def experiment(folder: Path, server: LoopbackServer, **changes: Any) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driving, "start_worker", Worker)
+def forked(bench: WarmBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "start_worker", bench.fork)
 
 
 def start(path: Path, *options: str) -> WarmCommand:

@@ -317,6 +317,20 @@ def test_a_missing_key_is_told_before_anything_is_sent(
     assert loopback.count() == 0
 
 
+def test_a_sealed_test_that_can_not_be_scored_whole_is_left_alone(
+    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+) -> None:
+    validation, test = 16, 12
+    project = write_project(
+        tmp_path / "p", loopback, (12, validation, test), budget={"target_calls": validation + test - 1}
+    )
+    state = bench.run(project)
+    assert state.finished and state.finished.stop_reason == "budget"
+    assert "was left alone: it needs 12 calls, and the cap on target calls leaves" in state.finished.test_note
+    assert not any("test" in candidate.scores for candidate in state.candidates.values())
+    assert loopback.count(model="gpt") < validation + test
+
+
 def test_a_cap_on_usd_needs_a_price(bench: Bench, loopback: LoopbackServer, tmp_path: Path) -> None:
     models = {"target": {"model": "openai/nobody-knows-me"}}
     project = write_project(tmp_path / "p", loopback, SIZES, models=models, budget={"usd": 1.0})

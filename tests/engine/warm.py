@@ -33,10 +33,25 @@ def prepare(folder: Path) -> None:
 
 
 class WarmBench(Bench):
-    """A bench whose workers start at once."""
+    """A bench whose workers start at once, also those that something else than the bench starts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._forked: list[Worker] = []
+
+    def fork(self, run_id: str) -> "Worker":
+        """Start a worker, which is gone at the end of the test at the latest."""
+        self._forked.append(Worker(run_id))
+        return self._forked[-1]
 
     def start(self, run_id: str) -> None:
-        self.workers[run_id] = Worker(run_id)  # type: ignore[assignment]
+        self.workers[run_id] = self.fork(run_id)  # type: ignore[assignment]
+
+    def close(self) -> None:
+        for each in self._forked:
+            if each.poll() is None:
+                each.kill()
+        super().close()
 
 
 class _Forked:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from textual.events import Paste
+import pytest
+from textual.events import Key, Paste
 from textual.pilot import Pilot
 
 from promptopt.domain import events as ev
@@ -173,8 +174,9 @@ async def test_a_wish_is_given_shown_and_taken_back(story: Make, make_app: Make,
         await pilot.press("w")
         await settle(pilot)
         shown = text(pilot, "body")
-        assert "1 must contain  Be kind.  ada" in shown and "2 note  [b]Short[/b]␛[2J" in shown
-        await pilot.press("2")
+        assert "7 must contain  Be kind.  ada" in shown and "9 note  [b]Short[/b]␛[2J" in shown
+        assert "Take back number 9" in text(pilot, "menu")
+        await pilot.press("b")
         await settle(pilot)
         assert asked(told)[-1] == Withdraw(number=9)
 
@@ -321,3 +323,46 @@ async def test_what_is_pasted_into_a_field_can_do_nothing(story: Make, make_app:
         assert field.value == "a␛]52;c;eA==␇ b[/x]"
         await pilot.press("escape")
         assert asked(told) == []
+
+
+@pytest.mark.parametrize("key", ["escape", "n"])
+async def test_keys_of_one_moment_close_one_screen(
+    story: Make, make_app: Make, settle: Make, key: str
+) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("s")
+        await settle(pilot)
+        dialog = pilot.app.screen
+        for _ in range(3):  # as a terminal sends them that has collected them
+            pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+        await settle(pilot)
+        assert dialog not in pilot.app.screen_stack
+        assert isinstance(pilot.app.screen, RunScreen) and len(pilot.app.screen_stack) == 2
+        assert asked(told) == []
+
+
+@pytest.mark.parametrize("keys", ["e", "wn", "p"], ids=["edit", "wish", "approval"])
+async def test_what_waits_does_not_come_over_what_is_typed(
+    story: Make, make_app: Make, settle: Make, keys: str
+) -> None:
+    told = story().live()
+    told.tell(ev.ApprovalSet(by="ada", on=True))
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
+        typing = pilot.app.screen
+        assert not isinstance(typing, RunScreen)
+        told.tell(WAITS)
+        await settle(pilot)
+        pilot.app.screen_stack[1].tick()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert pilot.app.screen is typing
+        await pilot.press("escape")
+        await settle(pilot)
+        pilot.app.screen_stack[1].tick()  # type: ignore[attr-defined]
+        await settle(pilot)
+        assert "A proposal waits for you" in str(pilot.app.screen.query_one("#dialog").border_title)

@@ -28,6 +28,7 @@ def project(tmp_path: Path) -> Path:
     file = folder / "project.toml"
     file.write_text(
         'name = "support tickets"\nprompt = "Say hello."\n[models.target]\nmodel = "sim/target"\n'
+        '[models.optimizer]\nmodel = "sim/optimizer"\n'
         '[data]\ncases = [{ input = "a", expected = "b" }]\n',
         "utf-8",
     )
@@ -41,6 +42,44 @@ async def test_an_empty_store_teaches_the_first_step(make_app: Make, settle: Mak
             assert "promptopt demo" in text(pilot, "projects")
             assert "promptopt new" in text(pilot, "projects")
             assert "promptopt run PROJECT" in text(pilot, "runs")
+            told = " ".join(f"{text(pilot, 'projects')} {text(pilot, 'runs')}".split())
+            assert size != SIZE or "your cases and what counts as a good answer." in told
+            assert "goes on when you close the terminal." in told
+
+
+@pytest.mark.usefixtures("project")
+async def test_lists_whose_things_are_all_archived_say_so(
+    story: Make, make_app: Make, settle: Make, press: Make
+) -> None:
+    story().finish()
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "a", "tab", "a")
+        assert "all are archived; A shows them" in " ".join(text(pilot, "projects").split())
+        assert "all are archived; A shows them" in text(pilot, "runs")
+        await press(pilot, "A")
+        assert len(projects_shown(pilot)) == len(runs_shown(pilot)) == 1
+
+
+@pytest.mark.parametrize("key", ["tab", "enter"])
+async def test_a_path_is_completed(
+    make_app: Make, settle: Make, press: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tickets.csv").write_text("input,expected\na,b\nc,d\n", "utf-8")
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "n", "f")
+        field = pilot.app.screen.query_one("#answer", Input)
+        field.value = "nothing"
+        await press(pilot, key, "enter")
+        assert field.value == "nothing" and "there is no such file" in text(pilot, "refused")
+        field.value = ""
+        await press(pilot, *"tick", key)
+        if key == "tab":
+            assert field.value == "tickets.csv" and pilot.app.screen.focused is field
+            await press(pilot, "enter")
+        assert pilot.app.screen.query_one("#answer", Input).value == "tickets"
 
 
 async def test_every_column_of_the_runs_fits(story: Make, make_app: Make, settle: Make) -> None:
@@ -128,6 +167,25 @@ async def test_r_starts_a_run_of_the_project(
         assert isinstance(pilot.app.screen, RunScreen)
         assert started == [pilot.app.screen.run_id]
         assert pilot.app.screen.follower.row.project == "support tickets"  # type: ignore[union-attr]
+
+
+def add(project: Path, said: str) -> None:
+    """Let a project file say more."""
+    project.write_text(project.read_text("utf-8") + said, "utf-8")
+
+
+async def test_a_project_that_can_not_be_run_says_why_and_makes_no_run(
+    make_app: Make, settle: Make, project: Path, started: list[str]
+) -> None:
+    add(project, '[optimizer]\nname = "tickets2"\n')
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        assert "there is no optimizer 'tickets2'" in text(pilot, "body")
+        await pilot.press("escape")
+        await settle(pilot)
+        assert runs_shown(pilot) == [] and started == []
 
 
 async def test_d_starts_the_demo(make_app: Make, settle: Make, started: list[str]) -> None:
@@ -353,7 +411,15 @@ async def test_a_project_is_copied_deleted_and_taken_back(
         await pilot.press("enter")
         await settle(pilot)
         assert projects_shown(pilot) == ["support tickets", "support tickets 2"]
+        await pilot.press("x", "n")
+        await settle(pilot)
+        assert projects_shown(pilot) == ["support tickets", "support tickets 2"]
         await pilot.press("x")
+        await settle(pilot)
+        assert "Delete the project support tickets 2?" in str(
+            pilot.app.screen.query_one("#dialog").border_title
+        )
+        await pilot.press("y")
         await settle(pilot)
         assert projects_shown(pilot) == ["support tickets"]
         await pilot.press("u")
@@ -366,10 +432,13 @@ async def test_runs_are_deleted_archived_and_taken_back(story: Make, make_app: M
     live = story().live()
     async with make_app().run_test(size=SIZE) as pilot:
         await settle(pilot)
-        await pilot.press("x")
+        await pilot.press("x", "y")
         await settle(pilot)
         assert "under way" in text(pilot, "body")  # a live run is not deleted
         await pilot.press("enter", "down", "x")
+        await settle(pilot)
+        assert "u takes it back" in text(pilot, "body")
+        await pilot.press("y")
         await settle(pilot)
         assert runs_shown(pilot) == [live.run_id]
         await pilot.press("u")

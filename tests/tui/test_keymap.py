@@ -38,6 +38,13 @@ def test_keys_are_read_as_people_write_them(tmp_path: Path) -> None:
     }
 
 
+def test_the_names_of_all_keys_in_use_are_known(tmp_path: Path) -> None:
+    keys = {key for action in ACTIONS for key in action.keys}
+    for key in [*keys, "F24", "é", "shift+f5", "super+x", "latin_small_letter_e_with_acute"]:
+        found = load(tmp_path, f'"run.why" = "{key}"')
+        assert found.own or "is the key of" in found.problems[0], key
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -47,6 +54,8 @@ def test_keys_are_read_as_people_write_them(tmp_path: Path) -> None:
         ('"run.pause" = 3', "run.pause: expected keys"),
         ('"run.pause" = [3]', "run.pause: expected keys"),
         ('"run.pause" = "a b"', "run.pause: 'a b' is no key"),
+        ('"run.pause" = "F99"', "run.pause: there is no key 'F99'"),
+        ('"run.pause" = "ctl+e"', "run.pause: there is no key 'ctl+e'"),
         ('"run.pause" = "p,"', "run.pause: '' is no key"),
         ('"run.pause" = "e"', "run.pause: e is the key of run.edit already"),
         ('"run.pause" = "t"', "run.pause: t is the key of anywhere.theme already"),

@@ -131,6 +131,20 @@ async def test_cases_are_shown_searched_and_filtered(make_app: Make, opened: Mak
         assert "no case fits" in text(pilot, "cases")
 
 
+@pytest.mark.usefixtures("with_lines")
+async def test_esc_shows_all_cases_before_it_leaves(make_app: Make, opened: Make, press: Make) -> None:
+    async with make_app().run_test(size=SIZE) as pilot:
+        screen = await opened(pilot)
+        await press(pilot, "s", "slash", *" refund", "enter")
+        assert shown(screen) == ["1"]
+        await press(pilot, "escape")
+        assert pilot.app.screen is screen and shown(screen) == ["1", "2", "3"]
+        await press(pilot, "slash", "enter")
+        assert shown(screen) == ["1", "2", "3"]
+        await press(pilot, "escape")
+        assert pilot.app.screen is not screen
+
+
 async def test_a_case_is_edited_saved_and_taken_back(
     make_app: Make, opened: Make, press: Make, with_lines: Path
 ) -> None:

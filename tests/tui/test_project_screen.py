@@ -201,12 +201,21 @@ async def test_a_long_text_is_written_in_an_editor(opened: Make, press: Make, ma
         assert screen.document.get(("prompt",)) == "Two\nlines {input}"
 
 
+async def test_what_checks_do_is_told_in_full_where_there_is_room(
+    opened: Make, press: Make, make_app: Make
+) -> None:
+    async with make_app().run_test(size=(200, 60)) as pilot:
+        await opened(pilot, "3", "n")
+        told = text(pilot, "menu")
+        assert "members after a perfect one are not asked." in told and "or a score and a reason." in told
+
+
 async def test_checks_are_added_with_what_they_need_and_removed(
     opened: Make, press: Make, make_app: Make
 ) -> None:
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot, "3", "n")
-        assert "expected output" in text(pilot, "menu")
+        assert "expected output" in text(pilot, "menu") and "``" not in text(pilot, "menu")
         await press(pilot, "d")  # latency, which needs a limit
         await press(pilot, "enter")
         assert "has to be given" in text(pilot, "refused")
@@ -384,6 +393,8 @@ async def test_r_saves_and_starts_a_run(
     async with make_app().run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
         screen.put(("name",), "queue")
+        for role in ("target", "optimizer"):
+            screen.put(("models", role, "model"), f"sim/{role}")
         await press(pilot, "r")
         assert isinstance(pilot.app.screen, RunScreen)
         assert Client.find(pilot.app.client, started[0]).project == "queue"  # type: ignore[attr-defined]

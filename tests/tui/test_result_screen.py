@@ -291,7 +291,7 @@ async def test_a_file_is_replaced_only_after_asking(
         await settle(pilot)
         screen = pilot.app.screen
         screen.query_one("#path", Input).value = str(file)
-        await pilot.press("tab", "tab", "enter")
+        await pilot.press("tab", "enter")
         await settle(pilot)
         assert isinstance(pilot.app.screen, Dialog)
         await pilot.press("n")
@@ -333,6 +333,28 @@ async def test_a_candidate_is_exported_from_the_cockpit(story: Make, make_app: M
         assert isinstance(screen, ExportScreen)
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, RunScreen)
+
+
+@pytest.mark.parametrize("keys", [(), ("tab",), ("shift+tab", "shift+tab"), ("tab", "tab")])
+async def test_enter_writes_the_file_from_anywhere(
+    story: Make,
+    make_app: Make,
+    settle: Make,
+    press: Make,
+    keys: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "X", *keys)
+        where = {(): "formats", ("tab",): "path", ("tab", "tab"): "formats"}.get(keys, "preview")
+        assert pilot.app.screen.focused is not None and pilot.app.screen.focused.id == where
+        await press(pilot, "enter")
+        assert isinstance(pilot.app.screen, RunScreen)
+    assert (tmp_path / "messages.json").exists()
 
 
 # Scoring again

@@ -18,6 +18,7 @@ from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.result import ResultScreen
 from promptopt_tui.screens.run import RunScreen
+from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.cases import CasesPanel
 from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.panels import LogPanel, PromptPanel
@@ -413,6 +414,26 @@ async def test_demonstrations_are_shown_with_the_prompt_that_they_are_sent_with(
         assert "where is my order → shipping" in text(pilot, "prompt")
 
 
+@pytest.mark.parametrize("keys", [(), ("v",)])
+async def test_a_comparison_shows_the_demonstrations_that_only_one_of_the_two_has(
+    story: Make, make_app: Make, settle: Make, press: Make, keys: tuple[str, ...]
+) -> None:
+    told = story().live()
+    shown = [ev.Demonstration(inputs={"text": f"ticket {n}"}, output="shipping") for n in range(4)]
+    told.propose("Label it, as shown.", iteration=3, parent=told.ids["first"], shown=shown)
+    found = told.propose("Label it, without.", iteration=4, parent=told.ids["first"])
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        cockpit(pilot).pinned_id = found
+        panel = pilot.app.screen.query_one(PromptPanel)
+        with cockpit(pilot).follower.lock:
+            candidates = cockpit(pilot).follower.state.candidates.values()
+        panel.compare_with(next(each.id for each in candidates if each.demonstrations))
+        await press(pilot, *keys)
+        await settle(pilot)
+        assert "- [demonstration 4]" in text(pilot, "prompt") and "- → shipping" in text(pilot, "prompt")
+
+
 async def test_cases_are_filtered_by_text_and_by_failure(story: Make, make_app: Make, settle: Make) -> None:
     async with make_app(story().live().run_id).run_test(size=SIZE) as pilot:
         await settle(pilot)
@@ -623,6 +644,42 @@ async def test_the_standings_can_be_sorted(story: Make, make_app: Make, settle: 
         await pilot.press(*"<<<<")
         assert table.order is None
         assert order() == "#1 seed #2 #3"
+
+
+async def test_lines_of_the_log_are_shown_whole(
+    story: Make, make_app: Make, settle: Make, press: Make
+) -> None:
+    told = story().live()
+    why = "the model answers nobody, " * 12 + "start the server"
+    told.tell(ev.Paused(by="promptopt", reason=why, itself=True))
+    async with make_app(told.run_id).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "7")
+        assert "enter whole" in text(pilot, "keys")
+        await press(pilot, "enter")
+        assert isinstance(pilot.app.screen, Dialog)
+        assert f"paused itself: {why}" in " ".join(text(pilot, "body").split())
+
+
+async def test_what_changes_under_a_dialog_is_painted_with_the_dialog(
+    story: Make, make_app: Make, settle: Make, press: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = story().live()
+    async with make_app(told.run_id).run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "w")
+        painted: list[tuple[Any, ...]] = []
+        whole = pilot.app.screen.refresh
+        monkeypatch.setattr(
+            pilot.app.screen,
+            "refresh",
+            lambda *regions, **how: (painted.append(regions), whole(*regions, **how)),
+        )
+        told.spend(0.31, 300)
+        await settle(pilot)
+        cockpit(pilot).tick()
+        assert "$0.31" in paint.plain(cockpit(pilot).query_one("#header", Canvas).lines)
+        assert () in painted
 
 
 async def test_the_log_has_the_time_of_the_clock_and_the_header_the_time_that_was_worked(

@@ -13,6 +13,7 @@ from promptopt.domain.results import CaseResult, CheckResult, Interval
 from promptopt.evaluation.reliability import merge
 from promptopt.runs.state import RunState
 from promptopt_tui import formatting as fm
+from promptopt_tui.actions import PANELS, TOURNAMENT
 from promptopt_tui.paint import Line, plain, width_of
 from promptopt_tui.views import case, diff, header, outcome, panels, tournament
 from promptopt_tui.views.chart import course
@@ -98,6 +99,8 @@ def test_a_model_that_refuses_calls_is_told_in_the_budget(story: Make, view: Mak
     told.tell(ev.EndpointMoved(role="target", at_once=12, most=64, refused=9, held=3.0))
     text = plain(panels.budget(view(told), 60, 30))
     assert "target: 12 of 64 calls at once, 9 refused; nothing for 3 s" in text
+    told.tell(ev.EndpointMoved(role="target", at_once=12, most=64, refused=9, late=9))
+    assert "12 of 64 calls at once, 9 not answered in time" in plain(panels.budget(view(told), 60, 30))
 
 
 def test_the_budget_tells_its_parts_and_where_it_ends(story: Make, view: Make) -> None:
@@ -518,6 +521,43 @@ def test_the_banner_says_what_the_edit_is_compared_with(story: Make, view: Make)
     seen = view(story().edited())
 
     assert "the edit is better than #1 " in plain(header.banners(seen, 100))
+
+
+@pytest.mark.parametrize("width", [37, 78])
+def test_labels_of_the_budget_are_never_cut(story: Make, view: Make, width: int) -> None:
+    seen = view(story().live())
+    seen.row = None
+    seen.state.started_at = 1.0
+    seen.now = 61.0
+    lines = plain(panels.budget(seen, width, 30))
+    assert "\nrate " in lines and "ra…" not in lines
+    assert all(width_of(line) <= width for line in panels.budget(seen, width, 30))
+
+
+@pytest.mark.parametrize("width", [60, 78, 98])
+@pytest.mark.parametrize("active", ["progress", "standings"])
+@pytest.mark.parametrize("with_tournament", [False, True])
+def test_no_two_tabs_are_called_alike(width: int, active: str, with_tournament: bool) -> None:
+    there = {*PANELS, *([TOURNAMENT] if with_tournament else [])}
+    (line,) = header.tabs(active, there, width)
+    assert width_of(line) <= width
+    names = [text.split(maxsplit=1)[1] for text, _ in line if len(text.split()) > 1]
+    assert len(set(names)) == len(names) and (width < 78 or len(names) == len(there))
+
+
+def test_why_a_run_paused_itself_is_told_in_full(story: Make, view: Make) -> None:
+    told = story().live()
+    why = (
+        "no call of the target model is answered: http://localhost:9 can't be reached; start the server there"
+    )
+    told.tell(ev.Paused(by="promptopt", reason=why, itself=True))
+    seen = view(told)
+    for width in (76, 116):
+        lines = header.banners(seen, width)
+        assert why in " ".join(plain(lines).replace("space try again", "").split())
+        assert all(width_of(line) <= width for line in lines) and "space try again" in plain(lines[:1])
+    told.tell(ev.Paused(by="promptopt", reason=why * 20, itself=True))
+    assert len(header.banners(view(told), 76)) == 3 and plain(header.banners(view(told), 76)).endswith("…")
 
 
 def test_a_line_of_the_budget_is_not_clipped(story: Make, view: Make) -> None:

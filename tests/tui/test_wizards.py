@@ -101,6 +101,21 @@ async def test_a_task_is_drafted_looked_at_and_kept(
     ]
 
 
+async def test_esc_at_the_name_goes_back_to_what_was_taken(
+    make_app: Make, settle: Make, press: Make, engine: dict[str, Any]
+) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await describe(pilot, settle, press)
+        await press(pilot, "y", "space", "x", "a")
+        assert "4 taken" in text(pilot, "header")
+        assert {"a take all", "ctrl+s done", "q back", "? help"} <= set(text(pilot, "keys").split("  "))
+        await press(pilot, "ctrl+s", "escape")
+        assert isinstance(pilot.app.screen, ReviewScreen) and "4 taken" in text(pilot, "header")
+        await press(pilot, "ctrl+s", "enter")
+        assert isinstance(pilot.app.screen, HomeScreen)
+        assert len(engine["asked"]) == 1
+
+
 async def test_nothing_is_sent_without_a_yes_and_a_missing_key_offers_the_simulator(
     make_app: Make, settle: Make, press: Make, engine: dict[str, Any]
 ) -> None:

@@ -54,6 +54,7 @@ def told(home: Path, tmp_path: Path) -> tuple[Database, RunRow, RunState]:
         ev.CandidateJudged(candidate_id=FIRST.id, against_id=SEED.id, accepted=True, reason="x"),
         ev.Paused(by="ada"),
         ev.Resumed(by="ben"),
+        ev.RunResumed(journaled=3, lost=0),
         ev.Paused(by="promptopt", reason="the model answers nobody", itself=True),
         ev.CandidateProposed(
             candidate_id=LAST.id, text=LAST.text, source="human", iteration=1, parent_id=FIRST.id
@@ -105,6 +106,7 @@ def test_what_people_did_in_order_and_in_the_words_of_the_log(
     assert [(act.by, act.text) for act in found] == [
         ("ada", "paused by ada"),
         ("ben", "resumed by ben"),
+        ("", "resumed: a worker took the run up again"),
         ("ada", "prompt edited by ada; scoring the edit"),
         ("ada", "the run goes on from the edit (ada): reads better"),
     ]
@@ -120,6 +122,7 @@ def test_the_report_tells_all_of_it(told: tuple[Database, RunRow, RunState]) -> 
         "**not distinguishable**",
         f"- \\{first}, which fixed 1 (c6) and broke none of 4 validation cases\n  - added: Be brief.",
         f"- {last}, which fixed 1 (c7) and broke 1 (c4) of 4 validation cases",
+        " resumed: a worker took the run up again",
         "the run goes on from the edit (ada): reads better",
         "what to do:",
         f"```text\n{LAST.text}\n```",

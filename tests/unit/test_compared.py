@@ -6,17 +6,21 @@ from typing import Any
 
 import pytest
 
+from promptopt.domain import events as ev
 from promptopt.domain.dataset import Dataset, Example
+from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.errors import RunError
+from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult
 from promptopt.runs.apart import in_its_own_process
 from promptopt.runs.compared import Side, _notices
 from promptopt.runs.sidebyside import side_by_side
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
+from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 from tests.unit.command_line import CommandLine
-from tests.unit.finished_run import BEST, SEED, finished_run, settings
+from tests.unit.finished_run import BEST, SEED, finished_run, opening, rest, settings, write_events
 
 CASES = tuple(Example(id=f"c{n}", inputs={"text": f"ticket {n}"}, expected="a") for n in range(12))
 
@@ -177,6 +181,41 @@ def test_how_the_prompts_differ_is_shown_on_request(
         0
     ]["comparisons"]
     assert found["diff"] == ""
+
+
+def test_prompts_that_differ_in_their_demonstrations_only_are_told_apart(
+    promptopt: CommandLine, home: Path, tmp_path: Path
+) -> None:
+    run_id = finished_run(Database.open(), tmp_path)
+    shown = Prompt(text=SEED.text, demonstrations=CASES[:4])
+    database = Database.open()
+    cells = Cells(database, run_id)
+    cells.keep_prompt(SEED)
+    cells.keep_prompt(shown)
+    demos = [Demonstration(inputs=demo.inputs, output=demo.expected or "") for demo in CASES[:4]]
+    RunLog(database, run_id).append(
+        ev.CandidateProposed(candidate_id=shown.id, text=shown.text, source="optimizer", demonstrations=demos)
+    )
+    for prompt in (SEED, shown):
+        cells.keep(prompt.id, "test", of_test_cases(3))
+    database.close()
+    told = promptopt("compare", f"{run_id}:seed", f"{run_id}:{shown.id}", "--split", "test", "--diff").out
+    assert "+[demonstration 4]\n+text: ticket 3\n+→ a\n" in told and "byte for byte" not in told
+    with_them = scored(BEST.id, "1111")
+    database = Database.open()
+    told_of_it = [*opening(with_them), *rest()]
+    added = {"demonstrations": demos}
+    write_events(
+        database,
+        with_them,
+        [e.model_copy(update=added) if isinstance(e, ev.CandidateProposed) else e for e in told_of_it],
+    )
+    first, second = side_by_side(database, [run_id, with_them], "test")["runs"]
+    database.close()
+    assert (
+        first["prompt"] == BEST.text
+        and second["prompt"] == BEST.model_copy(update={"demonstrations": CASES[:4]}).in_words
+    )
 
 
 def test_runs_side_by_side_for_other_faces(home: Path, tmp_path: Path) -> None:

@@ -95,7 +95,14 @@ async def test_other_failures_change_nothing() -> None:
     limiter = Limiter(8)
     for _ in range(100):
         limiter.failed(crowded=False)
-    assert (limiter.at_once, limiter.refused) == (8, 0)
+    assert (limiter.at_once, limiter.refused, limiter.late) == (8, 0, 0)
+
+
+async def test_what_came_too_late_is_counted_apart_from_what_was_refused() -> None:
+    limiter = Limiter(8)
+    for late in (True, True, False):
+        limiter.failed(crowded=True, late=late)
+    assert (limiter.refused, limiter.late) == (3, 2)
 
 
 async def test_it_never_comes_to_a_standstill() -> None:

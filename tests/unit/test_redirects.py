@@ -109,3 +109,16 @@ def test_a_search_that_begins_anew_has_what_it_kept_itself_and_nothing_of_anothe
 def test_a_checkpoint_without_later_fields_is_of_the_first_search() -> None:
     last = Checkpoints(store('{"edits": 1, "state": {"a": 1}}')).last
     assert last == Checkpoint(leg=1, edits=1, state={"a": 1}, must_pass=None)
+
+
+async def test_nothing_is_begun_while_an_edit_waits() -> None:
+    redirects, begun = Redirects(), False
+
+    async def work() -> None:
+        nonlocal begun
+        begun = True
+
+    redirects.adopt(FIRST)
+    with pytest.raises(Redirected):
+        await redirects.unless_redirected(work())
+    assert not begun

@@ -85,6 +85,16 @@ async def test_a_cap_that_is_used_up_is_said_to_end_the_run(bench: Bench) -> Non
     assert bench.told(SetLimits(limits={"calls": 4.0})) == "the cap on calls is used up: the run ends"
 
 
+async def test_a_cap_that_leaves_no_room_for_the_sealed_test_is_said_to(bench: Bench) -> None:
+    await bench.ledger.reserve("target", Amount(1))
+    await bench.ledger.settle("target", Amount(1), Amount(5))
+    bench.ledger.hold({"target": Amount(calls=60)}, {})
+    assert bench.told(SetLimits(limits={"calls": 65.0})) == "the caps were changed"
+    said = bench.told(SetLimits(limits={"calls": 64.0})) or ""
+    assert "leaves less than is held back for the sealed test" in said
+    assert any("sealed test" in line.text for line in bench.state.activity)
+
+
 async def test_concurrency_holds_for_every_judge_and_for_the_next_worker(bench: Bench) -> None:
     assert bench.told(SetConcurrency(role="generator", most=2)) == "the run asks no generator model"
     bench.told(SetConcurrency(role="judge", most=2))

@@ -280,3 +280,13 @@ def test_a_candidate_that_is_judged_is_not_under_way_any_more() -> None:
     assert state.progress
     state.apply(ev.CandidateJudged(candidate_id="a", against_id="s", accepted=False, reason="given up"), 0.0)
     assert state.progress is None
+
+
+@pytest.mark.parametrize(
+    ("late", "said"),
+    [(9, "the target model does not answer in time"), (4, "the target model refuses calls")],
+)
+def test_a_model_that_hangs_is_not_said_to_refuse(late: int, said: str) -> None:
+    state = RunState()
+    state.apply(ev.EndpointMoved(role="target", at_once=2, most=16, refused=9, late=late), 0.0)
+    assert state.activity[-1].text == f"{said}: fewer calls are made at once"

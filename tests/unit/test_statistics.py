@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import promptopt.evaluation.statistics as module
-from promptopt.domain.results import CaseResult, Evaluation
+from promptopt.domain.results import CaseResult, Comparison, Evaluation, Interval
 from promptopt.evaluation.effects import cohens_h, effect_size
 from promptopt.evaluation.statistics import (
     compare,
@@ -345,3 +345,13 @@ def test_mcnemar_is_that_of_statsmodels():
 
     for lost, won in ((1, 8), (3, 12), (7, 7)):
         assert mcnemar(lost, won) == pytest.approx(reference([[5, lost], [won, 5]], exact=True).pvalue)
+
+
+def test_a_verdict_that_the_interval_alone_would_not_give_comes_with_its_p_value() -> None:
+    gap = Interval(mean=-0.2, low=-0.386, high=-0.019, n=30)
+    about = {"difference": gap, "method": "m", "p_value": 0.0703}
+    assert Comparison(verdict="not distinguishable", **about).doubt == "p = 0.07"
+    assert Comparison(verdict="worse", **about).doubt == ""
+    level = {**about, "difference": Interval(mean=0.0, low=-0.1, high=0.1, n=30)}
+    assert Comparison(verdict="not distinguishable", **level).doubt == ""
+    assert Comparison(verdict="not distinguishable", p_adjusted=0.21, **about).doubt == "p = 0.21"

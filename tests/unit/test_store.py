@@ -1,6 +1,8 @@
 """The store: group commit, one writer of a run, journal, commands, cells, migrations."""
 
+import itertools
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -21,7 +23,8 @@ from promptopt.domain.settings import ProjectSettings
 from promptopt.store.cells import Cells
 from promptopt.store.commands import Commands, Edit, Pause, Resume
 from promptopt.store.database import Database, StoreError
-from promptopt.store.journal import Journal
+from promptopt.store.journal import READ_AHEAD, Journal
+from promptopt.store.receipts import Place
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 from promptopt.store.schema import commands as command_table
@@ -204,6 +207,38 @@ def test_the_journal_answers_what_was_recorded_and_counts_what_was_lost(database
     assert recorded and recorded.response and recorded.response.text == "hi"
     assert recorded.response.metadata == {"a": 1, "replayed": True}
     assert again.take(place[0], "elsewhere", 0) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_answers_are_read_a_few_times_only_whatever_order_they_came_in(
+    database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """64 calls at once: some answers come long after those that were asked for later."""
+    number, chance = 2500, random.Random(seed)
+    answered = sorted(range(number), key=lambda at: at + chance.expovariate(1 / 64))
+    times = itertools.count()
+    monkeypatch.setattr("promptopt.store.journal.time.time", lambda: float(next(times)))
+    journal = Journal(database, new_run(database))
+    places = [(request(str(at)).content_key(), "", 0) for at in range(number)]
+    for at in answered:
+        reply = LLMResponse(text=str(at), usage={"prompt_tokens": 1, "completion_tokens": 1}, latency=0.1)
+        journal.record(f"i{at}", "target", request(str(at)), places[at], reply)
+    database.write(select(1)).result()
+    reads = 0
+    read_ahead = Journal._read_ahead
+
+    def counted(journal: Journal, place: Place) -> None:
+        nonlocal reads
+        reads += 1
+        read_ahead(journal, place)
+
+    monkeypatch.setattr(Journal, "_read_ahead", counted)
+    again = Journal(database, journal._run_id)
+    again.load()
+    for at in range(number):
+        recorded = again.take(*places[at])
+        assert recorded and recorded.response and recorded.response.text == str(at)
+    assert reads < 5 * number / READ_AHEAD
 
 
 def test_an_error_that_is_taken_back_is_asked_for_again(database: Database) -> None:

@@ -119,13 +119,13 @@ def comparison_report(found: dict[str, Any]) -> list[str]:
 
 
 def prompt_diff(database: "Database", base: "Side", other: "Side") -> str:
-    """``other``'s text against ``base``'s as a unified diff; empty if they are the same."""
+    """``other``, with its demonstrations, against ``base`` as a unified diff; empty if they are the same."""
     from difflib import unified_diff
 
     from promptopt.store.cells import Cells
 
     found = [Cells(database, side.row.id).prompt(side.prompt_id) for side in (base, other)]
-    first, second = (prompt.text.splitlines() if prompt else [] for prompt in found)
+    first, second = (prompt.in_words.splitlines() if prompt else [] for prompt in found)
     return "\n".join(unified_diff(first, second, base.label, other.label, lineterm=""))
 
 

@@ -445,6 +445,7 @@ class EndpointMoved(_Event):
         judge: which judge of a panel it is.
         at_once: calls at once that are allowed now; ``most`` is what the project allows.
         refused: calls that were refused so far (rate limit, overload, no answer in time).
+        late: those of them that were not answered in time.
         held: seconds for which nothing is sent, because the server asked for it.
     """
 
@@ -454,6 +455,7 @@ class EndpointMoved(_Event):
     at_once: int
     most: int
     refused: int = 0
+    late: int = 0
     held: float = 0.0
 
 

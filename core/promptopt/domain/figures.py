@@ -78,7 +78,8 @@ def _digits(value: float) -> str:
 def gap(comparison: Comparison) -> str:
     """``+12.5 points [+3.1, +21.9]``, the difference of a comparison with its 95 % interval."""
     difference = comparison.difference
-    return f"{points(difference.mean)} points [{points(difference.low)}, {points(difference.high)}]"
+    doubt = f", {comparison.doubt}" if comparison.doubt else ""
+    return f"{points(difference.mean)} points [{points(difference.low)}, {points(difference.high)}]{doubt}"
 
 
 def usd(value: float | None) -> str:

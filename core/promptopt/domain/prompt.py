@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from promptopt.domain.dataset import Example
+from promptopt.domain.demonstrations import with_demonstrations
 
 
 class Message(BaseModel):
@@ -43,6 +44,12 @@ class Prompt(BaseModel):
         shown = [[demo.inputs, demo.expected] for demo in self.demonstrations]
         text = json.dumps([self.text, shown], ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+    @property
+    def in_words(self) -> str:
+        """The text and the demonstrations as one text for people: what two prompts are compared by."""
+        shown = [(demo.inputs, demo.expected or "") for demo in self.demonstrations]
+        return with_demonstrations(self.text, shown)
 
     def placeholders(self, columns: Iterable[str]) -> list[str]:
         """Names of the marks in the text, in order of first appearance, each once."""

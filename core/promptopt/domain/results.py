@@ -287,6 +287,14 @@ class Comparison(BaseModel):
     broken: tuple[str, ...] = ()
     simulated: bool = Field(default=False, exclude_if=_only_if_so)
 
+    @property
+    def doubt(self) -> str:
+        """``p = 0.07`` where the interval alone would see a difference, and the test does not: it decides."""
+        gap = self.difference
+        if self.verdict != "not distinguishable" or gap.low <= 0 <= gap.high:
+            return ""
+        return f"p = {self.p_value if self.p_adjusted is None else self.p_adjusted:.2g}"
+
 
 class CaseDiff(BaseModel):
     """Expected against actual output of one failed case."""

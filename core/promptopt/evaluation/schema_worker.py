@@ -1,17 +1,21 @@
-"""What the check ``json_schema`` does inside the sandbox. Imports nothing of promptopt."""
+"""What the check ``json_schema`` does inside the sandbox. Imports nothing of promptopt.
+
+The library is imported with this module: the sandbox gives time for that, and none of a check's own goes by.
+"""
 
 import json
 from functools import lru_cache
 from typing import Any
+
+from jsonschema.exceptions import relevance
+from jsonschema.validators import Draft202012Validator, validator_for
+from jsonschema_specifications import REGISTRY  # pyright: ignore[reportMissingTypeStubs]
 
 MOST_FAULTS = 4
 
 
 @lru_cache(maxsize=16)
 def _validator(schema: str) -> Any:
-    from jsonschema.validators import Draft202012Validator, validator_for
-    from jsonschema_specifications import REGISTRY  # pyright: ignore[reportMissingTypeStubs]
-
     parsed = json.loads(schema)
     # A registry of its own, so that no reference is ever fetched from the network.
     return validator_for(parsed, default=Draft202012Validator)(parsed, registry=REGISTRY)
@@ -19,8 +23,6 @@ def _validator(schema: str) -> Any:
 
 def validate(output: str, expected: str | None, inputs: dict[str, str]) -> tuple[float, str]:
     """Whether the JSON text ``output`` is valid under ``inputs["schema"]``: 1, or 0 and what is wrong."""
-    from jsonschema.exceptions import relevance
-
     try:
         faults: list[Any] = sorted(
             _validator(inputs["schema"]).iter_errors(json.loads(output)), key=relevance, reverse=True

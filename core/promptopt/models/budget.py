@@ -239,6 +239,10 @@ class Ledger:
                     shares.append(most / free if free > 0 else math.inf)
         return max(shares)
 
+    def no_room(self, role: Role, amount: Amount) -> str | None:
+        """The first cap under which there is no room for calls of the sealed test; None if they fit."""
+        return self._too_much(role, amount, finishing=True)
+
     def seconds_left(self, role: Role) -> float | None:
         """Time until the first cap on minutes that holds for calls of ``role``, or None without one."""
         left = [self._left(name) for name in ("", role)]

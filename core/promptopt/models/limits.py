@@ -103,7 +103,9 @@ class Limiter:
         self.most = most
         self.in_use = 0
         self.refused = 0
-        """Refusals so far."""
+        """Refusals so far, those included that were no answer in time."""
+        self.late = 0
+        """No answer in time, so far."""
         self._limit = float(most)
         self._clock = clock
         self._requests = _Window(requests_per_minute, lambda turn: 1)
@@ -191,10 +193,11 @@ class Limiter:
         self._in_a_row = 0
         self._count(crowded=False)
 
-    def failed(self, *, crowded: bool, retry_after: float | None = None) -> None:
-        """No answer came. ``crowded``: because the server has, or is sent, too much."""
+    def failed(self, *, crowded: bool, late: bool = False, retry_after: float | None = None) -> None:
+        """No answer came. ``crowded``: the server has, or is sent, too much; ``late``: none came in time."""
         if crowded:
             self.refused += 1
+            self.late += late
             self._in_a_row += 1
             if retry_after and self._in_a_row >= IN_A_ROW:
                 self.hold(retry_after)

@@ -213,7 +213,10 @@ class Sender:
                 )
         except Exception as error:
             failure = _as_transport_error(error, seat, endpoint.settings)
-            endpoint.limiter.failed(crowded=failure.crowded, retry_after=failure.retry_after)
+            # What is refused is not billed; what was given up waiting for may be.
+            endpoint.limiter.failed(
+                crowded=failure.crowded, late=failure.billed, retry_after=failure.retry_after
+            )
             sent = flight.sent and not failure.unsent
             await _finish(self._book_failure(seat, slip.intent_id, bound, failure, sent=sent))
             raise failure from None

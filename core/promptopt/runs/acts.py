@@ -331,4 +331,5 @@ def _(event: ev.ModelSet, state: "RunState", at: float) -> None:
 def points(comparison: Comparison) -> str:
     """A difference in percentage points, with its interval: ``+4.2 points [-1.0, +9.4]``."""
     gap = comparison.difference
-    return f"{gap.mean * 100:+z.1f} points [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]"
+    doubt = f", {comparison.doubt}" if comparison.doubt else ""
+    return f"{gap.mean * 100:+z.1f} points [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]{doubt}"

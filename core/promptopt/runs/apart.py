@@ -1,20 +1,22 @@
-"""Comparisons in a process of their own: what needs scipy, for a face that must not import it.
+"""Work in a process of its own: what needs libraries that a face must not import, and optimizers of others.
 
 ``python -m promptopt.runs.apart`` reads one job as JSON from standard input and prints its answer as JSON:
-``{"job": "runs", "url": …, "runs": [id, …], "split": …}`` or ``{"job": "again", "url": …, "run": id}``.
+``{"job": "runs", "url": …, "runs": [id, …], "split": …}``, ``{"job": "again", "url": …, "run": id}`` or
+``{"job": "check", "project": path}``.
 """
 
 import json
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from promptopt.domain.errors import PromptoptError, RunError
 from promptopt.store.database import Database
 
 PATIENCE = 120.0
-"""Seconds for a comparison."""
+"""Seconds for a job."""
 
 
 def in_its_own_process(database: Database, job: dict[str, Any]) -> Any:
@@ -34,7 +36,7 @@ def in_its_own_process(database: Database, job: dict[str, Any]) -> Any:
         )
         answer: dict[str, Any] = json.loads(done.stdout)
     except (OSError, subprocess.TimeoutExpired, ValueError) as error:
-        raise RunError("the comparison could not be made", fix="try: promptopt compare") from error
+        raise RunError("a process that was started for it gave no answer", where=job["job"]) from error
     if "what" in answer:
         raise RunError(answer["what"], where=answer["where"], fix=answer["fix"])
     return answer["answer"]
@@ -42,6 +44,8 @@ def in_its_own_process(database: Database, job: dict[str, Any]) -> Any:
 
 def answer(job: dict[str, Any]) -> Any:
     """Do a job here."""
+    if job["job"] == "check":
+        return _check(Path(job["project"]))
     from promptopt.runs.aftermath import scored_before
     from promptopt.runs.rescoring import again_summary
     from promptopt.runs.sidebyside import side_by_side
@@ -55,6 +59,19 @@ def answer(job: dict[str, Any]) -> Any:
         row = Runs(database).find(job["run"])
         found = scored_before(database, row, fold(RunLog(database, row.id)))
         return again_summary(found) if found else None
+
+
+def _check(path: Path) -> None:
+    """Raise what is wrong with a project, before a run is made of it."""
+    from promptopt.runs.checking import check_cases, check_runnable
+    from promptopt.store.casefiles import load_dataset
+    from promptopt.store.projects import load_project
+
+    project = load_project(path)
+    to_try = "let sim/target and sim/optimizer stand for its models"
+    check_runnable(project.settings, project.dir, to_try=to_try)
+    dataset = load_dataset(project.settings, project.dir).dataset
+    check_cases(project.settings, dataset, project.dir, to_try=to_try)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from promptopt.domain import events as ev
+from promptopt.domain.guidance import objection
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Comparison
 from promptopt.domain.stopping import StopRun
@@ -206,7 +207,10 @@ class Editing:
             self._commands.done(sent.id, said)
             return
         fault = _against(comparison, broken)
+        wish = objection(state.wishes.in_force, prompt.text)  # it may be taken back
         verdict = f"it can't win: {fault}" if fault else "it can win: it is not worse than the current prompt"
+        if wish and not fault:
+            verdict = f"it can't win as long as this is asked: {wish}"
         self._engine.emit(
             ev.InjectionJudged(**about, accepted=not fault, verdict=verdict, comparison=comparison)
         )

@@ -11,6 +11,7 @@ from promptopt.domain.events import Role
 from promptopt.domain.results import Evaluation, Judging
 from promptopt.domain.settings import ModelSettings, ProjectSettings
 from promptopt.models.budget import Amount, Ledger
+from promptopt.runs.acts import words
 from promptopt.runs.setup import model_of
 
 MARGIN = 1.5
@@ -71,6 +72,24 @@ class HeldBack:
                 self._ledger.hold_more(holding.amounts)
                 self._finals = holding.amounts
                 return
+
+    def no_room_for_test(self, prompts: int) -> str:
+        """Why the sealed test of so many prompts can't be scored whole, before any of it is; else empty.
+
+        A part of it would prove nothing, and its cases would be used up.
+        """
+        if self._settings.cache.reuse:
+            return ""  # who knows which answers are there
+        calls = prompts * len(self._dataset.test) * self._settings.evaluation.repeats
+        cap = self._ledger.no_room("target", Amount(calls=calls))
+        if cap is None:
+            return ""
+        meter = self._ledger.meters()[cap]
+        left = max(0, round((meter.limit or 0) - meter.spent - meter.uncertain))
+        return (
+            f"the sealed test was left alone: it needs {calls:,} calls, and the cap on {words(cap)} "
+            f"leaves {left:,}"
+        )
 
     def let_finals_go(self) -> bool:
         """Let calls have what was kept for them; returns whether there was anything."""

@@ -81,6 +81,7 @@ class Meters:
             at_once=limiter.at_once,
             most=limiter.most,
             refused=limiter.refused,
+            late=limiter.late,
             held=round(limiter.held, 1),
         )
         if limiter.refused and moved != self._state.endpoints.get(f"{moved.role} {moved.judge}".strip()):

@@ -167,6 +167,11 @@ class Phases:
         Args:
             end: of the search.
         """
+        if self._engine.state.phase != "test":  # by an earlier worker
+            best_id = self._engine.state.best_id or self._seed.id
+            no_room = self._held_back.no_room_for_test(1 if best_id == self._seed.id else 2)
+            if no_room:
+                return Ended(end, note=no_room)
         self._gateway.go_on()
         comparison: Comparison | None = None
         note = ""

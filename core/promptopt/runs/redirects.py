@@ -68,6 +68,10 @@ class Redirects:
         self._turning = True
         self._waits.set()
 
+    @property
+    def _error(self) -> type[BaseException]:
+        return Turned if self._turning else Redirected
+
     async def unless_redirected(self, work: Coroutine[Any, Any, T]) -> T:
         """Do ``work``, and give it up as soon as there is something to hear of. Requests that were sent are
         answered and kept.
@@ -76,13 +80,16 @@ class Redirects:
             Redirected: an edit was adopted.
             Turned: the search is to be given up.
         """
+        if self._waits.is_set():  # nothing is begun, or told of, that is given up in the same moment
+            work.close()
+            raise self._error
         task = asyncio.ensure_future(work)
         redirected = asyncio.ensure_future(self._waits.wait())
         try:
             await asyncio.wait({task, redirected}, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
-            raise Turned if self._turning else Redirected
+            raise self._error
         finally:
             redirected.cancel()
             task.cancel()

@@ -57,6 +57,18 @@ class Resources:
         ]
         if used_up:
             return f"the cap on {' and on '.join(used_up)} is used up: the run ends"
+        tight = [
+            words(name)
+            for name, meter in meters.items()
+            if name in command.limits and meter.limit is not None and meter.held > _left(meter)
+        ]
+        if tight:
+            text = (
+                f"the cap on {' and on '.join(tight)} leaves less than is held back for the sealed test: "
+                "no gain can be proven under it"
+            )
+            self._engine.emit(ev.Notice(level="warning", text=text))
+            return f"the caps were changed, but {text}"
         return "the caps were changed"
 
     def _fault(self, name: str, value: float | None) -> str:
@@ -90,6 +102,10 @@ class Resources:
             endpoint.limiter.resize(most)
         self._runner.resize(cases_at_once(self._endpoints))
         return bool(found)
+
+
+def _left(meter: ev.Meter) -> float:
+    return (meter.limit or 0.0) - meter.spent - meter.reserved - meter.uncertain
 
 
 def cases_at_once(endpoints: Mapping[Seat, Endpoint]) -> int:

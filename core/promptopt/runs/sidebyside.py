@@ -18,10 +18,11 @@ def side_by_side(database: Database, run_ids: Sequence[str], split: Split) -> di
     """Runs in JSON values, the first of them as the base of the comparisons.
 
     Returns:
-        ``runs``: of each what it was, its winner with its scores on validation and test (``seed`` has those
-        of the prompt it began with), what it spent. ``pairs``: of each but the first its winner against the
-        first one's, on the cases of ``split`` that both were scored on, as
-        :func:`promptopt.runs.compared.compared_summary` has them; or ``why`` there is no such comparison.
+        ``runs``: of each what it was, its winner (``prompt`` has its demonstrations, too) with its scores on
+        validation and test (``seed`` has those of the prompt it began with), what it spent. ``pairs``: of
+        each but the first its winner against the first one's, on the cases of ``split`` that both were
+        scored on, as :func:`promptopt.runs.compared.compared_summary` has them; or ``why`` there is no such
+        comparison.
         ``notices``: what limits the comparisons.
 
     Raises:
@@ -40,6 +41,7 @@ def side_by_side(database: Database, run_ids: Sequence[str], split: Split) -> di
 def _run(database: Database, row: RunRow, split: Split) -> dict[str, Any]:
     state, settings = fold(RunLog(database, row.id)), Runs(database).settings(row.id)
     outcome: Outcome = outcome_of(database, row, split)
+    best = state.candidates.get(state.best_id)
     return {
         "run_id": row.id,
         "project": row.project,
@@ -51,7 +53,7 @@ def _run(database: Database, row: RunRow, split: Split) -> dict[str, Any]:
         "models": {role: model.model for role, model in settings.models.items()},
         "best_id": state.best_id,
         "best": state.name(state.best_id),
-        "prompt": outcome.prompt,
+        "prompt": best.in_words if best else "",
         "scores": _scores(state, state.best_id),
         "seed": _scores(state, state.seed_id),
         "cost_usd": outcome.usd,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from promptopt.domain import events as ev
-from promptopt.domain.demonstrations import Demonstration
+from promptopt.domain.demonstrations import Demonstration, with_demonstrations
 from promptopt.domain.results import Comparison, Interval
 from promptopt.domain.words import Split
 
@@ -59,6 +59,11 @@ class Candidate:
     def validation(self) -> Interval | None:
         score = self.scores.get("validation")
         return score.interval if score else None
+
+    @property
+    def in_words(self) -> str:
+        """Its text and its demonstrations as one text for people: what two prompts are compared by."""
+        return with_demonstrations(self.text, [(demo.inputs, demo.output) for demo in self.demonstrations])
 
     @property
     def name(self) -> str:

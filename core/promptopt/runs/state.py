@@ -255,12 +255,18 @@ class RunState:
         self.stepping = False
         self.evaluations.clear()
         lost = f", {event.lost} were in flight and are sent again" if event.lost else ""
+        # Workers never come by themselves; who asked for this one is not known.
+        deed = Deed(at, "", "resumed: a worker took the run up again")
+        if deed not in self.deeds[-1:]:
+            self.deeds.append(deed)
         self.log(at, f"run resumed: {event.journaled} answered calls are replayed free{lost}")
 
     @_apply.register
     def _(self, event: ev.PhaseStarted, at: float) -> None:
         self.phase = event.phase
         self.search_end = event if event.phase == "test" else None
+        if event.phase == "test":
+            self.evaluations.clear()  # what the search had under way was given up
         self.stepping = self.stepping and event.phase != "test"
         said = {
             "baseline": "scoring the prompt to start from",
@@ -441,7 +447,8 @@ class RunState:
         self.endpoints[who] = event
         if event.at_once < event.most and not (before and before.at_once < before.most):
             which = who if event.judge else f"{who} model"
-            self.log(at, f"the {which} refuses calls: fewer are made at once", "warning")
+            does = "refuses calls" if event.refused > event.late else "does not answer in time"
+            self.log(at, f"the {which} {does}: fewer calls are made at once", "warning")
 
     @_apply.register
     def _(self, event: ev.CheckpointSaved, at: float) -> None:

@@ -1,8 +1,9 @@
 """The journal: every answered call of a run, and every attempt that may have cost something."""
 
 import json
+import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -17,6 +18,9 @@ from promptopt.store.schema import attempts, calls, intents
 
 READ_AHEAD = 500
 """Recorded calls that are read at once."""
+
+MOST_AHEAD = 4 * READ_AHEAD
+"""Recorded calls that are held until they are asked for; some never are."""
 
 _OUTCOMES = select(
     calls.c.key,
@@ -104,7 +108,10 @@ class Journal:
         self._keys: set[Place] = set()
         self._receipts = Receipts(receipts_dir(run_id))
         self._unread: dict[Place, str] = {}
-        self._ahead: dict[Place, Recorded] = {}
+        self._ahead: dict[Place, Any] = {}
+        """Rows that were read and not yet asked for, those read last at the end."""
+        self._read_until = math.inf
+        """When the last call of those was made that were read in order."""
         self._cases: dict[Place, str] = {}
 
     def take_over(self, patience: float) -> Found:
@@ -185,18 +192,29 @@ class Journal:
             return None
         if place not in self._ahead:
             self._read_ahead(place)
-        return self._ahead.pop(place)
+        return _recorded(self._ahead.pop(place))
 
     def _read_ahead(self, place: Place) -> None:
-        """Read a call, and those made after it: a run that is taken up asks for them next."""
+        """Read a call, and those made about then and after it: a run that is taken up asks for them next.
+
+        It asks in the order in which they were asked for, they lie in the order in which they were answered:
+        what was read and is not asked for yet stays.
+        """
         key, path, occurrence = place
         run = _OUTCOMES.where(calls.c.run_id == self._run_id)
         this = run.where(calls.c.key == key, calls.c.path == path, calls.c.occurrence == occurrence)
+        in_order = run.order_by(calls.c.at).limit(READ_AHEAD)
         with self._db.read() as connection:
             found = connection.execute(this).one()
-            later = run.where(calls.c.at >= found.at).order_by(calls.c.at).limit(READ_AHEAD)
-            rows = [*connection.execute(later), found]
-        self._ahead = {(row.key, row.path, row.occurrence): _recorded(row) for row in rows}
+            rows: Sequence[Any] = ()
+            if found.at > self._read_until:
+                rows = connection.execute(in_order.where(calls.c.at > self._read_until)).all()
+            if not rows or rows[-1].at < found.at:
+                rows = connection.execute(in_order.where(calls.c.at >= found.at)).all()
+        self._read_until = rows[-1].at
+        self._ahead |= {(row.key, row.path, row.occurrence): row for row in (*rows, found)}
+        for old in [*self._ahead][:-MOST_AHEAD]:
+            del self._ahead[old]
 
     def under_way(self, place: Place) -> bool:
         """The relay of an earlier worker has sent this call's request and waits for the answer."""

@@ -16,7 +16,7 @@ from promptopt.domain.words import SPLITS
 from promptopt.store.caseedit import with_value
 from promptopt.store.casefiles import Columns, text_of
 from promptopt_tui import paint
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import OnTop
 from promptopt_tui.screens.project.values import change_value
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.form import Form, FormRow, form_row
@@ -74,7 +74,7 @@ def with_entered(row: Row, columns: Columns, name: str, value: Any, flat: bool) 
     return new
 
 
-class CaseScreen(AtDesk, ModalScreen["Row | None"]):
+class CaseScreen(OnTop, ModalScreen["Row | None"]):
     """A case in a form; answers its columns if they were changed, else None.
 
     Args:

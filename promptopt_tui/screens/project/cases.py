@@ -16,7 +16,7 @@ from promptopt.store.casebook import CaseBook, Entry, Wanted
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.screens.asking import AskScreen
-from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.screens.dialogs import confirm
 from promptopt_tui.screens.project.caseform import CaseScreen
 from promptopt_tui.screens.project.models import Models
 from promptopt_tui.views import cases as view
@@ -154,7 +154,7 @@ class Cases(Models):
 
     def _found(self, entries: list[Entry]) -> None:
         table = self.query_one("#cases", Table)
-        table.set_empty([[("no case fits; ", "muted"), ("/", "key"), (" searches anew", "muted")]])
+        table.set_empty([[("no case fits; ", "muted"), ("esc", "key"), (" shows all", "muted")]])
         table.set_rows(entries)
         if self.book is not None:
             table.border_title = Content(view.title(self.book, self.wanted, len(entries)))
@@ -182,6 +182,13 @@ class Cases(Models):
     def _search_done(self) -> None:
         self.query_one("#cases").focus()
 
+    def show_all_cases(self) -> bool:
+        """Search for nothing any more; False if nothing was searched for, or the cases are not in view."""
+        if self.section != "cases" or not self.wanted.strip():
+            return False
+        self._search_for("")
+        return True
+
     def action_split(self) -> None:
         """Go on to the next split, then to all."""
         words = self.wanted.split()
@@ -189,8 +196,11 @@ class Cases(Models):
         order = ["", *SPLITS]
         following = order[(order.index(now) + 1) % len(order)] if now in order else ""
         rest = [word for word in words if not word.startswith("split:")]
-        self.wanted = " ".join([*rest, f"split:{following}"] if following else rest)
-        self.query_one(SearchLine).show(self.wanted)
+        self._search_for(" ".join([*rest, f"split:{following}"] if following else rest))
+
+    def _search_for(self, wanted: str) -> None:
+        self.wanted = wanted
+        self.query_one(SearchLine).show(wanted)
         self.search_cases()
 
     # Changing
@@ -316,19 +326,14 @@ class Cases(Models):
         if not why_not:
             then()
             return
-        options = [
-            Option("n", "Leave it as it is", "", False),
-            Option("y", "Make a file of JSON Lines", "and let the project use that one", True),
-        ]
-
-        def answered(make: bool | None) -> None:
-            if make:
-                self._convert(book)
-
-        def build(width: int) -> list[paint.Line]:
-            return paint.wrap([(why_not, "")], width)
-
-        self.app.push_screen(Dialog("These cases can't be changed here", build, options), answered)
+        confirm(
+            self.app,
+            "These cases can't be changed here",
+            ("Leave it as it is", ""),
+            ("Make a file of JSON Lines", "and let the project use that one"),
+            lambda: self._convert(book),
+            lambda width: paint.wrap([(why_not, "")], width),
+        )
 
     def _convert(self, book: CaseBook) -> None:
         """Write the cases into files of JSON Lines, and let the project name those."""

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from promptopt.domain.entering import NotTaken, entered
 from promptopt.domain.errors import PromptoptError
 from promptopt_tui import paint
-from promptopt_tui.desk import AtDesk
+from promptopt_tui.desk import OnTop
 from promptopt_tui.screens.asking import AskScreen
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.project.values import KEYS, change_value
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NEW_RULE = {"name": "rule", "max_words": 50}
 
 
-class Fields(AtDesk, Screen[None]):
+class Fields(OnTop, Screen[None]):
     """The part of a project's screen that changes its settings."""
 
     document: ProjectDocument
@@ -103,7 +103,7 @@ class Fields(AtDesk, Screen[None]):
                 required = [each for each in self.known.checks[kind].settings if each.required]
                 self._fill({"type": kind}, required, self._append_check)
 
-        self.app.push_screen(Dialog("Add a check", lambda _: [], options, kind="-tall"), chosen)
+        self.app.push_screen(Dialog("Add a check", lambda _: [], options, kind="-broad"), chosen)
 
     def _append_check(self, table: dict[str, Any]) -> None:
         self.put(("checks", len(self.document.items(("checks",)))), table)
@@ -127,7 +127,8 @@ class Fields(AtDesk, Screen[None]):
             if text is not None:
                 self._fill({**table, setting.name: entered(setting, text)}, rest, then)
 
-        about: list[paint.Line] = [[(setting.doc, "")], [(f"takes {setting.type}", "muted")]]
+        doc = setting.doc.replace("``", "")
+        about: list[paint.Line] = [[(doc, "")], [(f"takes {setting.type}", "muted")]]
         self.app.push_screen(AskScreen(f"{table['type']}: {setting.name}", about, refuse=refuse), answered)
 
     def add_model(self) -> None:

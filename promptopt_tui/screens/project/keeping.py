@@ -227,6 +227,10 @@ class Keeping(Making):
         name = str(self.document.get(("name",), ""))
         self.save(lambda: self.desk.start_project(self.document.path, name))
 
+    def action_back(self) -> None:
+        if not self.show_all_cases():
+            self.action_leave()
+
     def action_leave(self) -> None:
         if not self.unsaved:
             self.app.pop_screen()
