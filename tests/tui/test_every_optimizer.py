@@ -169,5 +169,6 @@ def look_at_candidates(pilot: Pilot[int]) -> None:
         if is_visible(screen.query_one("#prompt")):
             shown = text(pilot, "prompt")
             changed = any(line.startswith(("+ ", "- ")) for line in shown.split("\n"))
-            assert changed is (parent is not None and parent.text != candidate.text)
-            assert ("sent before each case" in shown) is bool(candidate.demonstrations)
+            others = parent is not None and parent.demonstrations != candidate.demonstrations
+            assert changed is (parent is not None and (others or parent.text != candidate.text))
+            assert ("sent before each case" in shown) is (bool(candidate.demonstrations) and not others)

@@ -35,6 +35,7 @@ def project(tmp_path: Path) -> Path:
     (folder / "score.py").write_text("def judge(*a): return True  # first\n", "utf-8")
     (folder / "project.toml").write_text(
         'name = "theirs"\nprompt = "Say hello."\n[models.target]\nmodel = "sim/target"\n'
+        '[models.optimizer]\nmodel = "sim/optimizer"\n'
         '[data]\ncases = [{ input = "a", expected = "b" }]\n'
         '[[checks]]\ntype = "callable"\nfunction = "score:judge"\n',
         "utf-8",
