@@ -182,6 +182,16 @@ def test_progress_counts_a_case_once() -> None:
     assert state.progress and (state.progress.done, state.progress.passed) == (4, 2)
 
 
+def test_two_evaluations_of_one_candidate_never_count_more_cases_than_there_are() -> None:
+    state = RunState()
+    marks = [ev.CaseMark(case_id=f"c{number}", score=1.0, passed=True) for number in range(5)]
+    state.apply(ev.EvaluationStarted(candidate_id="a", split="train", total=4), 1.0)
+    state.apply(ev.EvaluationStarted(candidate_id="a", split="train", total=3), 2.0)
+    state.apply(ev.CasesFinished(candidate_id="a", split="train", cases=marks), 3.0)
+    assert state.progress
+    assert (state.progress.done, state.progress.passed, state.progress.total) == (3, 3, 3)
+
+
 def test_a_rejected_candidate_is_never_the_best() -> None:
     events = story()[:16]
     judged = ev.CandidateJudged(candidate_id="a", against_id="s", accepted=False, reason="noise")

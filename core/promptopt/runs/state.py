@@ -328,7 +328,9 @@ class RunState:
         marks = self.marks.setdefault(place, Marks())
         progress = self.evaluations.get(place)
         for mark in event.cases:
-            if marks.add(mark) and progress:
+            # Another evaluation of it, on other cases of the split, may not be over yet: its cases count here
+            # as far as there is room for them.
+            if marks.add(mark) and progress and progress.done < progress.total:
                 progress.done += 1
                 progress.passed += mark.passed
 
