@@ -61,7 +61,7 @@ class HeatPanel(Table):
         cases = self._book.cases(view.split)
         grid, order = self._outcomes.grid(view.state, view.split, cases, by_failures=self.by_failures)
         self._view, self.grid, self.cases = view, grid, cases or ()
-        candidates = [c for c in view.state.candidates.values() if grid and c.id in grid.columns]
+        candidates = [c for c in view.state.everyone if grid and c.id in grid.columns]
         rows = (view.split, order, [c.id for c in candidates])
         painted = (view.shown_id, grid and grid.version)
         if rows != self._rows:

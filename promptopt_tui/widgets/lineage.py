@@ -31,12 +31,12 @@ class LineagePanel(Table):
         """Draw ``view``."""
         self._view = view
         state = view.state
-        human = sum(candidate.source == "human" for candidate in state.candidates.values())
+        human = sum(candidate.source == "human" for candidate in state.everyone)
         set_title(self, f"{fm.plural(human, 'prompt')} of people" if human else "")
         self.mark(view.shown_id)
         drawn = (
             (state.current_id, state.best_id, state.over, len(state.given_up)),
-            [(c.id, c.parent_id, c.validation, standing(view, c)) for c in state.candidates.values()],
+            [(c.id, c.parent_id, c.validation, standing(view, c)) for c in state.everyone],
         )
         if drawn != self._drawn:
             self._drawn = drawn

@@ -141,5 +141,5 @@ class StandingsPanel(SortableTable):
 
 def _turning_points(state: RunState) -> tuple[Any, ...]:
     """What the state column of the standings depends on, beside the candidates."""
-    under_way = tuple(copy(each) for each in state.evaluations.values())
+    under_way = tuple(copy(each) for each in state.under_way)
     return state.current_id, state.best_id, state.over, under_way, copy(state.edit)

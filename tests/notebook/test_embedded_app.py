@@ -36,6 +36,9 @@ class Drawn(Page):
         return "\n".join(self._screen.display)
 
 
+HELP = "Start a run of the selected project."
+
+
 def test_it_is_drawn_typed_into_and_drawn_anew_for_the_next_page(bench: Bench) -> None:
     page = Drawn()
     session = Session(None, page.send)
@@ -44,15 +47,15 @@ def test_it_is_drawn_typed_into_and_drawn_anew_for_the_next_page(bench: Bench) -
         page.until(lambda _: "watch a prompt get better" in page.text and "quit" in page.text)
         assert b"\x1b[?1006h" in page.shown and b"\x1b[?2004h" in page.shown and b"\x1b[38;2;" in page.shown
         keys(session, "?")
-        page.until(lambda _: "Show every key." in page.text)
+        page.until(lambda _: HELP in page.text)
         page.blank()
         page.shown = b""
         attach(session, "b", 100, 30)
         # The dialog, and what is behind it.
-        page.until(lambda _: "Show every key." in page.text and "watch a prompt get better" in page.text)
+        page.until(lambda _: HELP in page.text and "watch a prompt get better" in page.text)
         assert b"\x1b[?1006h" in page.shown and b"\x1b[?2004h" in page.shown
         keys(session, "\x1b", "b")
-        page.until(lambda _: "Show every key." not in page.text)
+        page.until(lambda _: HELP not in page.text)
         keys(session, "q", "b")
         page.until(lambda _: page.kinds("b")[-1] == "ended")
     finally:

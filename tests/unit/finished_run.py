@@ -107,6 +107,7 @@ def write_events(database: Database, run_id: str, events: Sequence[ev.Event]) ->
     log = RunLog(database, run_id)
     for event in events:
         log.append(event)
+    database.transact(lambda _: None).result()  # who reads now finds them
 
 
 def finished_run(database: Database, folder: Path, *, simulated: bool = False) -> str:

@@ -11,7 +11,9 @@ from promptopt.domain.errors import RunError
 from promptopt.domain.forecast import Need, Spread
 from promptopt.domain.results import Comparison, Interval
 from promptopt.runs.candidates import find_candidate
-from promptopt.runs.state import RunState
+from promptopt.runs.placing import standing
+from promptopt.runs.standings import Candidate
+from promptopt.runs.state import Progress, RunState
 
 HALF = Interval(mean=0.5, low=0.3, high=0.7, n=10)
 MORE = Interval(mean=0.8, low=0.6, high=0.9, n=10)
@@ -208,6 +210,28 @@ def test_whom_judges_beat_can_not_win_with_a_higher_score() -> None:
     assert fold([*events, low, high, outright]).best_id == "a"
     withdrawn = judged.model_copy(update={"accepted": False, "withdrawn": True})
     assert fold([*events, low, high, outright, withdrawn]).best_id == "s"
+
+
+def test_a_face_reads_a_state_that_another_thread_folds_events_into() -> None:
+    state = fold(story())
+    assert state.finished
+    state.finished = None
+    others = iter(range(100))
+
+    class Meanwhile(Candidate):
+        """Others come while somebody looks at it."""
+
+        def __getattribute__(self, name: str) -> object:
+            if name in ("scores", "accepted", "id"):
+                new = f"other {next(others)}"
+                state.candidates[new] = Candidate(id=new, text=new, source="optimizer", iteration=9)
+                state.evaluations[new, "train"] = Progress(new, "train", 4)
+            return super().__getattribute__(name)
+
+    for name, candidate in list(state.candidates.items()):
+        state.candidates[name] = Meanwhile(**vars(candidate))
+    shown = state.candidates[state.best_id]
+    assert state.standings() and state.course() and standing(state, shown)
 
 
 def test_no_two_candidates_have_the_same_name() -> None:

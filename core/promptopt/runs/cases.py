@@ -44,7 +44,7 @@ def case_histories(state: RunState, cells: Cells, split: Split) -> tuple[list[Ca
         split: the split; of the test split only what was scored at the end is there.
     """
     marks = {each: cells.marks(each, split) for each in state.candidates}
-    scored = [candidate for candidate in state.candidates.values() if marks[candidate.id]]
+    scored = [candidate for candidate in state.everyone if marks[candidate.id]]
     cases = dict.fromkeys(case_id for candidate in scored for case_id in marks[candidate.id])
 
     def passed(candidate_id: str | None, case_id: str) -> bool | None:

@@ -112,7 +112,7 @@ def _ended_early(state: RunState, facts: Facts) -> Iterator[Finding]:
 def _errors(state: RunState, facts: Facts) -> Iterator[Finding]:
     found = [
         (score.errors / score.interval.n, candidate.id, split, score)
-        for candidate in state.candidates.values()
+        for candidate in state.everyone
         for split, score in candidate.scores.items()
         if score.errors >= FEW and score.interval.n
     ]
@@ -148,7 +148,7 @@ def _no_room(state: RunState, facts: Facts) -> Iterator[Finding]:
 
 def _refused(state: RunState, facts: Facts) -> Iterator[Finding]:
     refused = len(facts.refusals)
-    proposed = sum(each.source == "optimizer" for each in state.candidates.values())
+    proposed = sum(each.source == "optimizer" for each in state.everyone)
     if refused < FEW or refused / (refused + proposed) < REFUSED:
         return
     same = sum("tried before" in reason for reason in facts.refusals)

@@ -12,8 +12,7 @@ LONGEST_BEAT = 5.0
 
 def going_on(state: RunState) -> Progress | None:
     """The evaluation that started last; one of a candidate that an edit replaced does not go on."""
-    under_way = reversed(state.evaluations.values())
-    return next((p for p in under_way if p.candidate_id not in state.given_up), None)
+    return next((p for p in state.under_way if p.candidate_id not in state.given_up), None)
 
 
 def is_live(status: str) -> bool:

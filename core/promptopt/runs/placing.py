@@ -9,8 +9,7 @@ def under_way(state: RunState, candidate: Candidate) -> Progress | None:
     """Its evaluation under way; several candidates may be scored side by side."""
     if candidate.id in state.given_up:
         return None
-    running = reversed(state.evaluations.values())
-    return next((each for each in running if each.candidate_id == candidate.id), None)
+    return next((each for each in state.under_way if each.candidate_id == candidate.id), None)
 
 
 def standing(state: RunState, candidate: Candidate) -> Look:

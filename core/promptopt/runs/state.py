@@ -134,13 +134,23 @@ class RunState:
         if self.optimizer == "tournament" and self.tournament:
             table = self.tournament
             return table.champion_id or (table.ratings[0].candidate_id if table.played else "")
-        best = best_of(self.candidates.values())
+        best = best_of(self.everyone)
         return best.id if best else self.seed_id
 
     @property
     def progress(self) -> Progress | None:
         """The evaluation that started last, of those under way."""
-        return next(reversed(self.evaluations.values()), None)
+        return next(iter(self.under_way), None)
+
+    @property
+    def everyone(self) -> tuple[Candidate, ...]:
+        """The candidates as they are now, in order: others may come while somebody goes through them."""
+        return tuple(self.candidates.values())
+
+    @property
+    def under_way(self) -> tuple[Progress, ...]:
+        """The evaluations that are under way now, the one that started last first."""
+        return tuple(self.evaluations.values())[::-1]
 
     @property
     def over(self) -> bool:
@@ -174,11 +184,11 @@ class RunState:
 
     def standings(self) -> list[Candidate]:
         """Candidates scored on validation, best first, then those still unscored."""
-        return ranked(self.candidates.values())
+        return ranked(self.everyone)
 
     def course(self) -> list[Candidate]:
         """Candidates scored on validation in the order in which they came: the course of the score."""
-        return [c for c in self.candidates.values() if c.validation]
+        return [c for c in self.everyone if c.validation]
 
     def apply(self, event: ev.Event, at: float) -> None:
         """Fold one event in. ``at`` is when it was stored, seconds since the epoch."""
