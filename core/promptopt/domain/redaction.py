@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, urlsplit
 
+from promptopt.domain.pii.keys import VENDOR_KEYS
 from promptopt.domain.secrets import secret_variables, variable_name
 from promptopt.domain.settings import ModelSettings
 
@@ -17,20 +18,7 @@ REDACTED = "[redacted]"
 SHORTEST_SECRET = 8
 """A shorter value is not searched for: it would be found in ordinary words."""
 
-# Every lookahead and every part that may be tried from many places has a bound: model output can be a
-# megabyte of anything, and time must grow with its length only.
-_VENDOR_KEYS = re.compile(
-    r"""\b(?:
-        sk-(?=[\w-]{0,40}\d)[\w-]{16,}      # OpenAI, Anthropic, OpenRouter, DeepSeek …
-      | (?:gsk|xai|pplx|nvapi|fw|csk|tgp)[-_](?=\w{0,40}\d)[\w-]{16,}
-      | (?:hf|r8)_[A-Za-z0-9]{20,}
-      | AIza[\w-]{30,} | ya29\.[\w.-]{20,}   # Google
-      | (?:AKIA|ASIA)[A-Z0-9]{16}            # AWS
-      | gh[pousr]_[A-Za-z0-9]{30,} | github_pat_\w{30,}
-      | (?<!-)eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+   # JSON web token
-    )""",
-    re.VERBOSE,
-)
+# Every part that may be tried from many places has a bound; see domain/pii/keys.py.
 _HEADERS = re.compile(
     r"""(?P<name>(?<![a-z])(?:authorization|(?:x-|x-goog-)?api[-_]?key)["']?\s{0,4}[:=]\s{0,4}["']?
         (?:(?:bearer|basic|token)\s{1,4})? | \bbearer\s{1,4})
@@ -80,7 +68,7 @@ class Redactor:
         """Return ``text`` with every secret in it replaced by ``[redacted]``."""
         if self._known:
             text = self._known.sub(REDACTED, text)
-        text = _VENDOR_KEYS.sub(REDACTED, text)
+        text = VENDOR_KEYS.sub(REDACTED, text)
         text = _HEADERS.sub(_blank_value, text)
         if "***" in text:
             text = _MASKED.sub(self._blank_masked, text)
