@@ -64,6 +64,18 @@ class Cells:
             assert time.monotonic() < deadline, self.out
             self.read()
 
+    def view(self) -> str:
+        """The view of a run as HTML, as it stands in the page; empty if there is none yet."""
+        self.read()
+        views = (data.get("text/html", "") for data in self.shown.values())
+        return next((html for html in views if "run time" in html), "")
+
+    def shows(self, *texts: str) -> None:
+        """Wait until that view has all of some texts."""
+        deadline = time.monotonic() + PATIENCE
+        while not all(text in self.view() for text in texts):
+            assert time.monotonic() < deadline, self.view()
+
     def read(self) -> None:
         """Take what has come."""
         while True:

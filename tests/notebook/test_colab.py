@@ -188,6 +188,8 @@ def test_a_run_comes_back_after_the_machine_was_taken_away(
     assert colab.mounted == [colabs.DRIVE] and keeper.last.live == (run.id,)
     run.pause()
     bench.wait(lambda: run.status == "paused")
+    # Calls that were in flight have come to their ends, and are in the store that is kept.
+    bench.wait(lambda: bench.answered(run.id) == loopback.count())
     answered = loopback.count(answered=True)
     keeper.save()
     pid = run.row.pid

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,12 +29,6 @@ def cells(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Iterato
         yield cells
 
 
-def frame(cells: Cells) -> str:
-    """The view as HTML, as it stands in the page."""
-    cells.read()
-    return next(data["text/html"] for data in cells.shown.values() if "run time" in data.get("text/html", ""))
-
-
 def press(cells: Cells, button: str) -> str:
     """The id by which a page clicks a button."""
     return cells.run(f"print(controls.{button}.comm.comm_id)").strip()
@@ -52,17 +45,17 @@ def test_buttons_act_while_the_cell_waits_and_the_last_frame_stays(cells: Cells)
     now = cells.run("print(controls.stopping.children[2].comm.comm_id)").strip()
     waiting = cells.send("print('waiting')\nbest = run.wait()")
     cells.until(waiting, "waiting")
-    until(cells, lambda: "● running" in frame(cells))
+    cells.shows("● running")
     cells.click(pause, CLICK)
-    until(cells, lambda: "‖ paused" in frame(cells))
+    cells.shows("‖ paused")
     cells.click(pause, CLICK)
-    until(cells, lambda: "● running" in frame(cells))
+    cells.shows("● running")
     cells.click(stop, CLICK)
-    assert "● running" in frame(cells)  # it asks once more
+    assert "● running" in cells.view()  # it asks once more
     cells.click(now, CLICK)
     cells.reply(waiting)
     assert cells.run("print(run.status)") == "stopped\n"
-    assert "■ stopped" in frame(cells) and "⚠ SIMULATED" in frame(cells)
+    assert "■ stopped" in cells.view() and "⚠ SIMULATED" in cells.view()
     buttons = [data for name, data in cells.shown.items() if name.endswith("-buttons")]
     assert buttons == [{"text/plain": "", "text/html": ""}]
     threads = "import threading\nprint([t.name for t in threading.enumerate() if t.name == 'live view'])"
@@ -75,7 +68,7 @@ def test_an_interrupt_leaves_the_run_and_the_cell_comes_back_to_it(cells: Cells)
     for wait in ("run.wait()", "await run"):
         waiting = cells.send(f"print('waiting')\n{wait}")
         cells.until(waiting, "waiting")
-        until(cells, lambda: "● running" in frame(cells))
+        cells.shows("● running")
         cells.manager.interrupt_kernel()
         assert cells.reply(waiting)["status"] == "error"
         assert cells.run("print(run.status)") == "running\n"
@@ -85,15 +78,6 @@ def test_an_interrupt_leaves_the_run_and_the_cell_comes_back_to_it(cells: Cells)
     cells.run(
         "print(run.stop(now=True))\ntry:\n    run.wait()\nexcept promptopt.domain.errors.RunError: pass"
     )
-
-
-def until(cells: Cells, condition: Any) -> None:
-    import time
-
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, list(cells.shown.values())
-        cells.read()
 
 
 @pytest.mark.timeout(240)
