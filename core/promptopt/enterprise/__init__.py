@@ -2,11 +2,18 @@
 
 from promptopt.enterprise.adapters import EnterpriseDSPyAdapter, EnterpriseSequentialHybrid
 from promptopt.enterprise.assets import create_team_deployment_assets
+from promptopt.enterprise.case.assumptions import Assumptions
+from promptopt.enterprise.case.calculator import BusinessCase, EnterpriseROICalculator
+from promptopt.enterprise.case.evidence import Evidence
 from promptopt.enterprise.context import BusinessContext
 
 __all__ = [
+    "Assumptions",
+    "BusinessCase",
     "BusinessContext",
     "EnterpriseDSPyAdapter",
+    "EnterpriseROICalculator",
     "EnterpriseSequentialHybrid",
+    "Evidence",
     "create_team_deployment_assets",
 ]

@@ -1,0 +1,86 @@
+"""What the figures allow to say: recommended, against, or not shown."""
+
+from typing import Literal
+
+from promptopt.domain import figures as fm
+from promptopt.enterprise.case.evidence import Evidence
+from promptopt.enterprise.case.ranges import Range, usd
+
+Advice = Literal["recommended", "not shown", "against"]
+
+LIKELY_LOSS = 0.5
+"""Chance of a loss from which on the case is advised against."""
+
+
+def advise(evidence: Evidence, npv: Range, chance_of_loss: float) -> tuple[Advice, list[str]]:
+    """The advice and its reasons, a sentence each.
+
+    Recommended is only what was measured to be better on sealed cases and whose whole range lies above a
+    loss; against is what was measured to be worse, or what makes a loss more often than not though a gain
+    was measured. All else is not shown.
+    """
+    verdict = evidence.comparison.verdict if evidence.comparison and evidence.sealed else None
+    reasons = [_measured(evidence)]
+    if evidence.must_pass_broken:
+        reasons.append(
+            f"It breaks {fm.plural(len(evidence.must_pass_broken), 'case')} that must pass: mend that first."
+        )
+    if verdict == "worse":
+        return "against", [*reasons, "A prompt that was measured to be worse is not to be rolled out."]
+    if verdict != "better":
+        return "not shown", [
+            *reasons,
+            "What would be gained rests on no measured gain, so nothing is claimed.",
+            f"Without one, the costs alone remain: the chance of a loss is {chance_of_loss:.0%}.",
+        ]
+    if chance_of_loss >= LIKELY_LOSS:
+        return "against", [
+            *reasons,
+            f"A gain was measured, but it does not pay under these assumptions: the chance of a loss is "
+            f"{chance_of_loss:.0%}.",
+        ]
+    if npv.low <= 0:
+        return "not shown", [
+            *reasons,
+            f"That it pays is not shown: the range goes down to a loss of {usd(-npv.low)}, "
+            f"the chance of a loss is {chance_of_loss:.0%}.",
+        ]
+    if evidence.must_pass_broken or not evidence.over:
+        if not evidence.over:
+            reasons.append("The figures are not final: something is still under way.")
+        return "not shown", reasons
+    return "recommended", [
+        *reasons,
+        f"Under the stated assumptions it pays in the whole range ({npv.ends} over all months); "
+        f"the chance of a loss is {_chance(chance_of_loss)}.",
+    ]
+
+
+def headline(advice: Advice, evidence: Evidence) -> str:
+    """The advice as a line."""
+    said = {
+        "recommended": "Roll it out, step by step.",
+        "not shown": "Do not decide yet: that it pays is not shown.",
+        "against": "Do not roll it out.",
+    }[advice]
+    if evidence.simulated:
+        return (
+            f"No decision can rest on this: the figures are simulated. Real ones like these would say: {said}"
+        )
+    return said
+
+
+def _measured(evidence: Evidence) -> str:
+    comparison = evidence.comparison
+    if comparison is None or not evidence.sealed:
+        told = evidence.note.rstrip(".") or "nothing was compared on sealed cases"
+        return f"No gain was measured ({told})."
+    than = "from" if comparison.verdict == "not distinguishable" else "than"
+    return (
+        f"The new prompt is {comparison.verdict} {than} today's: {fm.gap(comparison)}, 95 % interval, "
+        f"{comparison.difference.n} sealed cases."
+    )
+
+
+def _chance(value: float) -> str:
+    return f"{value:.0%}" if value >= 0.005 else "below 1 %"
