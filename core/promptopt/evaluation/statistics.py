@@ -29,7 +29,9 @@ SEED = 20_240_501
 _SLACK = 1e-12
 
 
-def interval(scores: Sequence[float], weights: Sequence[float] | None = None) -> Interval:
+def interval(
+    scores: Sequence[float], weights: Sequence[float] | None = None, confidence: float = CONFIDENCE
+) -> Interval:
     """Mean score with its 95 % confidence interval, in [0, 1].
 
     Pass/fail scores get the Wilson score interval; graded ones Student's t. Equal graded scores show no
@@ -39,6 +41,7 @@ def interval(scores: Sequence[float], weights: Sequence[float] | None = None) ->
     Args:
         scores: in [0, 1]; none at all gives 0 with the interval [0, 1].
         weights: positive, one for each score; default is equal weights.
+        confidence: of another interval than 95 %, in (0, 1).
     """
     n = len(scores)
     if n == 0:
@@ -46,12 +49,12 @@ def interval(scores: Sequence[float], weights: Sequence[float] | None = None) ->
     shares, effective = _shares(weights or [1.0] * n)
     mean = math.fsum(share * score for share, score in zip(shares, scores, strict=True))
     if all(score in (0, 1) for score in scores):
-        low, high = _wilson(mean, effective)
+        low, high = _wilson(mean, effective, confidence)
     elif n == 1 or max(scores) - min(scores) < _SLACK:
-        low, high = _rule_of_three(mean, effective, 0.0, 1.0)
+        low, high = _rule_of_three(mean, effective, 0.0, 1.0, confidence)
     else:
         spread = math.fsum(s * (score - mean) ** 2 for s, score in zip(shares, scores, strict=True))
-        low, high = _student(mean, spread, effective)
+        low, high = _student(mean, spread, effective, confidence)
     return _bounded(mean, low, high, n, 0.0)
 
 
@@ -247,26 +250,29 @@ def _bounded(mean: float, low: float, high: float, n: int, floor: float) -> Inte
     return Interval(mean=mean, low=max(floor, min(low, mean)), high=min(1.0, max(high, mean)), n=n)
 
 
-def _wilson(mean: float, n: float) -> tuple[float, float]:
+def _wilson(mean: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Score interval of a proportion (Wilson 1927)."""
-    squared = Z * Z
+    z = Z if confidence == CONFIDENCE else NormalDist().inv_cdf(0.5 + confidence / 2)
+    squared = z * z
     centre = (mean + squared / (2 * n)) / (1 + squared / n)
-    half = Z / (1 + squared / n) * math.sqrt(max(0.0, mean * (1 - mean)) / n + squared / (4 * n * n))
+    half = z / (1 + squared / n) * math.sqrt(max(0.0, mean * (1 - mean)) / n + squared / (4 * n * n))
     return centre - half, centre + half
 
 
-def _rule_of_three(mean: float, n: float, floor: float, ceiling: float) -> tuple[float, float]:
+def _rule_of_three(
+    mean: float, n: float, floor: float, ceiling: float, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
     """Bounds if a share of cases that could have stayed unseen in ``n`` scored the lowest, or the highest."""
-    unseen = 1 - ((1 - CONFIDENCE) / 2) ** (1 / n)
+    unseen = 1 - ((1 - confidence) / 2) ** (1 / n)
     return mean - unseen * (mean - floor), mean + unseen * (ceiling - mean)
 
 
-def _student(mean: float, spread: float, n: float) -> tuple[float, float]:
+def _student(mean: float, spread: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Student's t interval from the mean squared deviation ``spread`` of ``n`` (effective) values."""
     stats: Any = import_module("scipy.stats")
     if n <= 1 + _SLACK:
         return -math.inf, math.inf
-    quantile = float(stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1))
+    quantile = float(stats.t.ppf(0.5 + confidence / 2, n - 1))
     half = quantile * math.sqrt(spread / (n - 1))
     return mean - half, mean + half
 

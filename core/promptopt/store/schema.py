@@ -15,7 +15,7 @@ from sqlalchemy import (
     false,
 )
 
-REVISION = "0006"
+REVISION = "0007"
 """Revision that the tables below describe; ``database.py`` compares it with the store's."""
 
 metadata = MetaData()
@@ -211,4 +211,32 @@ experiment_runs = Table(
     Column("experiment_id", String(32), ForeignKey("experiments.id"), primary_key=True),
     Column("cell", Text, primary_key=True),  # its place: dataset, optimizer, seed, judge
     Column("run_id", String(32), ForeignKey("runs.id"), nullable=False),
+)
+
+# Prompts in use. They outlive the run that they come from, so they hold all that watching them needs.
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("source_run", String(32), nullable=False),  # no foreign key: the run may be deleted
+    Column("prompt_id", String(16), nullable=False),
+    Column("settings", Text, nullable=False),  # frozen, with the prompt: each monitoring is an eval of these
+    Column("project_dir", Text, nullable=False),
+    Column("reference", Text, nullable=False),  # JSON: the test figure, and what its cases were like
+    Column("simulated", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index("deployments_by_age", "created_at"),
+)
+
+monitorings = Table(
+    "monitorings",
+    metadata,
+    Column("deployment_id", String(32), ForeignKey("deployments.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),  # 1, 2, 3 … of the deployment
+    Column("digest", String(32), nullable=False),  # of the cases: the same ones again are paid for once
+    Column("source", Text, nullable=False),
+    Column("eval_run", String(32), nullable=False),  # no foreign key: the run may be deleted
+    Column("created_at", Float, nullable=False),
+    Column("body", Text, nullable=False, default=""),  # JSON: what came out; empty while it is under way
 )
