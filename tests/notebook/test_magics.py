@@ -36,15 +36,18 @@ def test_a_prompt_is_scored(home: object, monkeypatch: pytest.MonkeyPatch) -> No
     assert names["how"] == {"models": "sim/target"}
 
 
-def test_runs_are_started_attached_and_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_are_started_attached_opened_and_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     where = "promptopt.notebook.starting."
     monkeypatch.setattr(where + "start", lambda project, **how: ("start", project, how))
     monkeypatch.setattr(where + "attach", lambda run: ("attach", run))
     monkeypatch.setattr(where + "list_runs", lambda project, limit: ("runs", project, limit))
+    monkeypatch.setattr("promptopt.notebook.embedded.opening.tui", lambda run, way: ("tui", run, way))
     how = {"fresh": True, "simulate": False, "trust": False}
     assert magics.on_line("run 'my tickets' --fresh") == ("start", "my tickets", how)
     assert magics.on_line("attach") == ("attach", "latest")
     assert magics.on_line("attach abc") == ("attach", "abc")
+    assert magics.on_line("tui") == ("tui", None, None)
+    assert magics.on_line("tui latest --way frame") == ("tui", "latest", "frame")
     assert magics.on_line("runs tickets --limit 3") == ("runs", "tickets", 3)
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import promptopt
 from promptopt.cli.cockpit import all_colors, open_cockpit
 from promptopt.cli.output import in_page, of_cell, on_terminal
 from promptopt.domain.errors import RunError, SettingsError
+from promptopt.notebook import magics, starting
 from promptopt.notebook.embedded import opening
 from promptopt.notebook.embedded.places import Place, Way, base_url, here, ways
 from promptopt.notebook.embedded.process import environment
+from promptopt.store.database import Database
+from tests.tui.story import Story
 
 KERNEL = {"kernel": True, "widgets": True, "server": True}
 
@@ -93,8 +97,6 @@ def test_the_facts_about_a_test_are_those_of_no_notebook() -> None:
 def test_a_run_that_is_not_there_is_said_before_anything_opens(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from promptopt.notebook import starting
-
     starting._opened.cache_clear()
     monkeypatch.setattr(opening, "here", lambda: Place(kernel=True, widgets=True))
     with pytest.raises(RunError):
@@ -107,6 +109,30 @@ def test_in_a_terminal_it_opens_there(home: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(opening.subprocess, "run", lambda command, **_: opened.append(command))
     assert promptopt.tui() is None
     assert opened[0][1:] == ["-P", "-m", "promptopt"]
+
+
+def test_a_run_opens_it_on_itself(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+    monkeypatch.setattr(
+        "promptopt.notebook.embedded.frame.Frame",
+        lambda run_id, place, height: opened.append((run_id, place, height)),
+    )
+    monkeypatch.setattr(opening, "here", lambda: Place(terminal=True))
+    monkeypatch.setattr(opening.subprocess, "run", lambda command, **_: opened.append(command[-2:]))
+    starting._opened.cache_clear()
+    with closing(Database.open()) as database:
+        story = Story(database).live()
+        run = promptopt.attach(story.run_id[-6:])
+        run.tui()
+        place = Place(kernel=True, server=True)
+        monkeypatch.setattr(opening, "here", lambda: place)
+        run.tui(rows=10)
+        magics.on_line(f"tui {run.id[:9]} --way frame")
+    assert opened == [
+        ["attach", run.id],
+        (run.id, place, 10 * opening.LINE),
+        (run.id, place, opening.ROWS * opening.LINE),
+    ]
 
 
 # The terminal in a notebook's place

@@ -1,4 +1,4 @@
-"""``%load_ext promptopt``: ``%promptopt run|attach|runs`` and ``%%prompt``."""
+"""``%load_ext promptopt``: ``%promptopt run|attach|tui|runs`` and ``%%prompt``."""
 
 import argparse
 import shlex
@@ -40,12 +40,13 @@ def load(shell: Any) -> None:
 
 
 def on_line(line: str) -> Any:
-    """What ``%promptopt`` does: returns the run, or the list of runs.
+    """What ``%promptopt`` does: returns the run, the terminal UI, or the list of runs.
 
     Raises:
         SettingsError: it is not understood.
-        PromptoptError: as :func:`promptopt.start` and :func:`promptopt.attach`.
+        PromptoptError: as :func:`promptopt.start`, :func:`promptopt.attach` and :func:`promptopt.tui`.
     """
+    from promptopt.notebook.embedded.opening import tui
     from promptopt.notebook.starting import attach, list_runs, start
 
     asked = _line_parser().parse_args(_words(line, LINE))
@@ -53,6 +54,8 @@ def on_line(line: str) -> Any:
         return start(asked.project, fresh=asked.fresh, simulate=asked.simulate, trust=asked.trust)
     if asked.what == "attach":
         return attach(asked.run)
+    if asked.what == "tui":
+        return tui(asked.run, way=asked.way)
     return list_runs(asked.project, asked.limit)
 
 
@@ -117,6 +120,9 @@ def _line_parser() -> argparse.ArgumentParser:
     _add_common(run)
     attach = verbs.add_parser("attach", help="show a run live")
     attach.add_argument("run", nargs="?", default="latest", help="its id, a part of it, or latest")
+    tui = verbs.add_parser("tui", help="open the terminal UI in the cell")
+    tui.add_argument("run", nargs="?", help="open it on this run: its id, a part of it, or latest")
+    tui.add_argument("--way", help="widget, frame or view; default: the best that there is here")
     runs = verbs.add_parser("runs", help="list the newest runs")
     runs.add_argument("project", nargs="?", help="of one project")
     runs.add_argument("--limit", type=int, default=50)

@@ -13,6 +13,8 @@ from promptopt.domain.guidance import Form
 from promptopt.domain.prompt import OptimizedPrompt
 from promptopt.domain.text import one_line
 from promptopt.domain.words import Role
+from promptopt.notebook.embedded import opening
+from promptopt.notebook.embedded.places import Way
 from promptopt.notebook.pumping import pumping
 from promptopt.runs import launch
 from promptopt.runs.asking import alive, ask
@@ -104,6 +106,14 @@ class Run:
         from promptopt.notebook.live import show
 
         show(self)
+
+    def tui(self, *, way: Way | None = None, rows: int = opening.ROWS) -> Any:
+        """Open the terminal UI on this run: the same as ``promptopt.tui(run.id)``, which says more.
+
+        Returns:
+            In a notebook what shows it, with ``close()``: it is to be the last thing in its cell.
+        """
+        return opening.tui(self.id, way=way, rows=rows)
 
     # Where it stands
 
