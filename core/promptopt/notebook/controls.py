@@ -116,9 +116,9 @@ class Controls:
         self.reason: Any = self._widgets.Text(placeholder="why (optional)")
         self.adopt: Any = self._widgets.Dropdown(
             options=[
+                ("ask me once it is scored", "ask"),
                 ("go on from it", "always"),
                 ("only if it is not worse", "if_not_worse"),
-                ("ask me once it is scored", "ask"),
             ]
         )
         send = self._button("Send", "check", self._send, "primary", "scores it, then the run goes on from it")
