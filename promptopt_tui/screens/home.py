@@ -12,6 +12,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 
 from promptopt.domain.text import one_line
+from promptopt.domain.words import TO_RESUME
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.actions import Scope, bindings, shown
@@ -34,8 +35,6 @@ FRESHEN = 1.0
 
 COURSE = 7
 """Cells of the course of a run's score."""
-
-RESUMABLE = ("interrupted", "stopped", "failed")
 
 
 class HomeScreen(Shelving):
@@ -237,7 +236,7 @@ class HomeScreen(Shelving):
 
     def _may_resume(self, run: RunRow) -> bool:
         """Whether a run is known to be resumable; if that is not known yet, it is looked up in a thread."""
-        if run.status not in RESUMABLE:
+        if run.status not in TO_RESUME:
             return False
         if run not in self._resumable:
             self._resumable[run] = None

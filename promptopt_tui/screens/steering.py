@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from textual.screen import Screen
 
 from promptopt.domain.text import one_line
+from promptopt.domain.words import TO_RESUME
 from promptopt.store.commands import Command, Decide, Edit, Pause, Resume, Stop
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
@@ -26,8 +27,6 @@ PATIENCE = 10.0
 """Seconds for which it is shown that something was asked of the run."""
 
 NEED_SEARCH = ("run.edit", "run.step", "run.inject", "run.guide", "run.approval")
-
-RESUMABLE = ("interrupted", "stopped", "failed")
 
 
 class Steering(OnTop, Screen[None]):
@@ -79,7 +78,7 @@ class Steering(OnTop, Screen[None]):
             "run.edit": self._may_edit,
             "run.stop": self.is_live,
             "run.answer": self._edit_waits,
-            "run.resume": self.follower.status in RESUMABLE and self.follower.state.resumable,
+            "run.resume": self.follower.status in TO_RESUME and self.follower.state.resumable,
             "run.outcome": self.follower.state.over,
             "run.tournament": self.follower.state.tournament is not None,
         }
@@ -103,7 +102,7 @@ class Steering(OnTop, Screen[None]):
             why = "The run is not over yet."
         elif action_id != "run.resume" and self.may("run.resume"):
             why = f"The run is {status}; R resumes it."
-        elif action_id == "run.resume" and status in RESUMABLE:
+        elif action_id == "run.resume" and status in TO_RESUME:
             why = f"The run is {status}, and its sealed test was scored: there is nothing to resume."
         self.app.notify(why, severity="warning", markup=False)
         return True

@@ -8,3 +8,6 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 Role = Literal["target", "optimizer", "judge", "generator", "embedding"]
 ROLES: tuple[Role, ...] = ("target", "optimizer", "judge", "generator", "embedding")
 """What a model is there for."""
+
+TO_RESUME = ("interrupted", "stopped", "failed")
+"""How a run stands that a new worker may take up, unless its sealed test was scored."""
