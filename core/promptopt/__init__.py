@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from promptopt.domain.task import Constraint, TaskSpec
     from promptopt.enterprise.adapters import EnterpriseDSPyAdapter, EnterpriseSequentialHybrid
     from promptopt.enterprise.assets import create_team_deployment_assets
+    from promptopt.enterprise.config import EnterpriseConfig
     from promptopt.enterprise.context import BusinessContext
     from promptopt.evaluation.analyzer import StatisticalAnalyzer
     from promptopt.evaluation.client import LLMClient
@@ -59,6 +60,7 @@ __all__ = [
     "CostTracker",
     "Dataset",
     "EnsembleHybrid",
+    "EnterpriseConfig",
     "EnterpriseDSPyAdapter",
     "EnterpriseSequentialHybrid",
     "EvaluationMetric",
@@ -112,6 +114,7 @@ _HOMES = {
     "CostTracker": "promptopt.models.prices",
     "Dataset": "promptopt.domain.dataset",
     "EnsembleHybrid": "promptopt.optimizers.hybrids.fronts",
+    "EnterpriseConfig": "promptopt.enterprise.config",
     "EnterpriseDSPyAdapter": "promptopt.enterprise.adapters",
     "EnterpriseSequentialHybrid": "promptopt.enterprise.adapters",
     "EvaluationMetric": "promptopt.evaluation.metrics",

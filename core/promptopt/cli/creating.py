@@ -123,12 +123,15 @@ def _from_example(example: str, name: str) -> Path:
 
 def _list_examples() -> None:
     from promptopt.cli.output import table
-    from promptopt.examples import examples
+    from promptopt.examples import companies, examples
 
     rows = [[each.name, str(each.cases), each.about] for each in examples()]
     for line in table(["example", "cases", "what it is"], rows):
         say(line)
     note("promptopt new --example NAME makes a project of one")
+    note(
+        f"a made-up company, for made-up cases: {', '.join(f'examples/{name}.yaml' for name in companies())}"
+    )
 
 
 def _choose(question: str, options: "Sequence[str]") -> str | None:

@@ -5,12 +5,14 @@ from promptopt.enterprise.assets import create_team_deployment_assets
 from promptopt.enterprise.case.assumptions import Assumptions
 from promptopt.enterprise.case.calculator import BusinessCase, EnterpriseROICalculator
 from promptopt.enterprise.case.evidence import Evidence
+from promptopt.enterprise.config import EnterpriseConfig
 from promptopt.enterprise.context import BusinessContext
 
 __all__ = [
     "Assumptions",
     "BusinessCase",
     "BusinessContext",
+    "EnterpriseConfig",
     "EnterpriseDSPyAdapter",
     "EnterpriseROICalculator",
     "EnterpriseSequentialHybrid",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -12,44 +13,75 @@ from promptopt.domain.task import Constraint, TaskSpec
 from promptopt.domain.text import one_line
 from promptopt.evaluation.checks.rules import build_rules
 from promptopt.store.textfiles import closest
+from promptopt.store.yamltext import dump_yaml
 
 PREFIX = "business: "
 """What the names of its constraints begin with."""
 
-_SAID = {"company": "Company", "industry": "Industry", "audience": "Written for", "tone": "Tone"}
+_SAID = {
+    "company": "Company",
+    "industry": "Industry",
+    "about": "About",
+    "audience": "Written for",
+    "tone": "Tone",
+}
+
+POLICY = "Policy: "
+
+_COUNTED = {
+    "max_words": "at most {} words",
+    "min_words": "at least {} words",
+    "max_chars": "at most {} characters",
+}
+
+RULES = ("max_words", "min_words", "max_chars", "regex", "not_regex", "one_of", "json_output")
+"""What one of ``rules`` can ask: what a project's constraints can, but for code."""
 
 
 class BusinessContext(BaseModel):
     """A business and its rules. Further keys are free; a model reads them like the others.
 
-    Checked in every output: ``forbidden_words``, ``required_phrases``, ``max_words``, ``max_chars``. Told to
-    the model, and checked by nobody unless a judge model is asked (:meth:`judge_check`): all else.
+    Checked in every output: ``forbidden_words``, ``required_phrases``, ``max_words``, ``min_words``,
+    ``max_chars``, ``rules``. Told to the model, and recorded: ``policies``. Told to the model, and checked by
+    nobody unless a judge model is asked (:meth:`judge_check`): all else.
 
     Attributes:
         company, industry, audience, tone: in a few words each.
+        about: what it does, in a few sentences.
+        products: what it sells or makes.
         values: what the business stands for.
         forbidden_words: words and phrases that no output may have, in whatever case, as whole words.
         required_phrases: what every output must have, in whatever case.
         max_words, max_chars: longest output.
+        min_words: shortest output.
+        rules: further ones, as the constraints of a project file: a name and one of ``RULES``.
         compliance: notes on law and policy.
+        policies: promises that no single output can keep or break, by name.
         strict: an output that breaks a checked rule scores 0, whatever else is right.
+        example: the business is made up, to try things with; no model is told that, reports say so.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, str_strip_whitespace=True)
 
     company: str = ""
     industry: str = ""
+    about: str = ""
+    products: tuple[str, ...] = ()
     audience: str = ""
     tone: str = ""
     values: tuple[str, ...] = ()
     forbidden_words: tuple[str, ...] = ()
     required_phrases: tuple[str, ...] = ()
     max_words: int | None = Field(default=None, ge=1)
+    min_words: int | None = Field(default=None, ge=1)
     max_chars: int | None = Field(default=None, ge=1)
+    rules: tuple[ConstraintSettings, ...] = ()
     compliance: tuple[str, ...] = ()
+    policies: dict[str, str] = Field(default_factory=dict[str, str])
     strict: bool = False
+    example: bool = False
 
-    @field_validator("values", "forbidden_words", "required_phrases", "compliance", mode="before")
+    @field_validator("products", "values", "forbidden_words", "required_phrases", "compliance", mode="before")
     @classmethod
     def _one_or_several(cls, given: Any) -> Any:
         listed = (given,) if isinstance(given, str) else given
@@ -64,6 +96,22 @@ class BusinessContext(BaseModel):
             near = closest(key, BusinessContext.model_fields)
             if near or key == "max_length":
                 raise ValueError(f"there is no {key!r}: did you mean {near or 'max_words or max_chars'}?")
+            if key == "name":
+                raise ValueError("there is no 'name': did you mean company?")
+        return self
+
+    @model_validator(mode="after")
+    def _rules_can_hold(self) -> "BusinessContext":
+        """A company's file asks for no trust, so it runs no code."""
+        for rule in self.rules:
+            if rule.code is not None or rule.validator is not None:
+                raise ValueError(f"the rule {rule.name!r} can't be code: it has one of {', '.join(RULES)}")
+        if (self.min_words or 0) > (self.max_words or self.min_words or 0):
+            raise ValueError(f"found min_words {self.min_words}, which is above max_words {self.max_words}")
+        try:
+            build_rules(self._settings(), "rules")
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
         return self
 
     @classmethod
@@ -85,16 +133,50 @@ class BusinessContext(BaseModel):
                 flaw["msg"], where=where, fix=f"it has {known}, and keys of your own"
             ) from None
 
+    @classmethod
+    def load(cls, path: str | Path, scenario: str = "") -> "BusinessContext":
+        """A context from a file (YAML, TOML or JSON): its keys, or those of an enterprise configuration.
+
+        Args:
+            path: of the file; ``examples/acme.yaml`` is also the one that comes with the package.
+            scenario: one of the configuration's; its constraints are in the context then.
+
+        Raises:
+            SettingsError: it can't be read, has a key or a value that can't be used, or no such scenario.
+        """
+        from promptopt.enterprise.config import load_company
+
+        return load_company(path, scenario)
+
+    def save(self, path: str | Path) -> Path:
+        """Write it as a YAML file that :meth:`load` reads. One that is there is replaced.
+
+        Raises:
+            SettingsError: the file can't be written.
+        """
+        target = Path(path).expanduser()
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        said |= (
+            {"rules": [rule.model_dump(exclude_defaults=True) for rule in self.rules]} if self.rules else {}
+        )
+        try:
+            target.write_text(dump_yaml(said), encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(f"the file can't be written: {error.strerror}", where=str(target)) from error
+        return target
+
     def text(self) -> str:
         """What a model reads; empty if there is nothing to say."""
         lines = [
             f"{label}: {one_line(getattr(self, key))}" for key, label in _SAID.items() if getattr(self, key)
         ]
-        lines += [f"Stands for: {', '.join(map(one_line, self.values))}"] if self.values else []
+        for label, listed in (("Products", self.products), ("Stands for", self.values)):
+            lines += [f"{label}: {', '.join(map(one_line, listed))}"] if listed else []
         for key, value in (self.model_extra or {}).items():
             lines.append(f"{one_line(key.replace('_', ' ')).capitalize()}: {_told(value)}")
         lines += [f"Rule: {one_line(rule.description)}" for rule in self.constraints()]
         lines += [f"Compliance: {one_line(note)}" for note in self.compliance]
+        lines += [f"{POLICY}{one_line(said)}" for said in self.policies.values()]
         return "\n".join(lines)
 
     def constraints(self) -> list[Constraint]:
@@ -116,7 +198,7 @@ class BusinessContext(BaseModel):
         Raises:
             SettingsError: the context says nothing that a judge could go by.
         """
-        said = [line for line in self.text().splitlines() if not line.startswith("Rule: ")]
+        said = [line for line in self.text().splitlines() if not line.startswith(("Rule: ", POLICY))]
         if not said:
             raise SettingsError(
                 "the business context gives a judge nothing to go by", where="business_context"
@@ -144,12 +226,19 @@ class BusinessContext(BaseModel):
                     "weight": share,
                 }
             )
-        for key, unit in (("max_words", "words"), ("max_chars", "characters")):
-            most = getattr(self, key)
-            if most is not None:
-                found.append({"name": f"at most {most} {unit}", key: most})
+        for key, said in _COUNTED.items():
+            number = getattr(self, key)
+            if number is not None:
+                found.append({"name": said.format(number), key: number})
+        found += [rule.model_dump(exclude_defaults=True) for rule in self.rules]
         return [
-            ConstraintSettings.model_validate({**table, "name": PREFIX + table["name"], "hard": self.strict})
+            ConstraintSettings.model_validate(
+                {
+                    **table,
+                    "name": PREFIX + table["name"].removeprefix(PREFIX),
+                    "hard": self.strict or table.get("hard", False),
+                }
+            )
             for table in found
         ]
 

@@ -1,4 +1,4 @@
-"""Projects that come with the package, ready to copy and run, and an experiment over them."""
+"""Projects that come with the package, ready to copy and run, an experiment over them, and a company."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -7,6 +7,7 @@ from pathlib import Path
 from promptopt.domain.errors import SettingsError
 
 DEMO = "demo"
+COMPANY = "acme"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,16 @@ def example_dir(name: str) -> Path:
             f"there is no example {name!r}", fix=f"there are: {', '.join(example_names()) or 'none'}"
         )
     return _folder() / name
+
+
+def companies() -> list[str]:
+    """Names of the made-up companies, each an enterprise configuration."""
+    return [COMPANY]
+
+
+def company_path(name: str = COMPANY) -> Path:
+    """The configuration of a made-up company. Copy it before you change it."""
+    return _folder() / f"{name}.yaml"
 
 
 def experiment_file() -> Path:

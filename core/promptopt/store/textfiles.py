@@ -16,6 +16,17 @@ MOST_YAML_NODES = 2_000_000
 
 MAX_YAML_BYTES = 10_000_000
 
+_NUMBER = r"-?(?:0|[1-9][0-9]*)"
+
+SCALARS = (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", _NUMBER, list("-0123456789")),
+    ("float", _NUMBER + r"(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", list("-0123456789")),
+    ("merge", r"<<", ["<"]),
+)
+"""Plain YAML scalars that are no text: tag, pattern, and what they begin with."""
+
 
 def read_bytes(path: Path, limit: int) -> bytes:
     """The content of a regular file of at most ``limit`` bytes.
@@ -192,14 +203,7 @@ def _loader_class() -> Any:
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     loader = type("PlainLoader", (base,), {"yaml_implicit_resolvers": {}})
-    number = r"-?(?:0|[1-9][0-9]*)"
-    for tag, pattern, first in (
-        ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-        ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-        ("int", number, list("-0123456789")),
-        ("float", number + r"(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", list("-0123456789")),
-        ("merge", r"<<", ["<"]),
-    ):
+    for tag, pattern, first in SCALARS:
         loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{pattern})$"), first)
     return loader
 
