@@ -1,7 +1,7 @@
 """YAML that people write and read: the lines on which keys stand, and values written out again."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, cast
 
@@ -28,18 +28,19 @@ def lines_of(text: str) -> dict[KeyPath, int]:
         if id(node) in seen or not isinstance(getattr(node, "value", None), list):
             continue
         seen.add(id(node))
-        children = cast("list[Any]", node.value)
         below: list[tuple[KeyPath, Any]] = []
-        for position, child in enumerate(children):
-            key, mark, value = (
-                (child[0].value, child[0].start_mark, child[1])
-                if isinstance(child, tuple)
-                else (position, child.start_mark, child)
-            )
-            found[*keys, key] = mark.line + 1
+        for key, marked, value in _children(node):
+            found[*keys, key] = marked.start_mark.line + 1
             below.append(((*keys, key), value))
         waiting += reversed(below)
     return found
+
+
+def _children(node: Any) -> Iterator[tuple[str | int, Any, Any]]:
+    """Of a table or a list: key or number, the node that tells the line, and the value's node."""
+    for position, child in enumerate(cast("list[Any]", node.value)):
+        pair = cast("tuple[Any, Any] | None", child if isinstance(child, tuple) else None)
+        yield (position, child, child) if pair is None else (pair[0].value, *pair)
 
 
 def line_at(lines: Mapping[KeyPath, int], keys: KeyPath) -> int | None:
@@ -68,7 +69,11 @@ def _dumper_class() -> Any:
     """A safe dumper that quotes a text also if only YAML 1.2 reads it as something else (``1e5``)."""
     import yaml
 
-    dumper: Any = type("PlainDumper", (yaml.SafeDumper,), {"ignore_aliases": lambda _self, _data: True})
+    dumper: Any = type("PlainDumper", (yaml.SafeDumper,), {"ignore_aliases": _always})
     for tag, pattern, first in SCALARS:
         dumper.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{pattern})$"), first)
     return dumper
+
+
+def _always(_dumper: Any, _value: Any) -> bool:
+    return True
