@@ -14,6 +14,9 @@ from promptopt.domain.secrets import Alternatives
 from promptopt.domain.settings import ModelSettings
 from promptopt.domain.text import sanitize
 from promptopt.domain.words import Role
+from promptopt.enterprise.config import EnterpriseConfig
+from promptopt.enterprise.context import BusinessContext
+from promptopt.enterprise.environment import EnterpriseEnvironment
 from promptopt.models.keys import wanted_keys
 from promptopt.notebook import secrets
 from promptopt.notebook.host import in_colab
@@ -21,6 +24,7 @@ from promptopt.notebook.keeping import Keeper, Snapshot, bring_back
 from promptopt.notebook.machine import Machine, fitted, machine
 from promptopt.notebook.run import Run
 from promptopt.notebook.starting import attach, store
+from promptopt.notebook.wizards.asking import Way
 from promptopt.reporting.page import page_of
 from promptopt.runs.assembling import HasSettings, Model
 from promptopt.store.columns import ColumnChoice
@@ -107,6 +111,56 @@ class ColabManager:
         groups = secrets.named(names or [])
         groups += [wanted for each in _models(project, models) if (wanted := wanted_keys(each))]
         return secrets.set_up(_distinct(groups), ask=ask)
+
+    def setup_enterprise_environment(
+        self,
+        config: EnterpriseConfig | Mapping[str, Any] | str | Path | None = None,
+        models: Model | Mapping[Role, Model] | None = None,
+        *,
+        ask: bool = True,
+    ) -> EnterpriseEnvironment:
+        """Set this program up for a business, and print what is there and what is missing. It spends nothing.
+
+        Keys as :meth:`setup_secrets`; without ``models`` the first provider whose key is found gives them,
+        and the simulator if there is none. In Colab what was kept on Drive comes back (no run goes on by
+        itself), and is kept from then on. What is built for a business after that takes what is returned as
+        its default.
+
+        Args:
+            config: an enterprise configuration, or its file; ``examples/acme.yaml`` comes with the package.
+            models: one model for all roles, or models by role; a role that is left out gets one of them.
+            ask: ask for a key that is found nowhere, for the models that are named.
+
+        Raises:
+            SettingsError: a configuration or a model that can't be used.
+        """
+        from promptopt.notebook.settingup import set_up
+
+        return set_up(self, config, models, ask=ask)
+
+    def create_business_context_wizard(
+        self,
+        defaults: BusinessContext | Mapping[str, Any] | str | Path | None = None,
+        path: str | Path | None = None,
+        *,
+        way: Way | None = None,
+    ) -> BusinessContext:
+        """Ask a person who the business is: by a form in the cell, else by questions; waits for the answer.
+
+        If nobody is there to be asked, ``defaults`` are taken, and that is said.
+
+        Args:
+            defaults: what the fields begin with: a context, a table, a company file. Default: what ``path``
+                has, else the organization that was set up, else the company that comes with the package.
+            path: a file to take it from if it is there, and to save it to.
+            way: ``form``, ``questions`` or ``defaults``; default: the best one here.
+
+        Raises:
+            PromptoptError: it was interrupted, a file can't be used, or there is no such way here.
+        """
+        from promptopt.notebook.wizards.business import business_context
+
+        return business_context(defaults, path, way=way)
 
     def upload_dataset(
         self, path: str | Path | None = None, *, expected: str | None = None, inputs: Sequence[str] = ()
@@ -243,10 +297,11 @@ def _models(project: str | Path | None, models: Any) -> list[ModelSettings]:
     given: list[Any] = [models]
     if isinstance(models, Mapping) and "model" not in models:
         given = list(cast("Mapping[str, Any]", models).values())
-    return found + [_settings(model) for model in given]
+    return found + [settings_of(model) for model in given]
 
 
-def _settings(model: Any) -> ModelSettings:
+def settings_of(model: Any) -> ModelSettings:
+    """The settings of a model that was given as a name, a table, settings or a client."""
     if isinstance(model, HasSettings):
         return model.settings
     if isinstance(model, ModelSettings):

@@ -52,6 +52,19 @@ def pumping() -> Generator[Callable[[], None]]:
         pump.end()
 
 
+def can_hear() -> bool:
+    """Whether widgets are heard here while a cell waits."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    found = kernel()
+    try:
+        if found is None or getattr(found, "session", None) is None:
+            return False
+        return _has_queue(found) or _main_stream(found)[0] is not None
+    except (AttributeError, KeyError, TypeError):
+        return False
+
+
 def _nothing() -> None:
     """There is no kernel to look after."""
 
@@ -60,10 +73,14 @@ def _pump_for(found: Any) -> _Pump | None:
     """The way of this kernel; None if it has none that is known."""
     if found is None or getattr(found, "session", None) is None:
         return None
-    if hasattr(found, "msg_queue") and getattr(found, "shell_stream", None) is not None:
+    if _has_queue(found):
         return _Queue(found)
     stream, receive = _main_stream(found)
     return _Stream(found, stream, receive) if stream is not None else None
+
+
+def _has_queue(found: Any) -> bool:
+    return hasattr(found, "msg_queue") and getattr(found, "shell_stream", None) is not None
 
 
 def _main_stream(found: Any) -> tuple[Any, Callable[[Any], Any]]:
