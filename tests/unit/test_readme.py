@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from promptopt.cli.app import COMMANDS, EXPERIMENT
 from promptopt.cli.tournaments import Means, Rules
 from promptopt.domain import settings as s
+from promptopt.enterprise import BusinessContext, EnterpriseConfig, packs
 from promptopt.evaluation.checks import CHECKS
 from promptopt.evaluation.checks.options import option_names
 from promptopt.experiments import config
@@ -125,7 +126,7 @@ def test_every_key_of_an_experiment_is_told_with_its_default() -> None:
 
 
 def test_the_experiment_of_the_readme_is_one(tmp_path: Path, home: Path) -> None:
-    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (text,) = re.findall(r"```yaml\n(.*?)```", section("Experiments"), re.DOTALL)
     (tmp_path / "data").mkdir()
     for at, name in enumerate(("train", "val", "test")):
         lines = [f'{{"input": "{name} {n}", "expected": "low"}}\n' for n in range(10 + at)]
@@ -133,6 +134,16 @@ def test_the_experiment_of_the_readme_is_one(tmp_path: Path, home: Path) -> None
     (tmp_path / "experiment.yaml").write_text(text, encoding="utf-8")
     plan = make_plan(load_experiment(str(tmp_path / "experiment.yaml")), simulate=True)
     assert {cell.label for cell in plan.cells} == {"none", "refine", "patient"} and plan.limits == {"usd": 20}
+
+
+def test_the_company_of_the_readme_is_one_and_all_constraints_are_told(tmp_path: Path) -> None:
+    told = section("A company and its rules")
+    (text,) = re.findall(r"```yaml\n(.*?)```", told, re.DOTALL)
+    path = tmp_path / "company.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert EnterpriseConfig.load(path).context("internal_email").max_words == 199
+    for key in (*packs.packs(), *BusinessContext.model_fields.keys() - {"example"}):
+        assert f"`{key}`" in told, key
 
 
 def test_every_check_and_every_option_is_told() -> None:

@@ -36,6 +36,9 @@ EXTRAS = {
 }
 """Extras that this work can use: the modules that each brings."""
 
+DISTRIBUTIONS = {"pptx": "python_pptx"}
+"""Modules that are installed under another name."""
+
 USES = {"notebook": "forms, buttons and the terminal UI in cells", "reports": "pictures in reports"}
 
 SIMULATOR: dict[Role, str] = {
