@@ -3,7 +3,7 @@
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -113,13 +113,19 @@ class Dataset(BaseModel):
 
 
 def split_cases(
-    cases: Sequence[Example], shares: tuple[float, float, float] = (0.5, 0.25, 0.25), seed: int = 0
+    cases: Sequence[Example],
+    shares: tuple[float, float, float] = (0.5, 0.25, 0.25),
+    seed: int = 0,
+    stratum: Callable[[Example], str] | None = None,
 ) -> Dataset:
     """Split ``cases`` by ``shares`` (train, validation, test), seeded, stratified and grouped.
 
     Groups (cases with one ``group``, and cases equal in content) stay together. Inside a stratum (one
     expected output, if outputs repeat) groups are dealt to the split that is furthest below its share.
     Fewer than ``FEWEST_TO_HOLD_BACK`` cases are not split at all.
+
+    Args:
+        stratum: of a case, in place of that by its expected output.
 
     Raises:
         SettingsError: no case, or an id used twice.
@@ -135,9 +141,9 @@ def split_cases(
     wanted: dict[Split, float] = {
         split: share / total for split, share in zip(SPLITS, shares, strict=True) if share > 0
     }
-    for stratum in _strata(cases, random.Random(seed)):
+    for part in _strata(cases, random.Random(seed), stratum):
         counts: dict[Split, int] = dict.fromkeys(wanted, 0)
-        for group in stratum:
+        for group in part:
             overall = sum(len(dealt[split]) for split in wanted) + len(group)
             size = sum(counts.values()) + len(group)
 
@@ -167,16 +173,20 @@ def check_ids(cases: Iterable[Example]) -> None:
         seen.add(case.id)
 
 
-def _strata(cases: Sequence[Example], rng: random.Random) -> list[list[list[Example]]]:
-    """Groups of cases that must stay together, shuffled, by stratum (the group's first expected output)."""
+def _strata(
+    cases: Sequence[Example], rng: random.Random, stratum: Callable[[Example], str] | None
+) -> list[list[list[Example]]]:
+    """Groups of cases that must stay together, shuffled, by the stratum of the first of each."""
     groups = _groups(cases)
-    outputs = [group[0].expected or "" for group in groups.values()]
-    repeated = len(set(outputs)) <= max(1, len(outputs) // 3)
+    if stratum is None:
+        outputs = [group[0].expected or "" for group in groups.values()]
+        repeated = len(set(outputs)) <= max(1, len(outputs) // 3)
+        stratum = (lambda case: case.expected or "") if repeated else (lambda _: "")
     strata: dict[str, list[list[Example]]] = {}
     for group in groups.values():
-        strata.setdefault((group[0].expected or "") if repeated else "", []).append(group)
-    for stratum in strata.values():
-        rng.shuffle(stratum)
+        strata.setdefault(stratum(group[0]), []).append(group)
+    for part in strata.values():
+        rng.shuffle(part)
     return [strata[name] for name in sorted(strata)]
 
 

@@ -29,6 +29,7 @@ from promptopt.domain.acts import (
     StopRequested,
 )
 from promptopt.domain.demonstrations import Demonstration
+from promptopt.domain.drafted import CaseRated, CasesDrafted, DatasetMeasured, GenerationStarted
 from promptopt.domain.forecast import CapReached, Need, Spread
 from promptopt.domain.results import Comparison, Interval
 from promptopt.domain.words import Role, Split
@@ -36,8 +37,11 @@ from promptopt.domain.words import Role, Split
 Status = Literal["created", "running", "paused", "finished", "stopped", "failed"]
 """What a run says of itself. ``interrupted`` (its worker died) is derived from the heartbeat."""
 
-StopReason = Literal["all_pass", "max_iterations", "plateau", "budget", "user", "error", "scored", "played"]
-"""``scored``: a run that was only to score a prompt has done so; ``played``: its tournament is over."""
+StopReason = Literal[
+    "all_pass", "max_iterations", "plateau", "budget", "user", "error", "scored", "played", "generated"
+]
+"""``scored``: a run that was only to score a prompt has done so; ``played``: its tournament is over;
+``generated``: it has made cases up."""
 
 Source = Literal["seed", "optimizer", "human"]
 
@@ -114,13 +118,14 @@ class RunResumed(_Event):
 
 class PhaseStarted(_Event):
     """``baseline``: the seed prompt is scored; ``search``: iterations; ``test``: the sealed test;
-    ``tournament``: prompts play each other, in a run that does nothing else.
+    ``tournament``: prompts play each other, ``generation``: cases are made up, in a run that does nothing
+    else.
 
     ``test`` says why the search ended: once the seal is broken, no worker searches on.
     """
 
     kind: Literal["phase_started"] = "phase_started"
-    phase: Literal["baseline", "search", "test", "tournament"]
+    phase: Literal["baseline", "search", "test", "tournament", "generation"]
     stop_reason: StopReason | None = None
     detail: str = ""
 
@@ -535,6 +540,10 @@ Event = Annotated[
     | MatchFinished
     | StandingsUpdated
     | TrialsUpdated
+    | GenerationStarted
+    | CasesDrafted
+    | CaseRated
+    | DatasetMeasured
     | BudgetMoved
     | EndpointMoved
     | Paused

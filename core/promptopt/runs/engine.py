@@ -25,6 +25,8 @@ from promptopt.models.telemetry import OFF, open_telemetry
 from promptopt.optimizers.base import BaseOptimizer
 from promptopt.runs.context import Context
 from promptopt.runs.control import Control
+from promptopt.runs.generating import NAME as GENERATION
+from promptopt.runs.generating import generation_plan_of
 from promptopt.runs.guiding import Guiding
 from promptopt.runs.holding import HeldBack
 from promptopt.runs.meters import Meters, seconds_by_role
@@ -49,6 +51,8 @@ from promptopt.store.trust import trusted_code
 
 NOTICES = 200
 """Different things that a run tells its people; more of them tell nothing new."""
+
+JUDGE: frozenset[ev.Role] = frozenset({"judge"})
 
 RELAY_PATIENCE = 5.0
 """Seconds that the relay of a killed worker has to note what it was told to send; it needs milliseconds."""
@@ -90,6 +94,7 @@ class Engine:
         self._meters = Meters(self.emit, self.state, self._ledger, self._runs, row.id)
         self._telemetry = OFF
         self._plan = plan_of(self._settings) if row.kind == NAME else None
+        self._generation = generation_plan_of(self._settings) if row.kind == GENERATION else None
         self._judged = False
         """Judge models decide matches."""
         self._redactor = Redactor(model for _, _, model in self._settings.every_model())
@@ -178,7 +183,7 @@ class Engine:
                 kind, plan = self._row.kind, self._plan
                 await look_ahead(self.emit, kind, self._settings, self._dataset, judge, plan)
             with self._telemetry.span("run", self._about_run()) as note:
-                ended = await self._phases(optimizer, context, gateway, control)
+                ended = await self._phases(optimizer, context, gateway, control, judge)
                 context.scoring.flush()
                 note({"promptopt.stop_reason": ended.stop.reason, "promptopt.best_id": self.state.best_id})
         finally:
@@ -202,6 +207,8 @@ class Engine:
     ) -> Gateway:
         """Open the models that the run asks, and the way to them."""
         asked = judge.asks | optimizer.asks if optimizer else judge.asks
+        if self._generation and self._generation.realism:
+            asked |= JUDGE
         seats = seats_in_use(self._settings, self._row.kind, asked, panel=self._judged)
         endpoints = open_endpoints(self._settings, self._dataset, seats, wire)
         for endpoint, seat in {endpoint: seat for seat, endpoint in endpoints.items()}.items():
@@ -209,7 +216,7 @@ class Engine:
         gateway = Gateway(endpoints, journal, self._ledger, self._warn, self._redact)
         self._telemetry = open_telemetry(self._settings.telemetry, self._warn, self._redact)
         gateway.telemetry = self._telemetry
-        gateway.reuse(self._earlier(endpoints["target"]), found.reused)
+        gateway.reuse(self._earlier(endpoints.get("target")), found.reused)
         gateway.on_ready(lambda: self._begin(gateway))
         return gateway
 
@@ -255,12 +262,19 @@ class Engine:
         self._finish(Ended(StopRun("error", self._redact(detail), now=True)))
 
     async def _phases(
-        self, optimizer: BaseOptimizer | None, context: Context, gateway: Gateway, control: Control
+        self,
+        optimizer: BaseOptimizer | None,
+        context: Context,
+        gateway: Gateway,
+        control: Control,
+        judge: Judge,
     ) -> Ended:
         held_back = HeldBack(self._ledger, self._settings, self._dataset, self.emit)
         phases = Phases(self, self._settings, self._dataset, context, gateway, control, held_back)
         if self._plan is not None:
             return await phases.play(self._plan, self._cells)
+        if self._generation is not None:
+            return await phases.generate(self._generation, judge)
         if optimizer is None:
             return await phases.evaluate()
         return await phases.optimize(optimizer, lambda: self._own.optimizer_for(self._settings))
@@ -284,9 +298,9 @@ class Engine:
             "promptopt.simulated": self._row.simulated,
         }
 
-    def _earlier(self, target: Endpoint) -> EarlierAnswers | None:
+    def _earlier(self, target: Endpoint | None) -> EarlierAnswers | None:
         """Answers of earlier runs, if they may be used again."""
-        if not self._settings.cache.reuse or why_no_reuse(self._settings):
+        if target is None or not self._settings.cache.reuse or why_no_reuse(self._settings):
             return None
         return EarlierAnswers(self._db, self._row, target.settings, target.redirected)
 

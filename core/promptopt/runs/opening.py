@@ -11,6 +11,8 @@ from promptopt.evaluation.prospects import Prospect, data_faults, failing_refere
 from promptopt.models.endpoint import Endpoint, Seat, role_of
 from promptopt.optimizers.base import BaseOptimizer
 from promptopt.runs.forecast import forecast
+from promptopt.runs.generating import NAME as GENERATION
+from promptopt.runs.generating import foreseen, generation_plan_of
 from promptopt.runs.playing import TournamentPlan, outlook_of
 from promptopt.runs.setup import describe, splits_to_score
 from promptopt.store.database import Database
@@ -67,6 +69,8 @@ def needs(
     Args:
         optimizer: None for a run that only scores its prompt.
     """
+    if row.kind == GENERATION:
+        return foreseen(generation_plan_of(settings), settings)
     folder = Path(row.project_dir)
     past = history(database, folder, row.optimizer, but=row.id, simulated=row.simulated)
     splits = SPLITS if optimizer else splits_to_score(settings, dataset)
@@ -89,6 +93,8 @@ async def look_ahead(
     """
     if plan is not None:
         foretell(emit, outlook_of(plan, settings, dataset, judge))
+    elif kind == GENERATION:
+        return
     elif kind == "eval":
         scored = sum(len(dataset[split]) for split in splits_to_score(settings, dataset))
         foretell(emit, [outlook(scored, "all")])

@@ -1,5 +1,5 @@
-"""What a run does between its first event and its last: baseline, search and sealed test; or a score only, or
-a tournament.
+"""What a run does between its first event and its last: baseline, search and sealed test; or a score only, a
+tournament, or the making of cases.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,15 @@ from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import Comparison, Evaluation
 from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.stopping import StopRun
+from promptopt.evaluation.checks import Judge
 from promptopt.evaluation.prospects import headroom
 from promptopt.evaluation.statistics import compare, interval
 from promptopt.models.gateway import Gateway
 from promptopt.optimizers.base import BaseOptimizer
 from promptopt.runs.context import Context
 from promptopt.runs.control import Control
+from promptopt.runs.generating import GenerationPlan
+from promptopt.runs.generation import Making
 from promptopt.runs.holding import HeldBack
 from promptopt.runs.opening import foretell
 from promptopt.runs.playing import TournamentPlan, play
@@ -51,7 +54,7 @@ class Ended:
 
 class Phases:
     """The phases of one run. Which of them there are is the choice of who calls: :meth:`optimize`,
-    :meth:`evaluate` or :meth:`play`, once.
+    :meth:`evaluate`, :meth:`play` or :meth:`generate`, once.
 
     Args:
         dataset: with the sealed test split.
@@ -82,6 +85,14 @@ class Phases:
         game = play(plan, self._seed, self._dataset, self._context, cells)
         self._engine.emit(ev.PhaseStarted(phase="tournament"))
         return Ended(await self._control.stoppable(game))
+
+    async def generate(self, plan: GenerationPlan, judge: Judge) -> Ended:
+        """Make cases up."""
+        making = Making(plan, self._context, judge, self._engine.state, self._engine.emit)
+        self._engine.emit(ev.PhaseStarted(phase="generation"))
+        stop = await self._control.stoppable(making.run())
+        making.conclude()
+        return Ended(stop)
 
     async def evaluate(self) -> Ended:
         """Score the seed prompt on the splits that the settings name, and do no more."""

@@ -20,7 +20,8 @@ def roles_in_use(kind: str, asked: Collection[Role] = ()) -> tuple[Role, ...]:
     Args:
         asked: by some check, or by the optimizer.
     """
-    roles: tuple[Role, ...] = ("target", "optimizer") if kind == "optimize" else ("target",)
+    own: dict[str, tuple[Role, ...]] = {"optimize": ("target", "optimizer"), "generate": ("generator",)}
+    roles = own.get(kind, ("target",))
     return (*roles, *(role for role in ROLES if role in asked))
 
 

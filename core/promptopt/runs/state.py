@@ -11,6 +11,7 @@ from promptopt.domain.marks import Marks
 from promptopt.domain.mending import Mend
 from promptopt.domain.words import Split
 from promptopt.runs.acts import Deed, Edit, Injection, Wishes, fold_act
+from promptopt.runs.drafts import Generation, fold_draft
 from promptopt.runs.standings import Candidate, Score, best_of, leads, proposed_beside, ranked
 from promptopt.store.runlog import RunLog
 
@@ -93,6 +94,8 @@ class RunState:
         """Matches of that tournament, by number."""
         self.trials: ev.TrialsUpdated | None = None
         """Optimizers and settings that are tried out, in a run that chooses among some."""
+        self.generation: Generation | None = None
+        """How far the making of cases is, in a run that does that."""
         self.edit: Edit | None = None
         self.injection: Injection | None = None
         self.wishes = Wishes()
@@ -164,15 +167,17 @@ class RunState:
 
     @property
     def has_search(self) -> bool:
-        """Whether it looks for a better prompt: not if it only scores one, or plays a tournament."""
-        return self.optimizer not in ("none", "tournament")
+        """Whether it looks for a better prompt: not if it only scores one, plays a tournament, or makes cases
+        up.
+        """
+        return self.optimizer not in ("none", "tournament", "generate")
 
     @property
     def resumable(self) -> bool:
         """Whether a worker may still take the run up: it did not come to its end, and no test was scored."""
         if self.finished is None:
             return True
-        if self.optimizer == "tournament":
+        if self.optimizer in ("tournament", "generate"):
             return self.finished.status != "finished"
         seed = self.candidates.get(self.seed_id)
         return self.finished.status != "finished" and not (seed and "test" in seed.scores)
@@ -199,7 +204,8 @@ class RunState:
 
     @singledispatchmethod
     def _apply(self, event: ev.Event, at: float) -> None:
-        fold_act(event, self, at)
+        if not fold_draft(event, self, at):
+            fold_act(event, self, at)
 
     def log(self, at: float, text: str, level: str = "info") -> None:
         """Add a line to the activity log."""
@@ -247,9 +253,9 @@ class RunState:
         self.on_edit = event.on_edit or self.on_edit
         self.status = "running"
         note = " (simulated models)" if event.simulated else ""
-        kinds = {"none": "evaluation", "tournament": "tournament"}
-        what = kinds.get(event.optimizer, f"run started: {event.optimizer}")
-        self.log(at, f"{what} on {event.project}{note}")
+        kinds = {"none": "evaluation on", "tournament": "tournament on", "generate": "cases for"}
+        what = kinds.get(event.optimizer, f"run started: {event.optimizer} on")
+        self.log(at, f"{what} {event.project}{note}")
 
     @_apply.register
     def _(self, event: ev.Forecast, at: float) -> None:
@@ -283,6 +289,7 @@ class RunState:
             "search": "searching for a better prompt",
             "test": "scoring the sealed test split, once",
             "tournament": "the prompts play each other",
+            "generation": "cases are made up",
         }
         self.log(at, said[event.phase])
 

@@ -7,6 +7,7 @@ from promptopt.domain.forecast import Need
 from promptopt.domain.results import Comparison
 from promptopt.domain.words import ROLES, Role, Split
 from promptopt.runs.brackets import tournament_figures
+from promptopt.runs.drafts import generation_figures
 from promptopt.runs.standings import Candidate
 from promptopt.runs.state import RunState
 
@@ -22,7 +23,7 @@ def summarize(state: RunState) -> dict[str, Any]:
     was expected to need; None if nothing was foretold. ``reused`` counts answers that earlier runs of the
     project paid for, by run; they are among those ``replayed``, and cost nothing. ``must_pass_broken`` names
     the cases of the sealed test that must pass, and that only the seed prompt passes. ``tournament`` is None
-    if none was played, ``trials`` if no optimizers were tried out.
+    if none was played, ``trials`` if no optimizers were tried out, ``generation`` if no cases were made up.
     """
     finished = state.finished
     comparison = finished.comparison if finished else None
@@ -46,6 +47,7 @@ def summarize(state: RunState) -> dict[str, Any]:
         "forecast": forecast_figures(state.forecast) if state.forecast else None,
         "tournament": tournament_figures(state),
         "trials": trials_figures(state.trials) if state.trials else None,
+        "generation": generation_figures(state),
     }
 
 

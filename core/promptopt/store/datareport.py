@@ -4,7 +4,6 @@ Nothing here is an error: a score over such cases can be had, but it may not mea
 """
 
 import re
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,17 +11,12 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import NamedTuple
 
+from promptopt.domain.alike import ALIKE, NearIndex
 from promptopt.domain.dataset import SPLITS, Dataset, Example, Split
 from promptopt.domain.text import one_line
 
 MOST_NEAR = 20_000
 """With more cases than this, near duplicates are looked for by normalised text only."""
-
-ALIKE = 0.8
-"""Share of common runs of three words (Jaccard's index) from which on two inputs are near duplicates."""
-
-FEWEST_RUNS = 8
-"""Shorter inputs are compared by normalised text only: a word more or less changes what they mean."""
 
 LONG_BYTES = 16_000
 """A case may have as many tokens as it has bytes; one with more than this is called long."""
@@ -36,8 +30,6 @@ SHORTEST_QUOTE = 12
 """Characters from which on an input that occurs in the prompt is taken for an example there."""
 
 _SHOWN = 5
-_SKETCH = 4
-_CROWD = 20
 
 _MARK = re.compile(r"\{([A-Za-z_]\w*)\}")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -126,32 +118,14 @@ def _leaks_and_repeats(dataset: Dataset, cases: Sequence[Example]) -> Iterator[F
 
 
 def _near(places: Sequence[_Place]) -> Iterator[tuple[_Place, _Place]]:
-    """Pairs of inputs that share most runs of three words.
-
-    Candidates are those that share one of their smallest hashes (a bottom-k sketch, Broder 1997); each
-    is compared with the first of its bucket, in a small bucket with all before it.
-    """
-    runs = [_runs(place.case.input_text) for place in places]
-    buckets: dict[int, list[int]] = {}
-    told: set[int] = set()
-    for number, own in enumerate(runs):
-        if len(own) < FEWEST_RUNS:
-            continue
-        for mark in sorted(own)[:_SKETCH]:
-            bucket = buckets.setdefault(mark, [])
-            for other in bucket if number not in told else ():
-                common = len(own & runs[other])
-                if common >= ALIKE * (len(own) + len(runs[other]) - common):
-                    told.add(number)
-                    yield places[other], places[number]
-                    break
-            if len(bucket) < _CROWD:
-                bucket.append(number)
-
-
-def _runs(text: str) -> set[int]:
-    words = text.casefold().split()
-    return {zlib.crc32(" ".join(words[at : at + 3]).encode()) for at in range(len(words) - 2)}
+    """Pairs of inputs that share most runs of three words: each with the first that it is like."""
+    index: NearIndex[int] = NearIndex(ALIKE)
+    for number, place in enumerate(places):
+        text = place.case.input_text
+        other = index.find(text)
+        if other is not None:
+            yield places[other], place
+        index.add(number, text)
 
 
 def _marks(cases: Sequence[Example], prompt: str) -> Iterator[Finding]:

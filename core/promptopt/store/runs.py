@@ -294,7 +294,8 @@ class Runs:
 
         def keep(connection: Any) -> None:
             connection.execute(insert(datasets), {"id": dataset_id, "held_back": dataset.held_back})
-            connection.execute(insert(dataset_cases), rows)
+            if rows:  # who makes cases up begins with none
+                connection.execute(insert(dataset_cases), rows)
 
         self._db.transact(keep).result()
 

@@ -175,11 +175,12 @@ class Pairwise(_Asking):
         return 0.5, f"a tie: the verdict turned with the order ({whys[0] or 'no reason given'})"
 
 
-def read_score(reply: str, scale: int) -> tuple[float, str]:
+def read_score(reply: str, scale: int, *, lowest: int = 1) -> tuple[float, str]:
     """Score and reason in a reply, which may have talk around its JSON, or none.
 
     Raises:
-        NoVerdict: there is no score, or there are several that differ, or it is not from 1 to ``scale``.
+        NoVerdict: there is no score, or there are several that differ, or it is not from ``lowest`` to
+            ``scale``.
     """
     table = verdict_in(reply)
     said, leads = scores_said(reply)
@@ -192,8 +193,8 @@ def read_score(reply: str, scale: int) -> tuple[float, str]:
         raise NoVerdict(f'there is no "score" in the reply {reasons.quote(reply.strip(), 60)}')
     if any(one.value != found for one in said):
         raise NoVerdict("it tells several scores that differ")
-    if not 1 <= found <= scale:
-        raise NoVerdict(f"the score {found:g} is not from 1 to {scale}")
+    if not lowest <= found <= scale:
+        raise NoVerdict(f"the score {found:g} is not from {lowest} to {scale}")
     if of not in (None, scale) or any(one.of not in (None, scale) for one in said):
         raise NoVerdict(f"the score is not one of {scale}")
     return float(found), _reason(table, reply)

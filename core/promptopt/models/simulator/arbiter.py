@@ -37,6 +37,8 @@ class Arbiter:
         text = "\n".join(message.content for message in request.messages)
         parts = {name: body for name, _, body in _PART.findall(text)}
         dice = Dice(self._seed, "judge", request.content_key(), sample)
+        if "cell" in parts:
+            return json.dumps(_realism(parts.get("output", ""), dice), ensure_ascii=False)
         verdict = self._pair(parts, dice) if "second" in parts else self._score(parts, text, dice)
         return json.dumps(verdict, ensure_ascii=False)
 
@@ -68,6 +70,16 @@ class Arbiter:
         if right:
             return _likeness(right, output)
         return 0.3 + 0.7 * fuzz.token_set_ratio(parts.get("input", "")[:5000], output[:5000]) / 100
+
+
+def _realism(text: str, dice: Dice) -> dict[str, object]:
+    """From 0 to 10: texts with something specific in them seem more real."""
+    words = text.split()
+    specific = len(
+        {word for word in words if any(letter.isdigit() for letter in word) or word[1:] != word[1:].lower()}
+    )
+    worth = 6.0 + min(2.0, 0.5 * specific) + (1.0 if len(words) > 12 else 0.0) + 2 * dice.roll("realism") - 1
+    return {"reason": _said(f"{specific} specific details"), "score": min(10, max(0, round(worth)))}
 
 
 def _likeness(right: str, output: str) -> float:

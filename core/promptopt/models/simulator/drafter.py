@@ -1,4 +1,5 @@
-"""The simulated generator model: drafts a small task from a description, and varies cases that it is shown.
+"""The simulated generator model: drafts a small task from a description, varies cases that it is shown, and
+makes cases of scenarios up.
 
 What it makes up is meant to be looked at in place of a real model's: it is well-formed, and not clever.
 """
@@ -10,9 +11,12 @@ from typing import Any, cast
 
 from promptopt.domain.chat import ChatRequest
 from promptopt.models.simulator.chance import Dice
+from promptopt.models.simulator.storyteller import Storyteller
 
 _COUNT = re.compile(r"\b(\d+) (?:different|new) cases\b")
-_MARKED = re.compile(r"<(description|task|cases|wish)-(\w+)>\n(.*?)\n</\1-\2>", re.DOTALL)
+_MARKED = re.compile(
+    r"<(description|task|cases|wish|scenario|company|cells|earlier)-(\w+)>\n(.*?)\n</\1-\2>", re.DOTALL
+)
 _LABELS = re.compile(
     r"\b(?:as|is|into|either|one of)[: ]+((?:[\w-]+(?:, | or | and ))+(?:or |and )?[\w-]+)", re.I
 )
@@ -43,6 +47,7 @@ class Drafter:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
+        self._storyteller = Storyteller(seed)
 
     def answer(self, request: ChatRequest, sample: int) -> str:
         """JSON: a whole draft, or cases, by what the request shows."""
@@ -51,6 +56,8 @@ class Drafter:
         found = _COUNT.search(asked)
         count = max(_FEWEST, int(found[1])) if found else _FEWEST
         parts = {name: text for name, _, text in _MARKED.findall(asked)}
+        if "cells" in parts:
+            return self._storyteller.answer(request, sample, parts)
         if "description" in parts:
             return json.dumps(_draft(parts["description"], count, dice), ensure_ascii=False, indent=1)
         return json.dumps({"cases": _varied(_shown(parts.get("cases", "")), count, dice)}, ensure_ascii=False)
