@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptopt.domain import events as ev
+from promptopt.domain.drafted import DraftedCase, LeftOut
 from promptopt.domain.errors import RunError
 from promptopt.domain.forecast import Need, Spread
 from promptopt.domain.results import Comparison, Interval
@@ -28,6 +29,8 @@ NEED = Need(
     usd=None,
 )
 
+
+DRAFTED = DraftedCase(case_id="c0001", cell=1, case={"id": "c0001", "inputs": {"input": "hello"}})
 
 RATED = ev.Rating(
     candidate_id="a", rating=60.0, low=-20.0, high=140.0, wins=7, losses=2, ties=1, win_rate=0.75
@@ -75,6 +78,20 @@ def story() -> list[ev.Event]:
         ),
         ev.StandingsUpdated(format="round_robin", ratings=[RATED], played=1, planned=1, final=True),
         ev.TrialsUpdated(trials=[ev.TrialMark(optimizer="refine")], played=1, folds=3),
+        ev.GenerationStarted(
+            scenario="s",
+            title="S",
+            count=3,
+            personas=["p", "q"],
+            difficulties=["d"],
+            situations=["t"],
+            wanted=[2, 1],
+        ),
+        ev.CasesDrafted(
+            batch=1, asked=2, cases=[DRAFTED], left_out=[LeftOut(fault="repeated", reason="there")]
+        ),
+        ev.CaseRated(case_id="c0001", score=8.0),
+        ev.DatasetMeasured(quality={"quality_score": 8.5}),
         ev.BudgetMoved(meters={"usd": ev.Meter(spent=0.1)}, in_flight=3),
         ev.EndpointMoved(role="target", at_once=12, most=16, refused=9),
         ev.CheckpointSaved(iteration=1),

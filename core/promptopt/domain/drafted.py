@@ -4,8 +4,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from promptopt.domain.dataset import Example
-
 Fault = Literal["unreadable", "repeated", "nearly repeated", "malformed", "failed"]
 """Why a draft was left out: ``repeated`` is an exact repetition; ``unreadable`` a whole reply without any
 case; ``failed`` a request that brought no reply; ``malformed`` a case that lacks something."""
@@ -15,14 +13,17 @@ class DraftedCase(BaseModel):
     """A case that was made up and taken.
 
     Attributes:
+        case_id: its id.
         cell: the place of its cell in the grid.
+        case: the case as JSON (an ``Example``, which who only watches need not know).
         note: what of it was left out, and why.
     """
 
     model_config = ConfigDict(frozen=True)
 
+    case_id: str
     cell: int
-    case: Example
+    case: dict[str, Any]
     note: str = ""
 
 

@@ -39,7 +39,7 @@ class Generated:
     @property
     def cases(self) -> list[Example]:
         """The cases, without what is told of them."""
-        return [draft.case for draft in self.drafts]
+        return [Example.model_validate(draft.case) for draft in self.drafts]
 
     def cell(self, draft: DraftedCase) -> Cell:
         """The cell that a case was made for."""
@@ -99,7 +99,7 @@ def generated_by(database: Database, reference: str) -> Generated:
     ratings: dict[str, float | None] = {}
     for stored in RunLog(database, row.id).of_kinds(("cases_drafted", "case_rated"), _EVENTS):
         if isinstance(stored.event, CasesDrafted):
-            drafts.update((draft.case.id, draft) for draft in stored.event.cases)
+            drafts.update((draft.case_id, draft) for draft in stored.event.cases)
         elif isinstance(stored.event, CaseRated):
             ratings[stored.event.case_id] = stored.event.score
     generator = settings.models["generator"]

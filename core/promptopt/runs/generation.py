@@ -257,7 +257,8 @@ class Making:
                 case = case.model_copy(update={"expected": None})
         self._taken.append(case)
         self._shown.append((cell.situation.name, drafted.input))
-        return DraftedCase(cell=place, case=case, note="; ".join(notes))
+        body = case.model_dump(mode="json", exclude_defaults=True)
+        return DraftedCase(case_id=case.id, cell=place, case=body, note="; ".join(notes))
 
     @property
     def _simulated(self) -> bool:
@@ -267,24 +268,25 @@ class Making:
         """Have a judge say how real the cases seem, while others are made."""
         for drafted in cases:
             made = self._state.generation
-            if made is None or drafted.case.id not in made.ratings:
+            if made is None or drafted.case_id not in made.ratings:
                 self._rating.append(asyncio.ensure_future(self._rated(drafted)))
 
     async def _rated(self, drafted: DraftedCase) -> None:
         told = self._cells[drafted.cell].told
-        messages = asking_realism(self._plan.scenario, self._plan.company, told, drafted.case.input_text)
+        given = str(drafted.case["inputs"]["input"])
+        messages = asking_realism(self._plan.scenario, self._plan.company, told, given)
         score, reason = None, ""
         for attempt in range(TRIES):
             path = f"realism/again/{attempt}" if attempt else "realism"
             try:
-                reply = await self._context.complete("judge", messages, path=path, case_id=drafted.case.id)
+                reply = await self._context.complete("judge", messages, path=path, case_id=drafted.case_id)
                 score, reason = read_realism(reply.text)
                 break
             except (NoVerdict, CallFailed) as error:
                 reason = str(error)
                 if isinstance(error, CallFailed):
                     break
-        self._emit(CaseRated(case_id=drafted.case.id, score=score, reason=one_line(reason, SHOWN_OF_FAULT)))
+        self._emit(CaseRated(case_id=drafted.case_id, score=score, reason=one_line(reason, SHOWN_OF_FAULT)))
 
     async def _rest(self) -> None:
         """Take in, in their order, what was answered before the run had to end."""

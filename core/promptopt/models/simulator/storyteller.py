@@ -25,7 +25,8 @@ ALIKE, NO_LABEL, BAD_ANSWER = 0.05, 0.03, 0.05
 
 _CELL = re.compile(
     r"^(\d+)\. persona: (?P<persona>[^|(]+)(?P<who>\([^|]*\))? ?"
-    r"\| difficulty: (?P<difficulty>[^|(]+)(?:\([^|]*\))? ?\| situation: (?P<situation>[^|(]+)(?P<what>\([^|]*\))?$",
+    r"\| difficulty: (?P<difficulty>[^|(]+)(?:\([^|]*\))? ?\| situation: (?P<situation>[^|(]+)"
+    r"(?P<what>\([^|]*\))?$",
     re.MULTILINE,
 )
 _LABEL = re.compile(r'^- "(?P<name>[^"]+)": one of (?P<values>[^:\n]+)', re.MULTILINE)
