@@ -8,9 +8,11 @@ from promptopt.domain.drafted import CaseRated, CasesDrafted, DraftedCase
 from promptopt.domain.errors import RunError
 from promptopt.runs.generating import NAME, GenerationPlan, generation_plan_of
 from promptopt.store.database import Database
+from promptopt.store.reviews import Reviews
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
 from promptopt.synthetic.grid import Cell, cells_of
+from promptopt.synthetic.reviewing import ReviewQueue
 from promptopt.synthetic.splitting import SHARES, split_by_cell
 
 _EVENTS = 10_000_000
@@ -119,4 +121,12 @@ def dataset_of_run(database: Database, reference: str) -> Dataset:
     Raises:
         RunError: there is no such run, it makes no cases, or has made none yet.
     """
-    return generated_by(database, reference).dataset()
+    found = generated_by(database, reference)
+    return found.dataset(queue_of(database, found).kept())
+
+
+def queue_of(database: Database, generated: Generated) -> ReviewQueue:
+    """The review of a run's cases."""
+    return ReviewQueue(
+        Reviews(database, generated.run.id, generated.run.id), generated.cases, generated.ratings
+    )

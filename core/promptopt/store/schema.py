@@ -15,7 +15,7 @@ from sqlalchemy import (
     false,
 )
 
-REVISION = "0007"
+REVISION = "0008"
 """Revision that the tables below describe; ``database.py`` compares it with the store's."""
 
 metadata = MetaData()
@@ -239,4 +239,19 @@ monitorings = Table(
     Column("eval_run", String(32), nullable=False),  # no foreign key: the run may be deleted
     Column("created_at", Float, nullable=False),
     Column("body", Text, nullable=False, default=""),  # JSON: what came out; empty while it is under way
+)
+
+# What a person decided on a case that was made up, or of a file. One that was changed since is another case.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("source", String(80), primary_key=True),  # the run's id, or "file " and a hash of the file's path
+    Column("case_id", Text, primary_key=True),
+    Column("fingerprint", String(16), primary_key=True),
+    Column("run_id", String(32), ForeignKey("runs.id")),
+    Column("verdict", String(8), nullable=False),  # keep | drop | edit
+    Column("body", Text, nullable=False, server_default=""),  # the case as it was edited, as JSON
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("author", Text, nullable=False),
+    Column("at", Float, nullable=False),
 )

@@ -25,6 +25,9 @@ LONGEST_INPUT = 8_000
 
 LONGEST_FACT = 80
 
+FACTS = "facts"
+"""Name of a case's own check of them."""
+
 SHOWN_CHARS = 300
 """Characters of an earlier case that a model is shown."""
 
@@ -147,7 +150,7 @@ def example_of(
         if value is not None:
             checks.append({"type": "contains", "name": label.name, "value": label.stated(value)})
     if drafted.facts:
-        checks.append({"type": "contains", "name": "facts", "values": list(drafted.facts)})
+        checks.append({"type": "contains", "name": FACTS, "values": list(drafted.facts)})
     labelled = [f"{name}: {value}" for name, value in drafted.labels.items()]
     return Example(
         id=case_id,
