@@ -371,12 +371,32 @@ def _recorded(row: Any) -> Recorded:
     return Recorded(response=response, error="")
 
 
-def _spending(connection: Connection, run_id: str) -> tuple[dict[Role, Spending], int]:
+def spending_of(database: Database, run_id: str, since: float = 0.0) -> Spending:
+    """What a run has spent, all roles together, as its journal tells it: also while it runs, or is dead.
+
+    Args:
+        since: only what was spent then and later (seconds since the epoch).
+    """
+    with database.read() as connection:
+        found, _ = _spending(connection, run_id, since)
+    total = Spending()
+    for spent in found.values():
+        for name, value in vars(spent).items():
+            setattr(total, name, getattr(total, name) + value)
+    return total
+
+
+def _spending(connection: Connection, run_id: str, since: float = 0.0) -> tuple[dict[Role, Spending], int]:
     found: dict[Role, Spending] = {}
     tokens = func.sum(calls.c.prompt_tokens + calls.c.completion_tokens)
     answered = (
         select(calls.c.role, func.count(), tokens, func.sum(calls.c.usd), func.count(calls.c.usd))
-        .where(calls.c.run_id == run_id, calls.c.response.is_not(None), calls.c.reused_from == "")
+        .where(
+            calls.c.run_id == run_id,
+            calls.c.response.is_not(None),
+            calls.c.reused_from == "",
+            calls.c.at >= since,
+        )
         .group_by(calls.c.role)
     )
     for role, number, used, usd, priced in connection.execute(answered):
@@ -391,7 +411,7 @@ def _spending(connection: Connection, run_id: str) -> tuple[dict[Role, Spending]
             func.sum(attempts.c.tokens),
             func.sum(attempts.c.usd),
         )
-        .where(attempts.c.run_id == run_id, attempts.c.outcome != "unsent")
+        .where(attempts.c.run_id == run_id, attempts.c.outcome != "unsent", attempts.c.at >= since)
         .group_by(attempts.c.role, attempts.c.outcome)
     )
     for role, outcome, number, used, usd in connection.execute(failed):
@@ -403,7 +423,7 @@ def _spending(connection: Connection, run_id: str) -> tuple[dict[Role, Spending]
             spent.uncertain_tokens += used
             spent.uncertain_usd += usd
     sums = select(intents.c.role, func.count(), func.sum(intents.c.tokens), func.sum(intents.c.usd))
-    in_flight = _open_only(sums, run_id).group_by(intents.c.role)
+    in_flight = _open_only(sums, run_id).where(intents.c.at >= since).group_by(intents.c.role)
     lost = 0
     for role, number, used, usd in connection.execute(in_flight):
         spent = found.setdefault(role, Spending())

@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from sqlalchemy import Connection, RowMapping, and_, delete, insert, literal, or
 from promptopt.domain.errors import RunError
 from promptopt.domain.words import SPLITS, Split
 from promptopt.store.database import Database
-from promptopt.store.schema import dataset_cases, datasets, experiment_runs, metadata, runs
+from promptopt.store.processes import alive
+from promptopt.store.schema import dataset_cases, datasets, experiment_runs, metadata, poc_stages, runs
 
 if TYPE_CHECKING:
     from promptopt.domain.dataset import Dataset, Example
@@ -244,11 +244,18 @@ class Runs:
                 f"run {run_id} is under way, and is not deleted", fix=f"end it first: promptopt stop {run_id}"
             )
         query = select(experiment_runs.c.experiment_id).where(experiment_runs.c.run_id == run_id)
+        stage = select(poc_stages.c.poc_id).where(poc_stages.c.kind == "run", poc_stages.c.ref == run_id)
         with self._db.read() as connection:
             experiment = connection.execute(query).scalar()
+            poc = connection.execute(stage).scalar()
         if experiment is not None:
             raise RunError(
                 f"run {run_id} is part of the experiment {experiment}, and is not deleted",
+                fix="archive it, to have it out of the list",
+            )
+        if poc is not None:
+            raise RunError(
+                f"run {run_id} is part of the proof of concept {poc}, and is not deleted",
                 fix="archive it, to have it out of the list",
             )
         self._db.write(update(runs).where(runs.c.id == run_id).values(deleted_at=time.time())).result()
@@ -315,25 +322,4 @@ def _silent(found: RowMapping) -> bool:
         heard, patience = found["created_at"], ARRIVAL
     if time.time() - heard > patience:
         return True
-    return bool(found["pid"]) and found["host"] == socket.gethostname() and not _alive(found["pid"])
-
-
-def _alive(pid: int) -> bool:
-    if sys.platform == "win32":
-        return True  # asking would end the process there; its silence tells soon enough
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return not _zombie(pid)
-
-
-def _zombie(pid: int) -> bool:
-    """A killed child that its parent has not yet asked after is dead all the same (Linux)."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[:1] == ["Z"]
+    return bool(found["pid"]) and found["host"] == socket.gethostname() and not alive(found["pid"])

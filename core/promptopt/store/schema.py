@@ -15,7 +15,7 @@ from sqlalchemy import (
     false,
 )
 
-REVISION = "0008"
+REVISION = "0009"
 """Revision that the tables below describe; ``database.py`` compares it with the store's."""
 
 metadata = MetaData()
@@ -254,4 +254,38 @@ reviews = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("author", Text, nullable=False),
     Column("at", Float, nullable=False),
+
+# Proofs of concept: what each was planned to be, and which run or experiment carries out which stage.
+pocs = Table(
+    "pocs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("organization", Text, nullable=False),  # whose monthly budget it counts to; folded case
+    Column("digest", String(32), nullable=False),  # of the plan: the same command goes on
+    Column("plan", Text, nullable=False),
+    Column("output_dir", Text, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("wish", String(16), nullable=False, server_default=""),  # of a person: pause | stop
+    # The driver that has it, and when it was last heard of.
+    Column("driver", String(64)),
+    Column("pid", Integer),
+    Column("host", Text),
+    Column("heartbeat_at", Float),
+    Index("pocs_by_age", "created_at"),
+)
+
+poc_stages = Table(
+    "poc_stages",
+    metadata,
+    Column("poc_id", String(32), ForeignKey("pocs.id"), primary_key=True),
+    Column("part", String(60), primary_key=True),  # a stage, or a part of one
+    Column("kind", String(16), nullable=False),  # run | experiment | result
+    Column("ref", String(32), nullable=False, server_default=""),  # id of the run or the experiment
+    Column("body", Text, nullable=False, server_default=""),  # JSON: what was decided, or came out
+    Column("at", Float, nullable=False),
+    Index("poc_stages_by_ref", "ref"),
 )
