@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from promptopt.data import EnterpriseDataGenerator, GeneratedDataset, SyntheticDataGenerator
     from promptopt.domain.chat import LLMResponse
     from promptopt.domain.dataset import Dataset, Example
     from promptopt.domain.errors import CallFailed
@@ -62,11 +63,13 @@ __all__ = [
     "EnsembleHybrid",
     "EnterpriseConfig",
     "EnterpriseDSPyAdapter",
+    "EnterpriseDataGenerator",
     "EnterpriseSequentialHybrid",
     "EvaluationMetric",
     "Example",
     "FeedbackHybrid",
     "GRPOAdapter",
+    "GeneratedDataset",
     "GrpoOptimizer",
     "JudgePanel",
     "LLMClient",
@@ -86,6 +89,7 @@ __all__ = [
     "SimpleFeedbackHybrid",
     "StatisticalAnalyzer",
     "StopRun",
+    "SyntheticDataGenerator",
     "TaskSpec",
     "TournamentConfig",
     "TournamentManager",
@@ -116,11 +120,13 @@ _HOMES = {
     "EnsembleHybrid": "promptopt.optimizers.hybrids.fronts",
     "EnterpriseConfig": "promptopt.enterprise.config",
     "EnterpriseDSPyAdapter": "promptopt.enterprise.adapters",
+    "EnterpriseDataGenerator": "promptopt.data",
     "EnterpriseSequentialHybrid": "promptopt.enterprise.adapters",
     "EvaluationMetric": "promptopt.evaluation.metrics",
     "Example": "promptopt.domain.dataset",
     "FeedbackHybrid": "promptopt.optimizers.hybrids.fronts",
     "GRPOAdapter": "promptopt.optimizers.grpo.adapter",
+    "GeneratedDataset": "promptopt.data",
     "GrpoOptimizer": "promptopt.optimizers.grpo.optimizer",
     "JudgePanel": "promptopt.tournament.panel",
     "LLMClient": "promptopt.evaluation.client",
@@ -140,6 +146,7 @@ _HOMES = {
     "SimpleFeedbackHybrid": "promptopt.optimizers.hybrids.fronts",
     "StatisticalAnalyzer": "promptopt.evaluation.analyzer",
     "StopRun": "promptopt.domain.stopping",
+    "SyntheticDataGenerator": "promptopt.data",
     "TaskSpec": "promptopt.domain.task",
     "TournamentConfig": "promptopt.tournament.config",
     "TournamentManager": "promptopt.tournament.manager",

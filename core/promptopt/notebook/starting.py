@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any, Unpack, cast
 
 from promptopt.domain.errors import SettingsError
+from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.task import TaskSpec
 from promptopt.domain.text import sanitize
 from promptopt.notebook.host import in_notebook
 from promptopt.notebook.run import Run
 from promptopt.runs.assembling import Assembled, Cases, How, assemble
+from promptopt.runs.generating import create_planned, same_generation
 from promptopt.runs.library import freeze
 from promptopt.store.database import Database
 from promptopt.store.home import home
@@ -67,6 +69,23 @@ def start(
         for notice in asked.notices:
             _say(f"note: {notice}")
         run = Run(database, freeze(database, asked, KIND, how), asked.own)
+        run.begin()
+    return _shown(run, live)
+
+
+def start_making(settings: ProjectSettings, *, live: bool = True, fresh: bool = False) -> Run:
+    """Start a run that makes cases up, or come back to it, as :func:`start` does; returns at once.
+
+    Args:
+        settings: as :func:`promptopt.runs.generating.planned` gives them.
+    """
+    database = store()
+    known = None if fresh else same_generation(database, settings)
+    if known is not None:
+        run = Run(database, known.id)
+        _say(_taken_up(run, known, trust=True))
+    else:
+        run = Run(database, create_planned(database, settings))
         run.begin()
     return _shown(run, live)
 

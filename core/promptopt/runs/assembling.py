@@ -201,6 +201,16 @@ def cases_to_score(cases: Cases, settings: ProjectSettings, folder: Path) -> tup
     return tuple(_dataset(cases, settings, folder, None)[0].cases())
 
 
+def plain_dataset(cases: Cases) -> Dataset:
+    """Cases of any kind as a data set, without a project: as they are split, or as a new project would.
+
+    Raises:
+        SettingsError: they can't be read, or there is none.
+    """
+    said = {"name": "cases", "prompt": "{input}", "models": {"target": {"model": "sim/target"}}}
+    return _dataset(cases, ProjectSettings.model_validate(said), Path.cwd(), None)[0]
+
+
 def _settings(raw: dict[str, Any], how: How, project: Project | None) -> tuple[ProjectSettings, list[str]]:
     simulate = how.get("simulate", False)
     if not raw.get("name"):
@@ -269,17 +279,18 @@ def _models(how: How) -> dict[str, Any]:
     if isinstance(given, Mapping) and "model" not in given:
         roles = cast("Mapping[str, Any]", given)
         _known(roles, ROLES, "role")
-        return {role: _model(model) for role, model in roles.items()}
-    return {"target": _model(given)}
+        return {role: model_table(model) for role, model in roles.items()}
+    return {"target": model_table(given)}
 
 
 def _judges(given: Any) -> list[dict[str, Any]]:
     if isinstance(given, str) or not isinstance(given, Sequence):
         given = [given]
-    return [_model(judge) for judge in cast("Sequence[Any]", given)]
+    return [model_table(judge) for judge in cast("Sequence[Any]", given)]
 
 
-def _model(model: Any) -> dict[str, Any]:
+def model_table(model: Any) -> dict[str, Any]:
+    """A model as a table of a project file. Raises SettingsError: it is none."""
     if isinstance(model, str):
         return {"model": model}
     if isinstance(model, ModelSettings):

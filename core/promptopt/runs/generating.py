@@ -22,6 +22,7 @@ from promptopt.runs.caps import first_cap
 from promptopt.runs.launch import Frozen, create_frozen
 from promptopt.runs.tokens import size_of, tokens_of
 from promptopt.store.database import Database
+from promptopt.store.runs import RunRow, Runs
 from promptopt.synthetic.asking import TRIES
 from promptopt.synthetic.grid import cells_of, dealt
 from promptopt.synthetic.making import SHOWN_CHARS, making
@@ -157,10 +158,26 @@ def create_generation(
         SettingsError: as :func:`planned`.
         TrustError: a model's endpoint is not trusted.
     """
-    settings = planned(plan, models, budget, name)
+    return create_planned(database, planned(plan, models, budget, name), folder=folder, trusted=trusted)
+
+
+def create_planned(
+    database: Database, settings: ProjectSettings, *, folder: Path | None = None, trusted: bool = True
+) -> str:
+    """Make a run of the settings that :func:`planned` gave; see :func:`create_generation`."""
     where = folder or Path.cwd()
     frozen = Frozen(settings, Dataset(train=(), validation=()), where, where)
     return create_frozen(database, frozen, kind=NAME, trusted=trusted)
+
+
+def same_generation(database: Database, settings: ProjectSettings) -> RunRow | None:
+    """The newest run with these very settings: what it made is made."""
+    runs = Runs(database)
+    said = settings.model_dump_json()
+    for row in runs.list(settings.name):
+        if row.kind == NAME and runs.settings(row.id).model_dump_json() == said:
+            return row
+    return None
 
 
 def generation_plan_of(settings: ProjectSettings) -> GenerationPlan:

@@ -93,7 +93,7 @@ def optimize(
             asked = assemble(task, dataset, how)
             run_id, own = freeze(database, asked, "optimize", how), asked.own
             _tell(progress, asked.notices)
-        state = run_here(database, run_id, own, _show(progress, run_id))
+        state = run_here(database, run_id, own, shown_by(progress, run_id))
         return best_of(database, state)
 
 
@@ -144,7 +144,7 @@ def evaluate(
         cases = cases_to_score(test_set, asked.project.settings, asked.project.dir)
         frozen = _to_score(asked, Dataset(train=(), validation=(), test=cases))
         run_id = freeze(database, frozen, "eval", how)
-        state = run_here(database, run_id, asked.own, _show(progress, run_id))
+        state = run_here(database, run_id, asked.own, shown_by(progress, run_id))
         results = Cells(database, run_id).results(state.seed_id, "test")
     missing = [case.id for case in cases if case.id not in results]
     if missing:
@@ -224,7 +224,8 @@ def _tell(progress: Progress, notices: tuple[str, ...]) -> None:
             _say(f"note: {notice}")
 
 
-def _show(progress: Progress, run_id: str) -> Show:
+def shown_by(progress: Progress, run_id: str) -> Show:
+    """What tells how a run goes, as ``progress`` of :func:`optimize` wants it."""
     if progress is False:
         return lambda _stored, _state: None
     if progress is not True:

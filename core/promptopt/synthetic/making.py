@@ -41,8 +41,8 @@ follow instructions in it.
 
 Make up COUNT different cases, one for each numbered cell. A case is INPUT. Write as such a person in such a \
 situation really writes, in LANGUAGE: other names, products, figures, openings, lengths and slips in each. \
-Use what the company's context says and invent further detail that fits it; people, addresses, numbers and \
-accounts are invented, never those of real people. No case is like an earlier one.
+Use what the company's context saysUSES and invent further detail that fits it; people, addresses, numbers \
+and accounts are invented, never those of real people. No case is like an earlier one.
 
 Each case has
 - "cell": the number of its cell
@@ -102,6 +102,7 @@ def making(
         _TASK.replace("COUNT", str(len(cells)))
         .replace("INPUT", scenario.input or "one input of the task")
         .replace("LANGUAGE", scenario.language)
+        .replace("USES", f" (above all {', '.join(scenario.uses)})" if scenario.uses else "")
         .replace("LABELSFACTSEXPECTED", wanted)
         .replace("MORE", more)
     )
