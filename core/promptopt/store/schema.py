@@ -254,6 +254,7 @@ reviews = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("author", Text, nullable=False),
     Column("at", Float, nullable=False),
+)
 
 # Proofs of concept: what each was planned to be, and which run or experiment carries out which stage.
 pocs = Table(
