@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,22 @@ def test_a_dead_worker_and_a_failure(told: Callable[..., Story]) -> None:
     )
     words = Tags(html_of_frame(seen(story))).words
     assert "✗ failed" in words and "<script>" in words
+
+
+@pytest.mark.parametrize("verdict", ["better", "not distinguishable"])
+def test_the_verdict_is_told_with_its_p_value_once(told: Callable[..., Story], verdict: str) -> None:
+    words = Tags(html_of_frame(seen(told().finish(verdict)))).words
+    assert f"{verdict} " in words and "on the sealed test: +" in words and words.count("p = ") == 1
+
+
+def test_dollar_signs_are_no_formulas() -> None:
+    """Pages of notebooks set what stands between them, unless an element says that it has none."""
+    templates = files("promptopt.notebook") / "templates"
+    roots = [
+        re.findall(r'<div class="(po[ "][^>]*)"', each.read_text("utf-8")) for each in templates.iterdir()
+    ]
+    found = [root for each in roots for root in each]
+    assert len(found) >= 6 and all("mathjax_ignore tex2jax_ignore" in root for root in found)
 
 
 def test_a_large_run_makes_a_small_frame(told: Callable[..., Story]) -> None:

@@ -8,7 +8,7 @@ from promptopt.domain.text import one_line
 from promptopt.runs.standings import Candidate
 from promptopt.runs.state import RunState
 
-WIDTH, HEIGHT = 560, 170
+WIDTH, HEIGHT = 480, 170
 """Units of the picture."""
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 8, 22

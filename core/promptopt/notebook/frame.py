@@ -271,7 +271,8 @@ def _banners(state: RunState, row: RunRow, status: str) -> Iterable[tuple[Look, 
     elif finished.comparison:
         look = fm.VERDICTS[finished.comparison.verdict]
         than = "from" if finished.comparison.verdict == "not distinguishable" else "than"
-        sure = f"{fm.gap(finished.comparison)}, p = {finished.comparison.p_value:.3g}"
+        said = "" if finished.comparison.doubt else f", p = {finished.comparison.p_value:.3g}"
+        sure = fm.gap(finished.comparison) + said
         yield look, f"{than} the seed on the sealed test: {sure}"
     elif not state.has_search and state.tournament:
         yield ("✓", "result", "good"), one_line(brackets.leader(state) or "nothing was played", LONGEST)
