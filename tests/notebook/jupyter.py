@@ -34,7 +34,7 @@ needs_browser = pytest.mark.skipif(
 
 @contextmanager
 def lab(folder: Path) -> Generator[str]:
-    """The address of a server that shows the notebooks in ``folder``; its token is in it."""
+    """A server that shows the notebooks in ``folder``: the address of one by its name; the token is in it."""
     port, token = _free_port(), secrets.token_hex(8)
     _settings(folder)
     own = {"JUPYTER_CONFIG_DIR": "cfg", "JUPYTER_RUNTIME_DIR": "rt", "IPYTHONDIR": "ipy"}
@@ -59,15 +59,22 @@ def lab(folder: Path) -> Generator[str]:
         )
     try:
         _wait_for(f"http://127.0.0.1:{port}{PREFIX}api/status?token={token}", server, folder / "lab.log")
-        yield f"http://127.0.0.1:{port}{PREFIX}lab/tree/{{}}?token={token}"
+        # A workspace each: a page opens no notebook beside its own.
+        yield f"http://127.0.0.1:{port}{PREFIX}lab/workspaces/{{0}}/tree/{{0}}.ipynb?token={token}"
     finally:
         server.terminate()
         server.wait(PATIENCE)
 
 
 @contextmanager
-def opened(address: str, notebook: str) -> Generator[tuple[Any, list[str]]]:
-    """The page of a notebook, and the addresses that it has asked for elsewhere than there."""
+def opened(address: str, notebook: str, *, text: bool = False) -> Generator[tuple[Any, list[str]]]:
+    """The page of a notebook, and the addresses that it has asked for elsewhere than there.
+
+    Its kernel ends with the block.
+
+    Args:
+        text: there is no graphics card, so that terminals in it are drawn as text.
+    """
     from playwright.sync_api import sync_playwright
 
     home = address.partition(PREFIX)[0]
@@ -78,7 +85,8 @@ def opened(address: str, notebook: str) -> Generator[tuple[Any, list[str]]]:
             elsewhere.append(request.url)
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        flags = ["--no-sandbox", *(["--disable-3d-apis"] if text else [])]
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
         page = browser.new_page(viewport={"width": 1400, "height": 900})
         page.set_default_timeout(PATIENCE * 1000)
         page.on("request", asked)
@@ -89,6 +97,7 @@ def opened(address: str, notebook: str) -> Generator[tuple[Any, list[str]]]:
             yield page, elsewhere
         finally:
             browser.close()
+            _end_kernels(address)
 
 
 def carry_out(page: Any, cell: int) -> None:
@@ -131,6 +140,17 @@ def _settings(folder: Path) -> None:
     path = folder / "cfg/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     path.parent.mkdir(parents=True)
     path.write_text('{"fetchNews": "false"}')
+
+
+def _end_kernels(address: str) -> None:
+    server, token = address.partition("lab/")[0], address.rpartition("=")[2]
+    with urllib.request.urlopen(f"{server}api/kernels?token={token}") as answer:
+        kernels = json.load(answer)
+    for each in kernels:
+        asked = urllib.request.Request(
+            f"{server}api/kernels/{each['id']}", method="DELETE", headers={"Authorization": f"token {token}"}
+        )
+        urllib.request.urlopen(asked).close()
 
 
 def _free_port() -> int:
