@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from promptopt.domain.compliance import ComplianceSettings
 from promptopt.domain.describing import Setting, fields_of
 from promptopt.domain.prompt import marks
 from promptopt.domain.settings import (
@@ -72,7 +73,7 @@ def section_of(keys: Keys) -> str:
         return "checks"
     homes = {"judges": "models", "data": "cases" if keys[1:2] == ("cases",) else "settings"}
     homes |= dict.fromkeys(("name", "prompt", "task", "demonstrations"), "task")
-    homes |= dict.fromkeys(("evaluation", "cache", "telemetry"), "settings")
+    homes |= dict.fromkeys(("evaluation", "cache", "telemetry", "compliance"), "settings")
     found = homes.get(first, first)
     return found if found in SECTIONS else "file"
 
@@ -224,6 +225,7 @@ def _other_rows(source: _Source, _: Known) -> list[FormRow]:
         ("evaluation", EvaluationSettings, "how a prompt is scored", ()),
         ("cache", CacheSettings, "whether answers of earlier runs are used again", ()),
         ("telemetry", TelemetrySettings, "whether spans are sent to a collector", ()),
+        ("compliance", ComplianceSettings, "what may be sent of personal data and secrets", ()),
     )
     rows: list[FormRow] = []
     for name, model, about, but in parts:

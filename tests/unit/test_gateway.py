@@ -28,11 +28,14 @@ from promptopt.models.endpoint import Endpoint
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import Limiter
 from promptopt.models.sending import HOPELESS
+from promptopt.models.shield import Shield
 from promptopt.models.transport import Reply, TransportError
 from promptopt.store.database import Database
 from promptopt.store.journal import Journal
 from promptopt.store.receipts import Kept, ReceiptWriter, Slip, receipts_dir
 from promptopt.store.runs import Runs
+
+SHIELD = Shield(ProjectSettings(name="p", prompt="p", models={"target": ModelSettings(model="m")}))
 
 
 class Scripted:
@@ -101,7 +104,13 @@ class Bench:
         endpoint = Endpoint(settings, self.transport, Price(input=1.0, output=2.0))
         journal = Journal(self.database, self.run_id)
         self.ledger.restore(journal.take_over(0).spending)
-        return Gateway({"target": endpoint, "optimizer": endpoint}, journal, self.ledger, self.notices.append)
+        return Gateway(
+            {"target": endpoint, "optimizer": endpoint},
+            journal,
+            self.ledger,
+            self.notices.append,
+            SHIELD,
+        )
 
 
 def ask(text: str = "hello") -> list[Message]:
@@ -668,7 +677,9 @@ async def test_what_is_settled_is_told_when_it_is_durable(tmp_path: Path) -> Non
     told: list[str] = []
     journal = Journal(bench.database, bench.run_id, told.append)
     settings = ModelSettings(model="m", max_tokens=10)
-    gateway = Gateway({"target": Endpoint(settings, bench.transport, None)}, journal, bench.ledger, print)
+    gateway = Gateway(
+        {"target": Endpoint(settings, bench.transport, None)}, journal, bench.ledger, print, SHIELD
+    )
     await gateway.call("target", ask("one"))
     with pytest.raises(CallFailed):
         await gateway.call("target", ask("two"))

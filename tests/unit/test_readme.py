@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from promptopt.cli.app import COMMANDS, EXPERIMENT
 from promptopt.cli.tournaments import Means, Rules
 from promptopt.domain import settings as s
+from promptopt.domain.compliance import ComplianceSettings
 from promptopt.enterprise import BusinessContext, EnterpriseConfig, packs
 from promptopt.evaluation.checks import CHECKS
 from promptopt.evaluation.checks.options import option_names
@@ -43,6 +44,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[[checks]]": s.CheckSettings,
     "[cache]": s.CacheSettings,
     "[telemetry]": s.TelemetrySettings,
+    "[compliance]": ComplianceSettings,
 }
 
 

@@ -17,6 +17,7 @@ from promptopt.models.budget import Ledger, Stopwatch
 from promptopt.models.endpoint import Endpoint
 from promptopt.models.gateway import Gateway
 from promptopt.models.keys import redirected
+from promptopt.models.shield import Shield
 from promptopt.models.transport import Reply
 from promptopt.runs.setup import why_no_reuse
 from promptopt.store.database import Database
@@ -27,6 +28,8 @@ from tests.unit.test_gateway import Scripted
 
 CASE = Example(id="1", inputs={"text": "a"})
 DATASET = Dataset(train=(CASE,), validation=(CASE,))
+
+SHIELD = Shield(ProjectSettings(name="p", prompt="p", models={"target": ModelSettings(model="m")}))
 
 
 class Store:
@@ -56,7 +59,9 @@ class Run:
         found = journal.take_over(0)
         self.ledger.restore(found.spending)
         endpoint = Endpoint(self.target, self.transport, Price(input=1.0, output=2.0), self.mark)
-        self.gateway = Gateway({"target": endpoint, "optimizer": endpoint}, journal, self.ledger, print)
+        self.gateway = Gateway(
+            {"target": endpoint, "optimizer": endpoint}, journal, self.ledger, print, SHIELD
+        )
         row = Runs(self.database).find(self.id)
         self.gateway.reuse(EarlierAnswers(self.database, row, self.target, self.mark), found.reused)
         return self
@@ -134,7 +139,7 @@ async def test_only_the_target_is_answered_so_and_only_by_answers(store: Store) 
     first = store.run()
     await first.ask(role="optimizer", path="propose/1/1")
     journal = Journal(store.database, first.id)
-    request = first.gateway._request("target", [Message(role="user", content="bad")])
+    request = first.gateway._veiled("target", [Message(role="user", content="bad")]).request
     journal.record("f", "target", request, (request.content_key(), "", 0), "gave up").result()
     second = store.run()
     await second.ask(role="optimizer", path="propose/1/1")

@@ -136,7 +136,7 @@ def _asker(settings: "ProjectSettings") -> "Ask":
 
     model = model_of(settings, "judge")
     own = model.model_dump(exclude={"model", "name", "weight"}, exclude_defaults=True)
-    client = LLMClient("", model.model, budget={"calls": MOST_CALLS}, **own)
+    client = LLMClient("", model.model, budget={"calls": MOST_CALLS}, compliance=settings.compliance, **own)
 
     async def ask(messages: "Sequence[Message]", _path: str, _sample: int) -> "LLMResponse":
         return await asyncio.to_thread(client.generate, list(messages))

@@ -116,7 +116,9 @@ def grow(
     if quote:
         _say_quote(chosen, asked, json=json)
         return
-    made, given = _with_quote(chosen, asked, lambda: ask(chosen, task, train, count, wish))
+    made, given = _with_quote(
+        chosen, asked, lambda: ask(chosen, task, train, count, wish, settings.compliance)
+    )
     if json:
         emit({"cases": made, **asdict(given)})
     else:

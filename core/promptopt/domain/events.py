@@ -443,6 +443,21 @@ class BudgetMoved(_Event):
     unpriced: list[Role] = []
 
 
+class Withheld(_Event):
+    """What the project's policy has kept from the models so far: numbers of values by kind, never a value.
+
+    Attributes:
+        redacted: values that placeholders took the place of, in requests that were made.
+        calls: those requests.
+        refused: values for which requests were not made.
+    """
+
+    kind: Literal["withheld"] = "withheld"
+    redacted: dict[str, int] = {}
+    calls: int = 0
+    refused: dict[str, int] = {}
+
+
 class EndpointMoved(_Event):
     """How much the model of a role takes.
 
@@ -545,6 +560,7 @@ Event = Annotated[
     | CaseRated
     | DatasetMeasured
     | BudgetMoved
+    | Withheld
     | EndpointMoved
     | Paused
     | Resumed

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from promptopt.domain.compliance import ComplianceSettings
 from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.words import Role
 
@@ -298,6 +299,7 @@ class ProjectSettings(_Section):
     checks: list[CheckSettings] = Field(default_factory=list[CheckSettings])
     cache: CacheSettings = Field(default_factory=CacheSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+    compliance: ComplianceSettings = Field(default_factory=ComplianceSettings)
 
     @model_validator(mode="before")
     @classmethod

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar, cast
 from pydantic import ValidationError
 
 from promptopt.domain.chat import LLMResponse
+from promptopt.domain.compliance import ComplianceSettings
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.errors import CallFailed, ModelError, SettingsError
 from promptopt.domain.prompt import Message
@@ -36,7 +37,9 @@ from promptopt.models.gateway import Gateway
 from promptopt.models.keys import missing_key, redirected
 from promptopt.models.litellm_transport import LiteLLMTransport
 from promptopt.models.prices import CostTracker, lookup_price
+from promptopt.models.shield import Shield
 from promptopt.models.simulator import Simulator
+from promptopt.models.simulator.rehearsal import Rehearsal
 from promptopt.models.transport import Transport
 from promptopt.store.database import Database
 from promptopt.store.journal import Journal
@@ -73,6 +76,7 @@ class LLMClient:
         model: the model.
         api_key: its key, if it is not in the environment already. It is put there, and into no file.
         budget: caps that are never crossed: USD, or a table as ``[budget]`` in a project file.
+        compliance: what may be sent, as ``[compliance]`` in a project file.
         settings: as in ``[models.target]`` of a project file (``temperature``, ``max_tokens`` …).
 
     Raises:
@@ -87,6 +91,7 @@ class LLMClient:
         api_key: str | None = None,
         *,
         budget: float | Mapping[str, float] | None = None,
+        compliance: ComplianceSettings | Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         variable = ""
@@ -102,7 +107,8 @@ class LLMClient:
         if problem:
             raise ModelError(problem, where=f"LLMClient({provider!r}, {model!r})")
         caps = {"usd": float(budget)} if isinstance(budget, int | float) else dict(budget or {})
-        self._line = _Line(self.settings, BudgetSettings.model_validate(caps), variable)
+        policy = ComplianceSettings.model_validate(compliance or {})
+        self._line = _Line(self.settings, BudgetSettings.model_validate(caps), policy, variable)
         self._finalizer = weakref.finalize(self, self._line.close)
 
     def generate(
@@ -217,11 +223,19 @@ class LLMClient:
 class _Line:
     """The gateway of one client, in a thread with an event loop of its own."""
 
-    def __init__(self, settings: ModelSettings, budget: BudgetSettings, variable: str = "") -> None:
+    def __init__(
+        self,
+        settings: ModelSettings,
+        budget: BudgetSettings,
+        policy: ComplianceSettings,
+        variable: str = "",
+    ) -> None:
         self._settings = settings
         self._variable = variable  # that holds the key, if it was put there
         project = ProjectSettings(name="client", prompt="client", models={"target": settings}, budget=budget)
-        transport = _transport(project, settings)
+        project.compliance = policy
+        shield = Shield(project)
+        transport = _transport(project, settings, shield)
         self._endpoint = Endpoint(settings, transport, _price(settings, budget), redirected(settings))
         # What can be refused was: from here on there is something to give back.
         self._folder = tempfile.TemporaryDirectory(prefix="promptopt-client-")
@@ -235,6 +249,7 @@ class _Line:
             Journal(self._database, run_id),
             ledger,
             _tell_nobody,
+            shield,
             Redactor([settings]).redact,
         )
         self._loop = asyncio.new_event_loop()
@@ -282,9 +297,10 @@ def _price(settings: ModelSettings, budget: BudgetSettings) -> Price | None:
     return price
 
 
-def _transport(project: ProjectSettings, settings: ModelSettings) -> Transport:
+def _transport(project: ProjectSettings, settings: ModelSettings, shield: Shield) -> Transport:
     if settings.simulated:
-        return Simulator(settings.model, None, project, 0, settings.latency)
+        simulated = Simulator(settings.model, None, project, 0, settings.latency)
+        return Rehearsal(simulated, shield) if shield.masks else simulated
     return LiteLLMTransport(settings)
 
 

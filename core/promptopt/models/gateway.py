@@ -1,6 +1,7 @@
 """The gateway: the only way to a model, for every optimizer, judge and check.
 
-In this order: pause gate → journal → limits → budget reservation → transport with retries → journal → settle.
+In this order: compliance → pause gate → journal → limits → budget reservation → transport with retries →
+journal → settle.
 What was answered once is answered from the journal for ever after.
 """
 
@@ -17,6 +18,7 @@ from promptopt.domain.stopping import StopRun
 from promptopt.models.budget import Ledger
 from promptopt.models.endpoint import Endpoint, PauseGate, Seat, role_of
 from promptopt.models.sending import Flight, Sender
+from promptopt.models.shield import Shield, Veiled
 from promptopt.models.telemetry import OFF
 from promptopt.store.journal import Journal, Recorded
 from promptopt.store.receipts import Place
@@ -35,6 +37,7 @@ class Gateway:
     Args:
         endpoints: the models by seat: by role, and the judges of a panel by ``judge/NAME``.
         notice: told, in words, of retries worth knowing.
+        shield: what may be sent, by the project's policy: no call passes beside it.
         redact: takes secrets out of error texts.
     """
 
@@ -44,13 +47,16 @@ class Gateway:
         journal: Journal,
         ledger: Ledger,
         notice: Callable[[str], None],
+        shield: Shield,
         redact: Callable[[str], str] = str,
     ) -> None:
         self.endpoints = endpoints
+        self.shield = shield
         self.gate = PauseGate()
         self.telemetry = OFF
         """Is told of each call that was made."""
         self._journal = journal
+        self._notice = notice
         self._sender = Sender(endpoints, journal, ledger, self.gate, notice, redact)
         self._replayed = 0
         self._occurrences: Counter[tuple[str, str]] = Counter()
@@ -100,7 +106,10 @@ class Gateway:
 
     def answered(self, seat: Seat, messages: Sequence[Message]) -> bool:
         """Whether the first draw of a request was answered, by the journal or on its way there."""
-        place = (self._request(seat, messages).content_key(), "", 0)
+        try:
+            place = (self._veiled(seat, messages).request.content_key(), "", 0)
+        except CallFailed:
+            return False
         return place in self._under_way or self._journal.knows(place)
 
     async def call(
@@ -126,30 +135,29 @@ class Gateway:
             temperature: in place of the model's own.
 
         Raises:
-            CallFailed: no answer, after all retries.
+            CallFailed: no answer, after all retries, or the policy lets nothing of it out.
             StopRun: a cap is reached, the endpoint is gone, or the run was stopped.
         """
-        request = self._request(seat, messages, temperature)
-        key = request.content_key()
+        veiled = self._veiled(seat, messages, temperature)
+        key = veiled.request.content_key()
         if sample is None:
             sample = self._occurrences[key, path]
             self._occurrences[key, path] += 1
         place = (key, path, sample)
         if seat == GUIDED or seat in self._lines:
             await self.gate.passed(place)  # what is asked for during a pause counts
-            seat, request, place = self._as_before(seat, messages, temperature, place)
-        return await self._answer(seat, request, place, urgent=urgent, finishing=finishing, case_id=case_id)
+            seat, veiled, place = self._as_before(seat, messages, temperature, place)
+        return await self._answer(seat, veiled, place, urgent=urgent, finishing=finishing, case_id=case_id)
 
     def _as_before(
         self, seat: Seat, messages: Sequence[Message], temperature: float | None, place: Place
-    ) -> tuple[Seat, ChatRequest, Place]:
+    ) -> tuple[Seat, Veiled, Place]:
         """A call as it was made before, of the model and with the addendum of then, or as it is now."""
-        found = seat, self._request(seat, messages, temperature), place
+        found = seat, self._veiled(seat, messages, temperature), place
         for each in self._lines.get(seat, (seat,)):
-            plain = self._request(each, messages, temperature)
             for addendum in self._addenda if seat == GUIDED else ("",):
-                asked = with_addendum(plain, addendum)
-                found = each, asked, (asked.content_key(), *place[1:])
+                asked = self._veiled(each, messages, temperature, addendum)
+                found = each, asked, (asked.request.content_key(), *place[1:])
                 if found[2] in self._under_way or self._journal.knows(found[2]):
                     return found
         return found
@@ -163,13 +171,23 @@ class Gateway:
         """
         settings = self.endpoints["embedding"].settings
         request = EmbedRequest(model=settings.model, text=text, params=settings.params)
-        place = (request.content_key(), EMBED_PATH, 0)
+        veiled = self._veil("embedding", request)
+        place = (veiled.request.content_key(), EMBED_PATH, 0)
         return await self._answer(
-            "embedding", request, place, urgent=urgent, finishing=finishing, case_id=case_id
+            "embedding", veiled, place, urgent=urgent, finishing=finishing, case_id=case_id
         )
 
     async def _answer(
-        self, seat: Seat, request: Request, place: Place, *, urgent: bool, finishing: bool, case_id: str
+        self, seat: Seat, veiled: Veiled, place: Place, *, urgent: bool, finishing: bool, case_id: str
+    ) -> LLMResponse:
+        """An answer with its values, from what was answered, is being answered, or is asked for now."""
+        response = await self._answer_as_sent(
+            seat, veiled, place, urgent=urgent, finishing=finishing, case_id=case_id
+        )
+        return self.shield.unveil(seat, response, veiled)
+
+    async def _answer_as_sent(
+        self, seat: Seat, veiled: Veiled, place: Place, *, urgent: bool, finishing: bool, case_id: str
     ) -> LLMResponse:
         """The recorded answer to a request, that of an equal one under way, or a new one."""
         if urgent:
@@ -188,7 +206,7 @@ class Gateway:
             if case_id:
                 self._journal.concerns(place, case_id)
             flight = self._under_way[place] = Flight()
-            flight.task = asyncio.create_task(self._make(seat, request, place, finishing, flight, case_id))
+            flight.task = asyncio.create_task(self._make(seat, veiled, place, finishing, flight, case_id))
             flight.task.add_done_callback(lambda done: self._forget(place, done))
         return await self._wait_for(flight, place)
 
@@ -226,28 +244,39 @@ class Gateway:
         for endpoint in dict.fromkeys(self.endpoints.values()):
             await endpoint.transport.close()
 
-    def _request(
-        self, seat: Seat, messages: Sequence[Message], temperature: float | None = None
-    ) -> ChatRequest:
+    def _veiled(
+        self, seat: Seat, messages: Sequence[Message], temperature: float | None = None, addendum: str = ""
+    ) -> Veiled:
+        """What is sent for messages. Raises CallFailed: nothing may be."""
         settings = self.endpoints[seat].settings
-        return ChatRequest(
+        request = ChatRequest(
             model=settings.model,
             messages=tuple(messages),
             temperature=settings.temperature if temperature is None else temperature,
             max_tokens=settings.max_tokens,
             params=settings.params,
         )
+        return self._veil(seat, with_addendum(request, addendum))
+
+    def _veil(self, seat: Seat, request: Request) -> Veiled:
+        try:
+            return self.shield.veil(seat, self.endpoints[seat].settings, request)
+        except CallFailed as failure:
+            self._notice(str(failure))
+            raise
 
     async def _make(
         self,
         seat: Seat,
-        request: Request,
+        veiled: Veiled,
         place: Place,
         finishing: bool,
         flight: Flight,
         case_id: str,
     ) -> LLMResponse:
         """Make a call, and tell telemetry how it ended."""
+        request = veiled.request
+        self.shield.made(veiled)
         try:
             response = await self._sender.make(seat, request, place, finishing, flight)
         except CallFailed as failure:

@@ -10,6 +10,7 @@ from promptopt.evaluation.checks import build_judge
 from promptopt.models.endpoint import role_of, setting_of
 from promptopt.models.keys import missing_key
 from promptopt.models.simulator import Simulator
+from promptopt.runs.compliance import refuse_blocked
 from promptopt.runs.own import NOTHING, Own
 from promptopt.runs.setup import model_of, price_of, real_transport, seats_in_use
 
@@ -51,9 +52,11 @@ def check_cases(
     """Raise what is wrong with how the cases are judged: those of a run are frozen, and can't be mended.
 
     Raises:
-        SettingsError: names the cases that can't be judged, or the model that one of their checks lacks.
+        SettingsError: names the cases that can't be judged, the model that one of their checks lacks, or
+            what the project's policy lets nobody send.
         ModelError: the key or the price of such a model is missing.
     """
+    refuse_blocked(settings, dataset)
     asked = build_judge(settings, project_dir, dataset.cases(), functions=own.functions).asks
     _check_models(
         settings, [seat for seat in seats_in_use(settings, "eval", asked) if seat != "target"], to_try

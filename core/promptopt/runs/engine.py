@@ -21,6 +21,7 @@ from promptopt.models.endpoint import Endpoint, Seat, role_of
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import WINDOW
 from promptopt.models.relay_wire import RunWire, wire_for
+from promptopt.models.shield import Shield, open_shield
 from promptopt.models.telemetry import OFF, open_telemetry
 from promptopt.optimizers.base import BaseOptimizer
 from promptopt.runs.context import Context
@@ -93,6 +94,7 @@ class Engine:
         self._ledger = Ledger(self._settings.budget.limits(), self.watch)
         self._meters = Meters(self.emit, self.state, self._ledger, self._runs, row.id)
         self._telemetry = OFF
+        self._shield: Shield
         self._plan = plan_of(self._settings) if row.kind == NAME else None
         self._generation = generation_plan_of(self._settings) if row.kind == GENERATION else None
         self._judged = False
@@ -105,6 +107,7 @@ class Engine:
         edits = self._fold()
         if not self.state.resumable:
             raise RunError(f"run {self._row.id} has come to its end")
+        frozen = self._dataset  # as it was before people mended any case: placeholders keep their numbers
         if self.state.version:
             self._ledger.set_limits(self.state.limits)
             self._dataset = mended(self._dataset, self.state.mends.values())
@@ -117,6 +120,10 @@ class Engine:
             self._judged = bool(
                 (self._plan and self._plan.config.needs_judges) or (optimizer and optimizer.needs_judges)
             )
+            self._shield = await asyncio.to_thread(open_shield, self._settings, frozen)
+            if self.state.version:
+                sent = journal.requests() if self._shield.masks else ()
+                self._shield.recount(sent, self.state.withheld.refused)
             folder, cases = Path(self._row.project_dir), tuple(self._dataset.cases())
             fix = f"look at it, then: promptopt resume {self._row.id} --trust"
             code = trusted_code(self._settings, cases, folder, fix)
@@ -210,10 +217,10 @@ class Engine:
         if self._generation and self._generation.realism:
             asked |= JUDGE
         seats = seats_in_use(self._settings, self._row.kind, asked, panel=self._judged)
-        endpoints = open_endpoints(self._settings, self._dataset, seats, wire)
+        endpoints = open_endpoints(self._settings, self._dataset, seats, wire, self._shield)
         for endpoint, seat in {endpoint: seat for seat, endpoint in endpoints.items()}.items():
             endpoint.limiter.remember(journal.recent(role_of(seat), WINDOW))
-        gateway = Gateway(endpoints, journal, self._ledger, self._warn, self._redact)
+        gateway = Gateway(endpoints, journal, self._ledger, self._warn, self._shield, self._redact)
         self._telemetry = open_telemetry(self._settings.telemetry, self._warn, self._redact)
         gateway.telemetry = self._telemetry
         gateway.reuse(self._earlier(endpoints.get("target")), found.reused)

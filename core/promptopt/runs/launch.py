@@ -12,6 +12,7 @@ from typing import BinaryIO, TypeVar
 from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import RunError
 from promptopt.domain.settings import ModelSettings, ProjectSettings
+from promptopt.runs.compliance import refuse_blocked
 from promptopt.runs.state import fold
 from promptopt.store.casefiles import load_dataset
 from promptopt.store.database import Database
@@ -78,8 +79,10 @@ def create_frozen(database: Database, source: Frozen, *, kind: str, trusted: boo
         trusted: the owner has looked at the project and trusts it from now on.
 
     Raises:
+        SettingsError: its policy lets nothing out of what its prompt or cases hold.
         TrustError: it has code or an endpoint of its own that its owner has not trusted.
     """
+    refuse_blocked(source.settings, source.dataset, str(source.path))
     found = powers(source.settings, source.dataset.cases(), source.folder)
     command = f"promptopt trust {shlex.quote(str(source.path))}"
     fix = f"look at it and trust it: {command}    (or give the option --trust)"

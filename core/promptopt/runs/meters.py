@@ -10,6 +10,7 @@ from promptopt.models.budget import Ledger
 from promptopt.models.endpoint import Seat, role_of
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import Limiter
+from promptopt.models.shield import Shield
 from promptopt.runs.standings import best_course
 from promptopt.runs.state import RunState
 from promptopt.store.runs import Runs
@@ -30,6 +31,7 @@ class Meters:
         self._runs = runs
         self._run_id = run_id
         self._told: tuple[object, ...] = ()
+        self._withheld = 0
 
     async def watch(self, gateway: Gateway) -> None:
         """Look again and again, until cancelled."""
@@ -64,6 +66,7 @@ class Meters:
 
     def look(self, gateway: Gateway) -> None:
         """Tell what has moved since the last look."""
+        self._say_withheld(gateway.shield)
         moved = (self._ledger.version, self._ledger.ticks, gateway.replayed)
         now = (*moved, self._state.status, self._state.iteration)
         if now == self._told:
@@ -72,6 +75,15 @@ class Meters:
         self.say_budget(gateway.replayed, gateway.reused)
         for seat, endpoint in gateway.endpoints.items():
             self._say_endpoint(seat, endpoint.limiter)
+
+    def _say_withheld(self, shield: Shield) -> None:
+        """What was kept from the models, if that is more than was told."""
+        if shield.version == self._withheld:
+            return
+        self._withheld = shield.version
+        told = ev.Withheld(redacted={**shield.redacted}, calls=shield.calls, refused={**shield.refused})
+        if told != self._state.withheld:
+            self._emit(told)
 
     def _say_endpoint(self, seat: Seat, limiter: Limiter) -> None:
         """How much a model takes, once it has refused something and when that changes."""

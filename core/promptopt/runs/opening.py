@@ -1,5 +1,6 @@
 """What a run says before it asks its models anything: what it is, what it needs, and what it can find out."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from promptopt.evaluation.checks import Judge
 from promptopt.evaluation.prospects import Prospect, data_faults, failing_references, outlook
 from promptopt.models.endpoint import Endpoint, Seat, role_of
 from promptopt.optimizers.base import BaseOptimizer
+from promptopt.runs.compliance import warnings
 from promptopt.runs.forecast import forecast
 from promptopt.runs.generating import NAME as GENERATION
 from promptopt.runs.generating import foreseen, generation_plan_of
@@ -100,6 +102,9 @@ async def look_ahead(
         foretell(emit, [outlook(scored, "all")])
     else:
         foretell(emit, [outlook(len(dataset.test))])
+    if not settings.simulated:
+        for text in await asyncio.to_thread(warnings, settings, dataset):
+            emit(ev.Notice(level="warning" if "as they are" in text else "info", text=text))
     foretell(emit, data_faults(dataset, await failing_references(judge, dataset.cases())))
 
 

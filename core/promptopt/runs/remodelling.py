@@ -104,7 +104,7 @@ class Remodelling:
                 "budget": BudgetSettings.model_validate(self._ledger.limits),
             }
         )
-        endpoint = open_endpoints(project, self._dataset, [role], self._wire)[role]
+        endpoint = open_endpoints(project, self._dataset, [role], self._wire, self._gateway.shield)[role]
         self._settings = project
         self._learn(model)
         most = self._engine.state.concurrency.get(role)

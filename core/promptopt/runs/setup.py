@@ -10,6 +10,7 @@ from promptopt.domain.words import ROLES, SPLITS, Role, Split
 from promptopt.models.endpoint import Endpoint, Seat, role_of, seat_of, setting_of
 from promptopt.models.keys import missing_key, redirected
 from promptopt.models.prices import lookup_price
+from promptopt.models.shield import Shield
 from promptopt.models.transport import Transport
 from promptopt.models.wire import Wire
 
@@ -79,9 +80,16 @@ def model_of(settings: ProjectSettings, seat: Seat) -> ModelSettings:
 
 
 def open_endpoints(
-    settings: ProjectSettings, dataset: Dataset, seats: Iterable[Seat], wire: Wire
+    settings: ProjectSettings,
+    dataset: Dataset,
+    seats: Iterable[Seat],
+    wire: Wire,
+    shield: Shield | None = None,
 ) -> dict[Seat, Endpoint]:
     """Transports and prices for the seats in use; what is sent goes over ``wire``.
+
+    Args:
+        shield: the run's, which simulated models must see through.
 
     Raises:
         ModelError: a key is missing, or a cap on USD meets a model of unknown price.
@@ -95,7 +103,7 @@ def open_endpoints(
             problem = missing_key(model)
             if problem:
                 raise ModelError(problem, where=setting_of(seat), fix="`promptopt doctor` checks it again")
-            transport = _transport(settings, dataset, seat, wire)
+            transport = _transport(settings, dataset, seat, wire, shield)
             opened[id(model)] = Endpoint(model, transport, price_of(settings, seat), redirected(model))
         endpoints[seat] = opened[id(model)]
     return endpoints
@@ -159,11 +167,17 @@ def real_transport(role: Role, model: ModelSettings, wire: Wire | None = None) -
     return LiteLLMTransport(model, wire=wire)
 
 
-def _transport(settings: ProjectSettings, dataset: Dataset, seat: Seat, wire: Wire) -> Transport:
+def _transport(
+    settings: ProjectSettings, dataset: Dataset, seat: Seat, wire: Wire, shield: Shield | None
+) -> Transport:
     model = model_of(settings, seat)
     if model.simulated:
         from promptopt.models.simulator import Simulator
+        from promptopt.models.simulator.rehearsal import Rehearsal
 
         seed = (settings.optimizer.model_extra or {}).get("seed", 0)
-        return Simulator(model.model, dataset, settings, seed if isinstance(seed, int) else 0, model.latency)
+        simulated = Simulator(
+            model.model, dataset, settings, seed if isinstance(seed, int) else 0, model.latency
+        )
+        return Rehearsal(simulated, shield) if shield and shield.masks else simulated
     return real_transport(role_of(seat), model, wire)

@@ -86,6 +86,8 @@ class RunState:
         self.reused: dict[str, int] = {}
         """Answers that earlier runs paid for, by run."""
         self.unpriced: list[ev.Role] = []
+        self.withheld = ev.Withheld()
+        """What the project's policy has kept from the models."""
         self.stage: ev.StageStarted | None = None
         """The optimizer that is at work, in a run that combines several."""
         self.tournament: ev.StandingsUpdated | None = None
@@ -458,6 +460,12 @@ class RunState:
             self.log(at, f"answers are reused from run {source}, free")
         self.reused = event.reused
         self.unpriced = event.unpriced
+
+    @_apply.register
+    def _(self, event: ev.Withheld, at: float) -> None:
+        if event.redacted and not self.withheld.redacted:
+            self.log(at, "placeholders take the place of personal data in what is sent")
+        self.withheld = event
 
     @_apply.register
     def _(self, event: ev.EndpointMoved, at: float) -> None:

@@ -20,7 +20,9 @@ def summarize(state: RunState) -> dict[str, Any]:
     Scores are means in [0, 1] with their 95 % interval, money is in USD. ``cost_usd`` is None if a model in
     use has no known price. ``test`` and ``comparison`` are None until the sealed test was scored.
     ``uncertain`` is what calls without a known outcome may have cost at most. ``forecast`` is what the run
-    was expected to need; None if nothing was foretold. ``reused`` counts answers that earlier runs of the
+    was expected to need; None if nothing was foretold. ``withheld`` counts, by kind, the values of personal
+    data and secrets that placeholders took the place of (``redacted``, in ``calls`` requests) and those for
+    which requests were not made (``refused``). ``reused`` counts answers that earlier runs of the
     project paid for, by run; they are among those ``replayed``, and cost nothing. ``must_pass_broken`` names
     the cases of the sealed test that must pass, and that only the seed prompt passes. ``tournament`` is None
     if none was played, ``trials`` if no optimizers were tried out, ``generation`` if no cases were made up.
@@ -42,6 +44,7 @@ def summarize(state: RunState) -> dict[str, Any]:
         "must_pass_broken": finished.must_pass_broken if finished else [],
         "test_note": finished.test_note if finished else "",
         **spending(state),
+        "withheld": state.withheld.model_dump(exclude={"kind"}),
         "replayed": state.replayed,
         "reused": state.reused,
         "forecast": forecast_figures(state.forecast) if state.forecast else None,

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -155,6 +155,12 @@ class Journal:
             spending=spending,
             reused=reused,
         )
+
+    def requests(self) -> Iterator[str]:
+        """What was sent, as JSON, of all calls that have an outcome."""
+        query = select(calls.c.request).where(calls.c.run_id == self._run_id, calls.c.reused_from == "")
+        with self._db.read() as connection:
+            yield from connection.execution_options(yield_per=READ_AHEAD).scalars(query)
 
     def recent(self, role: Role, seconds: float) -> list[tuple[float, int]]:
         """Requests of the last ``seconds``: how long ago each went out, and the tokens that it used, or can

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from promptopt.domain.chat import ChatRequest
+from promptopt.domain.compliance import ComplianceSettings
 from promptopt.domain.errors import CallFailed, ModelError
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings
@@ -69,8 +70,16 @@ _CORRECTION = 4 * QUOTED + 1_000
 """Tokens of a correction at most: a byte is a token at most, a character four bytes."""
 
 
-def ask_for(model: ModelSettings, messages: Sequence[Message], read: Callable[[str], T]) -> tuple[T, Given]:
+def ask_for(
+    model: ModelSettings,
+    messages: Sequence[Message],
+    read: Callable[[str], T],
+    compliance: ComplianceSettings | None = None,
+) -> tuple[T, Given]:
     """Ask for something that ``read`` can read, at most ``TRIES`` times, never above :func:`quote`.
+
+    Args:
+        compliance: what may be sent, by the project.
 
     Raises:
         ModelError: the model can't be called, or gave no usable reply.
@@ -81,7 +90,7 @@ def ask_for(model: ModelSettings, messages: Sequence[Message], read: Callable[[s
         caps["usd"] = most.usd
     own = model.model_dump(exclude={"model", "name", "weight"}, exclude_defaults=True)
     asked, calls, spent = list(messages), 0, 0.0
-    with LLMClient("", model.model, budget=caps, **own) as client:
+    with LLMClient("", model.model, budget=caps, compliance=compliance, **own) as client:
         fault = "no reply"
         for _ in range(TRIES):
             try:

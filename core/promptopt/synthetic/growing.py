@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from promptopt.domain.compliance import ComplianceSettings
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings
@@ -44,9 +45,17 @@ def growing(task: str, cases: Sequence[Example], count: int, wish: str = "") -> 
 
 
 def grow(
-    model: ModelSettings, task: str, cases: Sequence[Example], count: int, wish: str = ""
+    model: ModelSettings,
+    task: str,
+    cases: Sequence[Example],
+    count: int,
+    wish: str = "",
+    compliance: ComplianceSettings | None = None,
 ) -> tuple[list[dict[str, Any]], Given]:
     """Have a model make up more cases; those whose input is there already are left out.
+
+    Args:
+        compliance: what may be sent, by the project.
 
     Raises:
         ModelError: it can't be called, or gave no usable case.
@@ -60,7 +69,7 @@ def grow(
             raise Unusable("it holds no new case")
         return fresh[:count]
 
-    return ask_for(model, growing(task, cases, count, wish), read)
+    return ask_for(model, growing(task, cases, count, wish), read, compliance)
 
 
 def _shown(case: Example) -> str:

@@ -92,7 +92,7 @@ def _phone(text: str, start: int, end: int) -> float:
     before = text[max(0, start - 40) : start].rpartition("\n")[2]
     named = _last(_PHONE_WORDS, before)
     other = _last(_OTHER_WORDS, before)
-    if other > named:
+    if other > named and not found.startswith("+"):
         return 0.0
     if found.startswith(("+", "00")):
         return _international(found, digits)

@@ -24,7 +24,7 @@ _NAME = rf"(?P<name>{_FIRST}(?:{_MORE}){{0,3}})"
 _FULL = rf"(?P<name>{_FIRST}(?:{_MORE}){{1,3}})"
 _TITLE = r"(?:(?:Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Frau|Herrn?|Hr|Fr|Professor|Doctor|Ing|med|Dipl)\b[.-]?[ ]?){0,3}"
 _STOP = r"(?=[ ]*(?:[,!.:;?–—\n-]|$))"
-_END = r"(?=[ ]*\.?[ ]*(?:\n|$|\\n))"
+_END = r"(?=[ ]*(?:[.,|(/]|\n|$|\\n))"
 
 _ENGLISH = (
     (
