@@ -23,7 +23,7 @@ from promptopt.domain.markdown import fenced, inline
 from promptopt.enterprise.media import slack, slack_block
 from promptopt.enterprise.optimizing import optimize_for_business
 
-KEYS = ["chatgpt_template", "reference_card", "slack_template", "training_materials"]
+KEYS = ["chatgpt_template", "email_template", "reference_card", "slack_template", "training_materials"]
 
 ACME = BusinessContext(
     company="Acme <GmbH>",

@@ -248,6 +248,17 @@ COMMANDS = (
         ),
     ),
     Command(
+        "deploy",
+        "deploying:deploy",
+        STEER,
+        "Write a package for a team: prompt, templates, training, figures, roll-out plan, monitoring.",
+        (
+            "deploy latest --team support --team sales --zip",
+            "deploy 261125-3b78ec --title 'Support replies' --start 2026-12-01 --out package",
+            "deploy latest --company examples/acme.yaml --json | jq .advice",
+        ),
+    ),
+    Command(
         "rescore",
         "rescoring:rescore",
         STEER,
@@ -282,6 +293,13 @@ COMMANDS = (
         LOOK,
         "Run optimizers side by side on datasets and seeds, under one budget, and tell what is better.",
         ("experiment run experiment.yaml", "experiment run examples --simulate", "experiment show latest"),
+    ),
+    Command(
+        "deployments",
+        "deploying:deployments",
+        LOOK,
+        "List the prompts that were deployed, and what monitoring last said of each.",
+        ("deployments", "deployments --json | jq '.[].verdict'"),
     ),
     Command(
         "optimizers",

@@ -1,15 +1,17 @@
-"""Texts with which a prompt is given to a team: for ChatGPT, for Slack, a reference card, a training guide.
+"""Texts with which a prompt is given to a team: ChatGPT, Slack, e-mail, reference card, training guide.
 
 They are written from the prompt, its examples, its rules and what was measured of it. Everything in them that
 comes from a prompt, a model or a person is data: it can't change the text around it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.markdown import fenced, inline
 from promptopt.domain.prompt import Prompt
+from promptopt.domain.text import one_line, sanitize
 from promptopt.enterprise.context import BusinessContext
 from promptopt.enterprise.media import parted, slack, slack_block
 from promptopt.enterprise.subject import SIMULATED, Rule, Subject, subject_of
@@ -38,7 +40,8 @@ def create_team_deployment_assets(
 
     Returns:
         ``chatgpt_template``, ``reference_card`` and ``training_materials`` in Markdown, ``slack_template`` in
-        Slack's mrkdwn. Figures have their intervals, and say so if models were simulated.
+        Slack's mrkdwn, ``email_template`` as plain text whose first line is the subject. Figures have their
+        intervals, and say so if models were simulated.
 
     Raises:
         SettingsError: a business context that can't be used.
@@ -48,6 +51,7 @@ def create_team_deployment_assets(
     return {
         "chatgpt_template": _chatgpt(about),
         "slack_template": _slack(about),
+        "email_template": _email(about),
         "reference_card": _card(about),
         "training_materials": _guide(about),
     }
@@ -119,6 +123,42 @@ def _slack(about: Subject) -> str:
         lines += ["", "*Compliance*", *(f"• {slack(note)}" for note in about.context.compliance)]
     lines += ["", "*How well it works*", *(f"• {slack(figure)}" for figure in about.figures)]
     return _text(lines)
+
+
+def _email(about: Subject) -> str:
+    """Plain text, in which nothing can be markup; a line that is in no text around it ends the prompt."""
+    title, text = sanitize(about.title), sanitize(about.prompt.text)
+    cut = "-" * (2 + max((len(run) for run in re.findall(r"-+", text)), default=8))
+    lines = [f"Subject: A tested prompt for our work: {title}", "", "Hello,", ""]
+    lines += [f"Simulated: its figures come from {SIMULATED}.", ""] if about.simulated else []
+    what = one_line(about.purpose) if about.purpose else title
+    lines += ["from now on we use the same prompt for this:", "", f"    {what}", ""]
+    if about.variables:
+        marks = ", ".join(f"{{{one_line(name)}}}" for name in about.variables)
+        lines += [f"Copy all that is between the two lines, put your own text in the place of {marks}, "
+                  "and send it."]  # fmt: skip
+    else:
+        lines += [
+            f"Copy all that is between the two lines into a new chat, then send {_plain_inputs(about)}."
+        ]
+    lines += ["", f"{cut} from here", text, f"{cut} to here", ""]
+    if about.examples:
+        shown = sanitize(_example(1, about.examples[0]))
+        lines += ["For example:", "", *(f"    {line}" for line in shown.splitlines()), ""]
+    if about.rules:
+        lines += ["Every answer:", *(f"  * {one_line(_rule(rule))}" for rule in about.rules), ""]
+    if about.context.compliance:
+        lines += ["Compliance:", *(f"  * {one_line(note)}" for note in about.context.compliance), ""]
+    lines += ["How well it works:", *(f"  * {one_line(figure)}" for figure in about.figures), ""]
+    lines += ["What it gets wrong at times:"]
+    known = [f"  * {one_line(failure)}" for failure in about.failures]
+    lines += known or ["  * Nothing is recorded, which is not the same as nothing. Read every answer."]
+    lines += [
+        "",
+        "An answer that is wrong helps us: send it to the owner of the prompt, with what you gave.",
+        "",
+    ]
+    return _text([*lines, "Kind regards"])
 
 
 def _card(about: Subject) -> str:
