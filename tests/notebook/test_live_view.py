@@ -163,9 +163,9 @@ def test_the_verdict_is_told_with_its_p_value_once(told: Callable[..., Story], v
 
 def test_dollar_signs_are_no_formulas() -> None:
     """Pages of notebooks set what stands between them, unless an element says that it has none."""
-    templates = files("promptopt.notebook") / "templates"
+    templates = Path(str(files("promptopt.notebook"))) / "templates"
     roots = [
-        re.findall(r'<div class="(po[ "][^>]*)"', each.read_text("utf-8")) for each in templates.iterdir()
+        re.findall(r'<div class="(po[ "][^>]*)"', each.read_text("utf-8")) for each in templates.rglob("*.j2")
     ]
     found = [root for each in roots for root in each]
     assert len(found) >= 6 and all("mathjax_ignore tex2jax_ignore" in root for root in found)
