@@ -288,6 +288,17 @@ COMMANDS = (
         ("plot latest", "plot 261125-3b78ec 261125-9c5a41 --format svg --output pictures"),
     ),
     Command(
+        "report",
+        "reporting:report",
+        LOOK,
+        "Write the business case of a run or an experiment: ranges, with the source of every figure.",
+        (
+            "report latest --scenario customer_support",
+            "report latest --set hourly_cost=40..60 --set requests_per_month=8000 --format html,xlsx",
+            "report x261125-9c5a41 --assumptions ours.toml --out board --json | jq .annual_roi",
+        ),
+    ),
+    Command(
         "experiment",
         "",
         LOOK,

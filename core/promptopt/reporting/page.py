@@ -1,7 +1,9 @@
 """A run as one HTML page that needs nothing else: verdict, prompt, course, costs, what people did."""
 
+from __future__ import annotations
+
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptopt.domain import figures as fm
 from promptopt.domain.text import one_line, sanitize
@@ -14,6 +16,9 @@ from promptopt.runs.summary import spending
 from promptopt.store.database import Database
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 720, 220, 48, 24
 """Units of the picture of the course, and the room for its axes."""
@@ -36,30 +41,40 @@ def page_of(database: Database, reference: str = "latest") -> str:
     Raises:
         RunError: there is no such run.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     row = Runs(database).find(reference)
     state = fold(RunLog(database, row.id))
     found = aftermath(database, row, state)
     standings = state.standings()[:MOST_CANDIDATES]
-    pages = Environment(
+    return (
+        pages()
+        .get_template("page.html.j2")
+        .render(
+            about=_about(state, row),
+            verdict=_verdict(state),
+            scores=_scores(state),
+            findings=[
+                (one_line(each.what), one_line(each.why), one_line(each.fix)) for each in found.findings
+            ],
+            prompt=_prompt(state),
+            course=_course(state),
+            scored=[_candidate(state, each) for each in standings if each.validation],
+            others=[_candidate(state, each) for each in standings if not each.validation],
+            costs=_costs(state),
+            acts=[(_when(act.at), sanitize(act.text)) for act in found.acts],
+        )
+    )
+
+
+def pages() -> Environment:
+    """The templates of this room. What is put into them is text: nothing of it becomes a part of the page."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
         loader=PackageLoader("promptopt.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    )
-    return pages.get_template("page.html.j2").render(
-        about=_about(state, row),
-        verdict=_verdict(state),
-        scores=_scores(state),
-        findings=[(one_line(each.what), one_line(each.why), one_line(each.fix)) for each in found.findings],
-        prompt=_prompt(state),
-        course=_course(state),
-        scored=[_candidate(state, each) for each in standings if each.validation],
-        others=[_candidate(state, each) for each in standings if not each.validation],
-        costs=_costs(state),
-        acts=[(_when(act.at), sanitize(act.text)) for act in found.acts],
     )
 
 

@@ -4,7 +4,8 @@ from typing import Literal
 
 from promptopt.domain import figures as fm
 from promptopt.enterprise.case.evidence import Evidence
-from promptopt.enterprise.case.ranges import Range, usd
+from promptopt.enterprise.case.ranges import Range
+from promptopt.reporting.business.money import usd
 
 Advice = Literal["recommended", "not shown", "against"]
 

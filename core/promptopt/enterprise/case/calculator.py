@@ -59,7 +59,7 @@ class BusinessCase:
         annual_roi: net benefit over all costs of the first year, set-up included; percent of 1.
         net_benefit: USD, of the first year, set-up included.
         npv: USD, of all months that are looked at, discounted.
-        fewer_unusable: share of the requests with the new prompt.
+        fewer_unusable: unusable outputs that there are less, as a share of the requests with the new prompt.
         influences: what the net present value hangs on, the strongest first.
         advice: recommended, not shown or against; ``reasons`` say why and ``headline`` says it as a line.
         quantities: all that it was computed from, by name.
@@ -197,7 +197,7 @@ class EnterpriseROICalculator:
             annual_roi=span("roi", "percent"),
             net_benefit=span("net"),
             npv=npv,
-            fewer_unusable=span("fewer", "percent"),
+            fewer_unusable=span("fewer", "share"),
             influences=influences(quantities, drawn, spread.npv),
             advice=advice,
             headline=headline(advice, evidence),

@@ -6,13 +6,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Kind = Literal["usd", "hours", "count", "percent", "months"]
+from promptopt.reporting.business.money import rounded, usd
+
+Kind = Literal["usd", "hours", "count", "percent", "share", "months"]
 
 CONFIDENCE = 0.9
 """Share of the draws that lie in a range."""
-
-FIGURES = 2
-"""Significant digits that ranges are told with: more would claim a precision that assumptions have not."""
 
 
 class Range(BaseModel):
@@ -22,7 +21,8 @@ class Range(BaseModel):
         low, high: ends of the middle 90 % of the draws.
         middle: their median.
         base: what follows if every assumption has its likeliest value and the gain its mean.
-        kind: what is counted; ``percent`` is of 1, ``months`` may be infinite: not within what is looked at.
+        kind: what is counted; ``percent`` and ``share`` are of 1, the first told with its sign; months may
+            be infinite: not within what is looked at.
         simulated: it rests on simulated figures.
         limit: months that are looked at, of ``months``.
     """
@@ -50,34 +50,26 @@ class Range(BaseModel):
 
     @property
     def ends(self) -> str:
-        """``$1,200 to $4,500``."""
+        """``$1,200 to $4,500``; ``2.6 to more than 24 months``."""
         low, high = self.told(self.low), self.told(self.high)
-        return low if low == high else f"{low} to {high}"
+        if low == high:
+            return low
+        unit = {"months": " months", "hours": " h"}.get(self.kind, "")
+        if self.kind == "months" and not math.isfinite(self.high):
+            high = f"more than {self.limit} months"
+        return f"{low.removesuffix(unit)} to {high}"
 
     def told(self, value: float) -> str:
         """A number of this kind, with two significant digits."""
         if self.kind == "months":
             return f"{value:.1f} months" if math.isfinite(value) else f"not within {self.limit} months"
-        if self.kind == "percent":
-            shown = f"{_rounded(value * 100):+,.0f}%" if abs(value) >= 0.095 else f"{value * 100:+z.1f}%"
-            return shown.replace("-", "−")
-        shown = usd(value) if self.kind == "usd" else f"{_rounded(value):,.0f}"
+        if self.kind in ("percent", "share"):
+            shown = f"{rounded(value * 100):+,.0f}%" if abs(value) >= 0.095 else f"{value * 100:+z.1f}%"
+            shown = shown.replace("-", "−")
+            return shown.removeprefix("+") if self.kind == "share" else shown
+        shown = usd(value) if self.kind == "usd" else f"{rounded(value):,.0f}"
         return f"{shown} h" if self.kind == "hours" else shown
 
     def __str__(self) -> str:
         label = "; SIMULATED" if self.simulated else ""
         return f"{self.ends} ({CONFIDENCE:.0%} of the draws{label})"
-
-
-def usd(value: float) -> str:
-    """Money with two significant digits, ``−$1,200``; cents below a dollar."""
-    short = _rounded(value)
-    sign = "−" if short < 0 else ""
-    return f"{sign}${abs(short):,.0f}" if abs(short) >= 10 or not short else f"{sign}${abs(short):,.2g}"
-
-
-def _rounded(value: float) -> float:
-    if not value or not math.isfinite(value):
-        return value
-    digits = FIGURES - 1 - math.floor(math.log10(abs(value)))
-    return round(value, min(digits, 12))

@@ -9,8 +9,9 @@ from promptopt.domain.text import one_line, sanitize
 from promptopt.enterprise.case.calculator import BusinessCase
 from promptopt.enterprise.case.evidence import Evidence, Usage
 from promptopt.enterprise.case.quantity import Quantity
-from promptopt.enterprise.case.ranges import CONFIDENCE, Range, usd
+from promptopt.enterprise.case.ranges import CONFIDENCE, Range
 from promptopt.enterprise.consistency import MEASURES, Consistency
+from promptopt.reporting.business.money import usd
 from promptopt.reporting.business.views import (
     Bar,
     CaseView,
@@ -40,6 +41,15 @@ _SCENARIOS = {
     "internal_email": "Internal e-mail",
     "content_creation": "Content creation",
     "technical_documentation": "Technical documentation",
+}
+
+_UNITS = {
+    "minutes": " min",
+    "hours": " h",
+    "months": " months",
+    "tokens": " tokens",
+    "points": " points",
+    "usd/M tokens": "/M tokens",
 }
 
 _MEASURED = ("gain", "failing", "tokens_in_today", "tokens_out_today", "tokens_in_new", "tokens_out_new")
@@ -91,9 +101,8 @@ def amount(one: Quantity, value: float) -> str:
         return f"{fm.points(value)} points"
     if one.unit == "usd":
         return f"${value:,.2f}" if value % 1 and value < 1000 else f"${value:,.0f}"
-    number = f"{value:,.4g}" if value < 1000 else f"{value:,.0f}"
-    units = {"minutes": " min", "hours": " h", "months": " months", "tokens": " tokens"}
-    return f"${number}/M tokens" if one.unit == "usd/M tokens" else number + units.get(one.unit, "")
+    number = f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
+    return f"${number}/M tokens" if one.unit == "usd/M tokens" else number + _UNITS.get(one.unit, "")
 
 
 def span_in_words(one: Quantity) -> str:
@@ -101,7 +110,13 @@ def span_in_words(one: Quantity) -> str:
     if one.fixed:
         return amount(one, one.value)
     middle = "mean" if one.source == "measured" else "likeliest"
-    return f"{amount(one, one.low)} to {amount(one, one.high)}, {middle} {amount(one, one.value)}"
+    return f"{ends_in_words(one)}, {middle} {amount(one, one.value)}"
+
+
+def ends_in_words(one: Quantity) -> str:
+    """``30 to 60 min``."""
+    low, high, unit = amount(one, one.low), amount(one, one.high), _UNITS.get(one.unit, "")
+    return f"{low.removesuffix(unit)} to {high}" if unit else f"{low} to {high}"
 
 
 def _input(name: str, one: Quantity, mark: int) -> Input:
@@ -143,7 +158,7 @@ def _asked(case: BusinessCase, marks: dict[str, int]) -> list[Line]:
     return [
         Line("Set-up, once", _computed(case.setup_costs)),
         Line("Running, first year", _computed(case.ongoing_costs)),
-        Line("For", Told(f"{span_in_words(people)} people", (marks["people"],))),
+        Line("For", Told(f"{ends_in_words(people)} people", (marks["people"],))),
         Line("Net benefit, first year", _computed(case.net_benefit)),
         Line("ROI, first year", _computed(case.annual_roi)),
         Line("Paid back after", _computed(case.payback_period)),
@@ -176,6 +191,7 @@ def _measured(evidence: Evidence) -> list[Line]:
     if evidence.consistency is not None:
         lines.append(_agreement(evidence.consistency))
     spent = "price unknown" if evidence.search_usd is None else fm.usd(evidence.search_usd)
+    spent = "simulated" if evidence.simulated else spent
     more = f", at most {fm.usd(evidence.search_uncertain_usd)} more" if evidence.search_uncertain_usd else ""
     lines.append(
         Line("Optimization so far", at(f"{fm.plural(evidence.search_calls, 'model call')}, {spent}{more}"))
@@ -193,7 +209,7 @@ def _usage(before: Usage | None, after: Usage | None) -> list[Line]:
     lines = [
         Line("Tokens sent a request", both(before.tokens_in, after.tokens_in, ",.0f"), "means"),
         Line("Tokens generated a request", both(before.tokens_out, after.tokens_out, ",.0f"), "means"),
-        Line("Seconds until the answer", both(before.seconds, after.seconds, ",.2f"), "means"),
+        Line("Seconds until the answer", both(before.seconds, after.seconds, ",.2g"), "means"),
     ]
     if before.usd is not None and after.usd is not None:
         shown = f"{fm.usd(before.usd.mean)} → {fm.usd(after.usd.mean)}"
@@ -224,7 +240,8 @@ def _scores(evidence: Evidence) -> list[Score]:
             glyph, word, _ = fm.VERDICTS[one.gain.verdict]
             gain, verdict = fm.gap(one.gain), f"{glyph} {word}"
         baseline = one.label == "none"
-        cost = "" if baseline else f"{fm.usd(one.usd)}, {one.calls:,.0f} calls"
+        price = "simulated" if evidence.simulated else "price unknown" if one.usd is None else fm.usd(one.usd)
+        cost = "" if baseline else f"{price}, {one.calls:,.0f} calls"
         shown.append(
             Score(
                 label=BASELINE if baseline else one_line(one.label, 50),
@@ -276,9 +293,8 @@ def _spans(case: BusinessCase) -> list[Span]:
 
 
 def _benefits(case: BusinessCase) -> list[Line]:
-    fewer = "fewer unusable outputs, of the requests with the new prompt"
     return [
-        Line("Unusable outputs less", _computed(case.fewer_unusable), fewer),
+        Line("Fewer unusable outputs", _computed(case.fewer_unusable), "of the requests with the new prompt"),
         Line("People's time saved", _computed(case.hours_saved), "hours, first year"),
         Line("Worth of the time put to use", _computed(case.time_savings), "first year"),
         Line("Worth of errors avoided", _computed(case.quality_improvements), "first year"),
@@ -313,7 +329,7 @@ def _risks(case: BusinessCase) -> list[Line]:
             Told(_chance(risk.chance_of_no_payback), (COMPUTED,)),
             f"within {limit} months",
         ),
-        Line("Unnoticed errors less, first year", _computed(risk.errors_avoided)),
+        Line("Fewer unnoticed errors, first year", _computed(risk.errors_avoided)),
     ]
     broken = case.evidence.must_pass_broken
     if broken:
@@ -333,7 +349,7 @@ def _tornado(case: BusinessCase, marks: dict[str, int]) -> list[Bar]:
     return [
         Bar(
             label=one_line(one.quantity.label, 70),
-            ends=f"{amount(one.quantity, one.quantity.low)} to {amount(one.quantity, one.quantity.high)}",
+            ends=ends_in_words(one.quantity),
             at_low=one.at_low,
             at_high=one.at_high,
             share=one.share,
@@ -353,12 +369,14 @@ def _rollout(case: BusinessCase, marks: dict[str, int]) -> list[Phase]:
     gain = Told("people put it right as often as before, counted in fifty outputs", (marks["rework_share"],))
     share = case.quantities["adoption"]
     return [
-        Phase("0  Decide", "leadership", "now", Told("the assumptions that matter most are not confirmed")),
-        Phase("1  Pilot", "one team, volunteers", "first month", held),
-        Phase("2  Half", "half of the requests", f"until month {max(2, round(ramp.value)):.0f}", gain),
+        Phase(
+            "0  Decide", Told("leadership"), "now", Told("the assumptions that matter most are not confirmed")
+        ),
+        Phase("1  Pilot", Told("one team, volunteers"), "first month", held),
+        Phase("2  Half", Told("half of the requests"), f"until month {max(2, round(ramp.value)):.0f}", gain),
         Phase(
             "3  Everybody who wants",
-            f"{amount(share, share.value)} of the requests [{marks['adoption']}]",
+            Told(f"{ends_in_words(share)} of the requests", (marks["adoption"],)),
             "after that",
             Told("the monthly figure of use stays below the low end of adoption", (marks["adoption"],)),
         ),
@@ -369,10 +387,10 @@ def _results(case: BusinessCase) -> list[Result]:
     named = [
         ("setup", "Set-up, once", case.setup_costs),
         ("running", "Running, first year", case.ongoing_costs),
-        ("fewer", "Unusable outputs less, share of requests", case.fewer_unusable),
+        ("fewer", "Fewer unusable outputs, share of requests", case.fewer_unusable),
         ("hours", "Hours saved, first year", case.hours_saved),
         ("time", "Worth of the time put to use", case.time_savings),
-        ("errors", "Unnoticed errors less", case.risk_mitigation.errors_avoided),
+        ("errors", "Fewer unnoticed errors", case.risk_mitigation.errors_avoided),
         ("quality", "Worth of errors avoided", case.quality_improvements),
         ("tokens", "Model cost saved", case.cost_reductions),
         ("net", "Net benefit, first year", case.net_benefit),

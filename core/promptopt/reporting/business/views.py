@@ -103,7 +103,7 @@ class Phase:
     """A step of the roll-out: who uses it, for how long, and what ends it."""
 
     name: str
-    who: str
+    who: Told
     when: str
     stop: Told
 

@@ -1,0 +1,68 @@
+"""Writing a business case: as Markdown, as a page, as slides, as a workbook."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+from promptopt.domain.errors import RunError, SettingsError
+from promptopt.domain.text import one_line
+from promptopt.enterprise.case.calculator import BusinessCase
+from promptopt.enterprise.case.viewing import view_of
+from promptopt.reporting.business.markdown import markdown_of
+from promptopt.reporting.business.page import page_of_case
+from promptopt.reporting.business.views import CaseView
+
+Format = Literal["md", "html", "xlsx"]
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+NAME = "business-case"
+"""What the files are called, before their endings."""
+
+
+def write_documents(case: BusinessCase, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write a case into a folder, which is made if it is not there; files that are there are replaced.
+
+    Raises:
+        SettingsError: there is no such format.
+        RunError: a package for slides or workbooks is not there, or a file can't be written.
+    """
+    unknown = [form for form in formats if form not in FORMATS]
+    if unknown:
+        raise SettingsError(
+            f"there is no format {one_line(unknown[0], 30)!r}", fix=f"take some of {', '.join(FORMATS)}"
+        )
+    view = view_of(case)
+    made = [(folder / f"{NAME}.{form}", _MAKERS[form](view)) for form in dict.fromkeys(formats)]
+    for path, body in made:
+        _write(path, body)
+    return [path for path, _ in made]
+
+
+def _markdown(view: CaseView) -> bytes:
+    return markdown_of(view).encode()
+
+
+def _page(view: CaseView) -> bytes:
+    return page_of_case(view).encode()
+
+
+def _workbook(view: CaseView) -> bytes:
+    from promptopt.reporting.business.workbook import workbook_of
+
+    return workbook_of(view)
+
+
+_MAKERS: dict[str, Callable[[CaseView], bytes]] = {
+    "md": _markdown,
+    "html": _page,
+    "xlsx": _workbook,
+}
+
+
+def _write(path: Path, body: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    except OSError as error:
+        raise RunError(f"the file can't be written: {error.strerror}", where=str(path)) from error

@@ -1,0 +1,354 @@
+"""The documents of a business case, read back."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptopt.domain.errors import RunError, SettingsError
+from promptopt.domain.results import Comparison, Interval
+from promptopt.domain.settings import Price
+from promptopt.enterprise.case.assumptions import Assumptions
+from promptopt.enterprise.case.calculator import BusinessCase, EnterpriseROICalculator
+from promptopt.enterprise.case.documents import FORMATS, write_documents
+from promptopt.enterprise.case.evidence import Contender, Evidence, Pair, Usage
+from promptopt.enterprise.case.viewing import view_of
+from promptopt.reporting.business.fitting import cells, cut, fitted, height_of, right_to_left
+from promptopt.reporting.business.markdown import markdown_of
+from promptopt.reporting.business.page import page_of_case
+from promptopt.reporting.business.views import SIMULATED, CaseView
+from promptopt.reporting.business.workbook import workbook_of
+
+HOSTILE = '=cmd|"/c calc"!A1 <script>alert(1)</script> | **b** `c` [x](http://evil) \x1b[31m'
+ARABIC = "هل يمكنني إرجاع الطلب؟ " * 30
+CHINESE = "请问我的订单什么时候可以送达" * 40
+
+
+def figure(mean: float, half: float) -> Interval:
+    return Interval(mean=mean, low=max(-1.0, mean - half), high=min(1.0, mean + half), n=40)
+
+
+def usage(sent: float, generated: float) -> Usage:
+    return Usage(
+        tokens_in=Interval(mean=sent, low=sent - 5, high=sent + 5, n=40),
+        tokens_out=Interval(mean=generated, low=generated - 2, high=generated + 2, n=40),
+        seconds=figure(0.5, 0.1),
+        usd=figure(0.01, 0.001),
+    )
+
+
+def evidence(*, simulated: bool = False, text: str = "triage") -> Evidence:
+    gain = Comparison(difference=figure(0.4, 0.2), p_value=0.001, verdict="better", method="test")
+    return Evidence(
+        title=text,
+        source="run r1",
+        run_ids=("r1",),
+        n=40,
+        simulated=simulated,
+        optimizer=text,
+        model=text,
+        baseline=figure(0.2, 0.1),
+        best=figure(0.6, 0.1),
+        comparison=gain,
+        before=usage(100, 20),
+        after=usage(250, 15),
+        price=Price(input=1, output=4),
+        priced_by="Price list of litellm for m",
+        search_usd=12.5,
+        note=text,
+        contenders=(
+            Contender(label="none", score=figure(0.2, 0.1)),
+            Contender(label=text, score=figure(0.6, 0.1), gain=gain, usd=6.0, calls=300, chosen=True),
+        ),
+        pairs=(
+            Pair(case_id=text, given=text, expected=text, before=text, after=ARABIC, change="better"),
+            Pair(case_id="c2", given=CHINESE, expected="", before="", after=text, change="worse"),
+        ),
+        first_prompt=text,
+        best_prompt=text,
+    )
+
+
+def case(*, simulated: bool = False, text: str = "triage") -> BusinessCase:
+    return EnterpriseROICalculator("customer_support", draws=500).calculate_comprehensive_roi(
+        evidence(simulated=simulated, text=text)
+    )
+
+
+@pytest.fixture(scope="module")
+def view() -> CaseView:
+    return view_of(case(simulated=True, text=HOSTILE))
+
+
+def test_every_figure_has_a_source(view: CaseView) -> None:
+    marks = {source.mark for source in view.sources}
+    assert marks == set(range(1, len(view.sources) + 1))
+    told = [line.told for line in (*view.asked, *view.measured, *view.benefits, *view.costs, *view.risks)]
+    told += [span.told for span in view.money] + [view.scored]
+    assert all(one.marks and set(one.marks) <= marks for one in told)
+    assert all(set(one.marks) <= marks for one in view.tornado)
+    assert [one.mark for one in view.inputs] == [source.mark for source in view.sources[2:]]
+    for phase in view.rollout:
+        figures = [one for one in (phase.who, phase.stop) if re.search(r"\d", one.text)]
+        assert all(one.marks for one in figures)
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.headings: list[str] = []
+        self._in = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        found = dict(attrs)
+        self._in = tag
+        assert not any(name.startswith("on") for name in found)
+        assert "src" not in found
+        if found.get("id"):
+            self.ids.append(str(found["id"]))
+        if found.get("href"):
+            self.links.append(str(found["href"]))
+
+    def handle_data(self, data: str) -> None:
+        if self._in == "h2" and data.strip():
+            self.headings.append(data.strip())
+
+
+def test_the_page(view: CaseView) -> None:
+    text = page_of_case(view)
+    page = _Page()
+    page.feed(text)
+    assert "script" not in page.tags
+    assert page.links and all(link.startswith("#s") for link in page.links)
+    assert {link[1:] for link in page.links} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids)) == len(view.sources)
+    assert SIMULATED in text
+    figures = [
+        one for one in page.headings if not one.startswith(("Assumptions", "How", "Sources", "The new"))
+    ]
+    assert len(figures) >= 8
+    assert all("simulated" in one for one in figures)
+    assert "\x1b" not in text
+    real = page_of_case(view_of(case()))
+    assert "simulated" not in real.lower().replace("promptopt report", "")
+
+
+def test_the_markdown(view: CaseView) -> None:
+    text = markdown_of(view)
+    assert SIMULATED in text
+    body = text.partition("\n## The new prompt")[0]  # what follows is a block of text as it is
+    assert "<script>" not in body
+    assert not re.search(r"(?<!\\)\]\(http", body)
+    rows = [line for line in body.splitlines() if line.startswith("|")]
+    for row in rows:
+        assert len(re.findall(r"(?<!\\)\|", row)) in (4, 5, 6), row
+    assert "(simulated)" in body
+
+
+def test_documents_are_written(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    written = write_documents(case(), tmp_path / "new")
+    assert [path.suffix[1:] for path in written] == list(FORMATS)
+    assert all(path.stat().st_size > 2000 for path in written)
+    with pytest.raises(SettingsError, match="'pdf'"):
+        write_documents(case(), tmp_path, ["md", "pdf"])
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(RunError, match="can't be written"):
+        write_documents(case(), tmp_path / "file", ["md"])
+
+
+def test_texts_in_the_workbook_are_no_formulas(view: CaseView) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.load_workbook(BytesIO(workbook_of(view)))
+    formulas = texts = 0
+    for sheet in book:
+        assert sheet["A1"].value == SIMULATED
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.data_type == "f":
+                    formulas += 1
+                    assert cell.value.startswith("=")
+                    assert "cmd" not in cell.value
+                elif isinstance(cell.value, str):
+                    texts += 1
+                    assert cell.quotePrefix
+    assert formulas > 300
+    assert texts > 100
+    hostile = [c for row in book["Measured"].iter_rows() for c in row if str(c.value).startswith("=cmd")]
+    assert hostile and all(cell.data_type == "s" for cell in hostile)
+
+
+def _cell_of(book: Any, name: str) -> Any:
+    sheet, _, place = book.defined_names[name].attr_text.rpartition("!")
+    return book[sheet.strip("'")][place.replace("$", "")]
+
+
+class _Workbook:
+    """Computes the formulas of the workbook: what it takes of Excel's language, put into Python's."""
+
+    def __init__(self, body: bytes, changes: dict[str, float]) -> None:
+        import openpyxl
+
+        self._book = openpyxl.load_workbook(BytesIO(body))
+        self._known: dict[tuple[str, str], Any] = {}
+        for name, value in changes.items():
+            _cell_of(self._book, name).value = value
+
+    def summary(self) -> dict[str, Any]:
+        sheet = self._book["Summary"]
+        found: dict[str, Any] = {}
+        for row in range(1, sheet.max_row + 1):
+            if sheet.cell(row, 2).data_type == "f":
+                found[str(sheet.cell(row, 1).value)] = self._value("Summary", f"B{row}")
+        return found
+
+    def _value(self, sheet: str, place: str) -> Any:
+        key = (sheet, place)
+        if key not in self._known:
+            cell = self._book[sheet][place]
+            value = self._computed(sheet, cell.value) if cell.data_type == "f" else cell.value
+            self._known[key] = value
+        return self._known[key]
+
+    def _computed(self, sheet: str, formula: str) -> Any:
+        names: dict[str, Any] = {
+            "MIN": lambda *v: min(_numbers(v)),
+            "MAX": lambda *v: max(_numbers(v)),
+            "SUM": lambda *v: sum(_numbers(v)),
+            "COUNT": lambda *v: len(_numbers(v)),
+            "IF": lambda test, yes, no: yes() if test else no(),
+            "AND": lambda *v: all(v),
+            "COUNTIF": lambda values, rule: sum(one >= 0 for one in values),
+            "TRUE": True,
+            "cell": lambda place: self._value(sheet, place),
+            "span": lambda first, last: self._span(sheet, first, last),
+            "named": self._named,
+        }
+        text = formula[1:].replace("$", "").replace("^", "**").replace("=0,", "==0,").replace("=0)", "==0)")
+        text = text.replace(">==", ">=")
+        if text.startswith("IF(COUNT"):  # the only formula that joins texts
+            count = names["COUNT"](self._named("paid_back"))
+            return names["MIN"](self._named("paid_back")) if count else "never"
+        text = re.sub(r"\b([A-F]\d+):([A-F]\d+)\b", r"span('\1','\2')", text)
+        text = re.sub(r"(?<!')\b([A-F]\d+)\b(?!')", r"cell('\1')", text)
+        text = re.sub(r"\b([a-z_]+)\b(?![('])", r"named('\1')", text)
+        return eval(_lazy(text), {"__builtins__": {}, **names})
+
+    def _named(self, name: str) -> Any:
+        target = self._book.defined_names[name].attr_text
+        sheet, _, place = target.rpartition("!")
+        first, colon, last = place.replace("$", "").partition(":")
+        sheet = sheet.strip("'")
+        return self._span(sheet, first, last) if colon else self._value(sheet, first)
+
+    def _span(self, sheet: str, first: str, last: str) -> list[Any]:
+        column = first[0]
+        return [self._value(sheet, f"{column}{row}") for row in range(int(first[1:]), int(last[1:]) + 1)]
+
+
+def _numbers(values: Any) -> list[float]:
+    flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
+    return [float(one) for one in flat if isinstance(one, int | float)]
+
+
+def _lazy(text: str) -> str:
+    """``IF(a,b,c)`` with its branches as functions, so that only one of them is computed."""
+    found = re.search(r"\bIF\(", text)
+    if not found:
+        return text
+    parts, depth, start, at = [], 0, found.end(), found.end()
+    while True:
+        if text[at] in "()":
+            depth += 1 if text[at] == "(" else -1
+        if depth < 0 or (text[at] == "," and depth == 0):
+            parts.append(_lazy(text[start:at]))
+            start = at + 1
+            if depth < 0:
+                break
+        at += 1
+    test, yes, no = parts
+    return f"{text[: found.start()]}\x00({test},lambda:{yes},lambda:{no}){_lazy(text[at + 1 :])}".replace(
+        "\x00", "IF"
+    )
+
+
+CHANGES: list[dict[str, float]] = [
+    {},
+    {"hourly_cost": 80.0, "requests_per_month": 9000.0, "ramp_months": 0.5, "horizon_months": 36.0},
+    {"transfer": 0.0, "error_cost": 0.0},
+    {"faster_share": 0.2, "people": 40.0, "discount_rate": 0.0, "horizon_months": 12.0},
+]
+
+
+def _expected(changes: dict[str, float]) -> dict[str, float]:
+    assumed = Assumptions.of("customer_support").changed(changes)
+    made = EnterpriseROICalculator(assumed, draws=200).calculate_comprehensive_roi(evidence())
+    return {one.label: one.base for one in view_of(made).results}
+
+
+def _same(found: dict[str, Any], expected: dict[str, float]) -> None:
+    assert list(found) == list(expected)
+    for label, value in expected.items():
+        if value == float("inf"):
+            assert isinstance(found[label], str), label
+        else:
+            assert found[label] == pytest.approx(value, rel=1e-9, abs=1e-9), label
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_the_formulas_follow_the_assumptions(changes: dict[str, float]) -> None:
+    pytest.importorskip("openpyxl")
+    body = workbook_of(view_of(case()))
+    _same(_Workbook(body, changes).summary(), _expected(changes))
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not there")
+def test_the_formulas_in_libreoffice(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    changes = CHANGES[1]
+    book = openpyxl.load_workbook(BytesIO(workbook_of(view_of(case(text=HOSTILE)))))
+    for name, value in changes.items():
+        _cell_of(book, name).value = value
+    path = tmp_path / "case.xlsx"
+    book.save(path)
+    command = ["soffice", f"-env:UserInstallation=file://{tmp_path}/office", "--headless"]
+    subprocess.run(
+        [*command, "--convert-to", "xlsx", "--outdir", str(tmp_path / "out"), str(path)],
+        check=True,
+        capture_output=True,
+        timeout=100,
+    )
+    sheet = openpyxl.load_workbook(tmp_path / "out" / "case.xlsx", data_only=True)["Summary"]
+    expected = _expected(changes)
+    rows = [(row[0], row[1]) for row in sheet.iter_rows(values_only=True)]
+    _same({label: value for label, value in rows if label in expected}, expected)
+
+
+def test_texts_fit_into_boxes() -> None:
+    for text in ("word " * 400, "x" * 3000, ARABIC, CHINESE, "a\nb\nc\n" * 50, HOSTILE):
+        shown, size = fitted(text, 300, 120, 18, 9)
+        assert 9 <= size <= 18
+        assert height_of(shown, 300, size) <= 120
+        assert shown == text or shown.endswith("…")
+    assert cut("short", 300, 40, 12) == "short"
+    assert cells("请问a") == 5
+    assert right_to_left(ARABIC)
+    assert right_to_left("12 שלום")
+    assert not right_to_left("abc שלום")
+
+
+def test_assumptions_of_the_package_are_toml() -> None:
+    from promptopt.enterprise.case import assumptions
+
+    path = Path(assumptions.__file__).with_name("assumptions.toml")
+    assert set(tomllib.loads(path.read_text(encoding="utf-8"))) >= {"general", "customer_support"}
