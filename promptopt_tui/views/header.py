@@ -118,6 +118,8 @@ def waiting(view: View) -> str:
     asked = state.meters.get("optimizer_calls")
     writing = "writing a new prompt" if asked is None or asked.reserved else "trying prompts"
     doing = {"search": writing if state.in_flight else "searching", "tournament": "playing"}
+    if state.generation and state.phase == "generation":
+        return f"making cases: {state.generation.done:,} of {state.generation.plan.count:,}" + calls
     if state.tournament and not state.tournament.final:
         return "playing" + calls
     return doing.get(state.phase, "getting ready") + calls

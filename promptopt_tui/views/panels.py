@@ -19,6 +19,7 @@ PHASES = {
     "search": "search",
     "test": "sealed test",
     "tournament": "tournament",
+    "generation": "making cases",
     "": "–",
 }
 

@@ -145,14 +145,19 @@ def write(folder: Path) -> Path:
 
 def test_the_command_on_a_file_and_a_project(cli: CommandLine, tmp_path: Path) -> None:
     path = write(tmp_path)
-    result = cli("data", "check", str(path), "--json")
+    result = cli("data", "validate", str(path), "--json")
     (report,) = result.objects
-    assert result.status == 0 and report["cases"] == 24 and sum(report["splits"].values()) == 24
+    assert (
+        result.status == 1
+        and report["bad"]
+        and report["cases"] == 24
+        and sum(report["splits"].values()) == 24
+    )
     assert "conflict" in [finding["kind"] for finding in report["findings"]]
     assert any("the input is text" in notice for notice in report["notices"])
     assert cli("new", "checked", "--from", str(path)).err.count("conflict: ") == 1
-    plain = cli("data", "check", "checked")
-    assert plain.status == 0 and "24 cases: " in plain.out and "note   conflict: " in plain.out
+    plain = cli("data", "validate", "checked")
+    assert plain.status == 1 and "24 cases: " in plain.out and "bad    conflict: " in plain.out
     doctor = [line for line in cli("doctor", "checked").out.splitlines() if "conflict: " in line]
     assert len(doctor) == 1 and doctor[0].startswith("note   cases: ")
     assert list(tmp_path.glob("*.jsonl")) == [path] and not list(tmp_path.glob("*.toml"))
@@ -163,12 +168,12 @@ def test_the_command_on_folders_and_what_cannot_be_read(cli: CommandLine, tmp_pa
     folder.mkdir()
     for split in ("train", "test"):
         (folder / f"{split}.csv").write_text("question,answer\n" + "".join(f"q{i},{i}\n" for i in range(9)))
-    (report,) = cli("data", "check", str(folder), "--json").objects
+    (report,) = cli("data", "validate", str(folder), "--json").objects
     assert [finding["kind"] for finding in report["findings"]] == ["leak", "leak"]
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 cut short")
-    assert "ends in the middle" in cli("data", "check", str(tmp_path / "bad.parquet")).err
+    assert "ends in the middle" in cli("data", "validate", str(tmp_path / "bad.parquet")).err
     for source in ("nothing", str(tmp_path / "bad.parquet"), str(tmp_path / "gone.csv")):
-        assert cli("data", "check", source).status == 2
+        assert cli("data", "validate", source).status == 2
 
 
 def test_a_new_project_with_cases_that_cannot_be_used_says_so(cli: CommandLine, tmp_path: Path) -> None:

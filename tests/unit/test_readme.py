@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from promptopt.cli.app import COMMANDS, EXPERIMENT
+from promptopt.cli.app import BELOW, COMMANDS
 from promptopt.cli.tournaments import Means, Rules
 from promptopt.domain import settings as s
 from promptopt.domain.compliance import ComplianceSettings
@@ -158,8 +158,9 @@ def test_every_check_and_every_option_is_told() -> None:
 def test_every_command_and_format_is_told() -> None:
     for command in COMMANDS:
         assert f"promptopt {command.name}" in section("Commands")
-    for command in EXPERIMENT:
-        assert f"experiment {command.name}" in section("Commands")
+    for name, commands in BELOW.items():
+        for command in commands:
+            assert f"{name} {command.name}" in section("Commands")
     for form in Format.__args__:
         assert re.search(rf"\b{form}\b", section("Commands"))
 

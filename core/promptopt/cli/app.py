@@ -346,10 +346,14 @@ COMMANDS = (
     ),
     Command(
         "data",
-        "data:data",
+        "",
         LOOK,
-        "Check cases: duplicates, leaks, odd labels and texts; tell their splits.",
-        ("data check triage", "data check cases.csv --json", "data splits triage"),
+        "Have a model make cases up, review them, measure any cases, tell their splits.",
+        (
+            "data generate customer_support --company examples/acme.yaml --count 200 --simulate",
+            "data validate cases.csv",
+            "data review latest",
+        ),
     ),
     Command(
         "doctor",
@@ -383,10 +387,57 @@ EXPERIMENT = (
 )
 """The commands below ``experiment``."""
 
+DATA = (
+    Command(
+        "generate",
+        "making:generate",
+        START,
+        "Have a model make cases up for a scenario, as a run.",
+        (
+            "data generate customer_support --company examples/acme.yaml --count 200 --quote",
+            "data generate internal_email --count 50 --simulate --project mails",
+            "data generate mine.toml --judge openai/gpt-4o-mini --usd 2 --out cases.jsonl",
+        ),
+    ),
+    Command(
+        "review",
+        "reviewing:review",
+        START,
+        "Go through cases one by one: keep, edit, drop. Decisions are kept.",
+        ("data review latest", "data review cases.jsonl --out reviewed.jsonl", "data review latest --json"),
+    ),
+    Command(
+        "save",
+        "making:save",
+        START,
+        "Write out what a run made up, as it was reviewed.",
+        ("data save latest --out cases.jsonl", "data save latest --project support --reviewed-only"),
+    ),
+    Command(
+        "scenarios",
+        "data:scenarios",
+        LOOK,
+        "List the scenarios that cases can be made up for.",
+        ("data scenarios", "data scenarios customer_support"),
+    ),
+    Command(
+        "validate",
+        "data:validate",
+        LOOK,
+        "Measure cases: repetitions, leaks, variety, balance, odd labels and texts, private data.",
+        ("data validate triage", "data validate cases.csv --strict", "data validate cases.csv --json"),
+    ),
+    Command("splits", "data:splits", LOOK, "Tell which case is in which split.", ("data splits triage",)),
+)
+"""The commands below ``data``."""
+
+BELOW = {"experiment": EXPERIMENT, "data": DATA}
+
 _EXIT = """\
 Exit status
   0    done; a run ended in order (finished, stopped, out of budget)
-  1    a run failed or its worker died; eval gave no score, rescore another one; doctor found a fault
+  1    a run failed or its worker died; eval gave no score, rescore another one; doctor
+       found a fault, data validate bad cases
   2    bad input or usage: nothing was started or changed
   4    the run paused itself, as a model answers no call any more; promptopt resume goes on
   130  you left with Ctrl-C; the run goes on without you
@@ -456,7 +507,7 @@ def _add_group(parent: App, place: int, command: Command) -> None:
         default_parameter=parent.default_parameter,
         result_action="return_value",
     )
-    _add(below, EXPERIMENT)
+    _add(below, BELOW[command.name])
     parent.command(below)
 
 

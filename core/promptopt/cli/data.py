@@ -1,95 +1,175 @@
-"""data: what is odd about the cases of a project, or of a file."""
+"""data validate, splits, scenarios: how good cases are, where they are, and what can be made up."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from promptopt.cli.output import emit, say
+from promptopt.cli.output import emit, number, say
 
 if TYPE_CHECKING:
     from promptopt.store.casefiles import LoadedData
 
 _SOURCE = "a project (its name or path), or a file or folder of cases."
 
+SourceArgument = Annotated[str, Parameter(name="SOURCE", help=_SOURCE)]
 
-def data(
-    action: Literal["check", "splits"],
-    source: Annotated[str, Parameter(name="SOURCE", help=_SOURCE)],
-    /,
-    *,
-    json: bool = False,
-) -> None:
-    """Look for repeated cases, leaks between splits, odd labels and texts; or tell the split of each case.
+PARTS = {
+    "unique": "no case repeats another, or nearly",
+    "diverse": "how far inputs are from the nearest other one, by their words",
+    "balanced": "how evenly labels and tags are spread",
+    "whole": "nothing empty, overlong, garbled, contradictory, or the only one without an expected output",
+    "sealed": "no case of one split is in another, or nearly",
+    "private": "no personal data and no secrets",
+    "real": "how real a judge finds the cases",
+}
+"""The parts of the score, in words."""
 
-    It changes and spends nothing.
+
+def validate(source: SourceArgument, /, *, strict: bool = False, json: bool = False) -> int:
+    """Measure cases: repetitions, leaks between splits, variety, balance, labels, texts, private data.
+
+    It changes and spends nothing. The status is 1 if the score is below 5 of 10, or a case is in two splits,
+    is empty, or contradicts another.
 
     Args:
-        action: check, or splits.
+        strict: the status is 1 for anything odd, and for a score below 7.
         json: print one JSON object.
     """
     from promptopt.domain.dataset import SPLITS
+    from promptopt.synthetic.quality import measure
 
-    if action == "splits":
-        _say_splits(source, json=json)
-        return
-    loaded, told = _load(source)
-    sizes = {split: len(loaded.dataset[split]) for split in SPLITS}
+    loaded, told, prompt = _load(source)
+    report = measure(loaded.dataset, prompt=prompt)
+    bad = bool(report.serious) or report.verdict == "poor"
+    if strict:
+        bad = bad or bool(report.findings) or report.verdict != "good"
     notices = [*told, *(text for text in loaded.notices if text not in {f.text for f in loaded.findings})]
     if json:
-        findings = [asdict(finding) for finding in loaded.findings]
-        emit(
-            {
-                "cases": len(loaded.dataset),
-                "splits": sizes,
-                "held_back": loaded.dataset.held_back,
-                "findings": findings,
-                "notices": notices,
-            }
-        )
-        return
-    shown = ", ".join(f"{size} {split}" for split, size in sizes.items())
+        sizes = {split: len(loaded.dataset[split]) for split in SPLITS}
+        table = {
+            **report.as_json(),
+            "splits": sizes,
+            "held_back": loaded.dataset.held_back,
+            "notices": notices,
+        }
+        emit(table | {"bad": bad})
+        return int(bad)
+    shown = ", ".join(f"{len(loaded.dataset[split])} {split}" for split in SPLITS)
     held_back = "" if loaded.dataset.held_back else "; too few to hold any back for a sealed test"
     say(f"{len(loaded.dataset)} cases: {shown}{held_back}")
-    for text in [*notices, *(finding.text for finding in loaded.findings)]:
+    for line in quality_lines(report.as_json()):
+        say(line)
+    for text in notices:
         say(f"note   {text}")
-    if not loaded.findings:
+    for finding in report.findings:
+        say(f"{'bad' if finding in report.serious else 'note':<6} {finding.text}")
+    if not report.findings:
         say("ok     nothing odd was found")
+    return int(bad)
 
 
-def _say_splits(source: str, *, json: bool) -> None:
+def quality_lines(quality: dict[str, Any]) -> list[str]:
+    """The figures of a report (see ``DataQuality.as_json``) for people."""
+    lengths: dict[str, Any] | None = quality["lengths"]
+    shown = [f"quality {quality['quality_score']:.1f} of 10 ({quality['verdict']})"]
+    shown += [f"  {name:<9} {value:>5.0%}  {PARTS[name]}" for name, value in quality["parts"].items()]
+    variety = f"distinct-2 {number(quality['distinct_2'])}"
+    shown.append(
+        f"  variety: {variety}, mean distance to the nearest {number(quality['neighbour_distance'], '.2f')}"
+    )
+    if quality["balance"]:
+        shown.append(
+            f"  evenness: {', '.join(f'{name} {value:.2f}' for name, value in quality['balance'].items())}"
+        )
+    if lengths:
+        shown.append(
+            f"  words: {lengths['fewest']} to {lengths['most']}, half have {lengths['median']:g} or more, "
+            f"5 % more than {lengths['p95']:g}"
+        )
+    realism = quality["realism"]
+    if realism:
+        bounds = f"[{realism['low']:.1f}, {realism['high']:.1f}]"
+        shown.append(f"  realism {realism['mean']:.1f} of 10 {bounds}, by a judge, of {realism['n']} cases")
+    return shown
+
+
+def splits(source: SourceArgument, /, *, json: bool = False) -> None:
+    """Tell which case is in which split.
+
+    Args:
+        json: print one JSON object.
+    """
     from promptopt.cli.output import table
     from promptopt.store.casefiles import dealt
     from promptopt.store.projects import find_project, load_project
 
-    if _is_cases(Path(source)):
+    if is_cases(Path(source)):
         dataset = _load(source)[0].dataset
-        splits = {case.id: split for split in ("test", "validation", "train") for case in dataset[split]}
+        found = {case.id: split for split in ("test", "validation", "train") for case in dataset[split]}
     else:
         project = load_project(find_project(source))
-        splits = dealt(project.settings.data, project.dir)
+        found = dict(dealt(project.settings.data, project.dir))
     if json:
-        emit(splits)
+        emit(found)
         return
-    for line in table(["case", "split"], list(splits.items())):
+    for line in table(["case", "split"], list(found.items())):
         say(line)
 
 
-def _load(source: str) -> "tuple[LoadedData, list[str]]":
-    """The cases of a project, or those of a file as a new project would read them, and what to tell."""
+def scenarios(
+    name: Annotated[str, Parameter(name="SCENARIO", help="one of them, in full.")] = "",
+    /,
+    *,
+    json: bool = False,
+) -> None:
+    """List the scenarios that cases can be made up for, or tell all of one.
+
+    Args:
+        json: print JSON.
+    """
+    from promptopt.cli.output import table
+    from promptopt.synthetic.scenarios import find_scenario
+    from promptopt.synthetic.scenarios import scenarios as every
+
+    if name:
+        found = find_scenario(name)
+        if json:
+            emit(found.model_dump(mode="json"))
+            return
+        say(f"{found.name}: {found.title}\n\n{found.description}\n")
+        for kind in ("personas", "difficulties", "situations"):
+            say(f"{kind}:")
+            for facet in getattr(found, kind):
+                say(f"  {facet.name}{' (edge case)' if facet.edge else ''}: {facet.text}")
+        for label in found.labels:
+            say(f"label {label.name}: {', '.join(label.values)}")
+        return
+    if json:
+        emit([scenario.model_dump(mode="json") for scenario in every()])
+        return
+    rows = [
+        [s.name, s.title, str(len(s.personas) * len(s.difficulties) * len(s.situations))] for s in every()
+    ]
+    for line in table(["scenario", "what it is", "cells"], rows):
+        say(line)
+
+
+def _load(source: str) -> "tuple[LoadedData, list[str], str]":
+    """The cases of a project, or of a file as a new project would read it; what to tell; the prompt."""
     from promptopt.store.casefiles import load_dataset
     from promptopt.store.importing import load_cases
     from promptopt.store.projects import find_project, load_project
 
     path = Path(source).expanduser() if source.startswith("~") else Path(source)
-    if not (source.strip() and _is_cases(path)):
+    if not (source.strip() and is_cases(path)):
         project = load_project(find_project(source))
-        return load_dataset(project.settings, project.dir), list(project.notices)
-    return load_cases(path)
+        return load_dataset(project.settings, project.dir), list(project.notices), project.settings.prompt
+    loaded, told = load_cases(path)
+    return loaded, told, ""
 
 
-def _is_cases(path: Path) -> bool:
+def is_cases(path: Path) -> bool:
     """Whether a path is one of cases, and not that of a project or a configuration of ours."""
     from promptopt.store.caserows import format_of
     from promptopt.store.importing import is_config_file

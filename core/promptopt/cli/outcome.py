@@ -4,6 +4,7 @@ import signal
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from promptopt.cli.made import made_lines
 from promptopt.cli.output import counted, emit, note, number, points, say
 from promptopt.cli.spreads import in_short, likely
 from promptopt.cli.standings import standings
@@ -111,6 +112,12 @@ def lines(summary: dict[str, Any]) -> list[str]:
     ]
     if summary["tournament"]:
         shown += [f"  {line}" if line else "" for line in standings(summary["tournament"], simulated)]
+    if summary["generation"]:
+        return (
+            shown
+            + [f"  {line}" for line in made_lines(summary["generation"], simulated)]
+            + _money(summary, simulated)
+        )
     seed, best = summary["seed"], summary["best"]
     if summary["optimizer"] == "tournament":
         return shown + _money(summary, simulated)

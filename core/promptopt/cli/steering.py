@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from promptopt.cli.arguments import ReasonOption, RunArgument
+from promptopt.cli.editor import edited
 from promptopt.cli.output import say
 from promptopt.domain.errors import SettingsError
 
@@ -155,7 +156,9 @@ def _written(database: "Database", row: "RunRow", file: str | None, text: str | 
     if file is not None and text is not None:
         raise SettingsError("found both --file and --text, expected one of them")
     current = _current_prompt(database, row)
-    wanted = text if text is not None else _read(file) if file is not None else _edited(current)
+    wanted = text if text is not None else _read(file) if file is not None else None
+    if wanted is None:
+        wanted = edited(current, "give --file FILE or --text TEXT", "prompt.md")
     if not wanted.strip():
         raise SettingsError("the new prompt is empty; nothing was sent")
     if wanted == current:
@@ -205,34 +208,3 @@ def _decoded(data: bytes, where: str) -> str:
         raise SettingsError(
             f"the prompt is not UTF-8 text (byte {error.start})", where=where, fix="save it as UTF-8"
         ) from None
-
-
-def _edited(current: str) -> str:
-    """What the user's editor makes of ``current``."""
-    import os
-    import shlex
-    import subprocess
-    import tempfile
-
-    from promptopt.cli.output import on_terminal
-
-    if not on_terminal():
-        raise SettingsError(
-            "there is no terminal to open an editor in", fix="give --file FILE or --text TEXT"
-        )
-    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-    with tempfile.TemporaryDirectory(prefix="promptopt-") as folder:
-        path = Path(folder) / "prompt.md"
-        path.write_bytes(current.encode("utf-8", "replace"))
-        try:
-            status = subprocess.call([*editor, str(path)])
-        except OSError as error:
-            raise SettingsError(
-                f"the editor {editor[0]!r} can't be started: {error.strerror}",
-                fix="set EDITOR, or give --file FILE",
-            ) from error
-        if status:
-            raise SettingsError(f"the editor ended with status {status}; nothing was sent")
-        text = read_prompt(path)
-    # Editors end a file with a newline whether or not the text had one.
-    return text.removesuffix("\n") if not current.endswith("\n") else text

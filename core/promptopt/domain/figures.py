@@ -42,6 +42,7 @@ STOP_REASONS = {
     "error": "an error",
     "scored": "the prompt is scored",
     "played": "the tournament is over",
+    "generated": "the cases are made",
 }
 
 UNITS = {"usd": "USD", "calls": "calls", "tokens": "tokens", "minutes": "minutes"}

@@ -12,7 +12,7 @@ from promptopt.domain import figures as fm
 from promptopt.domain.figures import Look
 from promptopt.domain.text import one_line, sanitize
 from promptopt.notebook.course import Course, course_of
-from promptopt.runs import brackets, pacing
+from promptopt.runs import brackets, drafts, pacing
 from promptopt.runs.placing import standing
 from promptopt.runs.standings import Candidate
 from promptopt.runs.state import RunState
@@ -37,6 +37,7 @@ PHASES = {
     "search": "searching",
     "test": "sealed test",
     "tournament": "tournament",
+    "generation": "making cases",
 }
 
 
@@ -233,6 +234,12 @@ def _bars(state: RunState) -> Iterable[Bar]:
     now = pacing.going_on(state)
     if state.tournament and not state.tournament.final:
         yield Bar("tournament", 0.0, brackets.progress(state))
+    if state.generation:
+        made = state.generation
+        repeated = f", {made.repetitions:,} repetitions left out" if made.repetitions else ""
+        yield Bar(
+            "cases", made.done / made.plan.count, f"{made.done:,} of {made.plan.count:,} made{repeated}"
+        )
     if now and not state.over:
         failed = now.done - now.passed
         said = f"{now.done:,} of {now.total:,} cases: ✓ {now.passed:,} pass, ✗ {failed:,} fail"
@@ -274,8 +281,8 @@ def _banners(state: RunState, row: RunRow, status: str) -> Iterable[tuple[Look, 
         said = "" if finished.comparison.doubt else f", p = {finished.comparison.p_value:.3g}"
         sure = fm.gap(finished.comparison) + said
         yield look, f"{than} the seed on the sealed test: {sure}"
-    elif not state.has_search and state.tournament:
-        yield ("✓", "result", "good"), one_line(brackets.leader(state) or "nothing was played", LONGEST)
+    elif result := _result(state):
+        yield ("✓", "result", "good"), one_line(result, LONGEST)
     elif finished.stop_reason != "scored":
         yield ("≈", "not tested", "warn"), one_line(finished.test_note or "no sealed test", LONGEST)
     if finished.must_pass_broken:
@@ -284,6 +291,15 @@ def _banners(state: RunState, row: RunRow, status: str) -> Iterable[tuple[Look, 
     if finished.status != "failed":
         why = finished.detail or fm.STOP_REASONS.get(finished.stop_reason, finished.stop_reason)
         yield ("■", "ended", "muted"), one_line(why, LONGEST)
+
+
+def _result(state: RunState) -> str:
+    """What came out of a run that does not search; empty if it does, or has only scored."""
+    if state.generation:
+        return drafts.result(state.generation)
+    if not state.has_search and state.tournament:
+        return brackets.leader(state) or "nothing was played"
+    return ""
 
 
 def _waiting(state: RunState, status: str) -> Waiting | None:

@@ -142,3 +142,13 @@ def generation_figures(state: "RunState") -> dict[str, Any] | None:
         },
         "quality": made.quality,
     }
+
+
+def result(made: Generation) -> str:
+    """What was made, in a sentence."""
+    said = f"{made.done:,} of {made.plan.count:,} cases made"
+    if made.quality:
+        said += f", quality {made.quality['quality_score']:.1f} of 10"
+    if made.realism is not None:
+        said += f", realism {made.realism:.1f} of 10"
+    return said

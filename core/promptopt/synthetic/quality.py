@@ -1,4 +1,4 @@
-"""How good a set of cases is, made up or not: repetitions, variety, balance, leaks, gaps.
+"""How good a set of cases is, made up or not: repetitions, variety, balance, leaks, gaps, private data.
 
 Measures and where they are from: near duplicates by Jaccard's index over sketches (Broder 1997); distinct-2,
 the share of different pairs of words (Li et al. 2016, arXiv 1510.03055), on a sample of fixed size, since it
@@ -15,18 +15,30 @@ from statistics import fmean, median, quantiles
 from typing import Any
 
 from promptopt.domain.dataset import Dataset, Example
+from promptopt.domain.pii.finding import WORDS, Kind
 from promptopt.domain.results import Interval
 from promptopt.evaluation.statistics import interval
 from promptopt.store.datareport import Finding, examine
+from promptopt.synthetic.private import INVENTED, counted, private_in
 from promptopt.synthetic.variety import distinct_pairs, neighbour_distance
 
-WEIGHTS = {"unique": 3.0, "diverse": 2.0, "balanced": 1.5, "whole": 2.0, "sealed": 1.5, "real": 2.0}
+WEIGHTS = {
+    "unique": 3.0,
+    "diverse": 2.0,
+    "balanced": 1.5,
+    "whole": 2.0,
+    "sealed": 1.5,
+    "private": 1.0,
+    "real": 2.0,
+}
 """How much each part counts in the score; what can't be measured leaves its share to the others."""
 
 FAR_ENOUGH = 0.7
 """Mean distance to the nearest neighbour from which on a set counts as fully diverse."""
 
 GOOD, FAIR = 7.0, 5.0
+
+SHOWN = 5
 
 MOST_LABELS = 30
 """More different values are no labels."""
@@ -69,6 +81,7 @@ class DataQuality:
         unlabelled: cases with neither an expected output nor a check of their own.
         flawed: cases with a flaw of their own: empty, unlabelled where others are not, overlong, garbled.
         realism: mean of a judge's ratings from 0 to 10, with its 95 % interval; None without any.
+        private: kind of personal data or secret to how many cases have some; names don't count in the score.
         parts: what the score is made of, each in [0, 1].
         quality_score: from 0 to 10: the mean of the parts, weighted by ``WEIGHTS``, times 10.
         findings: in words.
@@ -87,6 +100,7 @@ class DataQuality:
     unlabelled: int
     flawed: int
     realism: Interval | None
+    private: dict[str, int]
     parts: dict[str, float]
     quality_score: float
     findings: tuple[Finding, ...] = field(default=())
@@ -126,6 +140,7 @@ def measure(
     texts = [case.input_text for case in cases]
     balance = _balance(cases)
     realism = _realism(ratings or {})
+    private = private_in(cases)
     unlabelled = sum(case.expected is None and not case.checks for case in cases)
     flawed = min(len(cases), sum(counts[kind] for kind in _FLAWS))
     distance = neighbour_distance(texts, seed)
@@ -141,6 +156,7 @@ def measure(
         if dataset.held_back:
             held = max(1, total - len(dataset.train))
             parts["sealed"] = 1 - min(1.0, (counts["leak"] + counts["near leak"]) / held)
+        parts["private"] = 1 - counted(private) / total
         if realism is not None:
             parts["real"] = realism.mean / 10
     return DataQuality(
@@ -157,9 +173,10 @@ def measure(
         unlabelled=unlabelled,
         flawed=flawed,
         realism=realism,
+        private={kind: len(names) for kind, names in private.items()},
         parts={name: round(value, 4) for name, value in parts.items()},
         quality_score=_score(parts),
-        findings=tuple(findings),
+        findings=(*findings, *_private_findings(private)),
     )
 
 
@@ -171,6 +188,20 @@ def evenness(values: Iterable[str]) -> float | None:
     total = counts.total()
     entropy = -sum(count / total * math.log(count / total) for count in counts.values())
     return entropy / math.log(len(counts))
+
+
+def _private_findings(private: Mapping[Kind, Sequence[str]]) -> list[Finding]:
+    return [
+        Finding(
+            f"private: {kind}",
+            len(names),
+            f"private data: {len(names)} cases hold {WORDS[kind][1]}: "
+            f"{', '.join(names[:SHOWN])}{f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''}",
+            tuple(names[:SHOWN]),
+        )
+        for kind, names in private.items()
+        if kind not in INVENTED
+    ]
 
 
 def _score(parts: Mapping[str, float]) -> float:
