@@ -259,6 +259,17 @@ COMMANDS = (
         ),
     ),
     Command(
+        "monitor",
+        "monitoring:monitor",
+        STEER,
+        "Score a deployed prompt on fresh cases: does its test figure hold? For people and schedulers.",
+        (
+            "monitor latest --cases fresh.csv",
+            "monitor d261125-3b78ec --cases fresh.csv --max-usd 0.50 --json | jq .verdict",
+            "monitor latest --history --html dashboard.html",
+        ),
+    ),
+    Command(
         "rescore",
         "rescoring:rescore",
         STEER,

@@ -122,7 +122,7 @@ def shifts(then: Profile, fresh: Sequence[Example]) -> list[Shift]:
     if then.labels and any(case.expected is not None for case in fresh):
         labels = [(case.expected or "").strip() or NONE for case in fresh]
         found.append(_mixed("labels", then.labels, labels))
-    if then.tags or any(case.tags for case in fresh):
+    if any(case.tags for case in fresh):
         before = then.tags or {NONE: then.cases}
         found.append(_mixed("tags", before, [_tags(case) for case in fresh]))
     corrected = holm([one.p_value for one in found])

@@ -23,6 +23,7 @@ from promptopt.enterprise.deployment.examples import PerUse, per_use
 from promptopt.enterprise.deployment.offers import Figure, Offer
 from promptopt.evaluation.falls import Scores
 from promptopt.evaluation.shifts import Profile, profile
+from promptopt.runs.assets import columns_of
 from promptopt.runs.state import fold
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
@@ -51,6 +52,7 @@ class Deployment:
         profile: what the cases of the run are like.
         seen: which split each of them was in, by the hash of its inputs.
         per_use: what a use took; None if nothing was answered.
+        columns: of a case.
         teams: who has it.
         advice: what was said of giving it out.
     """
@@ -63,6 +65,7 @@ class Deployment:
     profile: Profile
     seen: Mapping[str, str]
     per_use: PerUse | None
+    columns: tuple[str, ...]
     teams: tuple[str, ...]
     advice: str
 
@@ -113,6 +116,7 @@ def record(database: Database, offer: Offer, teams: Sequence[str] = ()) -> Deplo
         "profile": profile(list(dataset.cases())).as_json(),
         "seen": seen_in(dataset),
         "per_use": asdict(use) if use else None,
+        "columns": list(columns_of(database, run.id)),
         "teams": list(teams),
         "advice": offer.headline,
     }
@@ -153,6 +157,7 @@ def deployment_of(row: DeploymentRow) -> Deployment:
             profile=Profile.of_json(raw["profile"]),
             seen=dict(raw["seen"]),
             per_use=PerUse(**raw["per_use"]) if raw["per_use"] else None,
+            columns=tuple(map(str, raw["columns"])),
             teams=tuple(map(str, raw["teams"])),
             advice=str(raw["advice"]),
         )

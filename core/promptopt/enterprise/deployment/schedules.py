@@ -29,9 +29,8 @@ def schedules(deployment: Deployment) -> dict[str, str]:
 
 def _header(deployment: Deployment) -> str:
     data = deployment.settings.data
-    given = [data.input] if isinstance(data.input, str) else list(data.input or ["input"])
-    expected = data.expected or "expected"
-    return ",".join(_cell(name) for name in [data.id, *given, expected]) + "\n"
+    names = [data.id, *deployment.columns, data.expected or "expected"]
+    return ",".join(map(_cell, names)) + "\n"
 
 
 def _cell(name: str) -> str:

@@ -1,0 +1,1 @@
+"""Keeping an eye on a prompt in use: fresh cases against its test, over time."""
