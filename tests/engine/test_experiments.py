@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import signal
+from base64 import b64decode
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -126,8 +128,15 @@ def test_the_file_of_the_plan_ends_with_the_table_and_the_pictures(bench: Bench,
     assert written == {
         "results.json",
         "results.md",
+        "results.html",
         *(f"{name}.{form}" for name in pictures for form in ("png", "svg")),
     }
+    page = (tmp_path / "results" / "results.html").read_text("utf-8")
+    drawn = [
+        b64decode(each).decode() for each in re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+    ]
+    assert len(drawn) == len(pictures) and all("<svg" in each for each in drawn)
+    assert "Simulated." in page and "dspy-mipro" in page and "<script" not in page and "http" not in page
 
 
 def test_killed_with_its_runs_it_goes_on_and_pays_nothing_twice(

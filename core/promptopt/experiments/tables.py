@@ -5,6 +5,7 @@ from typing import Any
 
 from promptopt.domain.results import Comparison, Interval
 from promptopt.domain.text import one_line
+from promptopt.reporting.sheet import Block, Sheet, Table
 from promptopt.runs.scoreboard import TOGETHER, Pair, Row, Scoreboard
 from promptopt.runs.summary import DIGITS, comparison_summary
 
@@ -135,6 +136,17 @@ def as_markdown(
     if everything:
         lines += ["", "## To know", "", *(f"- {_plain(notice)}" for notice in everything)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def as_sheet(board: Scoreboard, title: str, about: str, notices: Sequence[str] = ()) -> Sheet:
+    """The whole report as what a page shows; ``notices`` as for :func:`as_markdown`."""
+    blocks: list[Block] = []
+    for dataset in board.datasets():
+        more = measures(board, dataset)
+        tables = [Table(HEADER, block(board, dataset)), *([Table(*more)] if more else [])]
+        blocks.append(Block(heading(board, dataset), tables, differences(board, dataset)))
+    everything = tuple(dict.fromkeys([*board.notices, *notices]))
+    return Sheet(one_line(title, 120), about, board.simulated, blocks, legend(board), everything)
 
 
 def as_json(board: Scoreboard) -> dict[str, Any]:

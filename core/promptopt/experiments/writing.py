@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from promptopt.domain.errors import RunError
-from promptopt.experiments.tables import as_json, as_markdown
+from promptopt.experiments.tables import as_json, as_markdown, as_sheet
+from promptopt.reporting.sheet import sheet_page
 from promptopt.runs.outcomes import Outcome
 from promptopt.runs.scoreboard import Entry, Scoreboard
 from promptopt.runs.summary import DIGITS
@@ -21,10 +22,10 @@ def write_report(
     notices: Sequence[str] = (),
     pictures: Sequence[str] = (),
 ) -> list[Path]:
-    """Write ``results.json`` and ``results.md``; returns their paths.
+    """Write ``results.json``, ``results.md`` and ``results.html``; returns their paths.
 
     Args:
-        pictures: file names of plots beside them.
+        pictures: file names of plots beside them; the page holds those that are there as SVG, too.
 
     Raises:
         RunError: the folder can't be written.
@@ -32,6 +33,10 @@ def write_report(
     files = {
         "results.json": json.dumps(whole(row, board, entries, notices), ensure_ascii=False, indent=2) + "\n",
         "results.md": as_markdown(board, row.name, notices, pictures),
+        "results.html": sheet_page(
+            as_sheet(board, row.name, f"experiment {row.id}", notices),
+            [(folder / name).with_suffix(".svg") for name in pictures],
+        ),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
