@@ -136,7 +136,7 @@ def test_the_file_of_the_plan_ends_with_the_table_and_the_pictures(bench: Bench,
         b64decode(each).decode() for each in re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
     ]
     assert len(drawn) == len(pictures) and all("<svg" in each for each in drawn)
-    assert "Simulated." in page and "dspy-mipro" in page and "<script" not in page and "http" not in page
+    assert "Simulated." in page and "dspy-mipro" in page and "<script" not in page and "://" not in page
 
 
 def test_killed_with_its_runs_it_goes_on_and_pays_nothing_twice(
