@@ -352,3 +352,79 @@ def test_assumptions_of_the_package_are_toml() -> None:
 
     path = Path(assumptions.__file__).with_name("assumptions.toml")
     assert set(tomllib.loads(path.read_text(encoding="utf-8"))) >= {"general", "customer_support"}
+
+
+def _texts(deck: Any) -> list[list[str]]:
+    found: list[list[str]] = []
+    for slide in deck.slides:
+        texts: list[str] = []
+        for shape in slide.shapes:
+            if shape.has_text_frame:
+                texts.append(shape.text_frame.text)
+            if shape.has_table:
+                texts += [cell.text for row in shape.table.rows for cell in row.cells]
+        found.append(texts)
+    return found
+
+
+@pytest.mark.parametrize("text", ["triage", HOSTILE, ARABIC, CHINESE, "x" * 4000])
+def test_the_slides(text: str) -> None:
+    pptx = pytest.importorskip("pptx")
+    from promptopt.reporting.business.deck import deck_of
+
+    deck = pptx.Presentation(BytesIO(deck_of(view_of(case(simulated=True, text=text)))))
+    slides = _texts(deck)
+    assert 6 <= len(slides) <= 9
+    assert all(SIMULATED in texts for texts in slides)
+    charts = [shape for slide in deck.slides for shape in slide.shapes if shape.has_chart]
+    assert len(charts) == 3
+    assert all(
+        slide.has_notes_slide and "[" in slide.notes_slide.notes_text_frame.text for slide in deck.slides
+    )
+    for slide in deck.slides:
+        for shape in slide.shapes:
+            assert shape.left >= 0 and shape.left + shape.width <= deck.slide_width
+            assert shape.top >= 0 and shape.top + shape.height <= deck.slide_height
+            if shape.has_text_frame:
+                _fits(shape)
+
+
+def _fits(shape: Any) -> None:
+    """The text takes no more room than its box has, by a hand that measures wide."""
+    needed = 0.0
+    for paragraph in shape.text_frame.paragraphs:
+        sizes = [run.font.size.pt for run in paragraph.runs if run.font.size]
+        shown = "".join(run.text for run in paragraph.runs if run.font._element.get("baseline") is None)
+        if sizes and shown:
+            needed += height_of(shown, shape.width.pt - 8, sizes[0])
+    assert needed <= shape.height.pt - 4, shape.text_frame.text
+
+
+def test_a_real_run_has_no_mark_of_simulation() -> None:
+    pptx = pytest.importorskip("pptx")
+    from promptopt.reporting.business.deck import deck_of
+
+    deck = pptx.Presentation(BytesIO(deck_of(view_of(case()))))
+    assert not any("SIMULATED" in text for texts in _texts(deck) for text in texts)
+
+
+def test_a_case_with_next_to_nothing() -> None:
+    pytest.importorskip("pptx")
+    pytest.importorskip("openpyxl")
+    from promptopt.reporting.business.deck import deck_of
+
+    nothing = view_of(EnterpriseROICalculator(draws=200).calculate_comprehensive_roi(Evidence(over=False)))
+    assert nothing.advice == "not shown"
+    assert "No gain was measured" in nothing.reasons[0]
+    assert deck_of(nothing) and workbook_of(nothing)
+    assert "Business case" in page_of_case(nothing)
+    assert "Business case" in markdown_of(nothing)
+
+
+def test_the_parts_of_a_bar() -> None:
+    from promptopt.reporting.business.slides import _parts
+
+    assert _parts(1, 2, 4) == (1, 0, 0, 1, 2)
+    assert _parts(-4, -2, -1) == (-1, -1, -2, 0, 0)
+    assert _parts(-3, 1, 2) == (0, 0, -3, 1, 1)
+    assert _parts(-3, -1, 2) == (0, -1, -2, 0, 2)

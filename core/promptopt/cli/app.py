@@ -305,7 +305,7 @@ COMMANDS = (
         "Write the business case of a run or an experiment: ranges, with the source of every figure.",
         (
             "report latest --scenario customer_support",
-            "report latest --set hourly_cost=40..60 --set requests_per_month=8000 --format html,xlsx",
+            "report latest --set hourly_cost=40..60 --set requests_per_month=8000 --format html,pptx,xlsx",
             "report x261125-9c5a41 --assumptions ours.toml --out board --json | jq .annual_roi",
         ),
     ),

@@ -45,7 +45,7 @@ def report(
         scenario: whose assumptions are taken: customer_support, internal_email, content_creation,
             technical_documentation; without it general ones, or those of the file.
         assumptions: a TOML or YAML file with assumptions of yours.
-        form: which documents, of md, html and xlsx, with commas; a workbook needs
+        form: which documents, of md, html, pptx and xlsx, with commas; slides and a workbook need
             pip install 'promptopt[reports]'.
         out: folder for the documents.
         save_assumptions: write the assumptions to this TOML or YAML file, to change them there.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
 from promptopt.domain.errors import SettingsError
@@ -166,6 +167,19 @@ class EnterpriseROICalculator:
         spread = money(drawn)
         base = money({name: one.value for name, one in quantities.items()})
         return self._case(evidence, assumed, quantities, drawn, spread, base)
+
+    def generate_executive_presentation(self, business_case: BusinessCase, path: Any = None) -> Path:
+        """Write the case as slides; returns the file.
+
+        Args:
+            path: file to write; default is ``business-case.pptx`` here.
+
+        Raises:
+            RunError: python-pptx is not there, or the file can't be written.
+        """
+        from promptopt.enterprise.case.documents import write_deck
+
+        return write_deck(business_case, Path(path) if path else Path("business-case.pptx"))
 
     def _case(
         self,

@@ -12,7 +12,7 @@ from promptopt.reporting.business.markdown import markdown_of
 from promptopt.reporting.business.page import page_of_case
 from promptopt.reporting.business.views import CaseView
 
-Format = Literal["md", "html", "xlsx"]
+Format = Literal["md", "html", "pptx", "xlsx"]
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 
@@ -39,12 +39,28 @@ def write_documents(case: BusinessCase, folder: Path, formats: Sequence[str] = F
     return [path for path, _ in made]
 
 
+def write_deck(case: BusinessCase, path: Path) -> Path:
+    """Write a case as slides.
+
+    Raises:
+        RunError: python-pptx is not there, or the file can't be written.
+    """
+    _write(path, _deck(view_of(case)))
+    return path
+
+
 def _markdown(view: CaseView) -> bytes:
     return markdown_of(view).encode()
 
 
 def _page(view: CaseView) -> bytes:
     return page_of_case(view).encode()
+
+
+def _deck(view: CaseView) -> bytes:
+    from promptopt.reporting.business.deck import deck_of
+
+    return deck_of(view)
 
 
 def _workbook(view: CaseView) -> bytes:
@@ -56,6 +72,7 @@ def _workbook(view: CaseView) -> bytes:
 _MAKERS: dict[str, Callable[[CaseView], bytes]] = {
     "md": _markdown,
     "html": _page,
+    "pptx": _deck,
     "xlsx": _workbook,
 }
 

@@ -110,7 +110,7 @@ def span_in_words(one: Quantity) -> str:
     if one.fixed:
         return amount(one, one.value)
     middle = "mean" if one.source == "measured" else "likeliest"
-    return f"{ends_in_words(one)}, {middle} {amount(one, one.value)}"
+    return f"{ends_in_words(one)}, {middle} {amount(one, one.value).removesuffix(_UNITS.get(one.unit, ''))}"
 
 
 def ends_in_words(one: Quantity) -> str:
@@ -410,9 +410,9 @@ def _method(case: BusinessCase) -> list[str]:
         "each in a Latin hypercube (McKay, Beckman and Conover 1979).",
         "Assumptions are drawn from PERT distributions of their low, likeliest and high value (Malcolm et "
         "al. 1959; Vose 2008); measured figures so that their 95 % interval holds 95 % of the draws.",
-        "How quality becomes money: the share of what was missing to a full score that the new prompt gains, "
-        f"times the share of that which shows in daily work ({span_in_words(case.quantities['transfer'])}), "
-        "times the share of today's outputs that are not usable. A loss counts in full.",
+        "How quality becomes money: what the new prompt gains of what was missing to a full score, times the "
+        f"share of that which shows in daily work ({span_in_words(case.quantities['transfer'])}), times the "
+        "share of today's outputs that are not usable. A loss counts in full.",
         "Time saved is worth only the share of it that is put to use. Nothing is counted for outputs that "
         "were usable before, unless somebody timed it.",
         "ROI is the net benefit of the first year over all its costs, set-up included.",
