@@ -9,6 +9,7 @@ from promptopt.domain import figures as fm
 from promptopt.domain.text import one_line, sanitize
 from promptopt.domain.words import ROLES
 from promptopt.evaluation.diff import diff_words
+from promptopt.runs import brackets
 from promptopt.runs.aftermath import aftermath
 from promptopt.runs.standings import Candidate
 from promptopt.runs.state import RunState, fold
@@ -59,6 +60,7 @@ def page_of(database: Database, reference: str = "latest") -> str:
             course=_course(state),
             scored=[_candidate(state, each) for each in standings if each.validation],
             others=[_candidate(state, each) for each in standings if not each.validation],
+            tournament=_tournament(state),
             costs=_costs(state),
             acts=[(_when(act.at), sanitize(act.text)) for act in found.acts],
         )
@@ -205,6 +207,40 @@ def _course(state: RunState) -> dict[str, Any] | None:
         "width": WIDTH,
         "height": HEIGHT,
         "left": LEFT,
+    }
+
+
+def _tournament(state: RunState) -> dict[str, Any] | None:
+    """Ratings, the best first, and of single elimination the bracket, round by round; None without one."""
+    table = state.tournament
+    if table is None or not table.ratings:
+        return None
+
+    def name(candidate_id: str) -> str:
+        return one_line(state.name(candidate_id), 60)
+
+    return {
+        "said": [said for said in (brackets.progress(state), one_line(brackets.leader(state), 400)) if said],
+        "rows": [
+            (
+                name(each.candidate_id),
+                f"{round(each.rating):+d} [{round(each.low):+d}, {round(each.high):+d}]",
+                f"{each.p_best:.0%}",
+            )
+            for each in table.ratings[:MOST_CANDIDATES]
+        ],
+        "rounds": [
+            (
+                one_line(each.name),
+                [
+                    f"{name(one.first_id)} – {name(one.second_id)}: {one.wins} : {one.losses}"
+                    + (f", {name(one.winner_id)} goes on" if one.winner_id else "")
+                    for one in each.matches
+                ],
+                [name(one) for one in each.byes],
+            )
+            for each in brackets.rounds(state)
+        ],
     }
 
 
