@@ -175,7 +175,9 @@ class Making:
         messages, fault = first, ""
         for attempt in range(TRIES):
             try:
-                response = await self._context.complete("generator", messages, path=f"cases/{number}")
+                response = await self._context.complete(
+                    "generator", messages, path=f"cases/{number}", sample=attempt
+                )
             except CallFailed as error:
                 return _Answer(None, attempt, "failed", str(error))
             try:

@@ -204,11 +204,16 @@ def find_scenario(name: str | Scenario) -> Scenario:
     if Path(name).suffix == ".toml" or "/" in name or "\\" in name:
         return load_scenario(Path(name).expanduser())
     wanted = _plain(name)
-    for scenario in scenarios():
-        if wanted in map(_plain, (scenario.name, scenario.title, *scenario.aliases)):
-            return scenario
+    called = {
+        _plain(each): scenario
+        for scenario in reversed(scenarios())
+        for each in (*scenario.aliases, scenario.title, scenario.name)
+    }
+    if wanted in called:
+        return called[wanted]
     names = [scenario.name for scenario in scenarios()]
-    near = closest(wanted, names)
+    nearest = closest(wanted, called)
+    near = called[nearest].name if nearest else ""
     hint = f"did you mean {near!r}? " if near else ""
     raise SettingsError(
         f"there is no scenario {name!r}",
