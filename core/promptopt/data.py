@@ -36,12 +36,14 @@ from promptopt.synthetic.scenarios import Scenario, find_scenario, scenarios
 
 if TYPE_CHECKING:
     from promptopt.notebook.run import Run
+    from promptopt.notebook.wizards.scenarios import InteractiveSyntheticWizard
 
 __all__ = [
     "DataQuality",
     "DataValidator",
     "EnterpriseDataGenerator",
     "GeneratedDataset",
+    "InteractiveSyntheticWizard",
     "Scenario",
     "SyntheticDataGenerator",
     "find_scenario",
@@ -51,6 +53,16 @@ __all__ = [
 ]
 
 WHERE = "promptopt.data"
+
+
+def __getattr__(name: str) -> Any:
+    """The wizard lives with the notebooks, above this module: it is fetched when it is first used."""
+    if name == "InteractiveSyntheticWizard":
+        from promptopt.notebook.wizards.scenarios import InteractiveSyntheticWizard
+
+        return InteractiveSyntheticWizard
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 _ROLES: tuple[Role, ...] = ("generator", "judge", "target")
 

@@ -137,6 +137,32 @@ def test_a_run_is_watched_and_steered(
     assert bench.state(paused).status == "running" and bench.status(paused) == "running"
 
 
+def test_a_form_is_filled_in_and_waited_for(home: Path, served: tuple[Path, str]) -> None:
+    folder, address = served
+    ask = "context = promptopt.ColabManager().create_business_context_wizard(path='c.yaml')"
+    cells = ["import promptopt", ask, "print(context.company, context.max_words)"]
+    write_notebook(folder / "form.ipynb", cells)
+    with opened(address, "form") as (page, elsewhere):
+        carry_out(page, 0)
+        carry_out(page, 1)
+        form = page.locator(".jp-OutputArea")
+        shown(form, "What a model will be told")
+        form.locator("[title='Company'] input, input[title='Company']").fill("Zoe <b>& Co</b>")
+        number = form.locator("[title='Most words'] input, input[title='Most words']")
+        number.press_sequentially("many")
+        shown(form, "expected a whole number")
+        use = form.get_by_role("button", name="Use this")
+        assert use.is_disabled()
+        number.fill("12")
+        shown(form, "Rule: at most 12 words")
+        use.click()
+        shown(form, "✓ Business context")
+        carry_out(page, 2)
+        shown(page, "Zoe <b>& Co</b> 12")
+        assert elsewhere == []
+    assert promptopt.BusinessContext.load(folder / "c.yaml").company == "Zoe <b>& Co</b>"
+
+
 def _screen(page: Any, way: str) -> Any:
     where = page if way == "widget" else page.frame_locator("iframe[title=promptopt]")
     where.locator(".promptopt-tui[aria-busy=false]").wait_for()

@@ -321,30 +321,3 @@ def test_a_form_is_heard_while_its_cell_waits(which: str, tmp_path: Path) -> Non
         content = cells.reply(left)
         assert content["ename"] == "Left" and "was interrupted" in content["evalue"]
         assert cells.run("print(context.company)") == "Zoe's\n"
-
-
-def test_a_form_in_a_page(tmp_path: Path) -> None:
-    from tests.notebook.jupyter import carry_out, lab, needs_browser, opened, write_notebook
-
-    if needs_browser.args[0]:
-        pytest.skip(needs_browser.kwargs["reason"])
-    make = "import promptopt\nc = promptopt.ColabManager().create_business_context_wizard(path='c.yaml')"
-    write_notebook(tmp_path / "n.ipynb", [make, "print(c.company, c.max_words)"])
-    with lab(tmp_path) as address, opened(address, "n.ipynb") as (page, elsewhere):
-        carry_out(page, 0)
-        form = page.locator(".jp-OutputArea")
-        form.get_by_text("What a model will be told").wait_for()
-        form.locator("[title='Company'] input, input[title='Company']").fill("Zoe <b>& Co</b>")
-        number = form.locator("[title='Most words'] input, input[title='Most words']")
-        number.press_sequentially("many")
-        form.get_by_text("expected a whole number").wait_for()
-        use = form.get_by_role("button", name="Use this")
-        assert use.is_disabled()
-        number.fill("12")
-        form.get_by_text("Rule: at most 12 words").wait_for()
-        use.click()
-        form.get_by_text("✓ Business context").wait_for()
-        carry_out(page, 1)
-        page.get_by_text("Zoe <b>& Co</b> 12").wait_for()
-        assert elsewhere == []
-    assert BusinessContext.load(tmp_path / "c.yaml").company == "Zoe <b>& Co</b>"

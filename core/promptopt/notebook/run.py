@@ -197,7 +197,7 @@ class Run:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._waiting() as turn:
-            while not self._ended():
+            while not self.ended():
                 if deadline is not None and time.monotonic() >= deadline:
                     raise TimeoutError(f"run {self.id} is not over after {timeout:g} s; it goes on")
                 turn()
@@ -209,7 +209,7 @@ class Run:
 
     async def _until_over(self) -> OptimizedPrompt:
         with self._waiting() as turn:
-            while not await asyncio.to_thread(self._ended):
+            while not await asyncio.to_thread(self.ended):
                 turn()
                 await asyncio.sleep(EVERY)
         return await asyncio.to_thread(self.result)
@@ -220,7 +220,7 @@ class Run:
         with self.view.waiting() if self.view is not None else pumping() as turn:
             yield turn
 
-    def _ended(self) -> bool:
+    def ended(self) -> bool:
         """Whether it is over.
 
         Raises:

@@ -13,7 +13,7 @@ from promptopt.domain.settings import ModelSettings
 from promptopt.domain.text import sanitize
 from promptopt.domain.words import ROLES, Role
 from promptopt.enterprise.config import EnterpriseConfig
-from promptopt.enterprise.environment import EnterpriseEnvironment, use
+from promptopt.enterprise.environment import EnterpriseEnvironment, current, use
 from promptopt.models.defaults import DEFAULTS, STRONG, models_of
 from promptopt.models.keys import wanted_keys
 from promptopt.models.prices import lookup_price
@@ -80,6 +80,19 @@ def set_up(
         print("✗ SIMULATED: no figure from here says anything about a real model")
     use(made)
     return made
+
+
+def found_models() -> tuple[Mapping[Role, Mapping[str, Any]], str]:
+    """Models to work with where none is named, and where they come from, in words; nobody is asked.
+
+    Those that were set up for the business; else those of the first provider whose key is found; else the
+    simulator.
+    """
+    found = current()
+    if found is not None:
+        return found.models, f"models: those that were set up ({found!r})"
+    tables, lines = _found()
+    return cast("Mapping[Role, Mapping[str, Any]]", tables), f"models: {lines[0].said}"
 
 
 # Models and keys

@@ -34,6 +34,7 @@ class Sheet:
         check: what is wrong with all values together, by the key of a field, or under ``""``.
         done: what the button says that ends it.
         about: a sentence above the fields.
+        brief: what is left to see of it once it is done; default: the preview.
         files: saving to a file and loading from one, if that is offered.
     """
 
@@ -44,6 +45,7 @@ class Sheet:
     check: Callable[[Values], Mapping[str, str]] | None = None
     done: str = "Use this"
     about: str = ""
+    brief: Callable[[Values], str] | None = None
     files: "Files | None" = None
 
 

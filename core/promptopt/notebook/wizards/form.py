@@ -49,7 +49,7 @@ class Form:
         finally:
             self.box.layout.display = "none"
         values, _ = self.read()
-        told = self._sheet.preview(values)
+        told = (self._sheet.brief or self._sheet.preview)(values)
         html = html_of("wizard/used", title=self._sheet.title, text=sanitize(told))
         _show({"text/html": html, "text/plain": sanitize(f"{self._sheet.title}\n{told}")})
         return values

@@ -5,6 +5,9 @@ from promptopt.domain.text import one_line, sanitize
 from promptopt.notebook.wizards.asking import Files, Nobody, Sheet
 from promptopt.notebook.wizards.fields import LISTED, Field, Unread, Values, complaints
 
+SHOWN = 160
+"""Characters of a default that are shown."""
+
 EMPTY = "-"
 """What is typed to leave a field empty."""
 
@@ -52,7 +55,7 @@ def _one(field: Field, default: object) -> object:
     print(sanitize(f"{field.label}{told}"))
     for number, option in enumerate(field.options, 1):
         print(sanitize(f"  {number}  {one_line(option, LISTED)}"))
-    shown = field.typed(default)
+    shown = one_line(field.typed(default), SHOWN)
     while True:
         typed = _typed(f"  {field.key} [{shown}]: ")
         try:
