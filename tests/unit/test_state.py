@@ -11,7 +11,9 @@ from promptopt.domain.drafted import DraftedCase, LeftOut
 from promptopt.domain.errors import RunError
 from promptopt.domain.forecast import Need, Spread
 from promptopt.domain.results import Comparison, Interval
+from promptopt.evaluation.statistics import interval
 from promptopt.runs.candidates import find_candidate
+from promptopt.runs.pacing import share_done
 from promptopt.runs.placing import standing
 from promptopt.runs.standings import Candidate
 from promptopt.runs.state import Progress, RunState
@@ -342,3 +344,32 @@ def test_a_model_that_hangs_is_not_said_to_refuse(late: int, said: str) -> None:
     state = RunState()
     state.apply(ev.EndpointMoved(role="target", at_once=2, most=16, refused=9, late=late), 0.0)
     assert state.activity[-1].text == f"{said}: fewer calls are made at once"
+
+
+def test_realism_so_far_has_the_interval_that_it_has_at_the_end() -> None:
+    scores = [6.0, 9.0, 8.0, 7.5, 9.5, 4.0]
+    state = fold(_making(6, scores))
+    assert state.generation
+    exact = interval([score / 10 for score in scores])
+
+    low, high = state.generation.realism_bounds or (0.0, 0.0)
+
+    assert (low, high) == pytest.approx((10 * exact.low, 10 * exact.high), abs=0.01)
+    assert share_done(state) == 0.5
+
+
+def test_realism_of_few_cases_has_no_interval() -> None:
+    made = fold(_making(4, [8.0] * 4)).generation
+
+    assert made and made.realism == 8.0 and made.realism_bounds is None
+
+
+def _making(count: int, scores: list[float]) -> list[ev.Event]:
+    """So many cases of twice as many, each with a rating."""
+    begun = ev.GenerationStarted(
+        scenario="s", title="S", count=2 * count, personas=["p"], difficulties=["d"], situations=["t"],
+        wanted=[2 * count],
+    )  # fmt: skip
+    drafts = [DraftedCase(case_id=f"c{n}", cell=0, case={}) for n in range(count)]
+    rated = [ev.CaseRated(case_id=f"c{n}", score=score) for n, score in enumerate(scores)]
+    return [begun, ev.CasesDrafted(batch=1, asked=count, cases=drafts), *rated]

@@ -211,7 +211,7 @@ def _cells(row: "RunRow") -> list[str]:
         row.status + simulated,
         str(row.iteration),
         number(row.seed_score),
-        number(row.best_score),
+        number(row.best_score) if row.asked is None else f"{row.made} of {row.asked} cases",
         "–" if row.usd is None else f"${row.usd:.4f}",
         str(row.calls),
         time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_at)),

@@ -9,6 +9,10 @@ Fault = Literal["unreadable", "repeated", "nearly repeated", "malformed", "faile
 case; ``failed`` a request that brought no reply; ``malformed`` a case that lacks something."""
 
 
+FACTS = "facts"
+"""Name of a case's own check of the texts of its input that an answer must keep."""
+
+
 class DraftedCase(BaseModel):
     """A case that was made up and taken.
 

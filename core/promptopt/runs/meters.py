@@ -53,8 +53,11 @@ class Meters:
         )
         candidates = self._state.candidates
         seed, best = candidates.get(self._state.seed_id), candidates.get(self._state.best_id)
+        making = self._state.generation
         self._runs.summarize(
             self._run_id,
+            made=making and making.done,
+            asked=making and making.plan.count,
             status=self._state.status,
             iteration=self._state.iteration,
             seed_score=seed.validation.mean if seed and seed.validation else None,

@@ -95,11 +95,11 @@ class RunLog:
             rows = connection.execute(query).all()
         return [Stored(row.n, row.at, _parse(row.kind, row.body)) for row in rows]
 
-    def of_kinds(self, kinds: Sequence[str], limit: int) -> Sequence[Stored]:
-        """The first events of these kinds, in order, at most ``limit``."""
+    def of_kinds(self, kinds: Sequence[str], limit: int, after: int = 0) -> Sequence[Stored]:
+        """The first events of these kinds after the ``after``-th of all, in order, at most ``limit``."""
         query = (
             select(events.c.n, events.c.at, events.c.kind, events.c.body)
-            .where(events.c.run_id == self._run_id, events.c.kind.in_(kinds))
+            .where(events.c.run_id == self._run_id, events.c.n > after, events.c.kind.in_(kinds))
             .order_by(events.c.n)
             .limit(limit)
         )

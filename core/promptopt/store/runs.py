@@ -66,6 +66,10 @@ class RunRow:
     course: tuple[float, ...] = ()
     """The best validation score, in [0, 1], after each candidate that was scored."""
     archived: bool = False
+    made: int | None = None
+    """Cases that it has made up; None: it makes none, or has not begun."""
+    asked: int | None = None
+    """Cases that it was asked for."""
 
     @property
     def live(self) -> bool:

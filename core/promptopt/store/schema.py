@@ -15,7 +15,7 @@ from sqlalchemy import (
     false,
 )
 
-REVISION = "0009"
+REVISION = "0010"
 """Revision that the tables below describe; ``database.py`` compares it with the store's."""
 
 metadata = MetaData()
@@ -44,7 +44,7 @@ runs = Table(
     Column("project", Text, nullable=False),
     Column("project_dir", Text, nullable=False),
     Column("optimizer", Text, nullable=False),
-    Column("kind", String(16), nullable=False),  # optimize | eval | tournament
+    Column("kind", String(16), nullable=False),  # optimize | eval | tournament | generate
     Column("settings", Text, nullable=False),
     Column("dataset_id", String(32), ForeignKey("datasets.id"), nullable=False),
     Column("simulated", Boolean, nullable=False),
@@ -58,6 +58,8 @@ runs = Table(
     Column("calls", Integer, nullable=False, default=0),
     Column("detail", Text, nullable=False, default=""),
     Column("course", Text, nullable=False, server_default=""),  # JSON: the best validation score as it rose
+    Column("made", Integer),  # cases that it has made up, and how many it was asked for
+    Column("asked", Integer),
     # What a person did with it in the lists.
     Column("archived", Boolean, nullable=False, server_default=false()),
     Column("deleted_at", Float),  # None: it is there. What was deleted is kept a while, and can be restored

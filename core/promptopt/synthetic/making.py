@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from promptopt.domain.dataset import Example
+from promptopt.domain.drafted import FACTS
 from promptopt.domain.prompt import Message
 from promptopt.domain.text import one_line, storable
 from promptopt.evaluation.checks.asking import conversation
@@ -24,9 +25,6 @@ LONGEST_INPUT = 8_000
 """Characters of an input; a longer one is refused."""
 
 LONGEST_FACT = 80
-
-FACTS = "facts"
-"""Name of a case's own check of them."""
 
 SHOWN_CHARS = 300
 """Characters of an earlier case that a model is shown."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from promptopt.domain.dataset import Example
+from promptopt.domain.drafted import FACTS
 from promptopt.store.reviews import Review, Reviews
-from promptopt.synthetic.making import FACTS
 
 
 @dataclass(frozen=True)
