@@ -96,6 +96,7 @@ def story() -> list[ev.Event]:
         ev.DatasetMeasured(quality={"quality_score": 8.5}),
         ev.BudgetMoved(meters={"usd": ev.Meter(spent=0.1)}, in_flight=3),
         ev.EndpointMoved(role="target", at_once=12, most=16, refused=9),
+        ev.TextsRemoved(),
         ev.Withheld(redacted={"email": 3}, calls=2, refused={"iban": 1}),
         ev.CheckpointSaved(iteration=1),
         ev.Paused(by="anna"),

@@ -81,8 +81,8 @@ COMMANDS = (
         "check",
         "checking:check",
         START,
-        "Judge one output with a project's checks; asks no model unless you say so.",
-        ("check triage --output urgent", "check triage --case t004 --output - < answer.txt"),
+        "Whether a project can run, and what personal data it would send; or judge one output.",
+        ("check triage", "check triage --output urgent", "check triage --case t004 --output - < answer.txt"),
     ),
     Command(
         "estimate",
@@ -354,6 +354,20 @@ COMMANDS = (
         LOOK,
         "Take a deleted run or project back.",
         ("restore run 3b78ec", "restore project triage"),
+    ),
+    Command(
+        "purge",
+        "putting_away:purge",
+        LOOK,
+        "Remove inputs, prompts and answers of old runs for good; scores stay.",
+        ("purge --dry-run", "purge --older-than 90 --project triage --yes"),
+    ),
+    Command(
+        "audit",
+        "auditing:audit",
+        LOOK,
+        "Show who sent what to which model, without any text; check that nobody changed that.",
+        ("audit --run latest", "audit --verify", "audit --json | jq 'select(.what == \"sent\") | .host'"),
     ),
     Command(
         "data",

@@ -1,4 +1,4 @@
-"""check: what a project's checks say of one output."""
+"""check: whether a project can run and what it would send, or what its checks say of one output."""
 
 import asyncio
 import shlex
@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from promptopt.cli.arguments import ProjectArgument
 from promptopt.cli.output import emit, note, number, say
+from promptopt.cli.prechecking import check_project
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.text import one_line
 
@@ -34,12 +35,13 @@ def check(
     project: ProjectArgument,
     /,
     *,
-    output: Annotated[str, Parameter(help=_OUTPUT, allow_leading_hyphen=True)],
+    output: Annotated[str | None, Parameter(help=_OUTPUT, allow_leading_hyphen=True)] = None,
     case: str | None = None,
     ask: bool = False,
     json: bool = False,
 ) -> int:
-    """Judge one output with a project's checks. No model is asked unless you say so.
+    """Look whether a project can run, and what it would send of personal data and secrets; or, with an
+    output, judge that with the project's checks. No model is asked unless you say so.
 
     Args:
         case: id of the case that it answers; the first one if it is not given.
@@ -52,6 +54,8 @@ def check(
     from promptopt.store.projects import find_project, load_project
 
     found = load_project(find_project(project))
+    if output is None:
+        return check_project(found, json=json)
     text = sys.stdin.read() if output == "-" else output
     cases = load_dataset(found.settings, found.dir).dataset.cases()
     chosen = _chosen(cases, case)

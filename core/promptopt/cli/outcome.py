@@ -240,6 +240,19 @@ def failure_lines(failures: dict[str, Any], simulated: str = "") -> list[str]:
     return [*shown, f"  and {rest} more, each kind rarer"] if rest else shown
 
 
+def withheld_lines(withheld: dict[str, Any]) -> list[str]:
+    """What the project's policy has kept from the models."""
+    from promptopt.domain.pii.finding import in_words
+
+    shown: list[str] = []
+    if withheld["redacted"]:
+        calls = counted(withheld["calls"], "call")
+        shown.append(f"  sent as placeholders in {calls}: {in_words(withheld['redacted'])}")
+    if withheld["refused"]:
+        shown.append(f"  not sent, by compliance: calls with {in_words(withheld['refused'])}")
+    return shown
+
+
 def _money(summary: dict[str, Any], simulated: str) -> list[str]:
     cost = "an unknown price" if summary["cost_usd"] is None else f"${number(summary['cost_usd'], '.4f')}"
     replayed = f", {summary['replayed']} more replayed free" if summary["replayed"] else ""
@@ -247,6 +260,7 @@ def _money(summary: dict[str, Any], simulated: str) -> list[str]:
     shown = [f"  spent {cost}: {calls}, {summary['tokens']} tokens{replayed}{simulated}"]
     for source, number_of in summary["reused"].items():
         shown.append(f"  reused from run {source}, free: {counted(number_of, 'answer')}{simulated}")
+    shown += withheld_lines(summary["withheld"])
     uncertain = summary["uncertain"]
     if any(uncertain.values()):
         calls = f"{counted(uncertain['calls'], 'call')}, " if uncertain["calls"] else ""

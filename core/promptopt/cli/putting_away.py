@@ -1,4 +1,4 @@
-"""archive, delete, restore: what lists show of projects and runs."""
+"""archive, delete, restore, purge: what lists show of projects and runs, and what is kept of them."""
 
 import time
 from collections.abc import Callable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Kind = Literal["run", "project"]
 
 _WHICH = "a run's id, a part of it, or: latest; a project's name, or the path of its folder."
+_DAYS = "days since a run was last at work; without it, what the project of each run says (retention_days)."
 Reference = Annotated[str, Parameter(name="WHICH", help=_WHICH)]
 
 
@@ -86,6 +87,43 @@ def restore(kind: Kind, which: Reference, /) -> None:
         row = Runs(database).find(which, deleted=True)
         Runs(database).restore(row.id)
     say(f"restored run {row.id}")
+
+
+def purge(
+    *,
+    older_than: Annotated[int | None, Parameter(name="--older-than", help=_DAYS)] = None,
+    project: str | None = None,
+    dry_run: bool = False,
+    yes: bool = False,
+) -> int:
+    """Remove inputs, prompts and answers of old runs; scores, costs and verdicts stay. Nothing takes it back.
+
+    Args:
+        project: only runs of a project of this name.
+        dry_run: only tell which runs it would be.
+        yes: do not ask.
+    """
+    from promptopt.store import audit, purging
+    from promptopt.store.database import Database
+
+    if older_than is not None and older_than < 0:
+        raise SettingsError(f"--older-than must be 0 or more days; found {older_than}")
+    with closing(Database.open()) as database:
+        old = purging.due(database, older_than=older_than, project=project)
+        for run in old:
+            say(f"{run.id} of {run.project}, {run.days:.0f} days old")
+        if not old or dry_run:
+            note(f"{len(old):,} run{'s' * (len(old) != 1)} with texts that are older than they may be")
+            return 0
+        if not (yes or _agreed(f"remove the texts of {len(old):,} run{'s' * (len(old) != 1)} for good?")):
+            note("nothing was removed")
+            return 2
+        purging.remove_texts(database, [run.id for run in old])
+        audit.note("texts removed", runs=[run.id for run in old])
+        say(f"removed the texts of {len(old):,} run{'s' * (len(old) != 1)}; their scores are kept")
+        if not purging.compact(database):
+            note("another process has the store open: its file gets smaller when it is purged again")
+    return 0
 
 
 def _deletion(kind: Kind, which: str, database: "Database") -> tuple[str, Callable[[], object]]:

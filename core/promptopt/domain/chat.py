@@ -24,9 +24,13 @@ class ChatRequest(BaseModel):
         """Hash of everything that is sent: 32 hexadecimal digits."""
         return _content_key(self)
 
+    def text_bytes(self) -> int:
+        """Bytes of the messages."""
+        return sum(len(m.content.encode("utf-8", "surrogatepass")) for m in self.messages)
+
     def token_bound(self) -> int:
         """Upper bound of the prompt's tokens: a byte-level tokenizer makes at most one token of a byte."""
-        return sum(len(m.content.encode("utf-8", "surrogatepass")) + 12 for m in self.messages) + 12
+        return self.text_bytes() + 12 * (len(self.messages) + 1)
 
 
 class EmbedRequest(BaseModel):
@@ -47,9 +51,13 @@ class EmbedRequest(BaseModel):
         """As of a :class:`ChatRequest`, with which no key is shared."""
         return _content_key(self)
 
+    def text_bytes(self) -> int:
+        """Bytes of the text."""
+        return len(self.text.encode("utf-8", "surrogatepass"))
+
     def token_bound(self) -> int:
         """As of a :class:`ChatRequest`; a few tokens are for what a tokenizer adds at both ends."""
-        return len(self.text.encode("utf-8", "surrogatepass")) + 12
+        return self.text_bytes() + 12
 
 
 Request = ChatRequest | EmbedRequest

@@ -458,6 +458,12 @@ class Withheld(_Event):
     refused: dict[str, int] = {}
 
 
+class TextsRemoved(_Event):
+    """Inputs, prompts and answers were taken out of a run that is over; scores and figures stay."""
+
+    kind: Literal["texts_removed"] = "texts_removed"
+
+
 class EndpointMoved(_Event):
     """How much the model of a role takes.
 
@@ -561,6 +567,7 @@ Event = Annotated[
     | DatasetMeasured
     | BudgetMoved
     | Withheld
+    | TextsRemoved
     | EndpointMoved
     | Paused
     | Resumed

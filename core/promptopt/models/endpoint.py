@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
+from urllib.parse import urlsplit
 
 from promptopt.domain.chat import LLMResponse, Request
 from promptopt.domain.settings import ModelSettings, Price
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import storable
 from promptopt.domain.words import Role
+from promptopt.models.keys import provider_of
 from promptopt.models.limits import Limiter, Turn
 from promptopt.models.transport import Reply, Transport
 from promptopt.store.receipts import Place
@@ -49,6 +51,20 @@ def setting_of(seat: Seat) -> str:
     """Where the project file has it: ``models.target``, ``judges.haiku``."""
     role, _, judge = seat.partition("/")
     return f"judges.{judge}" if judge else f"models.{role}"
+
+
+def host_of(settings: ModelSettings, redirected: str = "") -> str:
+    """Where requests of a model go: a host, the provider, or nowhere; never a password or a path."""
+    if settings.simulated:
+        return "simulated"
+    if settings.base_url:
+        try:
+            parts = urlsplit(settings.base_url)
+            return parts.hostname or "?" if parts.port is None else f"{parts.hostname}:{parts.port}"
+        except ValueError:
+            return "?"
+    provider = provider_of(settings.model) or "unknown"
+    return f"{provider}, by way of an address in the environment" if redirected else provider
 
 
 class Silence:

@@ -20,6 +20,7 @@ from promptopt.models.endpoint import Endpoint, PauseGate, Seat, role_of
 from promptopt.models.sending import Flight, Sender
 from promptopt.models.shield import Shield, Veiled
 from promptopt.models.telemetry import OFF
+from promptopt.store.audit import Audit
 from promptopt.store.journal import Journal, Recorded
 from promptopt.store.receipts import Place
 from promptopt.store.reuse import EarlierAnswers
@@ -64,6 +65,10 @@ class Gateway:
         self._addenda: Sequence[str] = ("",)
         self._lines: dict[Seat, tuple[Seat, ...]] = {}
         """Seats of the models that have answered for one seat, the present last."""
+
+    def audited(self, audit: Audit) -> None:
+        """Have ``audit`` take down what is sent."""
+        self._sender.audit = audit
 
     @property
     def replayed(self) -> int:
@@ -277,6 +282,7 @@ class Gateway:
         """Make a call, and tell telemetry how it ended."""
         request = veiled.request
         self.shield.made(veiled)
+        flight.told = veiled.told
         try:
             response = await self._sender.make(seat, request, place, finishing, flight)
         except CallFailed as failure:

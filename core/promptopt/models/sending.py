@@ -17,9 +17,10 @@ from promptopt.domain.settings import ModelSettings
 from promptopt.domain.stopping import StopRun
 from promptopt.domain.text import storable
 from promptopt.models.budget import Amount, Ledger
-from promptopt.models.endpoint import Endpoint, PauseGate, Seat, named, role_of, setting_of
+from promptopt.models.endpoint import Endpoint, PauseGate, Seat, host_of, named, role_of, setting_of
 from promptopt.models.limits import Turn
 from promptopt.models.transport import Reply, TransportError
+from promptopt.store.audit import Audit, NoAudit
 from promptopt.store.journal import Journal, Received
 from promptopt.store.receipts import Place, Slip
 from promptopt.store.reuse import EarlierAnswers
@@ -57,6 +58,8 @@ class Flight:
     task: "asyncio.Task[LLMResponse]" = field(init=False)
     waiting: int = 0
     sent: bool = False
+    told: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What an audit log is to have of the request beside what it says itself."""
 
 
 class Sender:
@@ -94,6 +97,8 @@ class Sender:
         """Answers of earlier runs that may be used again."""
         self.reused: Counter[str] = Counter()
         """How many were, by run."""
+        self.audit: Audit = NoAudit()
+        """Takes down what is sent."""
         self._name = uuid.uuid4().hex[:24]
         self._numbers = itertools.count()
         self._endpoints = endpoints
@@ -207,6 +212,7 @@ class Sender:
             timeout = self._timeout(seat, endpoint)
             started = time.perf_counter()
             flight.sent = True
+            self._take_down(seat, request, slip, flight)
             async with asyncio.timeout(timeout):
                 reply = await endpoint.transport.complete(
                     request, sample=slip.place[2], timeout=timeout, slip=slip
@@ -218,6 +224,8 @@ class Sender:
                 crowded=failure.crowded, late=failure.billed, retry_after=failure.retry_after
             )
             sent = flight.sent and not failure.unsent
+            if flight.sent:
+                self.audit.ended(slip.intent_id, "no answer" if sent else "not sent")
             await _finish(self._book_failure(seat, slip.intent_id, bound, failure, sent=sent))
             raise failure from None
         except BaseException:
@@ -228,7 +236,23 @@ class Sender:
                 unsent = TransportError("given up before it was sent")
                 await _finish(self._book_failure(seat, slip.intent_id, bound, unsent, sent=False))
             raise
+        self._take_answer_down(slip.intent_id, reply)
         return reply if reply.seconds is not None else replace(reply, seconds=time.perf_counter() - started)
+
+    def _take_down(self, seat: Seat, request: Request, slip: Slip, flight: Flight) -> None:
+        settings = self._endpoints[seat].settings
+        self.audit.sent(
+            slip.intent_id,
+            role=seat,
+            model=settings.model,
+            host=host_of(settings, self._endpoints[seat].redirected),
+            content=slip.place[0],
+            bytes=request.text_bytes(),
+            **flight.told,
+        )
+
+    def _take_answer_down(self, intent: str, reply: Reply, result: str = "answered") -> None:
+        self.audit.ended(intent, result, tokens_in=reply.prompt_tokens, tokens_out=reply.completion_tokens)
 
     @asynccontextmanager
     async def _turn(self, seat: Seat, request: Request, place: Place) -> AsyncGenerator[Turn]:
@@ -319,6 +343,7 @@ class Sender:
             )
         except TransportError:
             return None  # half an answer, or of a kind that nobody can read: it is asked for again
+        self._take_answer_down(received.intent_id, reply, "answered, to an earlier worker")
         response = endpoint.response(request, reply)
         role = role_of(seat)
         await asyncio.wrap_future(self._journal.record(received.intent_id, role, request, place, response))

@@ -43,6 +43,12 @@ class Veiled:
     redacted: Mapping[Kind, int] = field(default_factory=dict[Kind, int])
     found: Mapping[Kind, int] = field(default_factory=dict[Kind, int])
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """What an audit log is to have of it: kinds and numbers, as far as there are any."""
+        both = {"redacted": self.redacted, "found": self.found}
+        return {name: dict(counts) for name, counts in both.items() if counts}
+
 
 class Shield:
     """Holds a project's policy for the calls of one run. Used from one event loop.

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from promptopt.domain import events as ev
+from promptopt.domain.compliance import said
 from promptopt.domain.errors import PromptoptError, RunError
 from promptopt.domain.mending import mended
 from promptopt.domain.prompt import Prompt
@@ -40,9 +41,10 @@ from promptopt.runs.resources import Resources, cases_at_once
 from promptopt.runs.setup import open_endpoints, seats_in_use, why_no_reuse
 from promptopt.runs.snapshots import Keeper
 from promptopt.runs.state import RunState, fold
+from promptopt.store.audit import Audit, AuditLog, NoAudit
 from promptopt.store.cells import Cells
 from promptopt.store.commands import Commands
-from promptopt.store.database import Database
+from promptopt.store.database import Database, StoreError
 from promptopt.store.journal import Found, Journal
 from promptopt.store.receipts import receipts_dir
 from promptopt.store.reuse import EarlierAnswers
@@ -95,6 +97,7 @@ class Engine:
         self._meters = Meters(self.emit, self.state, self._ledger, self._runs, row.id)
         self._telemetry = OFF
         self._shield: Shield
+        self._audit: Audit = NoAudit()
         self._plan = plan_of(self._settings) if row.kind == NAME else None
         self._generation = generation_plan_of(self._settings) if row.kind == GENERATION else None
         self._judged = False
@@ -121,6 +124,8 @@ class Engine:
                 (self._plan and self._plan.config.needs_judges) or (optimizer and optimizer.needs_judges)
             )
             self._shield = await asyncio.to_thread(open_shield, self._settings, frozen)
+            if self._shield.policy.audit:
+                self._audit = self._audit_log()
             if self.state.version:
                 sent = journal.requests() if self._shield.masks else ()
                 self._shield.recount(sent, self.state.withheld.refused)
@@ -151,11 +156,29 @@ class Engine:
             details = "" if self._own.optimizer else "\n  → the worker's log has the details"
             self._fail(f"{type(error).__name__}: {error}{details}")
 
+    def _audit_log(self) -> Audit:
+        """The log in which all that is sent is taken down.
+
+        Raises:
+            StoreError: it can't be written, so nothing may be sent.
+        """
+        row = self._row
+        try:
+            return AuditLog(
+                row.id, project=row.project, optimizer=row.optimizer, policy=said(self._shield.policy)
+            )
+        except OSError as error:
+            raise StoreError(
+                f"the audit log can't be written: {error.strerror or error}",
+                fix=f"mend that, then: promptopt resume {row.id}",
+            ) from error
+
     async def _let_go(self, journal: Journal, wire: RunWire) -> None:
         """Leave the relay to itself; it ends when the last request has been answered or given up."""
         await asyncio.wrap_future(self._db.transact(lambda _: None))  # what is settled is durable, and told
         await wire.close()
         journal.tidy()
+        self._audit.close(self.state.status)
 
     async def _carry_out(
         self,
@@ -223,6 +246,7 @@ class Engine:
         gateway = Gateway(endpoints, journal, self._ledger, self._warn, self._shield, self._redact)
         self._telemetry = open_telemetry(self._settings.telemetry, self._warn, self._redact)
         gateway.telemetry = self._telemetry
+        gateway.audited(self._audit)
         gateway.reuse(self._earlier(endpoints.get("target")), found.reused)
         gateway.on_ready(lambda: self._begin(gateway))
         return gateway

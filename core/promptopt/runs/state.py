@@ -88,6 +88,8 @@ class RunState:
         self.unpriced: list[ev.Role] = []
         self.withheld = ev.Withheld()
         """What the project's policy has kept from the models."""
+        self.texts_removed = False
+        """Inputs, prompts and answers were taken out: it is too old to keep them."""
         self.stage: ev.StageStarted | None = None
         """The optimizer that is at work, in a run that combines several."""
         self.tournament: ev.StandingsUpdated | None = None
@@ -177,6 +179,8 @@ class RunState:
     @property
     def resumable(self) -> bool:
         """Whether a worker may still take the run up: it did not come to its end, and no test was scored."""
+        if self.texts_removed:
+            return False
         if self.finished is None:
             return True
         if self.optimizer in ("tournament", "generate"):
@@ -460,6 +464,11 @@ class RunState:
             self.log(at, f"answers are reused from run {source}, free")
         self.reused = event.reused
         self.unpriced = event.unpriced
+
+    @_apply.register
+    def _(self, event: ev.TextsRemoved, at: float) -> None:
+        self.texts_removed = True
+        self.log(at, "inputs, prompts and answers were removed: the run is older than its project keeps them")
 
     @_apply.register
     def _(self, event: ev.Withheld, at: float) -> None:

@@ -17,7 +17,7 @@ from promptopt.domain.errors import PromptoptError, RunError
 from promptopt.runs.engine import Engine
 from promptopt.runs.own import NOTHING, Own
 from promptopt.store.database import Database, StoreError
-from promptopt.store.runs import Runs
+from promptopt.store.runs import RunRow, Runs
 
 BEAT_SECONDS = 1.0
 
@@ -103,12 +103,29 @@ def carry_out(
     heart = threading.Thread(target=beat, name="heartbeat", daemon=True)
     heart.start()
     try:
+        _forget_old_texts(database, row)
         asyncio.run(work())
     finally:
         stop.set()
         heart.join()
         runs.release(row.id, worker, status=engine.state.status, active_seconds=engine.watch.seconds)
     return engine
+
+
+def _forget_old_texts(database: Database, row: RunRow) -> None:
+    """Take the texts out of the project's runs that are older than it keeps them."""
+    from promptopt.store import audit, purging
+
+    days = Runs(database).settings(row.id).compliance.policy().retention_days
+    if days is None:
+        return
+    try:
+        old = purging.due(database, older_than=days, project_dir=row.project_dir)
+        if old:
+            purging.remove_texts(database, [run.id for run in old])
+            audit.note("texts removed", runs=[run.id for run in old])
+    except (PromptoptError, OSError) as error:
+        print(f"texts of old runs were not removed: {error}", file=sys.stderr)
 
 
 if __name__ == "__main__":
