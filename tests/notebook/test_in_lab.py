@@ -75,8 +75,11 @@ def test_the_view_and_a_terminal_in_a_frame_show_what_is_done_in_the_other(
         view.get_by_role("button", name="Edit").click()
         view.locator("textarea").fill("In lower case: $x$, bug or billing?")
         view.get_by_role("button", name="Send").click()
-        shown(view, "the run goes on from the edit")
-        shown(screen, "the run goes on from the edit")
+        view.get_by_role("button", name="Accept").click()
+        state = bench.until(promptopt.attach().id, lambda state: state.adopted)
+        mine = state.name(state.adopted[0])
+        shown(view, mine)
+        shown(screen, mine)
         # Nothing is taken for a formula.
         shown(view, "Label it: $a_1$ or $b_2$.")
         assert page.locator("mjx-container").count() == 0
