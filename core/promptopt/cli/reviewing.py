@@ -25,8 +25,6 @@ LONGEST = 4_000
 
 HELP = "k keep, e edit, d drop, s skip, u undo the last one, q leave"
 
-MARK = "# === expected output below this line ==="
-
 
 def review(
     source: Annotated[str, Parameter(name="SOURCE", help=_SOURCE)],
@@ -153,18 +151,18 @@ class _Session:
             say(HELP)
 
     def _edit(self, case: "Example") -> None:
-        from promptopt.synthetic.reviewing import with_texts
+        from promptopt.synthetic.reviewing import as_text, from_text
 
         try:
-            text = edited(f"{case.input_text}\n{MARK}\n{case.expected or ''}\n", "keep, drop or skip it")
+            text = edited(f"{as_text(case)}\n", "keep, drop or skip it")
         except SettingsError as error:
             note(str(error))
             return
-        given, mark, expected = text.partition(f"\n{MARK}\n")
-        if not mark or not given.strip():
+        changed = from_text(case, text)
+        if changed is None:
             note(
                 "the line that divides input and expected output, or the input, is gone: nothing was changed"
             )
             return
-        self._queue.edit(case, with_texts(case, given.strip("\n"), expected.strip("\n")))
+        self._queue.edit(case, changed)
         self._done.append(case)

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from promptopt.domain.dataset import Dataset, Example
-from promptopt.domain.drafted import CaseRated, CasesDrafted, DraftedCase
+from promptopt.domain.drafted import DraftedCase
 from promptopt.domain.errors import RunError
+from promptopt.runs.draftlog import read_drafts
 from promptopt.runs.generating import NAME, GenerationPlan, generation_plan_of
 from promptopt.store.database import Database
 from promptopt.store.reviews import Reviews
@@ -14,8 +15,6 @@ from promptopt.store.runs import RunRow, Runs
 from promptopt.synthetic.grid import Cell, cells_of
 from promptopt.synthetic.reviewing import ReviewQueue
 from promptopt.synthetic.splitting import SHARES, split_by_cell
-
-_EVENTS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -97,19 +96,13 @@ def generated_by(database: Database, reference: str) -> Generated:
             fix="promptopt runs lists runs; promptopt data generate starts one that does",
         )
     settings = runs.settings(row.id)
-    drafts: dict[str, DraftedCase] = {}
-    ratings: dict[str, float | None] = {}
-    for stored in RunLog(database, row.id).of_kinds(("cases_drafted", "case_rated"), _EVENTS):
-        if isinstance(stored.event, CasesDrafted):
-            drafts.update((draft.case_id, draft) for draft in stored.event.cases)
-        elif isinstance(stored.event, CaseRated):
-            ratings[stored.event.case_id] = stored.event.score
+    drafts = read_drafts(RunLog(database, row.id))
     generator = settings.models["generator"]
     return Generated(
         row,
         generation_plan_of(settings),
-        tuple(drafts.values()),
-        ratings,
+        tuple(drafts.cases.values()),
+        {name: rated.score for name, rated in drafts.ratings.items()},
         generator.model,
         generator.simulated,
     )

@@ -36,7 +36,7 @@ def active_seconds(state: RunState, row: RunRow | None, status: str, now: float)
 
 
 def share_done(state: RunState) -> float | None:
-    """How much of the search, or of the cases to make, is behind us, in (0, 1]; None if there is no telling."""
+    """How much of the search, or of the making, is behind us, in (0, 1]; None if there is no telling."""
     making = state.generation
     if making is not None and making.done and not state.over:
         return min(1.0, making.done / making.plan.count)

@@ -3,6 +3,7 @@
 import getpass
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -82,6 +83,34 @@ class Reviews:
         def put(connection: Connection) -> None:
             connection.execute(delete(reviews).where(self._here(case)))
             connection.execute(insert(reviews), row)
+
+        self._db.transact(put).result()
+        return made
+
+    def keep_all(self, cases: Sequence[Example], reason: str = "", author: str = "") -> list[Review]:
+        """Keep a decision to keep each of these, all or none."""
+        by, at = author or _user(), time.time()
+        made = [Review(case.id, case.fingerprint(), "keep", None, storable(reason), by, at) for case in cases]
+        rows = [
+            {
+                "source": self._source,
+                "case_id": each.case_id,
+                "fingerprint": each.fingerprint,
+                "run_id": self._run_id,
+                "verdict": "keep",
+                "body": "",
+                "reason": each.reason,
+                "author": by,
+                "at": at,
+            }
+            for each in made
+        ]
+
+        def put(connection: Connection) -> None:
+            for case in cases:
+                connection.execute(delete(reviews).where(self._here(case)))
+            if rows:
+                connection.execute(insert(reviews), rows)
 
         self._db.transact(put).result()
         return made

@@ -8,6 +8,9 @@ from promptopt.domain.dataset import Example
 from promptopt.domain.drafted import FACTS
 from promptopt.store.reviews import Review, Reviews
 
+MARK = "# === expected output below this line ==="
+"""Divides input and expected output in a case that is edited as one text."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -37,7 +40,12 @@ class ReviewQueue:
         self._reviews = reviews
         self._cases = list(cases)
         self._ratings = ratings or {}
+        self._keys = {id(case): (case.id, case.fingerprint()) for case in self._cases}
         self._decided = reviews.all()
+
+    def reload(self) -> None:
+        """Read the decisions again: others may have made some."""
+        self._decided = self._reviews.all()
 
     @property
     def cases(self) -> list[Example]:
@@ -59,11 +67,19 @@ class ReviewQueue:
 
     def decision(self, case: Example) -> Review | None:
         """What was decided on a case."""
-        return self._decided.get((case.id, case.fingerprint()))
+        return self._decided.get(self._key(case))
+
+    def _key(self, case: Example) -> tuple[str, str]:
+        return self._keys.get(id(case)) or (case.id, case.fingerprint())
 
     def keep(self, case: Example, reason: str = "", author: str = "") -> None:
         """Keep a case as it is."""
         self._note(case, self._reviews.decide(case, "keep", reason=reason, author=author))
+
+    def keep_all(self, cases: Sequence[Example], reason: str = "", author: str = "") -> None:
+        """Keep several cases as they are."""
+        for case, review in zip(cases, self._reviews.keep_all(cases, reason, author), strict=True):
+            self._note(case, review)
 
     def drop(self, case: Example, reason: str = "", author: str = "") -> None:
         """Leave a case out."""
@@ -80,7 +96,7 @@ class ReviewQueue:
     def undo(self, case: Example) -> None:
         """Take the decision on a case back."""
         self._reviews.withdraw(case)
-        self._decided.pop((case.id, case.fingerprint()), None)
+        self._decided.pop(self._key(case), None)
 
     def standing(self) -> Standing:
         """How far the review is."""
@@ -105,7 +121,20 @@ class ReviewQueue:
                 yield found.edited or case
 
     def _note(self, case: Example, review: Review) -> None:
-        self._decided[case.id, case.fingerprint()] = review
+        self._decided[self._key(case)] = review
+
+
+def as_text(case: Example) -> str:
+    """A case as one text, to be edited; see :func:`from_text`."""
+    return f"{case.input_text}\n{MARK}\n{case.expected or ''}"
+
+
+def from_text(case: Example, text: str) -> Example | None:
+    """The case with what was edited; None if its input, or the line that divides the two, is gone."""
+    given, mark, expected = text.partition(f"\n{MARK}")
+    if not mark or not given.strip():
+        return None
+    return with_texts(case, given.strip("\n"), expected.strip("\n"))
 
 
 def with_texts(case: Example, given: str | None = None, expected: str | None = None) -> Example:

@@ -21,6 +21,11 @@ CASES = "cases.jsonl"
 
 FORMATS = (".jsonl", ".json", ".csv")
 
+SIMULATED: dict[Role, ModelSettings] = {
+    "target": ModelSettings(model="sim/target"),
+    "optimizer": ModelSettings(model="sim/optimizer"),
+}
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -141,10 +146,14 @@ def save_as_project(
 ) -> Path:
     """Make a project of made-up cases in the data directory. Returns its project file.
 
+    Args:
+        models: as :func:`project_of`; None: the simulator's if it made the cases up.
+
     Raises:
         SettingsError: the name can't be used, or is taken.
     """
-    settings = project_of(scenario, name, models)
+    chosen = SIMULATED if models is None and origin is not None and origin.simulated else models
+    settings = project_of(scenario, name, chosen)
     if any(case.expected is not None for case in dataset.cases()):
         settings = settings.model_copy(
             update={"data": settings.data.model_copy(update={"expected": "expected"})}
