@@ -32,14 +32,17 @@ MOST_TOKENS = 4000
 
 EXTRAS = {
     "notebook": ("ipywidgets", "anywidget", "nbformat"),
-    "reports": ("matplotlib", "sacrebleu"),
+    "reports": ("matplotlib", "pptx", "openpyxl", "sacrebleu"),
 }
 """Extras that this work can use: the modules that each brings."""
 
 DISTRIBUTIONS = {"pptx": "python_pptx"}
 """Modules that are installed under another name."""
 
-USES = {"notebook": "forms, buttons and the terminal UI in cells", "reports": "pictures in reports"}
+USES = {
+    "notebook": "forms, buttons and the terminal UI in cells",
+    "reports": "pictures, slides and workbooks",
+}
 
 SIMULATOR: dict[Role, str] = {
     "target": "sim/target",

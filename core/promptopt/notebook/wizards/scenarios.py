@@ -388,8 +388,9 @@ def report_text(dataset: GeneratedDataset) -> str:
     """The quality report in a few lines."""
     found = dataset.report
     sizes = ", ".join(f"{number} {split}" for split, number in found.sizes.items())
+    split = f": {sizes}" if dataset.held_back else ", too few to hold any back for a sealed test"
     lines = [
-        f"{fm.plural(found.cases, 'case')}: {sizes}",
+        f"{fm.plural(found.cases, 'case')}{split}",
         f"quality {found.quality_score:.1f} of 10: {found.verdict}",
         *(f"  {name}: {value:.0%}" for name, value in found.parts.items()),
         _realism(found.realism),
