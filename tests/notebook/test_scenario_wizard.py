@@ -86,7 +86,7 @@ def test_what_was_set_up_makes_the_cases(capsys: pytest.CaptureFixture[str]) -> 
     environment.use(environment.EnterpriseEnvironment({**MODELS, "target": {"model": "sim/small"}}))
     made = InteractiveSyntheticWizard(company_context="A").run_scenario_builder(count=3)
     settings = Runs(starting.store()).settings(made.run_id)
-    assert settings.models.keys() == {"generator", "judge"} and settings.models["generator"].latency == 0
+    assert settings.models["generator"].latency == 0 and "judge" in settings.models
     assert "those that were set up" in capsys.readouterr().out
 
 
