@@ -317,6 +317,17 @@ COMMANDS = (
         ("experiment run experiment.yaml", "experiment run examples --simulate", "experiment show latest"),
     ),
     Command(
+        "adoption",
+        "adopting:adoption",
+        LOOK,
+        "Tell who uses a deployed prompt, from a usage log; write the report of a month.",
+        (
+            "adoption usage.csv --team-size 12",
+            "adoption usage.jsonl --deployment latest --team-size support=8 --json | jq .overall.rate",
+            "adoption usage.csv --deployment latest --month 2026-11 --out reports",
+        ),
+    ),
+    Command(
         "deployments",
         "deploying:deployments",
         LOOK,

@@ -338,4 +338,14 @@ def _write_page(database: "Database", deployment: "Deployment", path: Path) -> N
 
 
 def _adoption(deployment: "Deployment", usage: Path | None) -> dict[str, Any] | None:
-    return None
+    """What a usage log says; read before anything is sent, so that a bad one costs nothing."""
+    if usage is None:
+        return None
+    from promptopt.enterprise.adoption.metrics import adoption_of
+    from promptopt.enterprise.adoption.usage import read_usage
+
+    names = [deployment.row.prompt_id, deployment.id, deployment.name]
+    found = adoption_of(read_usage(usage), deployed=names)
+    for notice in found.notices:
+        note(f"note: {notice}")
+    return found.as_json() | {"lines": found.lines()}

@@ -7,6 +7,9 @@ from promptopt.enterprise.case.calculator import BusinessCase, EnterpriseROICalc
 from promptopt.enterprise.case.evidence import Evidence
 from promptopt.enterprise.config import EnterpriseConfig
 from promptopt.enterprise.context import BusinessContext
+from promptopt.enterprise.deployment.package import OnboardingPackage
+from promptopt.enterprise.deployment.rollout import RolloutPlan
+from promptopt.enterprise.team import EnterpriseDeploymentPipeline, TeamDeploymentManager
 
 __all__ = [
     "Assumptions",
@@ -14,8 +17,12 @@ __all__ = [
     "BusinessContext",
     "EnterpriseConfig",
     "EnterpriseDSPyAdapter",
+    "EnterpriseDeploymentPipeline",
     "EnterpriseROICalculator",
     "EnterpriseSequentialHybrid",
     "Evidence",
+    "OnboardingPackage",
+    "RolloutPlan",
+    "TeamDeploymentManager",
     "create_team_deployment_assets",
 ]

@@ -83,6 +83,27 @@ def mean_interval(values: Sequence[float], floor: float = -math.inf, ceiling: fl
     return Interval(mean=mean, low=max(floor, min(low, mean)), high=min(ceiling, max(high, mean)), n=n)
 
 
+def clustered_share(groups: Sequence[tuple[int, int]]) -> Interval:
+    """A share with its 95 % interval when answers come in groups, as those of one person do.
+
+    Wilson's interval with the effective number of answers, which is their number over the design effect of a
+    ratio (Korn and Graubard 1998, Survey Methodology 24:193). Answers of a single group count as one.
+
+    Args:
+        groups: how many were right, and how many there were, in each.
+    """
+    groups = [(right, of) for right, of in groups if of > 0]
+    total = sum(of for _, of in groups)
+    if not total:
+        return Interval(mean=0.0, low=0.0, high=1.0, n=0)
+    share, count = sum(right for right, _ in groups) / total, len(groups)
+    effective = float(count)
+    if count > 1 and 0 < share < 1:
+        spread = math.fsum((right - share * of) ** 2 for right, of in groups) * count / (count - 1) / total**2
+        effective = min(total, max(1.0, share * (1 - share) / spread)) if spread else total
+    return _bounded(share, *_wilson(share, effective), total, 0.0)
+
+
 def compare(first: Evaluation, second: Evaluation) -> Comparison:
     """Compare ``second`` with ``first`` on the cases that both have.
 

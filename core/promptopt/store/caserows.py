@@ -87,8 +87,11 @@ def format_of(path: Path) -> str:
     return next((suffix for suffix in sorted(FORMATS, key=len, reverse=True) if name.endswith(suffix)), "")
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, spoiled: "Problems | None" = None) -> Table:
     """Read a file of cases.
+
+    Args:
+        spoiled: takes rows that can't be read, which are left out then; without it they are an error.
 
     Raises:
         SettingsError: no such file, unknown format, unreadable rows (the first few are named), no row.
@@ -99,10 +102,10 @@ def read_table(path: Path) -> Table:
             f"expected a file: {', '.join(FORMATS)}",
             where=str(path),
         )
-    return parse_table(read_bytes(path, MAX_BYTES), path)
+    return parse_table(read_bytes(path, MAX_BYTES), path, spoiled)
 
 
-def parse_table(data: bytes, path: Path) -> Table:
+def parse_table(data: bytes, path: Path, spoiled: Problems | None = None) -> Table:
     """Rows of ``data``, the content of ``path``; see :func:`read_table`."""
     suffix = format_of(path)
     if suffix in COLUMNAR:
@@ -113,19 +116,19 @@ def parse_table(data: bytes, path: Path) -> Table:
     else:
         content = _unzipped(data, path) if suffix in ZIPPED else data
         text = decode(from_utf16(content, path), path)
-        table = _parse_text(text, suffix.removesuffix(".gz"), path)
+        table = _parse_text(text, suffix.removesuffix(".gz"), path, spoiled)
     if not table.rows:
         raise SettingsError("the file has no case", where=str(path))
     return table
 
 
-def _parse_text(text: str, suffix: str, path: Path) -> Table:
+def _parse_text(text: str, suffix: str, path: Path, spoiled: Problems | None = None) -> Table:
     if suffix in (".csv", ".tsv"):
-        return _parse_csv(text, path, "\t" if suffix == ".tsv" else None)
+        return _parse_csv(text, path, "\t" if suffix == ".tsv" else None, spoiled)
     if suffix in (".jsonl", ".ndjson"):
-        return _parse_lines(text, path)
+        return _parse_lines(text, path, spoiled)
     value = _parse_json(text, path) if suffix == ".json" else parse_yaml(text, path)
-    return table_of(_listed(value, path), str(path))
+    return table_of(_listed(value, path), str(path), spoiled=spoiled)
 
 
 def _unzipped(data: bytes, path: Path) -> bytes:
@@ -155,31 +158,36 @@ def _unzipped(data: bytes, path: Path) -> bytes:
     return b"".join(parts)
 
 
-def table_of(values: Sequence[Any], source: str, lines: Sequence[int] = ()) -> Table:
+def table_of(
+    values: Sequence[Any], source: str, lines: Sequence[int] = (), spoiled: Problems | None = None
+) -> Table:
     """A table of parsed values, each of which must be a table of columns.
 
     Raises:
         SettingsError: some value is anything else.
     """
-    problems = Problems(source)
+    problems = spoiled or Problems(source)
     rows: list[Row] = []
+    kept: list[int] = []
     columns: dict[str, None] = {}
     for index, value in enumerate(values):
         if isinstance(value, dict):
             row = cast("Row", value)
             rows.append(row)
+            kept += lines[index : index + 1]
             columns.update(dict.fromkeys(row))
         else:
             place = f"row {index + 1} (line {lines[index]})" if lines else f"case {index + 1}"
             problems.add(
                 place, f'found {_kind(value)}, expected an object such as {{"input": …, "expected": …}}'
             )
-    problems.raise_any()
-    return Table(source, rows, lines, list(columns))
+    if spoiled is None:
+        problems.raise_any()
+    return Table(source, rows, kept, list(columns))
 
 
-def _parse_lines(text: str, path: Path) -> Table:
-    problems = Problems(str(path))
+def _parse_lines(text: str, path: Path, spoiled: Problems | None = None) -> Table:
+    problems = spoiled or Problems(str(path))
     values: list[Any] = []
     lines: list[int] = []
     # Not splitlines(): JSON text may hold U+2028 and the like as they are.
@@ -196,8 +204,9 @@ def _parse_lines(text: str, path: Path) -> Table:
             problems.add(
                 f"row {len(values) + problems.count + 1} (line {number})", f"bad JSON: {_why(error)}"
             )
-    problems.raise_any()
-    return table_of(values, str(path), lines)
+    if spoiled is None:
+        problems.raise_any()
+    return table_of(values, str(path), lines, spoiled)
 
 
 def _parse_json(text: str, path: Path) -> Any:
@@ -255,7 +264,7 @@ def _kind(value: Any) -> str:
     return names.get(type(value).__name__, "a number")
 
 
-def _parse_csv(text: str, path: Path, delimiter: str | None) -> Table:
+def _parse_csv(text: str, path: Path, delimiter: str | None, spoiled: Problems | None = None) -> Table:
     text, skipped, said = _spreadsheet_mark(text)
     delimiter = delimiter or said or _delimiter(text)
     # The limit is the csv module's own; a cell may be as large as the file, max_case_kb judges later.
@@ -267,7 +276,7 @@ def _parse_csv(text: str, path: Path, delimiter: str | None) -> Table:
         notices = _check_header(header, path)
         named = [position for position, name in enumerate(header) if name]
         columns = [header[position] for position in named]
-        problems = Problems(str(path))
+        problems = spoiled or Problems(str(path))
         rows: list[Row] = []
         lines: list[int] = []
         start = reader.line_num + 1 + skipped
@@ -290,7 +299,8 @@ def _parse_csv(text: str, path: Path, delimiter: str | None) -> Table:
         ) from error
     finally:
         csv.field_size_limit(before)
-    problems.raise_any()
+    if spoiled is None:
+        problems.raise_any()
     return Table(str(path), rows, lines, columns, flat=True, notices=notices)
 
 

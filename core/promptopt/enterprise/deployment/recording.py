@@ -87,7 +87,14 @@ class Deployment:
 
 
 def record(database: Database, offer: Offer, teams: Sequence[str] = ()) -> Deployment:
-    """Keep an offer as a deployment of the prompt that it gives out.
+    """Keep an offer as a deployment of the prompt that it gives out; raises as :func:`prepare`."""
+    deployment = prepare(database, offer, teams)
+    Deployments(database).create(deployment.row)
+    return deployment
+
+
+def prepare(database: Database, offer: Offer, teams: Sequence[str] = ()) -> Deployment:
+    """What :func:`record` would keep; nothing is kept yet.
 
     Raises:
         RunError: the prompt has no figure, or its run is not in this store.
@@ -131,7 +138,7 @@ def record(database: Database, offer: Offer, teams: Sequence[str] = ()) -> Deplo
         simulated=run.simulated,
         created_at=time.time(),
     )
-    return deployment_of(Deployments(database).create(row))
+    return deployment_of(row)
 
 
 def deployment_of(row: DeploymentRow) -> Deployment:
