@@ -35,7 +35,7 @@ from promptopt.synthetic.saving import Origin, save_as_project, save_cases
 from promptopt.synthetic.scenarios import Scenario, find_scenario, scenarios
 
 if TYPE_CHECKING:
-    from promptopt.notebook.run import Run
+    from promptopt.notebook.making import MakingRun
     from promptopt.notebook.wizards.scenarios import InteractiveSyntheticWizard
 
 __all__ = [
@@ -89,12 +89,12 @@ class GeneratedDataset(Dataset):
         return self.report.quality_score
 
     @property
-    def run(self) -> "Run":
+    def run(self) -> "MakingRun":
         """The run, to watch and steer."""
-        from promptopt.notebook.run import Run
+        from promptopt.notebook.making import MakingRun
         from promptopt.notebook.starting import store
 
-        return Run(store(), self.run_id)
+        return MakingRun(store(), self.run_id)
 
     @property
     def origin(self) -> Origin:
@@ -129,6 +129,7 @@ class SyntheticDataGenerator:
         budget: most USD, or a table as ``[budget]`` in a project file.
         seed: of the grid, the samples and the splits.
         simulate: put the built-in simulator in the place of every model.
+        compliance: a table as ``[compliance]`` in a project file, as in ``{"profile": "gdpr"}``.
     """
 
     def __init__(
@@ -138,7 +139,9 @@ class SyntheticDataGenerator:
         seed: int = 0,
         *,
         simulate: bool = False,
+        compliance: Mapping[str, Any] | None = None,
     ) -> None:
+        self._compliance = compliance
         self._models = _models(models, simulate=simulate)
         self._budget = (
             BudgetSettings() if budget is None else BudgetSettings.model_validate(budget_table(budget, WHERE))
@@ -181,7 +184,7 @@ class SyntheticDataGenerator:
             seed=self._seed,
             **{"realism": "judge" in self._models, **wanted},
         )
-        return planned(plan, self._models, self._budget, name)
+        return planned(plan, self._models, self._budget, name, self._compliance)
 
     def quote(
         self, scenario: str | Scenario, company_context: Any = None, count: int = 100, **options: Any
@@ -234,10 +237,11 @@ class SyntheticDataGenerator:
         live: bool = True,
         fresh: bool = False,
         **options: Any,
-    ) -> "Run":
+    ) -> "MakingRun":
         """Start making the cases and return at once; in a notebook it is shown in the cell.
 
-        ``generated_dataset(run.id)`` has the cases that are there. Arguments and errors: :meth:`generate`.
+        ``run.wait()`` gives the cases, ``run.dataset()`` those that are there. For arguments and errors see
+        :meth:`generate`.
         """
         from promptopt.notebook.starting import start_making
 

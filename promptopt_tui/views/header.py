@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from promptopt.domain.text import one_line
-from promptopt.runs import brackets
+from promptopt.runs import brackets, drafts
 from promptopt_tui import formatting as fm
 from promptopt_tui.actions import PANELS, TOURNAMENT
 from promptopt_tui.paint import Line, columns, cut, width_of, wrap
@@ -224,6 +224,8 @@ def _ending(view: View) -> tuple[str, Line, Line]:
         line = [("the prompt is scored", "")]
     elif not view.state.has_search and view.state.tournament:
         line = [(brackets.leader(view.state) or "nothing was played", "")]
+    elif view.state.generation:
+        line = [(drafts.result(view.state.generation), "")]
     else:
         line = [(finished.test_note or "no sealed test", "")]
     return (" ✓ result ", line, _key("o", "result"))

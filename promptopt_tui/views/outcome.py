@@ -7,7 +7,7 @@ from promptopt.domain.text import one_line
 from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, text_lines, wrap
-from promptopt_tui.views import tournament
+from promptopt_tui.views import making, tournament
 from promptopt_tui.views.diff import prompt_text
 from promptopt_tui.views.view import View
 
@@ -27,6 +27,8 @@ def outcome(view: View, width: int, more: Sequence[Line] = ()) -> list[Line]:
         return [*lines, *_failure(view, width), *more]
     if finished.stop_reason == "scored":
         return [*lines, *_evaluation(view, width), *more]
+    if view.state.generation:
+        return [*lines, *making.ending(view, width), [], *_facts(view, width), *more]
     if not view.state.has_search:
         return [*lines, *_tournament(view, width), *more]
     lines += [*_verdict(view, width), [], *_scores(view, width), []]

@@ -8,6 +8,7 @@ from promptopt.runs import brackets
 from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, cut, fit, width_of, wrap
+from promptopt_tui.views import making
 from promptopt_tui.views.chart import course
 from promptopt_tui.views.clusters import cluster_lines
 from promptopt_tui.views.header import waiting
@@ -41,6 +42,8 @@ def progress(view: View, width: int, height: int) -> list[Line]:
         _evaluation_note(view, width),
         *_ending(view, width),
     ]
+    if state.generation:
+        return [lines[0], [], *making.progress(view, width)][:height]
     if state.tournament and not state.tournament.final:
         lines.append(columns([("playing ", "muted"), (brackets.progress(state), "")], [], width))
     seed, best = state.candidates.get(state.seed_id), state.candidates.get(state.best_id)

@@ -1,11 +1,11 @@
 """data validate, splits, scenarios: how good cases are, where they are, and what can be made up."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from promptopt.cli.output import emit, number, say
+from promptopt.cli.output import emit, say
 
 if TYPE_CHECKING:
     from promptopt.store.casefiles import LoadedData
@@ -13,17 +13,6 @@ if TYPE_CHECKING:
 _SOURCE = "a project (its name or path), or a file or folder of cases."
 
 SourceArgument = Annotated[str, Parameter(name="SOURCE", help=_SOURCE)]
-
-PARTS = {
-    "unique": "no case repeats another, or nearly",
-    "diverse": "how far inputs are from the nearest other one, by their words",
-    "balanced": "how evenly labels and tags are spread",
-    "whole": "nothing empty, overlong, garbled, contradictory, or the only one without an expected output",
-    "sealed": "no case of one split is in another, or nearly",
-    "private": "no personal data and no secrets",
-    "real": "how real a judge finds the cases",
-}
-"""The parts of the score, in words."""
 
 
 def validate(source: SourceArgument, /, *, strict: bool = False, json: bool = False) -> int:
@@ -37,7 +26,7 @@ def validate(source: SourceArgument, /, *, strict: bool = False, json: bool = Fa
         json: print one JSON object.
     """
     from promptopt.domain.dataset import SPLITS
-    from promptopt.synthetic.quality import measure
+    from promptopt.synthetic.quality import in_words, measure
 
     loaded, told, prompt = _load(source)
     report = measure(loaded.dataset, prompt=prompt)
@@ -58,7 +47,7 @@ def validate(source: SourceArgument, /, *, strict: bool = False, json: bool = Fa
     shown = ", ".join(f"{len(loaded.dataset[split])} {split}" for split in SPLITS)
     held_back = "" if loaded.dataset.held_back else "; too few to hold any back for a sealed test"
     say(f"{len(loaded.dataset)} cases: {shown}{held_back}")
-    for line in quality_lines(report.as_json()):
+    for line in in_words(report.as_json()):
         say(line)
     for text in notices:
         say(f"note   {text}")
@@ -67,31 +56,6 @@ def validate(source: SourceArgument, /, *, strict: bool = False, json: bool = Fa
     if not report.findings:
         say("ok     nothing odd was found")
     return int(bad)
-
-
-def quality_lines(quality: dict[str, Any]) -> list[str]:
-    """The figures of a report (see ``DataQuality.as_json``) for people."""
-    lengths: dict[str, Any] | None = quality["lengths"]
-    shown = [f"quality {quality['quality_score']:.1f} of 10 ({quality['verdict']})"]
-    shown += [f"  {name:<9} {value:>5.0%}  {PARTS[name]}" for name, value in quality["parts"].items()]
-    variety = f"distinct-2 {number(quality['distinct_2'])}"
-    shown.append(
-        f"  variety: {variety}, mean distance to the nearest {number(quality['neighbour_distance'], '.2f')}"
-    )
-    if quality["balance"]:
-        shown.append(
-            f"  evenness: {', '.join(f'{name} {value:.2f}' for name, value in quality['balance'].items())}"
-        )
-    if lengths:
-        shown.append(
-            f"  words: {lengths['fewest']} to {lengths['most']}, half have {lengths['median']:g} or more, "
-            f"5 % more than {lengths['p95']:g}"
-        )
-    realism = quality["realism"]
-    if realism:
-        bounds = f"[{realism['low']:.1f}, {realism['high']:.1f}]"
-        shown.append(f"  realism {realism['mean']:.1f} of 10 {bounds}, by a judge, of {realism['n']} cases")
-    return shown
 
 
 def splits(source: SourceArgument, /, *, json: bool = False) -> None:

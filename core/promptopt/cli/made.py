@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from promptopt.cli.data import quality_lines
 from promptopt.cli.output import counted, table
 
 
@@ -21,7 +20,9 @@ def made_lines(generation: dict[str, Any], simulated: str) -> list[str]:
         shown.append(f"realism so far {generation['realism']:.1f} of 10{simulated}")
     shown += coverage_lines(generation["coverage"])
     if generation["quality"]:
-        first, *rest = quality_lines(generation["quality"])
+        from promptopt.synthetic.quality import in_words
+
+        first, *rest = in_words(generation["quality"])
         shown += [f"{first}{simulated}", *rest]
     return shown
 

@@ -54,6 +54,7 @@ class Makers:
         judge: a model that says of each case how real it seems, from 0 to 10.
         usd: cap on spending in USD.
         simulate: the built-in simulator makes and judges them; costs nothing.
+        profile: what holds for all that is sent: gdpr, soc2; give it again for both.
     """
 
     model: str = "openai/gpt-4o-mini"
@@ -62,6 +63,7 @@ class Makers:
         float | None, Parameter(name=("--usd", "--max-usd"), validator=Number(gt=0, lt=float("inf")))
     ] = None
     simulate: bool = False
+    profile: tuple[str, ...] = ()
 
 
 @Parameter(name="*")
@@ -169,7 +171,11 @@ def _settings(scenario: str, wish: Wish, makers: Makers) -> "ProjectSettings":
         models["judge"] = makers.judge
     budget = None if makers.usd is None else {"usd": makers.usd}
     generator: SyntheticDataGenerator = SyntheticDataGenerator(
-        models, budget, wish.seed, simulate=makers.simulate
+        models,
+        budget,
+        wish.seed,
+        simulate=makers.simulate,
+        compliance={"profile": list(makers.profile)} if makers.profile else None,
     )
     return generator.plan(
         scenario,

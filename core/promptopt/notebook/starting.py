@@ -10,8 +10,10 @@ from promptopt.domain.settings import ProjectSettings
 from promptopt.domain.task import TaskSpec
 from promptopt.domain.text import sanitize
 from promptopt.notebook.host import in_notebook
+from promptopt.notebook.making import MakingRun
 from promptopt.notebook.run import Run
 from promptopt.runs.assembling import Assembled, Cases, How, assemble
+from promptopt.runs.generating import NAME as MAKING
 from promptopt.runs.generating import create_planned, same_generation
 from promptopt.runs.library import freeze
 from promptopt.store.database import Database
@@ -73,7 +75,7 @@ def start(
     return _shown(run, live)
 
 
-def start_making(settings: ProjectSettings, *, live: bool = True, fresh: bool = False) -> Run:
+def start_making(settings: ProjectSettings, *, live: bool = True, fresh: bool = False) -> MakingRun:
     """Start a run that makes cases up, or come back to it, as :func:`start` does; returns at once.
 
     Args:
@@ -82,12 +84,13 @@ def start_making(settings: ProjectSettings, *, live: bool = True, fresh: bool = 
     database = store()
     known = None if fresh else same_generation(database, settings)
     if known is not None:
-        run = Run(database, known.id)
+        run = MakingRun(database, known.id)
         _say(_taken_up(run, known, trust=True))
     else:
-        run = Run(database, create_planned(database, settings))
+        run = MakingRun(database, create_planned(database, settings))
         run.begin()
-    return _shown(run, live)
+    _shown(run, live)
+    return run
 
 
 def attach(reference: str = "latest", *, live: bool = True) -> Run:
@@ -100,7 +103,9 @@ def attach(reference: str = "latest", *, live: bool = True) -> Run:
         RunError: there is none, or there are several.
     """
     database = store()
-    return _shown(Run(database, Runs(database).find(reference).id), live)
+    row = Runs(database).find(reference)
+    kind = MakingRun if row.kind == MAKING else Run
+    return _shown(kind(database, row.id), live)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from promptopt.domain import events as ev
+from promptopt.domain.compliance import ComplianceSettings
 from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.forecast import NONE, Need, Spread
@@ -103,12 +104,14 @@ def planned(
     models: Mapping[ev.Role, ModelSettings],
     budget: BudgetSettings | None = None,
     name: str = "",
+    compliance: Mapping[str, Any] | None = None,
 ) -> ProjectSettings:
     """The settings of a run that makes this.
 
     Args:
         models: ``generator``; ``judge`` if realism is wanted; ``target`` of the project that it may become.
         name: of the project; default: the scenario's title.
+        compliance: a table as ``[compliance]`` in a project file: it holds for all that is sent.
 
     Raises:
         SettingsError: there is no generator, or no judge for the realism.
@@ -129,12 +132,22 @@ def planned(
         "task": scenario.task(),
         "models": {"target": generator, **models, "generator": generator},
         "budget": budget or BudgetSettings(),
+        "compliance": _compliance(compliance),
         "checks": scenario.checks_for(judged=False),
         "optimizer": OptimizerSettings.model_validate(
             {"name": NAME, "seed": plan.seed, "plan": plan.model_dump(mode="json")}
         ),
     }
     return ProjectSettings.model_validate(said)
+
+
+def _compliance(table: Mapping[str, Any] | None) -> ComplianceSettings:
+    try:
+        return ComplianceSettings.model_validate(table or {})
+    except ValidationError as error:
+        flaw = error.errors()[0]
+        place = ".".join(("compliance", *map(str, flaw["loc"])))
+        raise SettingsError(str(flaw["msg"]).removeprefix("Value error, "), where=place) from None
 
 
 def create_generation(

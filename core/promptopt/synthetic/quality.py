@@ -33,6 +33,17 @@ WEIGHTS = {
 }
 """How much each part counts in the score; what can't be measured leaves its share to the others."""
 
+PARTS = {
+    "unique": "no case repeats another, or nearly",
+    "diverse": "how far inputs are from the nearest other one, by their words",
+    "balanced": "how evenly labels and tags are spread",
+    "whole": "nothing empty, overlong, garbled, contradictory, or the only one without an expected output",
+    "sealed": "no case of one split is in another, or nearly",
+    "private": "no personal data and no secrets",
+    "real": "how real a judge finds the cases",
+}
+"""The parts of the score, in words."""
+
 FAR_ENOUGH = 0.7
 """Mean distance to the nearest neighbour from which on a set counts as fully diverse."""
 
@@ -115,6 +126,13 @@ class DataQuality:
         """Findings that make a score over these cases mean something else than it seems to."""
         return tuple(finding for finding in self.findings if finding.kind in _SERIOUS)
 
+    def __str__(self) -> str:
+        return "\n".join([*in_words(self.as_json()), *(finding.text for finding in self.findings)])
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """As a cell shows it."""
+        printer.text(str(self))
+
     def as_json(self) -> dict[str, Any]:
         """As a plain table."""
         table = {name: value for name, value in asdict(self).items() if name != "realism"}
@@ -178,6 +196,35 @@ def measure(
         quality_score=_score(parts),
         findings=(*findings, *_private_findings(private)),
     )
+
+
+def in_words(quality: Mapping[str, Any]) -> list[str]:
+    """The figures of a report (see ``DataQuality.as_json``) for people."""
+    lengths: dict[str, Any] | None = quality["lengths"]
+    shown = [f"quality {quality['quality_score']:.1f} of 10 ({quality['verdict']})"]
+    shown += [f"  {name:<9} {value:>5.0%}  {PARTS[name]}" for name, value in quality["parts"].items()]
+    variety = f"distinct-2 {_figure(quality['distinct_2'])}"
+    shown.append(
+        f"  variety: {variety}, mean distance to the nearest {_figure(quality['neighbour_distance'])}"
+    )
+    if quality["balance"]:
+        shown.append(
+            f"  evenness: {', '.join(f'{name} {value:.2f}' for name, value in quality['balance'].items())}"
+        )
+    if lengths:
+        shown.append(
+            f"  words: {lengths['fewest']} to {lengths['most']}, half have {lengths['median']:g} or more, "
+            f"5 % more than {lengths['p95']:g}"
+        )
+    realism = quality["realism"]
+    if realism:
+        bounds = f"[{realism['low']:.1f}, {realism['high']:.1f}]"
+        shown.append(f"  realism {realism['mean']:.1f} of 10 {bounds}, by a judge, of {realism['n']} cases")
+    return shown
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def evenness(values: Iterable[str]) -> float | None:
