@@ -335,6 +335,17 @@ COMMANDS = (
         ("deployments", "deployments --json | jq '.[].verdict'"),
     ),
     Command(
+        "poc",
+        "",
+        START,
+        "Go from a scenario to a business case and a package for the team, under one budget.",
+        (
+            "poc run --scenario customer_support --company examples/acme.yaml",
+            "poc estimate --scenario internal_email --model openai/gpt-4o-mini --max-usd 50",
+            "poc show latest",
+        ),
+    ),
+    Command(
         "optimizers",
         "optimizers:optimizers",
         LOOK,
@@ -467,7 +478,46 @@ DATA = (
 )
 """The commands below ``data``."""
 
-BELOW = {"experiment": EXPERIMENT, "data": DATA}
+POC = (
+    Command(
+        "run",
+        "pocs:run",
+        START,
+        "Carry one out, or go on with it.",
+        (
+            "poc run --scenario customer_support --company examples/acme.yaml",
+            "poc run --scenario internal_email --company acme.yaml --model openai/gpt-4o-mini --max-usd 50",
+            "poc run --scenario customer_support --cases tickets.csv --prompt today.txt --detach",
+        ),
+    ),
+    Command(
+        "estimate",
+        "pocs:estimate",
+        START,
+        "Forecast what all stages need, and what the budget carries; sends nothing.",
+        ("poc estimate --scenario customer_support --model openai/gpt-4o-mini --max-usd 20",),
+    ),
+    Command(
+        "show",
+        "pocs:show",
+        LOOK,
+        "Show where one stands, or what it came to.",
+        ("poc show latest", "poc show latest --json | jq .headline"),
+    ),
+    Command(
+        "resume",
+        "pocs:resume",
+        STEER,
+        "Let one go on that was paused, stopped, held or killed.",
+        ("poc resume latest", "poc resume latest --accept-cases"),
+    ),
+    Command("pause", "pocs:pause", STEER, "Hold one and its runs.", ("poc pause latest",)),
+    Command("stop", "pocs:stop", STEER, "End one and its runs for now.", ("poc stop latest",)),
+    Command("list", "pocs:list_all", LOOK, "List them, newest first.", ("poc list",)),
+)
+"""The commands below ``poc``."""
+
+BELOW = {"experiment": EXPERIMENT, "data": DATA, "poc": POC}
 
 _EXIT = """\
 Exit status

@@ -179,6 +179,10 @@ class BusinessContext(BaseModel):
         lines += [f"{POLICY}{one_line(said)}" for said in self.policies.values()]
         return "\n".join(lines)
 
+    def checked_rules(self) -> list[ConstraintSettings]:
+        """The same rules as a project file has them."""
+        return self._settings()
+
     def constraints(self) -> list[Constraint]:
         """The rules that are checked in every output. They live in settings: any worker can check them."""
         return [rule.constraint for rule in build_rules(self._settings(), "business_context")]

@@ -90,14 +90,14 @@ class Driver:
             KeyboardInterrupt: the runs under way were stopped at once; they can go on later.
         """
         try:
-            while not self._step():
+            while not self.step():
                 time.sleep(EVERY)
         except KeyboardInterrupt:
-            self._interrupt()
+            self.interrupt()
             raise
         return self._states
 
-    def _step(self) -> bool:
+    def step(self) -> bool:
         """One look at every cell; returns whether all are done."""
         active = 0
         for cell in self._plan.cells:
@@ -232,7 +232,7 @@ class Driver:
         worker = self._workers.get(run_id)
         return worker is not None and worker.poll() is None
 
-    def _interrupt(self) -> None:
+    def interrupt(self) -> None:
         """Stop what is under way, at once: the sealed tests stay sealed, and all can go on later."""
         active = [state.run.id for state in self._states.values() if state.run and not state.done]
         for run_id in active:

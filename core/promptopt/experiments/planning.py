@@ -153,6 +153,7 @@ def make_plan(
     simulate: bool = False,
     fast: bool = False,
     changes: Mapping[str, Any] | None = None,
+    sources: Sequence[Source] | None = None,
 ) -> Plan:
     """Read the datasets, name the optimizers, and make the cells; nothing is sent.
 
@@ -160,6 +161,7 @@ def make_plan(
         simulate: put the built-in simulator in the place of every model.
         fast: let simulated models answer at once.
         changes: in the place of what the file says: ``parallel``, ``usd``, ``models``.
+        sources: datasets in the place of those that the file names.
 
     Raises:
         SettingsError: something in the file can't be used; all cells are checked.
@@ -174,7 +176,7 @@ def make_plan(
         replace(named, label=f"{named.label} (baseline)" if _taken(named, optimizers) else named.label)
         for named in read_optimizers(extra, f"{where}: experiment.baselines")
     ]
-    sources = read_datasets(loaded)
+    sources = read_datasets(loaded) if sources is None else list(sources)
     settings: dict[Cell, ProjectSettings] = {}
     for seed in dict.fromkeys(said.experiment.seeds):
         for source in sources:

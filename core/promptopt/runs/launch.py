@@ -155,25 +155,25 @@ def start_worker(run_id: str) -> "subprocess.Popen[bytes]":
 
     What it prints goes to ``logs/RUN.log`` in the data directory.
     """
-    with _open_log(run_id) as log:
+    with open_log(run_id) as log:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "promptopt.runs.worker", run_id],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            creationflags=_ON_ITS_OWN,
+            creationflags=ON_ITS_OWN,
             env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
         )
 
 
 # Windows' word for a session of its own: no console, and no Ctrl-C from the one that started it.
-_ON_ITS_OWN: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
+ON_ITS_OWN: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
     subprocess, "CREATE_NEW_PROCESS_GROUP", 0
 )
 
 
-def _open_log(run_id: str) -> BinaryIO:
+def open_log(run_id: str) -> BinaryIO:
     """The file that takes what a run's worker prints, its owner's alone: a traceback can quote a case."""
     path = home() / "logs" / f"{run_id}.log"
     try:

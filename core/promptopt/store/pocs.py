@@ -15,7 +15,7 @@ from promptopt.store.processes import alive
 from promptopt.store.runs import ARRIVAL, SILENCE
 from promptopt.store.schema import experiment_runs, poc_stages, pocs
 
-PartKind = Literal["run", "experiment", "result"]
+PartKind = Literal["run", "experiment", "result", "cases"]
 
 LIVE = ("created", "running", "paused")
 """A driver is at it; ``interrupted``: it was, and is gone."""
@@ -143,8 +143,9 @@ class Pocs:
         )
 
     def parts(self, poc_id: str) -> dict[str, Part]:
-        """What its stages have, in the order in which it came."""
-        query = select(poc_stages).where(poc_stages.c.poc_id == poc_id).order_by(poc_stages.c.at)
+        """What its stages have, in the order in which it came; without its cases, which are many."""
+        mine = and_(poc_stages.c.poc_id == poc_id, poc_stages.c.kind != "cases")
+        query = select(poc_stages).where(mine).order_by(poc_stages.c.at)
         with self._db.read() as connection:
             return {row["part"]: _part(row) for row in connection.execute(query).mappings()}
 
@@ -161,6 +162,16 @@ class Pocs:
             return made
 
         return self._db.transact(put).result()
+
+    def body(self, poc_id: str, part: str) -> str:
+        """What came of a part, or its cases, as JSON text; empty if there is nothing."""
+        query = select(poc_stages.c.body).where(poc_stages.c.poc_id == poc_id, poc_stages.c.part == part)
+        with self._db.read() as connection:
+            return connection.execute(query).scalar() or ""
+
+    def freeze(self, poc_id: str, part: str, cases: str) -> str:
+        """Keep cases (JSON text); returns those that it has, which came first."""
+        return self.assign(poc_id, part, "cases", body=cases).body
 
     def keep(self, poc_id: str, part: str, body: str) -> None:
         """Keep what came of a part, in the place of what was kept of it."""
@@ -189,6 +200,10 @@ class Pocs:
     def wish(self, poc_id: str, wish: str) -> None:
         """Ask something of its driver: ``pause``, ``stop``, or with an empty wish nothing any more."""
         self._db.write(update(pocs).where(pocs.c.id == poc_id).values(wish=wish)).result()
+
+    def replan(self, poc_id: str, plan: str) -> None:
+        """Keep another plan, to which a person has agreed."""
+        self._db.write(update(pocs).where(pocs.c.id == poc_id).values(plan=plan)).result()
 
     def say(self, poc_id: str, status: str, detail: str = "") -> None:
         """Say where it stands."""

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from promptopt.domain.chat import ChatRequest
 from promptopt.models.simulator.chance import Dice
+from promptopt.models.simulator.rephraser import rephrased, text_to_rephrase
 from promptopt.models.simulator.storyteller import Storyteller
 
 _COUNT = re.compile(r"\b(\d+) (?:different|new) cases\b")
@@ -53,6 +54,9 @@ class Drafter:
         """JSON: a whole draft, or cases, by what the request shows."""
         dice = Dice(self._seed, request.content_key(), sample)
         asked = "\n".join(message.content for message in request.messages)
+        text = text_to_rephrase(asked)
+        if text is not None:
+            return rephrased(text, dice)
         found = _COUNT.search(asked)
         count = max(_FEWEST, int(found[1])) if found else _FEWEST
         parts = {name: text for name, _, text in _MARKED.findall(asked)}

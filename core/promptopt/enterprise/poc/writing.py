@@ -1,0 +1,213 @@
+"""What a proof of concept has come to, as a page for leadership: each figure stands with its source."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from promptopt.domain import figures as fm
+from promptopt.domain.markdown import inline
+from promptopt.domain.text import one_line, sanitize
+from promptopt.enterprise.case.viewing import view_of
+from promptopt.enterprise.consistency import Consistency
+from promptopt.enterprise.poc.concluding import Conclusion, spent_json
+from promptopt.reporting.business.page import LOOKS
+from promptopt.reporting.business.views import SIMULATED
+from promptopt.reporting.page import pages
+
+ASSUMED = "computed from the assumptions and figures in business-case.html"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure in words, and where it comes from."""
+
+    label: str
+    text: str
+    source: str
+
+
+def figures_of(told: Conclusion) -> list[Figure]:
+    """The figures that matter, in the order in which they come about."""
+    return [*_of_cases(told), *_of_comparison(told), *_of_consistency(told), *_of_money(told)]
+
+
+def summary_of(told: Conclusion) -> str:
+    """The executive summary as Markdown."""
+    lines = [f"# {inline(told.plan.name)}: executive summary", ""]
+    if told.simulated:
+        lines += [f"**{SIMULATED}.**", ""]
+    lines += [f"**{inline(told.headline)}**", ""]
+    lines += [f"- {inline(reason)}" for reason in (told.case.reasons if told.case else ())]
+    lines += ["", "## Figures", "", "| figure | value | source |", "| --- | --- | --- |"]
+    lines += [
+        f"| {inline(one.label)} | {inline(one.text)} | {inline(one.source)} |" for one in figures_of(told)
+    ]
+    for title, listed in (("What comes next", next_steps(told)), ("Left out", left_out(told))):
+        if listed:
+            lines += ["", f"## {title}", "", *(f"- {inline(one)}" for one in listed)]
+    lines += ["", f"Proof of concept {told.row.id}; `promptopt poc show {told.row.id}` has all of its runs."]
+    return "\n".join(lines) + "\n"
+
+
+def dashboard_of(told: Conclusion) -> str:
+    """All of it as one HTML page that loads nothing and runs no script."""
+    advice = told.case.advice if told.case else "not shown"
+    return (
+        pages()
+        .get_template("poc.html.j2")
+        .render(
+            told=told,
+            name=one_line(told.plan.name, 120),
+            headline=one_line(told.headline, 400),
+            reasons=told.case.reasons if told.case else (),
+            advice=advice,
+            look=LOOKS[advice],
+            figures=figures_of(told),
+            steps=next_steps(told),
+            out=left_out(told),
+            view=view_of(told.case) if told.case else None,
+            plan=told.rollout,
+            prompt=sanitize(told.offer.given.prompt.text, 20_000) if told.offer else "",
+            label=SIMULATED,
+            made=time.strftime("%Y-%m-%d"),
+        )
+    )
+
+
+def record_of(told: Conclusion) -> dict[str, Any]:
+    """The same in JSON values."""
+    return {
+        "poc_id": told.row.id,
+        "name": told.plan.name,
+        "simulated": told.simulated,
+        "headline": told.headline,
+        "figures": [asdict(one) for one in figures_of(told)],
+        "gate": told.gate.model_dump(mode="json") if told.gate else None,
+        "business_case": told.case.as_json() if told.case else None,
+        "consistency": {
+            name: one.model_dump(mode="json") if one else None
+            for name, one in (("today", told.today), ("new", told.new))
+        },
+        "rollout": _plain(told.rollout.as_json()) if told.rollout else None,
+        "deployment_id": told.deployment.id if told.deployment else None,
+        "left_out": dict(told.left_out),
+        "spent": spent_json(told.spent),
+        "limits": told.plan.budget.limits(),
+    }
+
+
+def left_out(told: Conclusion) -> list[str]:
+    """What the budget did not carry, a sentence each."""
+    return [f"{name}: {why}" for name, why in told.left_out.items()]
+
+
+def next_steps(told: Conclusion) -> list[str]:
+    """What to do, a sentence each. What is better and yet is not shown to pay is not rolled out."""
+    if told.offer is None:
+        return ["Raise the budget and resume: without a comparison nothing can be said."]
+    offer, pays = told.offer, told.case is not None and told.case.advice == "recommended"
+    steps = [*offer.why] if offer.advice == "deploy" and not pays else [offer.headline, *offer.why]
+    if offer.advice == "deploy" and not pays:
+        steps.append(
+            "That it pays is not shown: put your own figures into business-case.xlsx, or into a file for "
+            "--assumptions, before you decide."
+        )
+    if told.rollout and told.rollout.phases:
+        first = told.rollout.phases[0]
+        begin = "Begin with" if pays else "If you decide to roll it out all the same, begin with"
+        steps.append(f"{begin}: {first.who}, {first.begins} to {first.ends} (package/rollout/plan.html).")
+    if told.deployment is not None:
+        steps.append(f"Once it is in use, watch it: promptopt monitor {told.deployment.id} --cases fresh.csv")
+    return steps
+
+
+def _of_cases(told: Conclusion) -> Iterable[Figure]:
+    gate = told.gate
+    if gate is None:
+        return
+    made = "made up" if gate.made_up else "given"
+    yield Figure(
+        "Cases",
+        f"{gate.cases} {made}, {gate.sizes['test']} of them sealed",
+        gate.source + (", SIMULATED" if gate.simulated else ""),
+    )
+    yield Figure("Quality of the cases", f"{gate.score:.1f} of 10", "promptopt data validate on cases.jsonl")
+    for reason in gate.reasons:
+        yield Figure("The gate objected", reason, "a person accepted the cases")
+
+
+def _of_comparison(told: Conclusion) -> Iterable[Figure]:
+    evidence = told.evidence
+    if evidence is None:
+        return
+    if evidence.baseline is not None:
+        yield Figure("Score of today's prompt", _interval(evidence.baseline), evidence.where)
+    if evidence.best is not None:
+        label = f"Score of the new prompt ({evidence.optimizer})"
+        yield Figure(label, _interval(evidence.best), evidence.where)
+    if evidence.comparison is not None:
+        gap = evidence.comparison.difference
+        yield Figure(
+            "Difference",
+            f"{gap.mean * 100:+z.1f} points [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]: "
+            f"{evidence.comparison.verdict}",
+            f"{evidence.where}; corrected for the number of optimizers (Holm)",
+        )
+
+
+def _of_consistency(told: Conclusion) -> Iterable[Figure]:
+    named: Sequence[tuple[str, Consistency | None]] = (
+        ("Consistency today", told.today),
+        ("Consistency of the new prompt", told.new),
+    )
+    for label, one in named:
+        if one is not None:
+            yield Figure(
+                label,
+                f"{_interval(one.agreement, 'task')}, goal {one.goal:.0%}: {one.verdict}",
+                f"{one.source}, {one.tasks} tasks as {one.outputs / max(1, one.tasks):.1f} people would put "
+                "them" + (", SIMULATED" if one.simulated else ""),
+            )
+
+
+def _of_money(told: Conclusion) -> Iterable[Figure]:
+    spent = told.spent
+    usd = "unknown, a price is missing" if spent.unpriced else f"${spent.usd:,.2f}"
+    more = f" and at most ${spent.uncertain:,.2f} uncertain" if spent.uncertain else ""
+    yield Figure(
+        "Spent so far", f"{usd}{more}, {spent.calls:,} calls", f"journal of the runs of {told.row.id}"
+    )
+    case = told.case
+    if case is None:
+        return
+    label = ", SIMULATED" if case.simulated else ""
+    for name, span in (
+        ("Set-up, once", case.setup_costs),
+        ("Time saved, first year", case.time_savings),
+        ("ROI, first year", case.annual_roi),
+        ("Paid back after", case.payback_period),
+        ("Net present value", case.npv),
+    ):
+        yield Figure(name, f"{span.ends} (90% of the draws)", ASSUMED + label)
+    risk = case.risk_mitigation.chance_of_loss
+    yield Figure("Chance of a loss", f"{risk:.0%}", ASSUMED + label)
+
+
+def _interval(one: Any, what: str = "case") -> str:
+    return f"{one.mean:.1%} [{one.low * 100:.1f}, {one.high * 100:.1f}], {fm.plural(one.n, what)}"
+
+
+def _plain(table: dict[str, Any]) -> dict[str, Any]:
+    """Dates as texts."""
+    return {key: value if _is_json(value) else str(value) for key, value in table.items()}
+
+
+def _is_json(value: Any) -> bool:
+    import json
+
+    try:
+        json.dumps(value)
+    except TypeError:
+        return False
+    return True
