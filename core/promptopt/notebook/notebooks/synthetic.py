@@ -1,10 +1,11 @@
-# Synthetic Data Generation: a task and cases drafted by a model, looked at before they are used
+# Synthetic Data Generation: cases that a model makes up for a scenario, looked at before they are used
 # pyright: basic, reportUnusedExpression=false
 
 # %% [markdown]
 # # Synthetic Data Generation
-# No cases yet? A model drafts some, you look at them, and a search can begin. A score on made-up cases tells
-# how a prompt does on made-up cases: replace them by real ones as soon as you have any.
+# No cases yet? A model makes some up for a scenario and your company, you look at them, and a search can
+# begin. A score on made-up cases tells how a prompt does on made-up cases: replace them by real ones as soon
+# as you have any.
 #
 # It runs as it is, from top to bottom, on the built-in simulator: no key, no cost. **Simulated figures say
 # nothing about a real model**; they show how the work goes. For a real model put its name into `MODELS`.
@@ -17,72 +18,54 @@ MODELS = {
     "target": {"model": "sim/target", "latency": 0},
     "optimizer": {"model": "sim/optimizer", "latency": 0},
 }
+# Who makes cases up, and who says how real they seem; such as {"generator": "openai/gpt-4.1"}.
+MAKERS = {"generator": {"model": "sim/generator", "latency": 0}, "judge": {"model": "sim/judge", "latency": 0}}
 BUDGET = {"usd": 2.0, "calls": 4000}  # never crossed
 
 # Keys come from the environment, Colab's secrets or a hidden prompt. None is stored here.
 colab = promptopt.ColabManager()
 colab.setup_secrets(models=MODELS)
+colab.setup_secrets(models=MAKERS)
 
 # %% [markdown]
-# ## 1. What it may cost at most
-# `sim/generator` stands in for a model here; name yours in `GENERATOR`.
+# ## 1. Who it is for
+# A form, or questions where there are no widgets. `company.yaml` keeps the answers. If nobody is there to be
+# asked, a made-up company is taken, and that is said.
 
 # %%
-from promptopt.domain.settings import ModelSettings
-from promptopt.synthetic.asking import quote
-from promptopt.synthetic.drafting import draft, drafting
-
-GENERATOR = ModelSettings(model="sim/generator", max_tokens=4000, latency=0)
-DESCRIPTION = "label a customer's review of a coffee shop as positive, negative or mixed"
-CASES = 30
-
-colab.setup_secrets(models=GENERATOR)
-quote(GENERATOR, drafting(DESCRIPTION, CASES))
+company = colab.create_business_context_wizard(path="company.yaml")
 
 # %% [markdown]
-# ## 2. The draft
+# ## 2. The cases
+# Scenario, what the cases cover, how many: what it takes at most is told before anything is sent. You look
+# at the first ones while it waits, take out and mend, and it goes on from there. If nobody is there, only
+# the simulator makes them, or a model within `budget=…`.
 
 # %%
-drafted, given = draft(GENERATOR, DESCRIPTION, CASES)
-print(f"prompt: {drafted.prompt}\nchecks: {drafted.checks}\n{len(drafted.cases)} cases, calls: {given.calls}")
-for case in drafted.cases[:8]:
-    print(f"  {case['expected']:>10}  {case['input']}")
+from promptopt.data import InteractiveSyntheticWizard
+
+wizard = InteractiveSyntheticWizard(MAKERS, company_context=company)
+made = wizard.run_scenario_builder("customer_support", count=60)
 
 # %% [markdown]
-# ## 3. Look at all of it
-# Take out what is wrong: by number here, or write the cases to a file and edit that. Nobody else has looked.
+# ## 3. Look at more of them
+# Each with what it was made for. `promptopt data review RUN` in a terminal leads through all of them; what
+# is decided there holds here, after `promptopt.data.generated_dataset(run)`.
 
 # %%
-WRONG = set()  # numbers of cases to leave out
-kept = [case for number, case in enumerate(drafted.cases) if number not in WRONG]
+for case in made.train[:3]:
+    print(f"{case.id}  {', '.join(case.tags)}\n{case.input_text}\n")
+{finding.kind: finding.text for finding in made.report.findings} or "nothing odd was found"
 
 # %% [markdown]
-# ## 4. More of the kind that is missing
+# ## 4. A first search on them
+# With the scenario's own checks: rules that every reply must keep, and labels that it must state. Without
+# a scenario that fits, `promptopt draft "what is wanted"` drafts task, checks and cases.
 
 # %%
-from promptopt import Example
-from promptopt.synthetic.growing import grow
-
-seen = [
-    Example(id=f"d{number}", inputs={"input": case["input"]}, expected=case["expected"])
-    for number, case in enumerate(kept)
-]
-more, _ = grow(GENERATOR, drafted.description, seen, 20, "mixed reviews: praise and blame in one")
-counts = {}
-for case in [*kept, *more]:
-    counts[case["expected"]] = counts.get(case["expected"], 0) + 1
-print(f"{len(more)} more; now {counts}")
-
-# %% [markdown]
-# ## 5. A first search on them
-
-# %%
-cases = [{"input": case["input"], "expected": case["expected"]} for case in [*kept, *more]]
+project = made.save_project(f"support {made.run_id}")
 run = promptopt.start(
-    dataset=cases,
-    task=drafted.description,
-    prompt=drafted.prompt,
-    checks=drafted.checks,
+    project,
     models=MODELS,
     budget=BUDGET,
     optimizer={"name": "refine", "max_iterations": 3},

@@ -71,12 +71,12 @@ with run.reading() as state:
 
 # %% [markdown]
 # ## 4. Given to the team
-# Texts for ChatGPT, Slack, a reference card and a training guide, made of the prompt and its figures.
+# Texts for ChatGPT, Slack, a reference card and a training guide, made of the prompt, its figures and what
+# you say of your company.
 
 # %%
 from IPython.display import Markdown, display
 
-assets = promptopt.create_team_deployment_assets(
-    best, {"company": "Example Ltd", "tone": "friendly, brief"}, title="Ticket routing"
-)
+company = colab.create_business_context_wizard({"company": "Example Ltd", "tone": "friendly, brief"})
+assets = promptopt.create_team_deployment_assets(best, company, title="Ticket routing")
 display(Markdown(assets["reference_card"]))
