@@ -19,7 +19,10 @@ MODELS = {
     "optimizer": {"model": "sim/optimizer", "latency": 0},
 }
 # Who makes cases up, and who says how real they seem; such as {"generator": "openai/gpt-4.1"}.
-MAKERS = {"generator": {"model": "sim/generator", "latency": 0}, "judge": {"model": "sim/judge", "latency": 0}}
+MAKERS = {
+    "generator": {"model": "sim/generator", "latency": 0},
+    "judge": {"model": "sim/judge", "latency": 0},
+}
 BUDGET = {"usd": 2.0, "calls": 4000}  # never crossed
 
 # Keys come from the environment, Colab's secrets or a hidden prompt. None is stored here.
