@@ -206,7 +206,7 @@ class ColabManager:
             raise SettingsError(
                 f"found {every:g} seconds between two copies", where="save_to_drive()", fix=fix
             )
-        where = _place(folder)
+        where = place(folder)
         known = _KEPT.pop(where, None)
         if known is not None:
             known.stop()
@@ -232,7 +232,7 @@ class ColabManager:
             SettingsError: there is no copy.
             RunError: there are runs here already.
         """
-        snapshot, said = bring_back(_place(folder), replace=replace)
+        snapshot, said = bring_back(place(folder), replace=replace)
         for line in said:
             print(f"note: {line}")
         left = {} if resume else dict.fromkeys(snapshot.live, "it was not asked to; run.resume() does it")
@@ -336,8 +336,8 @@ def _asked() -> Path:
     return Path(said).expanduser()
 
 
-def _place(folder: str | Path) -> Path:
-    """Where a folder is: in Colab within Drive, which is mounted."""
+def place(folder: str | Path) -> Path:
+    """Where a folder is: in Colab within Drive, which is mounted; else from the current folder on."""
     wanted = Path(folder).expanduser()
     if not in_colab():
         return wanted.absolute()

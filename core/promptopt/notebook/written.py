@@ -36,6 +36,40 @@ class Template:
     about: str
 
 
+USE_CASES = {
+    "customer_support": "customer-support",
+    "customer_support_optimization": "customer-support",
+    "internal_email": "internal-email",
+    "internal_email_standardization": "internal-email",
+    "content_creation": "content",
+    "content_creation_optimization": "content",
+    "technical_documentation": "documentation",
+    "executive_poc_demo": "executive-demo",
+    "enterprise_poc_template": "poc",
+    "synthetic_data_generation": "synthetic",
+    "team_prompt_optimization": "team",
+    "roi_analysis_dashboard": "roi",
+}
+"""Uses and titles of notebooks, and the notebook for each."""
+
+
+def template_for(use_case: str) -> str:
+    """The name of the notebook for a use (``customer_support``), a title, or a name.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    plain = use_case.strip().removesuffix(".ipynb").lower().replace("-", "_").replace(" ", "_")
+    names = [each.name for each in templates()]
+    found = USE_CASES.get(plain) or plain.replace("_", "-")
+    if found in names:
+        return found
+    near = closest(plain, [*USE_CASES, *names])
+    hint = f"did you mean {near}? " if near else ""
+    known = ", ".join([*names, *USE_CASES])
+    raise SettingsError(f"there is no notebook for {use_case!r}", fix=f"{hint}there are: {known}")
+
+
 def templates() -> list[Template]:
     """All there are, by name."""
     return sorted(map(_read, _folder().glob("*.py")), key=lambda each: each.name)
