@@ -61,9 +61,8 @@ def report(
         evidence = evidence_of(database, reference)
     made = EnterpriseROICalculator(assumed).calculate_comprehensive_roi(evidence)
     formats = [one.strip() for one in form.split(",") if one.strip()]
-    written = write_documents(made, out, formats)
-    if save_assumptions is not None:
-        written.append(assumed.save(save_assumptions))
+    kept = [assumed.save(save_assumptions)] if save_assumptions is not None else []
+    written = [*write_documents(made, out, formats), *kept]
     if json:
         emit({**made.as_json(), "files": [str(path) for path in written]})
         return

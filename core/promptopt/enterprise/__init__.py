@@ -4,7 +4,9 @@ from promptopt.enterprise.adapters import EnterpriseDSPyAdapter, EnterpriseSeque
 from promptopt.enterprise.assets import create_team_deployment_assets
 from promptopt.enterprise.case.assumptions import Assumptions
 from promptopt.enterprise.case.calculator import BusinessCase, EnterpriseROICalculator
+from promptopt.enterprise.case.documents import generate_executive_presentation
 from promptopt.enterprise.case.evidence import Evidence
+from promptopt.enterprise.case.impact import BusinessImpactTracker
 from promptopt.enterprise.config import EnterpriseConfig
 from promptopt.enterprise.context import BusinessContext
 from promptopt.enterprise.deployment.package import OnboardingPackage
@@ -15,6 +17,7 @@ __all__ = [
     "Assumptions",
     "BusinessCase",
     "BusinessContext",
+    "BusinessImpactTracker",
     "EnterpriseConfig",
     "EnterpriseDSPyAdapter",
     "EnterpriseDeploymentPipeline",
@@ -25,4 +28,5 @@ __all__ = [
     "RolloutPlan",
     "TeamDeploymentManager",
     "create_team_deployment_assets",
+    "generate_executive_presentation",
 ]

@@ -104,6 +104,19 @@ def clustered_share(groups: Sequence[tuple[int, int]]) -> Interval:
     return _bounded(share, *_wilson(share, effective), total, 0.0)
 
 
+def independent_difference(first: Interval, second: Interval) -> Interval:
+    """Second minus first, of means that were measured on different things, with its 95 % interval.
+
+    Both intervals are put together by the method of variance estimates recovery (Zou and Donner 2008,
+    Statistics in Medicine 27:1693); for shares with Wilson's interval that is Newcombe's (1998, ibid.
+    17:873). Of the same things it is wider than it need be. ``n`` is the smaller one.
+    """
+    gap = second.mean - first.mean
+    low = gap - math.hypot(second.mean - second.low, first.high - first.mean)
+    high = gap + math.hypot(second.high - second.mean, first.mean - first.low)
+    return Interval(mean=gap, low=low, high=high, n=min(first.n, second.n))
+
+
 def compare(first: Evaluation, second: Evaluation) -> Comparison:
     """Compare ``second`` with ``first`` on the cases that both have.
 

@@ -168,18 +168,13 @@ class EnterpriseROICalculator:
         base = money({name: one.value for name, one in quantities.items()})
         return self._case(evidence, assumed, quantities, drawn, spread, base)
 
-    def generate_executive_presentation(self, business_case: BusinessCase, path: Any = None) -> Path:
-        """Write the case as slides; returns the file.
+    def generate_executive_presentation(
+        self, business_case: BusinessCase, path: Path | str | None = None
+    ) -> Path:
+        """Write a case as slides: :func:`promptopt.enterprise.generate_executive_presentation`."""
+        from promptopt.enterprise.case.documents import generate_executive_presentation
 
-        Args:
-            path: file to write; default is ``business-case.pptx`` here.
-
-        Raises:
-            RunError: python-pptx is not there, or the file can't be written.
-        """
-        from promptopt.enterprise.case.documents import write_deck
-
-        return write_deck(business_case, Path(path) if path else Path("business-case.pptx"))
+        return generate_executive_presentation(business_case, path)
 
     def _case(
         self,

@@ -39,14 +39,18 @@ def write_documents(case: BusinessCase, folder: Path, formats: Sequence[str] = F
     return [path for path, _ in made]
 
 
-def write_deck(case: BusinessCase, path: Path) -> Path:
-    """Write a case as slides.
+def generate_executive_presentation(business_case: BusinessCase, path: Path | str | None = None) -> Path:
+    """Write a case as slides; returns the file.
+
+    Args:
+        path: file to write; default is ``business-case.pptx`` here.
 
     Raises:
         RunError: python-pptx is not there, or the file can't be written.
     """
-    _write(path, _deck(view_of(case)))
-    return path
+    target = Path(path) if path else Path(f"{NAME}.pptx")
+    _write(target, _deck(view_of(business_case)))
+    return target
 
 
 def _markdown(view: CaseView) -> bytes:
