@@ -192,6 +192,20 @@ def test_killed_in_the_middle_the_same_line_goes_on_and_pays_nothing_twice(
     assert calls <= 40 + 16
 
 
+def test_a_look_that_met_its_cap_goes_on_under_another_one(
+    deployed: dict[str, Any], loopback: LoopbackServer, tmp_path: Path, cli: CommandLine
+) -> None:
+    file = fresh(tmp_path, 30, 1400)
+    loopback.clear()
+    short = cli("monitor", "latest", "--cases", file, "--max-usd", "0.0001", "--json")
+    assert short.status == 3 and short.objects[-1]["verdict"] is None and "cap on USD" in short.err
+    sent = loopback.count()
+    assert 0 < sent < 30
+    done = cli("monitor", "latest", "--cases", file, "--max-usd", "1", "--json")
+    assert done.status in (0, 2), done.err
+    assert loopback.count() == 30 and loopback.answered_twice() == {}
+
+
 def test_another_machine_takes_the_deployment_from_the_package(
     deployed: dict[str, Any], tmp_path: Path, cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from promptopt.domain.compliance import ComplianceSettings
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import RunError, SettingsError
 from promptopt.domain.prompt import OptimizedPrompt, Prompt
@@ -19,7 +20,7 @@ from promptopt.enterprise import EnterpriseDeploymentPipeline, TeamDeploymentMan
 from promptopt.enterprise.adoption.monthly import monthly_report
 from promptopt.enterprise.adoption.usage import UsageLog, Use
 from promptopt.enterprise.deployment.criteria import Watched, Wishes
-from promptopt.enterprise.deployment.examples import Material, PerUse, Shown
+from promptopt.enterprise.deployment.examples import Material, PerUse, Shown, masker
 from promptopt.enterprise.deployment.offers import Offer, offer_of
 from promptopt.enterprise.deployment.package import Extras, OnboardingPackage, package_of
 from promptopt.enterprise.deployment.rollout import RolloutPlan, plan_of, strategy_of
@@ -126,6 +127,13 @@ def test_criteria_are_figures_of_the_test_with_their_source() -> None:
     assert "1.5 times the $2.00 that the 60 test cases" in stops and "less than 40%" in stops
     assert all(one.source for phase in plan.phases for one in (*phase.enter, *phase.leave, *phase.stop))
     assert json.dumps(plan.as_json())
+
+
+def test_what_is_personal_in_cases_is_left_out_of_a_package() -> None:
+    mask = masker(ComplianceSettings(names=["Zora Quill"], public=["help@acme.example"]).policy())
+    text = "Zora Quill <zora.q@mail.example>, DE89 3704 0044 0532 0130 00, help@acme.example"
+    assert mask(text) == "[NAME] <[EMAIL]>, [IBAN], help@acme.example"
+    assert mask("nothing here") == "nothing here"
 
 
 def test_strategies_and_other_words_for_them() -> None:

@@ -1,9 +1,10 @@
 """Answers that earlier runs of a project paid for."""
 
 import json
+import secrets
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, insert, select
 
 from promptopt.domain.chat import LLMResponse
 from promptopt.domain.settings import ModelSettings
@@ -71,6 +72,27 @@ class EarlierAnswers:
                 )
                 return response, row.reused_from or row.run_id
         return None
+
+
+def carry_over(database: Database, source: str, run_id: str) -> int:
+    """Give a new run the answers that another one of the same settings and cases paid for.
+
+    It replays them, free, and says from which run they are. Returns how many there are.
+    """
+
+    def copy(connection: Connection) -> int:
+        paid = (
+            select(calls).where(calls.c.run_id == source, calls.c.response.is_not(None)).order_by(calls.c.at)
+        )
+        rows = [dict(found) for found in connection.execute(paid).mappings()]
+        for row in rows:
+            row["reused_from"] = row["reused_from"] or source
+            row |= {"id": secrets.token_hex(16), "run_id": run_id, "usd": 0.0}
+        if rows:
+            connection.execute(insert(calls), rows)
+        return len(rows)
+
+    return database.transact(copy).result()
 
 
 def _runs_like(database: Database, row: RunRow, base_url: str | None) -> frozenset[str]:

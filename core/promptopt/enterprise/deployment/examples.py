@@ -1,10 +1,13 @@
 """Real cases for a training guide, and what one use of a prompt took; both from a run's own results."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from promptopt.domain.compliance import Policy
 from promptopt.domain.dataset import Example
+from promptopt.domain.pii.find import find_pii
+from promptopt.domain.pii.finding import LABELS
 from promptopt.domain.results import CaseResult
 from promptopt.domain.text import sanitize
 from promptopt.domain.words import Split
@@ -59,10 +62,13 @@ class PerUse:
 def material(database: Database, run_id: str, prompt_id: str, before_id: str | None) -> Material:
     """Cases to learn by. They are those of validation: the sealed test stays out of sight.
 
+    What is personal or secret in their texts, as far as it is found, is replaced by its kind: ``[EMAIL]``.
+
     Args:
         before_id: the prompt before, if it is another one.
     """
     split: Split = "validation"
+    mask = masker(Runs(database).settings(run_id).compliance.policy())
     cells = Cells(database, run_id)
     now = cells.results(prompt_id, split)
     then = cells.results(before_id, split) if before_id else {}
@@ -70,11 +76,31 @@ def material(database: Database, run_id: str, prompt_id: str, before_id: str | N
     fixed = [key for key in cases if key in now and now[key].passed and key in then and not then[key].passed]
     failing = [key for key in cases if key in now and not now[key].passed and not now[key].error]
     passing = [key for key in cases if key in now and now[key].passed]
+    whole = next((cases[key] for key in (*fixed, *passing)), None)
+
+    def shown(key: str, failed: CaseResult) -> Shown:
+        return _shown(cases[key], then.get(key), now[key], failed, mask)
+
     return Material(
-        fixed=tuple(_shown(cases[key], then.get(key), now[key], then[key]) for key in fixed[:MOST]),
-        failing=tuple(_shown(cases[key], then.get(key), now[key], now[key]) for key in _varied(failing, now)),
-        example=next((cases[key] for key in (*fixed, *passing)), None),
+        fixed=tuple(shown(key, then[key]) for key in fixed[:MOST]),
+        failing=tuple(shown(key, now[key]) for key in _varied(failing, now)),
+        example=whole
+        and whole.model_copy(update={"inputs": {name: mask(text) for name, text in whole.inputs.items()}}),
     )
+
+
+def masker(policy: Policy) -> Callable[[str], str]:
+    """Replaces what is personal or secret by its kind, whatever the project does with it elsewhere: a package
+    is passed on.
+    """
+
+    def mask(text: str) -> str:
+        for found in reversed(find_pii(text, policy.languages, names=policy.names)):
+            if not policy.is_public(text[found.start : found.end]):
+                text = f"{text[: found.start]}[{LABELS[found.kind]}]{text[found.end :]}"
+        return text
+
+    return mask
 
 
 def per_use(results: Iterable[CaseResult]) -> PerUse | None:
@@ -101,13 +127,23 @@ def _varied(failing: Sequence[str], results: Mapping[str, CaseResult]) -> list[s
     return [*kept, *(key for key in failing if key not in kept)][:MOST]
 
 
-def _shown(case: Example, before: CaseResult | None, after: CaseResult, failed: CaseResult) -> Shown:
+def _shown(
+    case: Example,
+    before: CaseResult | None,
+    after: CaseResult,
+    failed: CaseResult,
+    mask: Callable[[str], str],
+) -> Shown:
     reasons = [f"{check.name}: {check.reason}" for check in failed.checks if not check.passed]
+
+    def clean(text: str, limit: int = LONGEST) -> str:
+        return sanitize(mask(text), limit)
+
     return Shown(
-        case_id=case.id,
-        given=sanitize(case.input_text, LONGEST),
-        expected=sanitize(case.expected or "", LONGEST),
-        before=sanitize(before.output, LONGEST) if before else "",
-        after=sanitize(after.output, LONGEST),
-        why=sanitize("; ".join(reasons) or failed.category, 400),
+        case_id=clean(case.id),
+        given=clean(case.input_text),
+        expected=clean(case.expected or ""),
+        before=clean(before.output) if before else "",
+        after=clean(after.output),
+        why=clean("; ".join(reasons) or failed.category, 400),
     )

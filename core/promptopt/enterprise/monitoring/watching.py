@@ -22,6 +22,7 @@ from promptopt.store.commands import Commands, SetLimits
 from promptopt.store.database import Database
 from promptopt.store.deployments import Deployments, MonitoringRow
 from promptopt.store.importing import load_cases
+from promptopt.store.reuse import carry_over
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 
@@ -178,6 +179,7 @@ def _anew(
     trusted: bool,
 ) -> Begun:
     run_id = _run(database, deployment, fresh.cases, max_usd, trusted)
+    carry_over(database, row.eval_run, run_id)  # a run that met its cap has answers, and can't go on itself
     Deployments(database).begin_anew(row, run_id)
     return Begun(replace(row, eval_run=run_id), work=True)
 
