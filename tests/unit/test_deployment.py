@@ -79,6 +79,7 @@ def optimized(text: str = "Answer {text}.", **about: Any) -> OptimizedPrompt:
         ({"comparison": None, "test_note": "too few cases"}, "wait", "too few cases"),
         ({"candidate_id": "seed"}, "keep", "nothing better"),
         ({"must_pass_broken": ["c7"]}, "keep", "must pass (c7)"),
+        ({"optimizer": "none", "candidate_id": "seed", "comparison": None}, "wait", "only scored it"),
     ],
 )
 def test_only_what_is_proven_is_given_out(about: dict[str, Any], advice: str, said: str) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from promptopt.enterprise.context import BusinessContext
     from promptopt.enterprise.deployment.criteria import Wishes
     from promptopt.enterprise.deployment.deploying import Deployed
+    from promptopt.store.runs import RunRow, Runs
 
 Strategy = Literal["gradual", "pilot", "all_at_once"]
 
@@ -78,11 +79,20 @@ def deploy(
     context, wishes = _wishes(rollout)
     order = Order(out, candidate, one_line(title, 120), zip, not no_cases, wishes, context)
     with closing(Database.open()) as database:
-        done = make(database, Runs(database).find(reference), order)
+        done = make(database, _run(Runs(database), reference), order)
     if json:
         emit(_summary(done))
     else:
         _tell(done)
+
+
+def _run(runs: "Runs", reference: str) -> "RunRow":
+    """The run that is meant; the latest is one that optimized: monitoring makes runs that only score."""
+    if reference == "latest":
+        found = next((row for row in runs.list() if row.kind == "optimize"), None)
+        if found is not None:
+            return found
+    return runs.find(reference)
 
 
 def deployments(*, json: bool = False) -> None:

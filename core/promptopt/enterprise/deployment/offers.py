@@ -244,9 +244,14 @@ def _task(database: Database, row: RunRow) -> dict[str, Any]:
 def _advice(about: Mapping[str, Any]) -> tuple[Advice, list[str]]:
     """What to do, and why; what is not proven is not recommended."""
     gap = cast("Mapping[str, Any] | None", about.get("comparison"))
-    same = _same(about)
+    same = _same(about) and about.get("optimizer") != "none"
     rehearsal = ["The models were simulated: this is a rehearsal, and says nothing about a real one."]
     first = rehearsal if about.get("simulated") else []
+    if about.get("optimizer") in ("none", "tournament"):
+        return "wait", [
+            *first,
+            "The run compared it with no prompt before on a sealed test: it only scored it.",
+        ]
     if same:
         return "keep", [*first, "The run found nothing better than the prompt that it started from."]
     if gap is None:
