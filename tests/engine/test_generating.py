@@ -5,6 +5,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ from promptopt.models.simulator.arbiter import Arbiter
 from promptopt.models.simulator.drafter import Drafter
 from promptopt.models.simulator.oracle import Oracle
 from promptopt.runs.generated import dataset_of_run, generated_by, queue_of
-from promptopt.runs.generating import GenerationPlan, create_generation
+from promptopt.runs.generating import GenerationPlan, create_generation, create_planned, planned
 from promptopt.runs.state import RunState
 from promptopt.store.commands import Pause, Resume, Stop
+from promptopt.store.purging import REMOVED, remove_texts
 from promptopt.synthetic.scenarios import find_scenario
 from tests.engine.bench import Bench
 from tests.engine.test_resume import kill_after
@@ -277,3 +279,40 @@ def test_what_people_decide_is_carried_out(bench: Bench, server: LoopbackServer)
     for split in ("train", "validation", "test"):  # the others stay where they were
         assert [c.id for c in after[split]] == [c.id for c in before[split] if c.id != first.id]
     assert queue_of(bench.database, made).standing().open == 18
+
+
+SECRETS = ("mara.keller@private-mail.org", "DE89 3704 0044 0532 0130 00", "+49 171 2345678")
+
+
+def test_private_data_of_the_company_reaches_no_model(bench: Bench, server: LoopbackServer) -> None:
+    seen: list[str] = []
+
+    def behaviour(call: Call) -> str:
+        seen.append(call.text)
+        return simulated(call)
+
+    server.behaviour = behaviour
+    plan = GenerationPlan(
+        scenario=find_scenario("email"), company=f"{COMPANY}\nContact: {', '.join(SECRETS)}", count=10
+    )
+    models = {"generator": model(server, "maker")}
+    settings = planned(plan, models, compliance={"pii": "redact"})  # type: ignore[arg-type]
+    state = run(bench, create_planned(bench.database, settings))
+    assert state.status == "finished", bench.said(state.run_id)
+    assert seen and not any(secret in text for text in seen for secret in SECRETS)
+    assert all("Acme Corp" in text and "[EMAIL" in text for text in seen), seen[0]
+
+
+def test_texts_of_an_old_run_go_and_its_figures_stay(bench: Bench, server: LoopbackServer) -> None:
+    run_id = create(bench, server, count=10, realism=False)
+    run(bench, run_id)
+    made = generated_by(bench.database, run_id)
+    queue_of(bench.database, made).drop(made.cases[0], "Acme Corp again")
+    remove_texts(bench.database, [run_id])
+    after = generated_by(bench.database, run_id)
+    assert len(after.drafts) == 10 and {case.input_text for case in after.cases} == {REMOVED}
+    assert bench.state(run_id).generation.quality["quality_score"] > 5  # type: ignore[union-attr, index]
+    texts = [made.cases[0].input_text[:30].encode(), b"Acme Sync", b"Acme Corp"]
+    for path in Path(os.environ["PROMPTOPT_HOME"]).glob("*.db*"):
+        content = path.read_bytes()
+        assert not [text for text in texts if text in content], path

@@ -1,14 +1,17 @@
 """What is advised of a prompt, the plan that follows, the package; texts of prompts and cases stay data."""
 
+import configparser
 import json
 import zipfile
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from promptopt.domain.compliance import ComplianceSettings
 from promptopt.domain.dataset import Example
@@ -199,6 +202,21 @@ def test_a_package_has_what_a_team_asks_for(tmp_path: Path) -> None:
         package.write(folder)
 
 
+def test_what_schedulers_want_can_be_read_by_them(run_id: str, cli: CommandLine, tmp_path: Path) -> None:
+    told = cli("deploy", run_id, "--out", str(tmp_path / "pkg"), "--json").objects[0]
+    folder = tmp_path / "pkg" / "monitoring"
+    line = f"promptopt monitor {told['deployment_id']} --cases /srv/prompts/fresh.csv"
+    actions = yaml.safe_load((folder / "github-actions.yml").read_text("utf-8"))
+    steps = actions["jobs"]["monitor"]["steps"]
+    assert steps[-1]["run"].startswith("promptopt monitor monitoring/deployment.json")
+    unit = configparser.RawConfigParser(strict=False)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read(folder / "promptopt-monitor.service")
+    assert unit["Service"]["ExecStart"] == f"/usr/bin/env {line} --json"
+    assert (folder / "crontab.txt").read_text("utf-8").rstrip().endswith(line)
+    assert (folder / "fresh-cases.csv").read_text("utf-8") == "id,text,expected\n"
+
+
 @pytest.mark.parametrize(
     "address",
     ["http://user:pass@10.0.0.1/v1", "https://x/v1?key=secret", 'https://x/$(touch a)"', "https://x/`id`"],
@@ -314,11 +332,15 @@ def test_a_month_joins_uses_looks_and_assumptions(run_id: str, cli: CommandLine,
     requests = next(one for one in fine.assumptions if one.what == "Requests a month")
     assert requests.shown == "20" and "measured: Counted in usage.csv" in requests.source
     assert "Monitor it" in fine.recommendations[0]
+    names = {path.name for path in fine.write(tmp_path / "fine")}
+    assert names >= {"report-2026-11.md", "report-2026-11.html", "report-2026-11.json"}
+    if find_spec("openpyxl"):
+        assert "business-case.xlsx" in names
     looks = [fallen(deployment)]
     worse = monthly_report(deployment, log(), looks)
     assert worse.net_benefit is not None and worse.net_benefit.high < fine.net_benefit.high
     assert "Go back to the prompt before" in worse.recommendations[0]
-    assert len(worse.write(tmp_path / "r")) == 3 and "<script" not in worse.html()
+    assert worse.case is None and len(worse.write(tmp_path / "r")) == 3 and "<script" not in worse.html()
     with pytest.raises(SettingsError, match="expected a month"):
         monthly_report(deployment, log(), [], "November")
     with pytest.raises(SettingsError, match="neither a use nor a look"):

@@ -262,7 +262,9 @@ COMMANDS = (
         "monitor",
         "monitoring:monitor",
         STEER,
-        "Score a deployed prompt on fresh cases: does its test figure hold? For people and schedulers.",
+        "Score a deployed prompt on fresh cases: does its test figure hold?\n\n"
+        "Exit status, for schedulers: 0 it holds; 1 it has fallen; 2 can't tell (too few cases); 3 nothing "
+        "was measured; 4 the model answers no call any more; 10 more if the webhook could not be told.",
         (
             "monitor latest --cases fresh.csv",
             "monitor d261125-3b78ec --cases fresh.csv --max-usd 0.50 --json | jq .verdict",
@@ -527,6 +529,7 @@ Exit status
   2    bad input or usage: nothing was started or changed
   4    the run paused itself, as a model answers no call any more; promptopt resume goes on
   130  you left with Ctrl-C; the run goes on without you
+  monitor has its own, which its help tells
 
 promptopt COMMAND --help shows options and examples."""
 

@@ -39,6 +39,8 @@ class NearIndex(Generic[Key]):
         self._buckets: dict[int, list[int]] = {}
         self._runs: list[array[int]] = []
         self._keys: list[Key] = []
+        self._last: tuple[str, set[int]] = ("", set())
+        """Runs of the text that was looked at last: it mostly is the next one to be added."""
 
     def find(self, text: str) -> Key | None:
         """The key of a text that was added and that this one is like; None if there is none."""
@@ -71,6 +73,11 @@ class NearIndex(Generic[Key]):
                 bucket.append(place)
 
     def _of(self, text: str) -> set[int]:
+        if self._last[0] is not text:
+            self._last = (text, self._runs_of(text))
+        return self._last[1]
+
+    def _runs_of(self, text: str) -> set[int]:
         words = text.casefold().split()
         runs = {
             zlib.crc32(" ".join(words[at : at + 3]).encode("utf-8", "replace"))

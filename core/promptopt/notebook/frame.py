@@ -236,7 +236,7 @@ def _bars(state: RunState) -> Iterable[Bar]:
         yield Bar("tournament", 0.0, brackets.progress(state))
     if state.generation:
         made = state.generation
-        repeated = f", {made.repetitions:,} repetitions left out" if made.repetitions else ""
+        repeated = f", {made.repetitions:,} left out as repetitions" if made.repetitions else ""
         yield Bar(
             "cases", made.done / made.plan.count, f"{made.done:,} of {made.plan.count:,} made{repeated}"
         )

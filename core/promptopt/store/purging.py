@@ -46,6 +46,7 @@ _TEXTS = frozenset(
         "reason",
         "detail",
         "suggestions",
+        "note",
         "notes",
         "label",
         "expected",
@@ -255,7 +256,9 @@ def _blank(value: Any) -> Any:
     for key, item in cast("dict[str, Any]", value).items():
         if key == "demonstrations":
             continue
-        if key in _TEXTS and isinstance(item, str | list | None):
+        if key == "case" and isinstance(item, dict):  # one that was made up
+            kept[key] = _bare_case(cast("dict[str, Any]", item))
+        elif key in _TEXTS and isinstance(item, str | list | None):
             kept[key] = [] if isinstance(item, list) else None if item is None else REMOVED
         else:
             kept[key] = _blank(item)
@@ -269,12 +272,19 @@ def _settings(body: str) -> str:
     for rule in cast("list[dict[str, Any]]", task.get("constraints") or []):
         rule["description"] = ""
     said |= {"prompt": REMOVED, "demonstrations": [], "task": task}
+    optimizer: dict[str, Any] = said.get("optimizer") or {}
+    plan: dict[str, Any] = optimizer.get("plan") or {}
+    if plan.get("company"):  # of a run that makes cases up
+        plan["company"] = REMOVED
     if compliance := said.get("compliance"):
         compliance |= {"names": [], "public": []}
     return json.dumps(said, ensure_ascii=False)
 
 
 def _case(body: str) -> str:
-    case: dict[str, Any] = json.loads(body)
+    return json.dumps(_bare_case(json.loads(body)))
+
+
+def _bare_case(case: dict[str, Any]) -> dict[str, Any]:
     kept = {key: case[key] for key in ("id", "weight", "tags", "must_pass") if key in case}
-    return json.dumps({**kept, "inputs": dict.fromkeys(case.get("inputs", {"input": ""}), REMOVED)})
+    return {**kept, "inputs": dict.fromkeys(case.get("inputs", {"input": ""}), REMOVED)}

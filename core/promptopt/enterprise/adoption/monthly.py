@@ -4,7 +4,8 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from promptopt.domain.text import one_line
 from promptopt.enterprise.adoption.metrics import AdoptionMetrics, adoption_of, is_deployed
 from promptopt.enterprise.adoption.usage import UsageLog
 from promptopt.enterprise.case.assumptions import Assumptions
+from promptopt.enterprise.case.calculator import BusinessCase, EnterpriseROICalculator
 from promptopt.enterprise.case.draws import draw
+from promptopt.enterprise.case.evidence import Evidence
 from promptopt.enterprise.case.gathering import evidence_of
 from promptopt.enterprise.case.money import YEAR, money
 from promptopt.enterprise.case.quantity import Quantity
@@ -50,6 +53,7 @@ class MonthlyROIReport:
         assumptions: what the money rests on: name in words, range, reason.
         recommendations: what to do, and why.
         notes: what limits it.
+        case: a year of such months; None if nobody used it, or it has fallen.
     """
 
     deployment_id: str
@@ -63,6 +67,7 @@ class MonthlyROIReport:
     assumptions: tuple[Figure, ...]
     recommendations: tuple[str, ...]
     notes: tuple[str, ...]
+    case: BusinessCase | None = field(default=None, repr=False, compare=False)
 
     def as_json(self) -> dict[str, Any]:
         """In JSON values."""
@@ -112,6 +117,9 @@ class MonthlyROIReport:
     def write(self, folder: str | Path) -> list[Path]:
         """Write it as Markdown, HTML and JSON into a folder, made if it is not there; returns the files.
 
+        With openpyxl (``promptopt[reports]``) also ``business-case.xlsx``: a year of such months, with the
+        assumptions as cells to change. There is none after a fall: its formulas know the test's gain alone.
+
         Raises:
             SettingsError: it can't be written.
         """
@@ -132,7 +140,14 @@ class MonthlyROIReport:
             raise SettingsError(
                 f"the report can't be written ({error.strerror or error})", where=str(place)
             ) from error
-        return [place / name for name in texts]
+        return [*(place / name for name in texts), *self._workbook(place)]
+
+    def _workbook(self, place: Path) -> list[Path]:
+        if self.case is None or find_spec("openpyxl") is None:
+            return []
+        from promptopt.enterprise.case.documents import write_documents
+
+        return write_documents(self.case, place, ["xlsx"])
 
     def __str__(self) -> str:
         return self.markdown()
@@ -186,6 +201,7 @@ def monthly_report(
         assumptions=tuple(worth.rests_on()),
         recommendations=tuple(_recommended(usage, mine, net)),
         notes=tuple(notes),
+        case=worth.case(),
     )
 
 
@@ -204,6 +220,7 @@ class _Worth:
         self._deployment = deployment
         self._notes = notes
         self._quantities: dict[str, Quantity] = {}
+        self._year: tuple[Evidence, Assumptions] | None = None
         evidence = _evidence(deployment)
         if evidence is None:
             notes.append("The run of the deployment is gone, so nothing can be said about money.")
@@ -211,8 +228,18 @@ class _Worth:
         if not used:
             return
         found = evidence.quantities(assumptions)
-        found |= _measured(used, names, found, notes)
-        self._quantities = found | self._fallen(found["gain"], looks)
+        measured = _measured(used, names, found, notes)
+        fallen = self._fallen(found["gain"], looks)
+        self._quantities = found | measured | fallen
+        if not fallen:
+            told = {name: one.model_dump(exclude={"unit"}) for name, one in measured.items()}
+            self._year = evidence, assumptions.changed(told)
+
+    def case(self) -> BusinessCase | None:
+        """The business case of a year of such months."""
+        if self._year is None:
+            return None
+        return EnterpriseROICalculator().calculate_comprehensive_roi(*self._year)
 
     def _fallen(self, gain: Quantity, looks: Sequence[Look]) -> dict[str, Quantity]:
         """The gain less the fall that the last look has shown; the bounds of both are added up."""
@@ -286,7 +313,7 @@ def _measured(
     }
 
 
-def _evidence(deployment: Deployment) -> Any:
+def _evidence(deployment: Deployment) -> Evidence | None:
     try:
         with closing(Database.open()) as database:
             return evidence_of(database, deployment.row.source_run)
