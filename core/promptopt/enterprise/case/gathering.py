@@ -99,6 +99,10 @@ def _of_experiment(database: Database, experiment: ExperimentRow) -> Evidence:
     results = [_placed(e.dataset, e.outcome.results) for e in mine if e.outcome]
     targets = [found for o in outcomes[:20] if (found := _target(database, o.run_id))]
     common = _common(database, outcomes, firsts, results, cases)
+    # The scoreboard's scores are those that the gain is a difference of: each dataset weighs the same.
+    start = next((one.score for one in contenders if one.label == NONE and one.score), None)
+    if best and best.score and start:
+        common |= {"baseline": start, "best": best.score}
     return Evidence(
         **{**common, **_all_spent(runs)},
         **_prices(targets),
