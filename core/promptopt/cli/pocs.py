@@ -356,8 +356,8 @@ def _announce(row: "PocRow", plan: "POCPlan", *, new: bool) -> None:
 
 
 def _carry_out(database: "Database", row: "PocRow", *, json: bool, detach: bool) -> int:
-    from promptopt.cli.pocprogress import Lines
     from promptopt.enterprise.poc.driving import POCDriver
+    from promptopt.enterprise.poc.live import Watching
     from promptopt.enterprise.poc.process import start_driver
     from promptopt.enterprise.poc.state import state_of
     from promptopt.store.pocs import Pocs
@@ -367,7 +367,7 @@ def _carry_out(database: "Database", row: "PocRow", *, json: bool, detach: bool)
         emit({"poc_id": row.id}) if json else say(row.id)
         return 0
     if row.status != "finished":
-        watch = Lines(database, row.id, quiet=json)
+        watch = Watching(database, row.id, quiet=json)
         try:
             row = POCDriver(database, row, watch).run()
         except KeyboardInterrupt:

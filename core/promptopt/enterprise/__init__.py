@@ -11,20 +11,27 @@ from promptopt.enterprise.config import EnterpriseConfig
 from promptopt.enterprise.context import BusinessContext
 from promptopt.enterprise.deployment.package import OnboardingPackage
 from promptopt.enterprise.deployment.rollout import RolloutPlan
+from promptopt.enterprise.poc.benchmarks import BusinessBenchmarkSuite, EnterpriseReport
+from promptopt.enterprise.poc.front import EnterprisePOC, ExecutiveSummary, POCResults
 from promptopt.enterprise.team import EnterpriseDeploymentPipeline, TeamDeploymentManager
 
 __all__ = [
     "Assumptions",
+    "BusinessBenchmarkSuite",
     "BusinessCase",
     "BusinessContext",
     "BusinessImpactTracker",
     "EnterpriseConfig",
     "EnterpriseDSPyAdapter",
     "EnterpriseDeploymentPipeline",
+    "EnterprisePOC",
     "EnterpriseROICalculator",
+    "EnterpriseReport",
     "EnterpriseSequentialHybrid",
     "Evidence",
+    "ExecutiveSummary",
     "OnboardingPackage",
+    "POCResults",
     "RolloutPlan",
     "TeamDeploymentManager",
     "create_team_deployment_assets",

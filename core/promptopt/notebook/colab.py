@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import PromptoptError, SettingsError
@@ -31,6 +31,11 @@ from promptopt.store.columns import ColumnChoice
 from promptopt.store.importing import load_cases
 from promptopt.store.projects import find_project, load_project
 from promptopt.store.runs import SILENCE, Runs
+
+if TYPE_CHECKING:
+    from promptopt.enterprise.case.calculator import BusinessCase
+    from promptopt.enterprise.deployment.rollout import RolloutPlan
+    from promptopt.enterprise.poc.front import ExecutiveSummary
 
 DRIVE = "/content/drive"
 MY_DRIVE = f"{DRIVE}/MyDrive"
@@ -260,6 +265,37 @@ class ColabManager:
         target = Path(path if path is not None else f"promptopt-{found.id}.html").expanduser()
         try:
             target.write_bytes(page_of(store(), found.id).encode("utf-8", "replace"))
+        except OSError as error:
+            raise SettingsError(f"the file can't be written: {error.strerror}", where=str(target)) from error
+        if in_colab():
+            _colab("files").download(str(target))
+        return target
+
+    def create_shareable_executive_dashboard(
+        self,
+        business_case: "ExecutiveSummary | BusinessCase",
+        deployment_plan: "RolloutPlan | None" = None,
+        path: str | Path | None = None,
+    ) -> Path:
+        """Write business case and roll-out plan as one HTML file that needs nothing else.
+
+        In Colab the browser downloads it. Returns its path.
+
+        Args:
+            business_case: what ``EnterprisePOC.create_executive_summary()`` or a calculator gave.
+            deployment_plan: what ``create_team_rollout_strategy()`` gave.
+            path: of the file; default: ``executive-dashboard.html`` in the current folder. One that is there
+                is replaced.
+
+        Raises:
+            SettingsError: it is no business case, or the file can't be written.
+        """
+        from promptopt.enterprise.poc.writing import page_for
+
+        target = Path(path if path is not None else "executive-dashboard.html").expanduser()
+        page = page_for(business_case, deployment_plan)
+        try:
+            target.write_bytes(page.encode("utf-8", "replace"))
         except OSError as error:
             raise SettingsError(f"the file can't be written: {error.strerror}", where=str(target)) from error
         if in_colab():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import Dataset
+from promptopt.domain.forecast import Spread
 from promptopt.domain.settings import BudgetSettings, ProjectSettings
 from promptopt.enterprise.poc.plan import POCPlan
 from promptopt.enterprise.poc.settings import project_of
@@ -20,6 +21,8 @@ from promptopt.store.history import History
 
 DATASET = "cases"
 """What the one dataset of the comparison is called."""
+
+MINUTES = Spread.exactly(1 / 60)
 
 PLACE = "proof of concept"
 """What messages name as the file of the comparison."""
@@ -47,23 +50,28 @@ def needs(plan: POCPlan, dataset: Dataset) -> dict[str, ev.Forecast]:
 def carried(plan: POCPlan, dataset: Dataset, caps: Mapping[str, float]) -> Carried:
     """The optimizers that equal shares of the caps carry: of too many the last ones are left out.
 
-    One is carried if its share covers the least that it takes: the baseline, its first steps and the sealed
-    test. It may end earlier than it would like to.
+    One is carried if its share likely covers baseline, one step of the search, and the sealed test. It may
+    end earlier than it would like to.
     """
     named = read_optimizers(plan.optimizers, PLACE)
     found = {one.label: _need(plan, dataset, one) for one in named}
-    left_out: dict[str, str] = {}
-    chosen = list(zip(named, plan.optimizers, strict=True))
-    while chosen:
+    pairs = list(zip(named, plan.optimizers, strict=True))
+    sets = [pairs[:number] for number in range(len(pairs), 0, -1)] + [[pair] for pair in pairs[1:]]
+    for chosen in sets:
         share = _share(caps, len(chosen) * len(plan.seeds), len(plan.seeds))
-        short = [(one, _short(found[one.label], share)) for one, _ in chosen]
-        lacking = [(one, why) for one, why in short if why]
-        if not lacking:
-            break
-        one, why = lacking[-1]
-        left_out[one.label] = why
-        chosen = [(named_, entry) for named_, entry in chosen if named_ is not one]
-    return Carried(tuple(entry for _, entry in chosen), left_out)
+        if not any(_short(found[one.label], share) for one, _ in chosen):
+            kept = {one.label for one, _ in chosen}
+            return Carried(tuple(entry for _, entry in chosen), _left_out(found, kept, caps, plan))
+    return Carried((), _left_out(found, set(), caps, plan))
+
+
+def _left_out(
+    needs: Mapping[str, ev.Forecast], kept: set[str], caps: Mapping[str, float], plan: POCPlan
+) -> dict[str, str]:
+    """Why each of the others is left out: what it needs, or that those that are kept would have too little."""
+    share = _share(caps, (len(kept) + 1) * len(plan.seeds), len(plan.seeds))
+    told = "a share for it would leave too little for the others"
+    return {label: _short(need, share) or told for label, need in needs.items() if label not in kept}
 
 
 def experiment_plan(
@@ -104,14 +112,13 @@ def _share(caps: Mapping[str, float], searches: int, baselines: int) -> dict[str
 
 
 def _short(need: ev.Forecast, share: Mapping[str, float]) -> str:
-    """Which cap does not cover the least that is needed, in words; empty if all do."""
-    least = {
-        "usd": need.total.usd.low if need.total.usd else 0.0,
-        "calls": need.total.calls.low,
-        "tokens": need.total.tokens.low,
-        "minutes": need.seconds.low / 60,
-    }
-    for name, value in least.items():
-        if name in share and value > share[name]:
-            return f"it takes {value:,.4g} {name} at least, and its share is {share[name]:,.4g}"
+    """Which cap does not cover a search of one step, in words; empty if all do."""
+    steps = max(1.0, (need.iterations.likely if need.iterations else None) or 1.0)
+    spans = {"calls": need.total.calls, "tokens": need.total.tokens, "minutes": need.seconds * MINUTES}
+    if need.total.usd is not None:
+        spans["usd"] = need.total.usd
+    for name, span in spans.items():
+        least = span.low + ((span.likely or span.low) - span.low) / steps
+        if name in share and least > share[name]:
+            return f"with one step it takes about {least:,.4g} {name}, and its share is {share[name]:,.4g}"
     return ""

@@ -48,6 +48,8 @@ class POCPlan(BaseModel):
         compliance: what may be sent.
         review: it waits for a person to look at the cases before they are used.
         realism: the judge says of each made-up case how real it seems.
+        least_gain: criterion that is set beforehand: the whole interval of the difference on the sealed cases
+            is to lie above it; in [0, 1].
         lowest_quality: of the cases, from 0 to 10, for the gate.
         tasks, phrasings: of the consistency: sealed cases, and ways of putting each.
         goal: agreement that is to be reached, in (0, 1].
@@ -77,6 +79,7 @@ class POCPlan(BaseModel):
     compliance: ComplianceSettings = Field(default_factory=ComplianceSettings)
     review: bool = False
     realism: bool = False
+    least_gain: float = Field(default=0.0, ge=0, le=1)
     lowest_quality: float = Field(default=LOWEST_QUALITY, ge=0, le=10)
     tasks: int = Field(default=12, ge=2, le=200)
     phrasings: int = Field(default=3, ge=2, le=20)

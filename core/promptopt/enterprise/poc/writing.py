@@ -6,10 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from promptopt.domain import figures as fm
+from promptopt.domain.errors import SettingsError
 from promptopt.domain.markdown import inline
 from promptopt.domain.text import one_line, sanitize
+from promptopt.enterprise.case.calculator import BusinessCase
 from promptopt.enterprise.case.viewing import view_of
 from promptopt.enterprise.consistency import Consistency
+from promptopt.enterprise.deployment.rollout import RolloutPlan
 from promptopt.enterprise.poc.concluding import Conclusion, spent_json
 from promptopt.reporting.business.page import LOOKS
 from promptopt.reporting.business.views import SIMULATED
@@ -52,25 +55,78 @@ def summary_of(told: Conclusion) -> str:
 
 def dashboard_of(told: Conclusion) -> str:
     """All of it as one HTML page that loads nothing and runs no script."""
-    advice = told.case.advice if told.case else "not shown"
+    return _dashboard(
+        told.case,
+        told.rollout,
+        name=told.plan.name,
+        where=told.row.id,
+        simulated=told.simulated,
+        headline=told.headline,
+        figures=figures_of(told),
+        steps=next_steps(told),
+        out=left_out(told),
+        prompt=sanitize(told.offer.given.prompt.text, 20_000) if told.offer else "",
+    )
+
+
+def dashboard_of_case(case: BusinessCase, plan: RolloutPlan | None) -> str:
+    """A business case and a roll-out plan, wherever they come from, as such a page."""
+    return _dashboard(
+        case,
+        plan,
+        name=case.evidence.title,
+        where=case.evidence.source,
+        simulated=case.simulated,
+        headline=case.headline,
+        figures=list(_of_case(case)),
+        steps=list(case.reasons),
+        out=[],
+        prompt="",
+    )
+
+
+def page_for(given: Any, plan: RolloutPlan | None) -> str:
+    """The page of a summary of a proof of concept, or of a business case.
+
+    Raises:
+        SettingsError: it is neither.
+    """
+    conclusion = getattr(getattr(given, "results", None), "conclusion", None)
+    if isinstance(conclusion, Conclusion):
+        return dashboard_of(conclusion)
+    if isinstance(given, BusinessCase):
+        return dashboard_of_case(given, plan)
+    raise SettingsError(
+        f"a {type(given).__name__} is no business case",
+        fix="give what create_executive_summary() or calculate_comprehensive_roi() returned",
+    )
+
+
+def _dashboard(
+    case: BusinessCase | None,
+    plan: RolloutPlan | None,
+    *,
+    name: str,
+    simulated: bool,
+    headline: str,
+    **parts: Any,
+) -> str:
+    advice = case.advice if case else "not shown"
     return (
         pages()
         .get_template("poc.html.j2")
         .render(
-            told=told,
-            name=one_line(told.plan.name, 120),
-            headline=one_line(told.headline, 400),
-            reasons=told.case.reasons if told.case else (),
+            name=one_line(name, 120),
+            simulated=", simulated" if simulated else "",
+            headline=one_line(headline, 400),
+            reasons=case.reasons if case else (),
             advice=advice,
             look=LOOKS[advice],
-            figures=figures_of(told),
-            steps=next_steps(told),
-            out=left_out(told),
-            view=view_of(told.case) if told.case else None,
-            plan=told.rollout,
-            prompt=sanitize(told.offer.given.prompt.text, 20_000) if told.offer else "",
+            view=view_of(case) if case else None,
+            plan=plan,
             label=SIMULATED,
             made=time.strftime("%Y-%m-%d"),
+            **parts,
         )
     )
 
@@ -155,6 +211,14 @@ def _of_comparison(told: Conclusion) -> Iterable[Figure]:
             f"{evidence.where}; corrected for the number of optimizers (Holm)",
         )
 
+        least = told.plan.least_gain
+        met = "met" if gap.low > least else "missed" if gap.high < least else "not shown either way"
+        yield Figure(
+            f"Criterion: more than {least * 100:.1f} points",
+            met,
+            "set before anything was measured; the whole interval is to lie above it",
+        )
+
 
 def _of_consistency(told: Conclusion) -> Iterable[Figure]:
     named: Sequence[tuple[str, Consistency | None]] = (
@@ -178,9 +242,11 @@ def _of_money(told: Conclusion) -> Iterable[Figure]:
     yield Figure(
         "Spent so far", f"{usd}{more}, {spent.calls:,} calls", f"journal of the runs of {told.row.id}"
     )
-    case = told.case
-    if case is None:
-        return
+    if told.case is not None:
+        yield from _of_case(told.case)
+
+
+def _of_case(case: BusinessCase) -> Iterable[Figure]:
     label = ", SIMULATED" if case.simulated else ""
     for name, span in (
         ("Set-up, once", case.setup_costs),
