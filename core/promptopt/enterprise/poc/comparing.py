@@ -68,7 +68,7 @@ def carried(plan: POCPlan, dataset: Dataset, caps: Mapping[str, float]) -> Carri
 def _left_out(
     needs: Mapping[str, ev.Forecast], kept: set[str], caps: Mapping[str, float], plan: POCPlan
 ) -> dict[str, str]:
-    """Why each of the others is left out: what it needs, or that those that are kept would have too little."""
+    """Why each of the others is left out: what it needs, or that the others would have too little."""
     share = _share(caps, (len(kept) + 1) * len(plan.seeds), len(plan.seeds))
     told = "a share for it would leave too little for the others"
     return {label: _short(need, share) or told for label, need in needs.items() if label not in kept}
