@@ -37,7 +37,8 @@ def test_help_names_every_command_and_the_exit_status(cli: CommandLine) -> None:
     result = cli("--help")
     assert result.status == 0
     for command in COMMANDS:
-        assert f" {command.name} " in result.out and command.help in result.out
+        said, _, _ = command.help.partition("\n\n")  # the rest stands in the help of the command itself
+        assert f" {command.name} " in result.out and said in result.out
     assert "130" in result.out and "bad input" in result.out
 
 

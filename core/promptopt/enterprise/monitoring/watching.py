@@ -73,10 +73,10 @@ def read_fresh(deployment: Deployment, path: Path) -> Fresh:
         except SettingsError as error:
             tried.append(error)
     if len(columns) == 1:
-        loaded, notices = _by_name(path, tried[0])
-        cases = tuple(_renamed(case, columns[0], path, tried[0]) for case in loaded)
+        loaded, notices = _by_name(path, tried[-1])
+        cases = tuple(_renamed(case, columns[0], path, tried[-1]) for case in loaded)
         return Fresh(cases, path.name, tuple(notices))
-    raise tried[0]
+    raise tried[-1]
 
 
 def begin(
