@@ -1,7 +1,8 @@
 """``python -m tests.benchmarks [--cases N] [--at-once C] [--latency SECONDS] [--rounds R]``.
 
 ``python -m tests.benchmarks optimizers`` compares optimizers, see ``tests/benchmarks/optimizers.py``;
-``python -m tests.benchmarks cockpit`` measures the terminal UI, see ``tests/benchmarks/cockpit.py``.
+``python -m tests.benchmarks cockpit`` measures the terminal UI, see ``tests/benchmarks/cockpit.py``;
+``python -m tests.benchmarks compliance`` what looking for personal data and the audit log take.
 
 Without them, this prints how close an evaluation with everything on (relay, receipts, journal, budget,
 events, checks) comes to what the server's latency allows, what a call costs in processor time and memory,
@@ -21,6 +22,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -61,10 +63,10 @@ def wire_server(latency: float) -> Iterator[str]:
             server.kill()
 
 
-def evaluate(bench: Bench, folder: Path, url: str, cases: int, at_once: int) -> Measured:
+def evaluate(bench: Bench, folder: Path, url: str, cases: int, at_once: int, **more: Any) -> Measured:
     """Score one prompt on ``cases`` cases, in a worker process."""
     models = {"target": {"max_concurrency": at_once}}
-    run_id = bench.create(write_project(folder, url, (4, cases, 4), models=models), kind="eval")
+    run_id = bench.create(write_project(folder, url, (4, cases, 4), models=models, **more), kind="eval")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     bench.start(run_id)
     peak = 0.0
@@ -158,6 +160,11 @@ def main() -> None:
         from tests.benchmarks import cockpit
 
         cockpit.main(sys.argv[2:])
+        return
+    if sys.argv[1:2] == ["compliance"]:
+        from tests.benchmarks import compliance
+
+        compliance.main(sys.argv[2:])
         return
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--cases", type=int, nargs="+", default=[1000, 10_000])

@@ -7,6 +7,7 @@ from promptopt.enterprise.case.calculator import BusinessCase, EnterpriseROICalc
 from promptopt.enterprise.case.documents import generate_executive_presentation
 from promptopt.enterprise.case.evidence import Evidence
 from promptopt.enterprise.case.impact import BusinessImpactTracker
+from promptopt.enterprise.compliance import ComplianceChecker, ComplianceProfile, ComplianceReport
 from promptopt.enterprise.config import EnterpriseConfig
 from promptopt.enterprise.context import BusinessContext
 from promptopt.enterprise.deployment.package import OnboardingPackage
@@ -21,6 +22,9 @@ __all__ = [
     "BusinessCase",
     "BusinessContext",
     "BusinessImpactTracker",
+    "ComplianceChecker",
+    "ComplianceProfile",
+    "ComplianceReport",
     "EnterpriseConfig",
     "EnterpriseDSPyAdapter",
     "EnterpriseDeploymentPipeline",
