@@ -72,7 +72,6 @@ class ComplianceSettings(BaseModel):
         public: exact values that may be sent: an address of the company, say, or ``@acme.com`` for all of it.
         languages: whose greetings and titles tell of names.
         local: ``allow`` lets models on this machine or in a private network have everything.
-        detector: ``patterns``, or ``presidio`` for what its pattern recognizers find besides.
         retention_days: inputs, prompts and answers of runs are removed after so many days. None: as the
             profile says; without one they are kept.
         audit: write down each call: who, what run, where, how much, what was found. None: as the profile
@@ -89,7 +88,6 @@ class ComplianceSettings(BaseModel):
     public: list[str] = Field(default_factory=list[str])
     languages: list[Literal["en", "de"]] = ["en", "de"]
     local: Literal["same", "allow"] = "same"
-    detector: Literal["patterns", "presidio"] = "patterns"
     retention_days: int | None = Field(default=None, ge=1)
     audit: bool | None = None
 
@@ -138,7 +136,6 @@ class ComplianceSettings(BaseModel):
             public=tuple(value.strip().casefold() for value in self.public if value.strip()),
             languages=tuple(self.languages),
             local=self.local == "allow",
-            detector=self.detector,
             retention_days=self.retention_days or (min(days) if days else None),
             audit=any(profile.audit for profile in profiles) if self.audit is None else self.audit,
             profiles=tuple(self.profile),
@@ -163,7 +160,6 @@ class Policy:
     public: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en", "de")
     local: bool = False
-    detector: str = "patterns"
     retention_days: int | None = None
     audit: bool = False
     profiles: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from promptopt.domain.chat import ChatRequest, EmbedRequest, LLMResponse, Request
-from promptopt.domain.compliance import Policy, is_local
+from promptopt.domain.compliance import Action, Policy, is_local
 from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import CallFailed
 from promptopt.domain.pii.finding import Finding, Kind, in_words
@@ -56,7 +56,6 @@ class Shield:
     Args:
         settings: of the run.
         dataset: its cases as they were frozen; people may mend some later.
-        look_for_more: another way to find values, besides patterns.
 
     Attributes:
         redacted: values that were replaced in requests that were made, by kind.
@@ -65,19 +64,17 @@ class Shield:
         version: grows whenever one of those does.
     """
 
-    def __init__(
-        self, settings: ProjectSettings, dataset: Dataset | None = None, look_for_more: Find | None = None
-    ) -> None:
+    def __init__(self, settings: ProjectSettings, dataset: Dataset | None = None) -> None:
         self.policy = policy = settings.compliance.policy()
         self.redacted: Counter[Kind] = Counter()
         self.calls = 0
         self.refused: Counter[Kind] = Counter()
         self.version = 0
         self._refused: set[str] = set()
-        self._blocked = _finder(policy, "block", look_for_more)
-        self._allowed = _finder(policy, "allow", look_for_more) if policy.audit else None
+        self._blocked = _finder(policy, "block")
+        self._allowed = _finder(policy, "allow") if policy.audit else None
         self._masker: Masker | None = None
-        masked = _finder(policy, "redact", look_for_more)
+        masked = _finder(policy, "redact")
         if masked:
             self._masker = Masker(masked, dataset.fingerprint() if dataset else settings.name)
             self._masker.learn(own_texts(settings), case_texts(dataset) if dataset else ())
@@ -227,19 +224,10 @@ def case_texts(dataset: Dataset) -> list[str]:
     ]
 
 
-def _finder(policy: Policy, action: Any, more: Find | None) -> Find | None:
+def _finder(policy: Policy, action: Action) -> Find | None:
     """What finds values to which something happens; None if there is nothing to find."""
     kinds = policy.kinds(action)
-    if not kinds:
-        return None
-    look = looker(policy, kinds)
-    if more is None:
-        return look
-
-    def both(text: str) -> list[Finding]:
-        return [*look(text), *(found for found in more(text) if found.kind in kinds)]
-
-    return both
+    return looker(policy, kinds) if kinds else None
 
 
 def _counted(look: Find, request: Request) -> dict[Kind, int]:
@@ -266,12 +254,3 @@ def _strings(value: Any) -> Iterable[str]:
     elif isinstance(value, list):
         for item in cast("list[Any]", value):
             yield from _strings(item)
-
-
-def open_shield(settings: ProjectSettings, dataset: Dataset | None = None) -> Shield:
-    """The shield of a run.
-
-    Raises:
-        SettingsError: the policy asks for a library that is not there.
-    """
-    return Shield(settings, dataset)

@@ -22,7 +22,7 @@ from promptopt.models.endpoint import Endpoint, Seat, role_of
 from promptopt.models.gateway import Gateway
 from promptopt.models.limits import WINDOW
 from promptopt.models.relay_wire import RunWire, wire_for
-from promptopt.models.shield import Shield, open_shield
+from promptopt.models.shield import Shield
 from promptopt.models.telemetry import OFF, open_telemetry
 from promptopt.optimizers.base import BaseOptimizer
 from promptopt.runs.context import Context
@@ -123,7 +123,7 @@ class Engine:
             self._judged = bool(
                 (self._plan and self._plan.config.needs_judges) or (optimizer and optimizer.needs_judges)
             )
-            self._shield = await asyncio.to_thread(open_shield, self._settings, frozen)
+            self._shield = await asyncio.to_thread(Shield, self._settings, frozen)
             if self._shield.policy.audit:
                 self._audit = self._audit_log()
             if self.state.version:
