@@ -117,7 +117,10 @@ def test_fresh_cases_are_scored_once_and_a_server_that_drifts_is_told_of(
     assert "secret-path" not in fallen.out + fallen.err
 
     # The model is the same, asked anew about the same cases: a drift that fresh answers alone show.
-    anew = cli("monitor", "latest", "--cases", file, "--json", "--again")
+    usage = tmp_path / "usage.csv"
+    usage.write_text(f"timestamp,user,version\n2026-11-01,a,{deployed['prompt_id']}\n", encoding="utf-8")
+    anew = cli("monitor", "latest", "--cases", file, "--json", "--again", "--usage", str(usage))
+    assert anew.objects[0]["usage"]["versions"][0]["deployed"] is True
     assert anew.status == 1 and anew.objects[0]["run_id"] != said["run_id"]
 
     page = tmp_path / "dash.html"

@@ -3,9 +3,9 @@
 import configparser
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from datetime import date
+from datetime import date, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from promptopt.enterprise.deployment.criteria import Watched, Wishes
 from promptopt.enterprise.deployment.examples import Material, PerUse, Shown, masker
 from promptopt.enterprise.deployment.offers import Offer, offer_of
 from promptopt.enterprise.deployment.package import Extras, OnboardingPackage, package_of
+from promptopt.enterprise.deployment.recording import found
 from promptopt.enterprise.deployment.rollout import RolloutPlan, plan_of, strategy_of
 from promptopt.enterprise.deployment.snippets import endpoint_of
 from promptopt.enterprise.monitoring.dashboard import dashboard
@@ -311,8 +312,6 @@ def test_the_fronts_plan_without_keeping_and_keep_once(run_id: str, tmp_path: Pa
 
 
 def log() -> UsageLog:
-    from datetime import datetime
-
     days = range(1, 21)
     return UsageLog(
         tuple(Use(datetime(2026, 11, day, 9), "ab"[day % 2], prompt=BEST.id) for day in days), "usage.csv"
@@ -321,8 +320,6 @@ def log() -> UsageLog:
 
 def test_a_month_joins_uses_looks_and_assumptions(run_id: str, cli: CommandLine, tmp_path: Path) -> None:
     cli("deploy", run_id, "--out", str(tmp_path / "pkg"))
-    from promptopt.enterprise.deployment.recording import found
-
     with closing(Database.open()) as database:
         deployment = found(database, "latest")
     fine = monthly_report(deployment, log(), [])
@@ -348,8 +345,6 @@ def test_a_month_joins_uses_looks_and_assumptions(run_id: str, cli: CommandLine,
 
 
 def fallen(deployment: Any) -> Look:
-    from datetime import datetime
-
     row = MonitoringRow(deployment.id, 1, "d", "<b>x</b>", "r2", datetime(2026, 11, 20).timestamp(), "")
     cases = [Example(id=f"f{n}", inputs={"text": HOSTILE}) for n in range(40)]
     results = {case.id: CaseResult(case_id=case.id, category="hallucination") for case in cases}
@@ -358,8 +353,6 @@ def fallen(deployment: Any) -> Look:
 
 def test_looks(run_id: str, cli: CommandLine, tmp_path: Path) -> None:
     cli("deploy", run_id, "--out", str(tmp_path / "pkg"), "--title", HOSTILE)
-    from promptopt.enterprise.deployment.recording import found
-
     with closing(Database.open()) as database:
         deployment = found(database, "latest")
     look = fallen(deployment)
@@ -378,6 +371,33 @@ def test_looks(run_id: str, cli: CommandLine, tmp_path: Path) -> None:
     assert look_at(deployment, row, [CASES[0]], {"c0": dead["f0"]}, [], margin=0.05, usd=None).known == {
         "train": 1
     }
+
+
+def test_small_falls_add_up_and_the_same_cases_count_once(
+    run_id: str, cli: CommandLine, tmp_path: Path
+) -> None:
+    cli("deploy", run_id, "--out", str(tmp_path / "pkg"))
+    with closing(Database.open()) as database:
+        deployment = found(database, "latest")
+    cases = [Example(id=f"f{n}", inputs={"text": f"ticket {n}"}) for n in range(40)]
+    half = {
+        case.id: CaseResult(case_id=case.id, score=float(n % 2), passed=bool(n % 2), category="refusal")
+        for n, case in enumerate(cases)
+    }
+
+    def looks(digest: Callable[[int], str]) -> list[Look]:
+        seen: list[Look] = []
+        for n in range(1, 14):
+            row = MonitoringRow(deployment.id, n, digest(n), "x", "r", 0.0, "")
+            seen.append(look_at(deployment, row, cases, half, seen, margin=0.3, usd=0.0))
+        return seen
+
+    fresh = looks(lambda n: f"week {n}")
+    verdicts = [look.verdict for look in fresh]
+    assert verdicts[0] == "can't tell" and verdicts[-1] == "has fallen"
+    assert "again and again below" in fresh[-1].reason and fresh[-1].fall.verdict == "can't tell"
+    same = looks(lambda _: "one file")
+    assert {look.verdict for look in same} == {"can't tell"} and same[-1].height == same[0].height
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "file:///x", "//x", "http://", "https://a b", "http://[", "x"])
