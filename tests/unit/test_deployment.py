@@ -303,6 +303,9 @@ def test_the_fronts_plan_without_keeping_and_keep_once(run_id: str, tmp_path: Pa
     pipeline = EnterpriseDeploymentPipeline()
     package = pipeline.create_team_onboarding_package({"A b": prompt, "A-b": Prompt(text="Plain.")})
     assert {"a-b/index.html", "a-b~2/index.html", "rollout/plan.md"} <= set(package.files)
+    assert "Phase 1" in package.files["rollout/plan.html"]
+    assert "Phase 1" not in package.files["a-b~2/index.html"], "a prompt's page is about that one"
+    assert "nothing is proven" in package.files["a-b~2/index.html"]
     metrics = pipeline.track_adoption_metrics(row.id, log(), team_size=4)
     assert metrics.overall.rate == 0.5
     with pytest.raises(RunError, match="no figure"):

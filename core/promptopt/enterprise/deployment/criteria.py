@@ -104,16 +104,14 @@ def passed(offer: Offer, wishes: Wishes, watched: Mapping[str, Watched]) -> list
         return said
     needed = cases_to_hold(known.scores, wishes.margin) if known.scores else None
     margin = f"{wishes.margin * 100:g} points"
-    if needed is None:
-        text = (
-            f"{wishes.of(offer)}scored on at least {figure.n} fresh cases. No number of them can show that "
-            f"it holds within {margin}, for its test had {figure.n}."
-        )
-    else:
+    text = f"{wishes.of(offer)}scored on at least {figure.n} fresh cases."
+    if needed is not None:
         text = (
             f"{wishes.of(offer)}scored on fresh cases. {needed} of them show in four of five times that it "
             f"holds within {margin}, if it does."
         )
+    elif known.scores is not None:
+        text += f" No number of them can show that it holds within {margin}, for its test had {figure.n}."
     return [*said, Criterion(text, figure.source)]
 
 

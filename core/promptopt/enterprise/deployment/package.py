@@ -3,14 +3,14 @@
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.settings import ModelSettings
-from promptopt.domain.text import storable
+from promptopt.domain.text import one_line, storable
 from promptopt.enterprise.assets import create_team_deployment_assets
 from promptopt.enterprise.deployment.criteria import STRATEGIES
 from promptopt.enterprise.deployment.examples import Material, PerUse
@@ -223,7 +223,7 @@ def _files(offer: Offer, plan: RolloutPlan, extras: Extras, *, alone: bool = Tru
         files["deployment.json"] = as_file(deployment)
         files |= {f"monitoring/{name}": text for name, text in schedules(deployment).items()}
         line = monitor_line(deployment.id)
-    files["index.html"] = _index(offer, plan, extras, line)
+    files["index.html"] = _index(offer, plan if alone else _own(offer, plan), extras, line, alone=alone)
     named = [(name, _PURPOSES[name]) for name in _PURPOSES if name in files]
     files["README.md"] = quick_start(offer, named, line)
     return dict(sorted(files.items()))
@@ -292,7 +292,13 @@ def _figure(figure: Figure | None) -> dict[str, Any] | None:
     return vars(figure) if figure else None
 
 
-def _index(offer: Offer, plan: RolloutPlan, extras: Extras, line: str) -> str:
+def _own(offer: Offer, plan: RolloutPlan) -> RolloutPlan:
+    """Of a plan for several prompts what is about this one; its phases stand in one place, for all."""
+    mine = tuple(one for one in plan.decisions if one.name == one_line(offer.name, 120))
+    return replace(plan, decisions=mine, phases=(), notes=())
+
+
+def _index(offer: Offer, plan: RolloutPlan, extras: Extras, line: str, *, alone: bool) -> str:
     about = offer.subject
     figures = [
         (what, str(side.figure), side.figure.source)
@@ -312,6 +318,7 @@ def _index(offer: Offer, plan: RolloutPlan, extras: Extras, line: str) -> str:
         plan=plan,
         strategy=STRATEGIES[plan.strategy],
         line=line,
+        alone=alone,
         simulated=SIMULATED,
     )
 
