@@ -194,12 +194,12 @@ class POCDriver:
     def _begin_making(self) -> Part:
         """Begin the run that makes the cases, or take one that has made the same."""
         caps = self._allowance("data")
-        there = made_already(self._db, generation_of(self.plan, {}), self._limits().get("usd"))
+        wanted = generation_of(self.plan, {})
+        there = made_already(self._db, wanted, self._limits().get("usd"))
         if there is not None:
             body = json.dumps({"reused": True})
             return self._pocs.assign(self._row.id, "data", "run", there.id, body)
-        settings = generation_of(self.plan, caps)
-        need = foreseen(generation_plan_of(settings), settings)
+        need = foreseen(generation_plan_of(wanted), wanted)
         fewest = FEWEST_SEALED / SPLIT[2] / self.plan.count
         least = {
             "usd": need.total.usd.low if need.total.usd else 0.0,
@@ -208,14 +208,14 @@ class POCDriver:
             "minutes": need.seconds.low / 60,
         }
         for name, value in least.items():
-            if name in caps and value * min(1.0, fewest) > caps[name]:
+            if name in caps and (caps[name] <= 0 or value * min(1.0, fewest) > caps[name]):
                 raise RunError(
                     f"the budget is too small to make even the fewest cases up: {caps[name]:,.4g} {name} for "
                     f"this stage, and {value * min(1.0, fewest):,.4g} are the least that it takes",
                     where=self._row.id,
                     fix="raise the budget, or give cases of your own with --cases",
                 )
-        return self._begin("data", settings, Dataset(train=(), validation=()), GENERATE)
+        return self._begin("data", generation_of(self.plan, caps), Dataset(train=(), validation=()), GENERATE)
 
     def _comparison(self, dataset: Dataset) -> None:
         parts = self._pocs.parts(self._row.id)

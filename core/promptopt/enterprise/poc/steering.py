@@ -26,7 +26,7 @@ def ask_for(database: Database, row: PocRow, wish: str) -> None:
 
 def go_on(database: Database, row: PocRow) -> bool:
     """Let a paused one go on. False if nobody is at it: then it needs a driver."""
-    if not row.live:
+    if not row.live or row.status == "created":
         return False
     Pocs(database).wish(row.id, "")
     return True
