@@ -43,7 +43,7 @@ Kind regards, your support team"""
 
 
 def answer(call: Call) -> str:
-    """All models of a proof of concept. With more of the phrases more cases are answered in the right form."""
+    """All models of a proof of concept. With more of the phrases more answers have the right form."""
     if "maker" in call.model or "judge" in call.model:
         return simulated(call)
     if "optimizer" in call.model:
