@@ -16,11 +16,12 @@ from promptopt.enterprise.config import EnterpriseConfig
 from promptopt.enterprise.poc import comparing
 from promptopt.enterprise.poc.cases import gate, of_own
 from promptopt.enterprise.poc.forecasting import estimate_of
+from promptopt.enterprise.poc.month import headroom, spent_this_month
 from promptopt.enterprise.poc.phrasing import phrased, to_put
 from promptopt.enterprise.poc.plan import SPLIT, POCPlan
 from promptopt.enterprise.poc.planning import Wanted, check_plan, create, plan_for
 from promptopt.enterprise.poc.shares import SHARES, allowance
-from promptopt.enterprise.poc.spending import committed, headroom, spent_this_month
+from promptopt.enterprise.poc.spending import committed
 from promptopt.enterprise.poc.state import state_of
 from promptopt.enterprise.poc.steering import agree, ask_for, check_month
 from promptopt.store.database import Database
@@ -164,7 +165,7 @@ def test_the_month_is_one_for_all_of_an_organization(database: Database, tmp_pat
 def test_what_was_spent_in_an_earlier_month_does_not_count(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from promptopt.enterprise.poc import spending
+    from promptopt.enterprise.poc import month
     from promptopt.enterprise.poc.settings import project_of
 
     made = plan(models=REAL)
@@ -174,8 +175,8 @@ def test_what_was_spent_in_an_earlier_month_does_not_count(
     spend(database, run, 10.0)
     Pocs(database).say(row.id, "stopped")
     assert spent_this_month(database, "") == pytest.approx(10)
-    began = spending.month_began(time.time() + 40 * 86400)
-    monkeypatch.setattr(spending, "month_began", lambda: began)
+    began = month.month_began(time.time() + 40 * 86400)
+    monkeypatch.setattr(month, "month_began", lambda: began)
     assert spent_this_month(database, "") == 0
 
 

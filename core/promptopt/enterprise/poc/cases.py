@@ -1,9 +1,10 @@
 """The cases of a proof of concept: made up by a run, or a person's own; and the gate before they are used."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from promptopt.domain.dataset import Dataset, Example, split_cases
 from promptopt.domain.settings import ProjectSettings
@@ -56,8 +57,9 @@ def made_already(database: Database, settings: ProjectSettings, usd: float | Non
     for row in runs.list(archived=True):
         if row.kind != NAME or row.status != "finished" or (usd is not None and (row.usd or 0.0) > usd):
             continue
-        if _without_budget(runs.settings(row.id)) == said:
-            return row
+        with suppress(ValidationError):  # what another version has frozen may not be read any more
+            if _without_budget(runs.settings(row.id)) == said:
+                return row
     return None
 
 

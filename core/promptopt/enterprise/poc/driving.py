@@ -22,10 +22,11 @@ from promptopt.domain.settings import ProjectSettings
 from promptopt.enterprise.poc import comparing, phrasing
 from promptopt.enterprise.poc.cases import Gate, gate, made_already, of_generated, of_own
 from promptopt.enterprise.poc.concluding import conclude, winner_of
+from promptopt.enterprise.poc.month import headroom
 from promptopt.enterprise.poc.plan import FEWEST_SEALED, SPLIT, POCPlan
 from promptopt.enterprise.poc.settings import generation_of
 from promptopt.enterprise.poc.shares import allowance, short_of
-from promptopt.enterprise.poc.spending import committed, headroom
+from promptopt.enterprise.poc.spending import committed
 from promptopt.experiments.config import OptimizerEntry
 from promptopt.experiments.driving import ENDED, REVIVALS, Driver
 from promptopt.experiments.results import frozen_plan

@@ -75,7 +75,7 @@ class Improvement:
         label = ", SIMULATED" if self.simulated else ""
         chosen = " (chosen)" if self.chosen else ""
         return (
-            f"{self.optimizer}{chosen}: {self.difference * 100:+z.1f} points "
+            f"{self.optimizer}{chosen}: {self.score:.1%}, {self.difference * 100:+z.1f} points "
             f"[{self.low * 100:+z.1f}, {self.high * 100:+z.1f}] on {self.n} sealed cases: "
             f"{self.verdict}{label}"
         )

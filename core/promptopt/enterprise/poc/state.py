@@ -4,9 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from promptopt.enterprise.poc.plan import POCPlan
 from promptopt.enterprise.poc.spending import Spent, own_runs, spent_by
-from promptopt.experiments.results import planned
 from promptopt.runs.state import fold
 from promptopt.store.database import Database
 from promptopt.store.experiments import ExperimentRow, Experiments
@@ -117,12 +115,17 @@ def state_of(database: Database, row: PocRow) -> POCState:
         share=1.0 if finished else min(0.99, share),
         stages=stages,
         spent=spent_by(database, own_runs(database, row.id)),
-        limits=POCPlan.model_validate_json(row.plan).budget.limits(),
+        limits=_limits(row),
         output_dir=row.output_dir,
         headline=summary.get("headline", "") if finished else "",
         files=tuple(summary.get("files", ())),
         notes=tuple(summary.get("notes", ())),
     )
+
+
+def _limits(row: PocRow) -> dict[str, float]:
+    caps: dict[str, float | None] = json.loads(row.plan).get("budget", {})
+    return {name: float(value) for name, value in caps.items() if value is not None}
 
 
 class _Look:
@@ -184,7 +187,7 @@ class _Look:
 
     def _cells(self, row: ExperimentRow) -> tuple[int, list[RunRow]]:
         assigned = Experiments(self._db).runs(row.id)
-        return len(planned(row)), [self._runs.find(run_id) for run_id in assigned.values()]
+        return len(json.loads(row.plan)["cells"]), [self._runs.find(run_id) for run_id in assigned.values()]
 
     def consistency(self) -> StageState:
         part = self._parts.get("consistency")

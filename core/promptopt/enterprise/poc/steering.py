@@ -5,8 +5,8 @@ import json
 import time
 
 from promptopt.domain.errors import RunError
+from promptopt.enterprise.poc.month import spent_this_month
 from promptopt.enterprise.poc.plan import POCPlan
-from promptopt.enterprise.poc.spending import spent_this_month
 from promptopt.store.database import Database
 from promptopt.store.pocs import PocRow, Pocs
 

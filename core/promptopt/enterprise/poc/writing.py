@@ -173,7 +173,7 @@ def next_steps(told: Conclusion) -> list[str]:
         first = told.rollout.phases[0]
         begin = "Begin with" if pays else "If you decide to roll it out all the same, begin with"
         steps.append(f"{begin}: {first.who}, {first.begins} to {first.ends} (package/rollout/plan.html).")
-    if told.deployment is not None:
+    if told.deployment is not None and told.rollout and told.rollout.phases:
         steps.append(f"Once it is in use, watch it: promptopt monitor {told.deployment.id} --cases fresh.csv")
     return steps
 
@@ -201,6 +201,8 @@ def _of_comparison(told: Conclusion) -> Iterable[Figure]:
         yield Figure("Score of today's prompt", _interval(evidence.baseline), evidence.where)
     if evidence.best is not None:
         label = f"Score of the new prompt ({evidence.optimizer})"
+        if evidence.same:
+            label = "Score of what was found: today's prompt"
         yield Figure(label, _interval(evidence.best), evidence.where)
     if evidence.comparison is not None:
         gap = evidence.comparison.difference

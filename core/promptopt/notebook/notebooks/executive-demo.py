@@ -96,11 +96,26 @@ except PromptoptError as error:  # without matplotlib
     print(error)
 
 # %% [markdown]
-# ## 4. What this does not say
+# ## 4. Is it worth it?
+# A range, under stated assumptions; `promptopt poc run` does all of this from a scenario, with cases that are
+# made up for your company and several optimizers.
+
+# %%
+from promptopt.enterprise import EnterpriseROICalculator
+
+business_case = EnterpriseROICalculator("customer_support").calculate_comprehensive_roi(run.id)
+print(business_case.headline)
+print("ROI, first year:", business_case.annual_roi)
+
+# %% [markdown]
+# ## 5. What this does not say
 # Nothing about other cases than those of this kind, nothing about a model that changes behind its name; and
 # what is labelled as simulated says nothing about any real model.
 #
-# ## 5. To take away
+# ## 6. To take away
 
 # %%
 colab.create_shareable_results(run)
+
+# %%
+colab.create_shareable_executive_dashboard(business_case)

@@ -1,11 +1,11 @@
-# Enterprise POC: one task, and a criterion that is set before anything is measured
+# Enterprise POC: from a scenario to a business case, under one budget, its criterion set beforehand
 # pyright: basic, reportUnusedExpression=false
 
 # %% [markdown]
 # # Enterprise POC
-# Is a better prompt worth having for your task? This notebook asks that in an order that can't fool you: the
-# criterion first, then the measure of today's prompt, then the search, then one look at cases that nobody
-# has seen.
+# Is a better prompt worth having for your team? This notebook goes from nothing but a scenario to a
+# recommendation: cases are made up, optimizers are compared at equal shares of one budget, the verdict rests
+# on cases that nobody has seen, and every figure says where it comes from.
 #
 # It runs as it is, from top to bottom, on the built-in simulator: no key, no cost. **Simulated figures say
 # nothing about a real model**; they show how the work goes. For a real model put its name into `MODELS`.
@@ -13,73 +13,84 @@
 # %%
 import promptopt
 
-# For real models: MODELS = {"target": "openai/gpt-4o-mini", "optimizer": "anthropic/claude-opus-4-5"}
+# For real models: MODELS = {"target": "openai/gpt-4o-mini", "optimizer": "openai/gpt-4.1"}
 MODELS = {
     "target": {"model": "sim/target", "latency": 0},
     "optimizer": {"model": "sim/optimizer", "latency": 0},
+    "generator": {"model": "sim/generator", "latency": 0},
+    "judge": {"model": "sim/judge", "latency": 0},
 }
-BUDGET = {"usd": 2.0, "calls": 4000}  # never crossed
+BUDGET = {"usd": 20.0, "calls": 6000}  # of all stages together; never crossed
+SCENARIO = "customer_support"  # or internal_email, content_creation, technical_documentation
+COUNT = 40  # cases; 200 and more for a real decision
+LEAST_GAIN = 0.02  # the criterion, set now: the whole interval of the gain must lie above it
 
 # Keys come from the environment, Colab's secrets or a hidden prompt. None is stored here.
 colab = promptopt.ColabManager()
 colab.setup_secrets(models=MODELS)
 
 # %% [markdown]
-# ## 1. The task
-# The example routes citizens' reports to departments. For your own: a project of yours, by name or path
-# (`promptopt new NAME --from cases.csv` makes one of a file of cases).
+# ## 1. Who you are
+# A form where somebody is there to fill it in; else a company that comes with the package.
 
 # %%
-from promptopt.examples import example_dir
-
-PROJECT = example_dir("routing") / "project.toml"
-print(PROJECT.read_text(encoding="utf-8")[:1200])
+business_context = colab.create_business_context_wizard()
 
 # %% [markdown]
-# ## 2. The criterion
-# Set now, and not changed later. The whole interval must lie above it, not only the mean.
+# ## 2. Cases
+# Made up for this company over a grid of persons, difficulties and situations, and measured. Cases of your
+# own are better, if you have some: `cases=` of the next step takes a `Dataset`.
 
 # %%
-LEAST_GAIN = 0.05  # share of the score, on cases that took no part in the search
+from promptopt.enterprise import EnterprisePOC
+
+poc = EnterprisePOC(MODELS, budget=BUDGET)
+cases = poc.generate_realistic_scenarios(SCENARIO, business_context, COUNT)
+print(f"quality: {cases.quality_score:.1f} of 10{' (simulated)' if cases.simulated else ''}")
+for case in cases.train[:2]:
+    print("·", case.input_text[:300])
 
 # %% [markdown]
-# ## 3. The search
-# It runs in a process of its own: the view below stays up to date, and `promptopt attach latest` in a
-# terminal shows the same run. If this cell is carried out again, the run is shown again, and nothing is paid
-# twice.
+# ## 3. Everything else
+# Interrupted, killed or carried out again it goes on where it was, and nothing is paid twice. In a terminal:
+# `promptopt poc show latest`.
 
 # %%
-run = promptopt.start(
-    PROJECT, models=MODELS, budget=BUDGET, optimizer={"name": "refine", "max_iterations": 5}
+results = poc.run_complete_poc(
+    SCENARIO, business_context, optimizers=["refine", "grpo"], least_gain=LEAST_GAIN, out="poc"
 )
+results
 
 # %%
-best = run.wait()
-best
+for one in results.optimization_improvements:
+    print(one)
+print("runs:", *(results.evidence.run_ids if results.evidence else ()))
 
 # %% [markdown]
-# ## 4. The answer
+# ## 4. Worth it?
+# A range, under assumptions that you see and can change: they are in `poc/business-case.html`, and as cells
+# to fill in in `business-case.xlsx`.
 
 # %%
-figures = run.summary()
-label = "SIMULATED: " if figures["simulated"] else ""
-found = figures["comparison"]
-if found is None:
-    answer = f"no: {figures['test_note'] or 'no better prompt was found'}"
-else:
-    low, high = found["interval"]
-    gain = f"{found['difference']:+.1%} [{low:+.1%}, {high:+.1%}], {found['n']} sealed cases"
-    met = "yes" if low > LEAST_GAIN else "no" if high < LEAST_GAIN else "not shown either way"
-    answer = f"{met}: {gain}, against a criterion of {LEAST_GAIN:+.1%}"
-print(f"{label}is the criterion met? {answer}")
-if found:
-    print(f"{label}cases fixed: {len(found['fixed'])}, broken: {len(found['broken'])}")
-cost = "unknown" if figures["cost_usd"] is None else f"${figures['cost_usd']:.2f}"
-print(f"{label}it took {figures['calls']:,} calls and {figures['tokens']:,} tokens, cost {cost}")
+business_case = poc.create_executive_summary(results)
+print(business_case.headline)
+print("ROI, first year:", business_case.annual_roi)
 
 # %% [markdown]
-# ## 5. To pass on
-# One file with verdict, prompt, what changed, course and costs; it loads nothing from anywhere.
+# ## 5. For the team
+# The plan says who gets it when, and which figure stops it; or that nothing is to be rolled out, and why.
 
 # %%
-colab.create_shareable_results(run)
+deployment_plan = poc.create_team_rollout_strategy(results)
+for decision in deployment_plan.decisions:
+    print(decision.headline, *decision.why, sep="\n· ")
+
+# %%
+poc.create_deployment_package(results.best_prompts)
+
+# %% [markdown]
+# ## 6. To pass on
+# One file that loads nothing from anywhere.
+
+# %%
+colab.create_shareable_executive_dashboard(business_case, deployment_plan)

@@ -49,77 +49,71 @@ print(
 
 # %% [markdown]
 # ## 2. What is assumed
-# Yours to change; each with a low and a high end. Nothing below uses any other assumption.
+# Yours to change: each is a likeliest value with a low and a high end, and says why. What you leave out is a
+# placeholder, and is told as one.
 
 # %%
-ASSUMED = {
-    "cases a month": (8_000, 12_000),
-    "minutes that a person needs to put a wrong one right": (3, 8),
-    "USD for an hour of that person": (35, 55),
-    "share of wrong ones that somebody notices and puts right": (0.6, 0.9),
-    "hours of people to set this up": (10, 40),
-    "USD that a call costs more, as the better prompt is longer": (0.0, 0.0005),
-}
+from promptopt.enterprise import Assumptions
+
+assumed = Assumptions.of("customer_support").changed(
+    {
+        "requests_per_month": "8000..12000",
+        "hourly_cost": "35..55",
+        "people": "20..40",
+        "setup_hours": "10..40",
+    }
+)
+for name in assumed.given:
+    one = assumed.quantity(name)
+    print(f"{one.label}: {one.low:,g} to {one.high:,g}, likeliest {one.value:,g} {one.unit}")
 
 # %% [markdown]
 # ## 3. What follows
-# The least and the most that all combinations of ends give. The true value lies in between if all hold.
-
+# Thousands of draws over all assumptions and over the interval of what was measured. A gain that the sealed
+# test does not show counts as none.
 
 # %%
-def product(*ranges):
-    """The range of a product: the least and the most of all combinations of ends."""
-    ends = [1.0]
-    for one in ranges:
-        ends = [sofar * end for sofar in ends for end in one]
-    return min(ends), max(ends)
+from promptopt.enterprise import EnterpriseROICalculator
 
-
-hour = ASSUMED["USD for an hour of that person"]
-minutes = ASSUMED["minutes that a person needs to put a wrong one right"]
-noticed = ASSUMED["share of wrong ones that somebody notices and puts right"]
-fewer = product(tuple(gain), ASSUMED["cases a month"], noticed)
-hours = product(fewer, minutes, (1 / 60, 1 / 60))
-dearer = product(
-    ASSUMED["USD that a call costs more, as the better prompt is longer"], ASSUMED["cases a month"]
-)
-worth = product(hours, hour)
-monthly = worth[0] - dearer[1], worth[1] - dearer[0]
-once = product(hour, ASSUMED["hours of people to set this up"])
-once = tuple(end + (search_usd or 0.0) for end in once)
-
-print(f"{label}fewer corrections a month: {fewer[0]:,.0f} to {fewer[1]:,.0f}")
-print(f"{label}hours saved a month:       {hours[0]:,.0f} to {hours[1]:,.0f}")
-print(f"{label}worth a month:             ${monthly[0]:,.0f} to ${monthly[1]:,.0f}")
-print(
-    f"{label}cost once:                 ${once[0]:,.0f} to ${once[1]:,.0f}"
-    + (" and the search, whose price is unknown" if search_usd is None else "")
-)
-if monthly[0] > 0:
-    print(
-        f"{label}paid back after:           {once[0] / monthly[1]:.1f} to {once[1] / monthly[0]:.1f} months"
-    )
-else:
-    print(f"{label}paid back after:           can't be said: a gain is not shown")
+business_case = EnterpriseROICalculator(assumed).calculate_comprehensive_roi(run.id)
+print(business_case.headline)
+for reason in business_case.reasons:
+    print("·", reason)
+for what, span in (
+    ("set-up, once", business_case.setup_costs),
+    ("time saved, first year", business_case.time_savings),
+    ("errors avoided, first year", business_case.quality_improvements),
+    ("model cost saved, first year", business_case.cost_reductions),
+    ("ROI, first year", business_case.annual_roi),
+    ("paid back after", business_case.payback_period),
+):
+    print(f"{what}: {span}")
 
 # %% [markdown]
 # ## 4. Which assumption matters most
-# How wide the range of the hours' monthly worth is because of one of them alone, all others in the middle.
-
+# What each does to the net present value alone, all others at their likeliest, and where it tips over.
 
 # %%
-def middle(ends):
-    return sum(ends) / 2
+for one in business_case.influences[:6]:
+    tips = "" if one.break_even is None else f", tips over at {one.break_even:,.3g} {one.quantity.unit}"
+    print(f"{one.quantity.label}: {one.share:.0%} of the spread{tips}")
 
+# %% [markdown]
+# ## 5. To pass on
+# Markdown, a page and, with `pip install 'promptopt[reports]'`, slides and a workbook whose formulas follow
+# the assumptions that you put in.
 
-parts = {
-    "the measured gain": tuple(gain),
-    "cases a month": ASSUMED["cases a month"],
-    "share noticed": noticed,
-    "minutes": minutes,
-    "USD for an hour": hour,
-}
-for name, ends in parts.items():
-    others = [(middle(other),) * 2 for key, other in parts.items() if key != name]
-    low, high = product(ends, *others, (1 / 60, 1 / 60))
-    print(f"{label}{name:<20} ${low:>10,.0f} to ${high:>10,.0f}")
+# %%
+from pathlib import Path
+
+from promptopt.domain.errors import PromptoptError
+from promptopt.enterprise.case.documents import FORMATS, write_documents
+
+for form in FORMATS:
+    try:
+        print(*write_documents(business_case, Path("business-case"), [form]))
+    except PromptoptError as error:  # without the packages for slides and workbooks
+        print(error)
+
+# %%
+colab.create_shareable_executive_dashboard(business_case)
