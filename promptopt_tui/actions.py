@@ -17,10 +17,13 @@ Scope = Literal[
     "log",
     "calls",
     "heat",
+    "drafts",
     "editor",
     "project",
     "form",
     "review",
+    "queue",
+    "made",
     "result",
     "compare",
 ]
@@ -36,17 +39,20 @@ SCOPES: dict[Scope, str] = {
     "log": "Log",
     "calls": "Calls",
     "heat": "Heat map",
+    "drafts": "Cases that are made up",
     "editor": "Editing a prompt",
     "project": "A project",
     "form": "In a form",
     "review": "What a model proposed",
+    "queue": "The review of made-up cases",
+    "made": "The result of a run that makes cases up",
     "result": "The result of a run",
     "compare": "Runs side by side",
 }
 
 
 OF_WIDGETS: frozenset[Scope] = frozenset(
-    ("lists", "sorting", "cases", "errors", "log", "calls", "heat", "form")
+    ("lists", "sorting", "cases", "errors", "log", "calls", "heat", "drafts", "form")
 )
 """Scopes of a widget: their actions work while it has the focus. Others are of a screen, or of the app."""
 
@@ -128,6 +134,9 @@ PANELS = (
 TOURNAMENT = "tournament"
 """A panel that is there only in a run that plays one; it has a key of its own."""
 
+MAKING = {"coverage": "standings", "draft": "prompt", "drafts": "cases", "left-out": "errors"}
+"""Panels of a run that makes cases up, and the panel of other runs that each is in the place of."""
+
 ACTIONS: tuple[Action, ...] = (
     Action("anywhere.help", ("question_mark", "f1"), "help", "Show every key.", 90),
     Action("anywhere.palette", ("ctrl+p", "colon"), "commands", "Find a command by name.", 91, palette=False),
@@ -146,6 +155,13 @@ ACTIONS: tuple[Action, ...] = (
         "new",
         "Make a project: of an example, a file of cases, a description, or a small template.",
         3,
+    ),
+    Action(
+        "home.generate",
+        ("m",),
+        "make up",
+        "Have a model make cases up for a scenario; what it may cost is told first.",
+        4,
     ),
     Action("home.demo", ("d",), "demo", "Start the built-in demo: simulated models, no key, no cost.", 4),
     Action(
@@ -223,6 +239,7 @@ ACTIONS: tuple[Action, ...] = (
         5,
     ),
     Action("run.why", ("W",), "say why", "Write down why you do what you do next; the run keeps it."),
+    Action("run.review", ("c",), "review", "Go through the cases that were made: keep, edit, drop.", 6),
     Action("run.outcome", ("o",), "result", "Show the result: verdict, scores, what was spent.", 6),
     Action("run.full", ("f",), "full", "Give the focused panel the whole screen, or put it back.", 8),
     Action("run.panel", tuple("1234567890"), "panels", "Go to a panel by its number.", 7, palette=False),
@@ -297,6 +314,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("heat.left", ("left",), "left", "One candidate to the left.", palette=False),
     Action("heat.right", ("right",), "right", "One candidate to the right.", palette=False),
     Action("heat.order", ("n",), "order", "Those that fail most often first, or the order of the data.", 11),
+    Action("drafts.filter", ("slash",), "filter", "Show only the cases that contain a text.", 10),
     Action(
         "project.save", ("ctrl+s",), "save", "Write the project file, and the cases that were changed.", 1
     ),
@@ -348,6 +366,37 @@ ACTIONS: tuple[Action, ...] = (
     Action("review.all", ("a",), "take all", "Take everything that is not decided yet.", 3),
     Action("review.done", ("ctrl+s",), "done", "Go on with what was taken.", 80),
     Action("review.leave", ("q", "escape"), "back", "Leave without taking anything.", 81),
+    Action("queue.keep", ("space", "k"), "keep", "Keep the case as it is, and go on to the next.", 1),
+    Action("queue.edit", ("e",), "edit", "Rewrite its input or its expected output, and keep that.", 2),
+    Action("queue.drop", ("d", "x", "delete"), "drop", "Leave the case out, with a reason; go on.", 3),
+    Action("queue.skip", ("s",), "skip", "Leave it open, and go on to the next open one.", 4),
+    Action("queue.undo", ("u",), "undo", "Take the last decision back.", 5),
+    Action("queue.next", ("right", "n"), "next", "To the next case.", 11),
+    Action("queue.previous", ("left", "p"), "previous", "To the case before."),
+    Action("queue.first", ("g",), "first", "To the first case."),
+    Action("queue.last", ("G",), "last", "To the last case."),
+    Action(
+        "queue.filter",
+        ("f",),
+        "filter",
+        "Show open cases, all, those of low realism, with findings, or decided ones.",
+        7,
+    ),
+    Action("queue.rest", ("a",), "keep the rest", "Keep every case that nobody has decided on.", 8),
+    Action("queue.save", ("w",), "project", "Make a project of the cases.", 6),
+    Action("queue.export", ("X",), "file", "Write the cases into a file.", 9),
+    Action("queue.copy", ("y",), "copy", "Copy the case."),
+    Action("queue.leave", ("q", "escape"), "back", "Leave the review; what was decided is kept.", 80),
+    Action("made.review", ("c",), "review", "Go through the cases: keep, edit, drop.", 1),
+    Action("made.save", ("w",), "project", "Make a project of the cases.", 2),
+    Action("made.start", ("r",), "search", "Make a project of them, and look for a better prompt on it.", 3),
+    Action("made.export", ("X",), "file", "Write the cases into a file.", 4),
+    Action("made.resume", ("R",), "resume", "Start the worker again; nothing is paid twice.", 5),
+    Action("made.copy", ("y",), "copy", "Copy what the focused panel shows.", 6),
+    Action("made.next", ("tab",), "panels", "Go to the next panel.", 7, palette=False),
+    Action("made.previous", ("shift+tab",), "previous", "Go to the panel before.", palette=False),
+    Action("made.back", ("escape",), "the run", "Back to the run: grid, cases, log.", 81),
+    Action("made.leave", ("q",), "leave", "Leave the result and the run.", 82),
     Action("form.select", ("enter",), "change", "Change the value of the setting.", 3),
     Action(
         "form.reset", ("backspace",), "default", "Take the setting out of the file: its default holds.", 10

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from promptopt_tui.makings import Makings
 from promptopt_tui.projects import Projects
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from promptopt.domain.marks import Marks
     from promptopt.domain.results import CaseResult
     from promptopt.runs.aftermath import Aftermath
+    from promptopt.runs.draftlog import Drafts
     from promptopt.runs.following import Follower
     from promptopt.runs.state import RunState
     from promptopt.store.commands import Command
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from promptopt.store.runs import RunRow
     from promptopt.store.tracepages import TracePages
     from promptopt.store.trust import Power
+    from promptopt_tui.queuebook import Source
 
 
 LISTED = 1000
@@ -57,6 +60,7 @@ class Client:
         self._lock = threading.Lock()
         self._now = now
         self.projects = Projects(lambda: self.database)
+        self.makings = Makings()
 
     @property
     def database(self) -> Database:
@@ -132,6 +136,32 @@ class Client:
         from promptopt.store.cells import Cells
 
         return Cells(self.database, run_id).outcomes(prompt_id, split)
+
+    def drafts(self, run_id: str, after: int = 0) -> Drafts:
+        """The cases that a run has made up, as its stream has them after its ``after``-th event."""
+        from promptopt.runs.draftlog import read_drafts
+        from promptopt.store.runlog import RunLog
+
+        return read_drafts(RunLog(self.database, run_id), after)
+
+    def review(self, run_id: str) -> Source:
+        """What a run has made up, to be reviewed."""
+        from promptopt.domain.drafted import GenerationStarted
+        from promptopt.runs.draftlog import review_of
+        from promptopt.store.runlog import RunLog
+        from promptopt_tui.queuebook import Source
+
+        drafts = self.drafts(run_id)
+        begun = RunLog(self.database, run_id).of_kinds(["generation_started"], 1)
+        plan = begun[0].event if begun else None
+        assert plan is None or isinstance(plan, GenerationStarted)
+        return Source(self.find(run_id), plan, drafts, review_of(self.database, run_id, drafts))
+
+    def look_over(self, run_id: str) -> Mapping[str, Any]:
+        """Which cases that a run made up hold private data, and which are nearly alike."""
+        from promptopt.runs.apart import in_its_own_process
+
+        return in_its_own_process(self.database, {"job": "look over", "run": run_id})
 
     def calls(self, run_id: str) -> TracePages:
         """The run's model calls, page by page."""

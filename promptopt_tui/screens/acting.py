@@ -29,7 +29,8 @@ from promptopt_tui.views import wishes
 CAPS = ("usd", "calls", "tokens", "minutes")
 
 
-def _cap_fault(text: str) -> str:
+def cap_fault(text: str) -> str:
+    """What is wrong with a cap; empty if nothing."""
     try:
         fine = text == "" or 0 < float(text.replace(",", "")) < float("inf")
     except ValueError:
@@ -180,7 +181,7 @@ class Acting(Steering):
             roles: list[Role] = [role for role in ROLES if role in state.models]
             at_once = {role: str(state.concurrency.get(role, "")) for role in roles}
         fields = [
-            *(Field(name, _words(name), value, "no cap", _cap_fault) for name, value in caps.items()),
+            *(Field(name, _words(name), value, "no cap", cap_fault) for name, value in caps.items()),
             *(
                 Field(f"at once {role}", f"{role} at once", value, "as in the project", _count_fault)
                 for role, value in at_once.items()

@@ -2,7 +2,6 @@
 
 from textual.app import App
 
-from promptopt_tui.actions import TOURNAMENT
 from promptopt_tui.paint import Line, wrap
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.views.arrangement import ALL, LAYOUTS
@@ -41,7 +40,7 @@ def _options(deck: Deck) -> list[Option[str]]:
         Option(layout.key, f"{'●' if name == here else '○'} {layout.label}", layout.about, name)
         for name, layout in LAYOUTS.items()
     ]
-    panels = [panel for panel in ALL if panel != TOURNAMENT or deck.tournament]
+    panels = [panel for panel in ALL if panel in deck.could_be]
     for panel in panels:
         hidden = panel in deck.hidden
         mark = "✗" if hidden else "✓"

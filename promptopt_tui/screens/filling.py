@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from promptopt_tui import paint
 from promptopt_tui.desk import OnTop
+from promptopt_tui.screens.asking import Paths
 from promptopt_tui.screens.dialogs import Build
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.textline import TextLine
@@ -32,6 +33,7 @@ class Field:
         value: what it says at first.
         hint: shown while it is empty.
         check: what is wrong with a value, in words; empty if nothing is.
+        files: it is a path: tab and the right arrow complete it.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Field:
     value: str = ""
     hint: str = ""
     check: Callable[[str], str] = lambda _: ""
+    files: bool = False
 
 
 REASON = Field("reason", "why", hint="optional; kept with the run")
@@ -61,6 +64,7 @@ class FillScreen(OnTop, ModalScreen[dict[str, str] | None]):
 
     BINDINGS: ClassVar = [
         Binding("escape", "leave", show=False),
+        Binding("tab", "complete", show=False),
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
     ]
@@ -91,6 +95,7 @@ class FillScreen(OnTop, ModalScreen[dict[str, str] | None]):
                         field.value,
                         placeholder=field.hint,
                         max_length=LONGEST,
+                        suggester=Paths() if field.files else None,
                         id=f"field-{place}",
                         classes="answer",
                     )
@@ -151,6 +156,14 @@ class FillScreen(OnTop, ModalScreen[dict[str, str] | None]):
             self.dismiss(self.values)
         else:
             self.query_one(f"#field-{fault[0]}").focus()
+
+    def action_complete(self) -> None:
+        """Complete a path that is typed; else go to the next field."""
+        focused = self.focused
+        if isinstance(focused, TextLine) and focused.suggested and focused.suggested != focused.value:
+            focused.complete()
+        else:
+            self.focus_next()
 
     def action_leave(self) -> None:
         self.dismiss(None)

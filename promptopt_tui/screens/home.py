@@ -19,7 +19,6 @@ from promptopt_tui.actions import Scope, bindings, shown
 from promptopt_tui.client import LISTED
 from promptopt_tui.screens.shelving import Shelving
 from promptopt_tui.views import home
-from promptopt_tui.views.spark import spark
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.table import Column, Table
@@ -74,12 +73,12 @@ class HomeScreen(Shelving):
         ]
         runs = [
             Column("status", 13, home.status),
-            Column("project", 0, lambda r: (f"▫ {r.project}" if r.archived else r.project, "")),
+            Column("project", 0, home.project),
             Column("run", 13, lambda r: (r.id, "muted")),
             Column("optimizer", 12, home.optimizer, least=90),
             Column("seed", 6, lambda r: (fm.percent(r.seed_score), "muted"), "right", least=72),
             Column("best", 6, home.best, "right"),
-            Column("course", COURSE, lambda r: (spark(r.course, COURSE), "accent"), least=80),
+            Column("course", COURSE, lambda r: home.course(r, COURSE), least=80),
             Column("iter", 4, lambda r: (str(r.iteration), "muted"), "right", least=100),
             Column("calls", 7, lambda r: (fm.count(r.calls), "muted"), "right", least=100),
             Column("cost", 9, home.cost, "right"),
@@ -307,6 +306,11 @@ class HomeScreen(Shelving):
             )
             return
         self.desk.start_project(project.path, project.name)
+
+    def action_generate(self) -> None:
+        from promptopt_tui.screens.making import ask_for_cases
+
+        ask_for_cases(self.desk)
 
     def action_demo(self) -> None:
         self.desk.start_demo()

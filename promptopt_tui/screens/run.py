@@ -12,13 +12,14 @@ from textual.widget import Widget
 from promptopt_tui.actions import PANELS, TOURNAMENT, Scope, bindings, shown
 from promptopt_tui.callbook import CallBook
 from promptopt_tui.casebook import Casebook
+from promptopt_tui.draftbook import DraftBook
 from promptopt_tui.heatbook import HeatBook
 from promptopt_tui.paint import Line, wrap
 from promptopt_tui.screens.arranging import arrange_panels
 from promptopt_tui.screens.casework import Casework
 from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.views import header, news, panels
-from promptopt_tui.views.arrangement import LAYOUTS
+from promptopt_tui.views.arrangement import LAYOUTS, STAND_INS
 from promptopt_tui.views.pace import Pace
 from promptopt_tui.views.tournament import tournament
 from promptopt_tui.views.view import View, choose_shown, choose_split
@@ -26,6 +27,7 @@ from promptopt_tui.widgets.calls import CallsPanel
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.cases import CasesPanel
 from promptopt_tui.widgets.deck import Deck
+from promptopt_tui.widgets.drafts import CoveragePanel, DraftPanel, DraftsPanel, LeftOutPanel
 from promptopt_tui.widgets.heat import HeatPanel
 from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.lineage import LineagePanel
@@ -76,15 +78,17 @@ class RunScreen(Casework):
         # Here, as nothing is drawn before it.
         self.book = Casebook(self.desk, self.run_id, self._arrived)
         self._calls = CallBook(self.desk, self.run_id, self._arrived)
+        self.drafts = DraftBook(self.desk, self.run_id, self._arrived)
         yield Canvas(id="header")
         yield Canvas(id="banners")
         yield Canvas(id="summary")
         yield Canvas(id="tabs")
-        yield Deck(self._make_panels())
+        yield Deck(self._make_panels(), making=self.makes_cases)
         yield Canvas(id="too-small")
         yield KeyLine()
 
     def _make_panels(self) -> list[Canvas]:
+        drafts = DraftsPanel(self.drafts)
         return [
             LinesPanel("progress", panels.progress),
             StandingsPanel(),
@@ -97,6 +101,10 @@ class RunScreen(Casework):
             CallsPanel(self._calls),
             HeatPanel(self.book, HeatBook(self.desk, self.run_id, self._arrived)),
             LinesPanel(TOURNAMENT, tournament),
+            CoveragePanel(),
+            drafts,
+            DraftPanel(drafts),
+            LeftOutPanel(self.drafts),
         ]
 
     def on_mount(self) -> None:
@@ -200,6 +208,10 @@ class RunScreen(Casework):
             deck = self.deck
             deck.tournament = view.state.tournament is not None
             deck.plays = deck.tournament and not view.state.has_search
+            if self.makes_cases:
+                deck.makes_cases()
+            if view.state.generation is not None:
+                self.drafts.follow(view.state.generation)
             deck.settle()
             self._draw_frame(view)
             for panel in self.query(".panel"):
@@ -262,8 +274,11 @@ class RunScreen(Casework):
         self.soon()
 
     def action_panel(self, number: int) -> None:
-        if PANELS[number - 1] in self.deck.there | self.deck.hidden:
-            self.deck.go_to(PANELS[number - 1])
+        panel = PANELS[number - 1]
+        if self.makes_cases:
+            panel = STAND_INS.get(panel, panel)
+        if panel in self.deck.there or (panel in self.deck.hidden and panel in self.deck.could_be):
+            self.deck.go_to(panel)
 
     def action_next(self) -> None:
         self.deck.step(1)
@@ -343,6 +358,16 @@ class RunScreen(Casework):
     def _others_wanted(self) -> None:
         self.soon()
 
+    @on(Table.Opened, "#drafts")
+    def _draft_opened(self) -> None:
+        from promptopt_tui.screens.draft import DraftScreen
+
+        self.app.push_screen(DraftScreen(self.run_id, self.query_one(DraftsPanel)))
+
+    @on(Table.Moved, "#drafts")
+    def _draft_moved(self) -> None:
+        self.soon()
+
     @on(Table.Opened, "#calls")
     def _call_opened(self) -> None:
         from promptopt_tui.screens.call import CallScreen
@@ -371,9 +396,20 @@ class RunScreen(Casework):
         copy_menu(self.desk, run_texts(self, shown_id))
 
     def show_outcome(self, *, uninvited: bool = False) -> None:
+        if self.makes_cases:
+            from promptopt_tui.screens.made import MadeScreen
+
+            self.app.push_screen(MadeScreen(self, uninvited=uninvited))
+            return
         from promptopt_tui.screens.result import ResultScreen
 
         self.app.push_screen(ResultScreen(self, uninvited=uninvited))
+
+    def action_review(self) -> None:
+        from promptopt_tui.screens.queue import open_review
+
+        if not self._refuse("run.review"):
+            open_review(self.desk, self.run_id)
 
     def action_export(self) -> None:
         from promptopt_tui.screens.exporting import open_export

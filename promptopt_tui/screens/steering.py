@@ -29,6 +29,10 @@ PATIENCE = 10.0
 NEED_SEARCH = ("run.edit", "run.step", "run.inject", "run.guide", "run.approval")
 
 
+OF_PROMPTS = ("run.diff", "run.against", "run.side", "run.split", "run.export")
+"""What can be done with prompts and scored cases: a run that makes cases up has none."""
+
+
 class Steering(OnTop, Screen[None]):
     """The part of the cockpit that sends commands; see :class:`promptopt_tui.screens.run.RunScreen`."""
 
@@ -61,6 +65,12 @@ class Steering(OnTop, Screen[None]):
         return self.follower.status in ("created", "running", "paused")
 
     @property
+    def makes_cases(self) -> bool:
+        """The run makes cases up, and looks for no prompt."""
+        row = self.follower.row
+        return self.follower.state.generation is not None or bool(row and row.kind == "generate")
+
+    @property
     def _edit_waits(self) -> bool:
         edit = self.follower.state.edit
         return bool(edit and edit.waiting and edit.comparison and not self.follower.state.over)
@@ -81,7 +91,10 @@ class Steering(OnTop, Screen[None]):
             "run.resume": self.follower.status in TO_RESUME and self.follower.state.resumable,
             "run.outcome": self.follower.state.over,
             "run.tournament": self.follower.state.tournament is not None,
+            "run.review": bool(self.follower.state.generation and self.follower.state.generation.done),
         }
+        if self.makes_cases and action_id in OF_PROMPTS:
+            return False
         return needs.get(action_id, True)
 
     def _refuse(self, action_id: str) -> bool:
@@ -100,6 +113,8 @@ class Steering(OnTop, Screen[None]):
             why = "The search is over."
         elif action_id == "run.outcome":
             why = "The run is not over yet."
+        elif action_id == "run.review":
+            why = "No case is made yet." if self.makes_cases else "This run makes no cases up."
         elif action_id != "run.resume" and self.may("run.resume"):
             why = f"The run is {status}; R resumes it."
         elif action_id == "run.resume" and status in TO_RESUME:
@@ -183,6 +198,10 @@ class Steering(OnTop, Screen[None]):
             lines.append(
                 [("Best so far: ", "muted"), (f"{view.name(best.id)}, {fm.interval(best.validation)}", "")]
             )
+        if state.generation is not None:
+            made = state.generation
+            said = f"{made.done:,} of {made.plan.count:,} cases are made; they can be looked at and saved."
+            lines.append([(said, "")])
         tests = state.sizes.get("test", 0)
         if not state.has_search:
             return lines

@@ -9,9 +9,16 @@ from dataclasses import dataclass, replace
 
 from textual.geometry import Region
 
-from promptopt_tui.actions import PANELS, TOURNAMENT
+from promptopt_tui.actions import MAKING, PANELS, TOURNAMENT
 
-ALL = (*PANELS, TOURNAMENT)
+STAND_INS = {panel: name for name, panel in MAKING.items()}
+"""Panels of a run that makes cases up, by what they stand in for."""
+
+ALL = (*(each for panel in PANELS for each in (panel, STAND_INS.get(panel)) if each), TOURNAMENT)
+"""All panels, in the order of their keys."""
+
+ALSO_MAKING = ("progress", "budget", "log", "calls")
+"""Panels that a run that makes cases up shares with others."""
 
 LEAST = 6
 """Lines that a place needs, frame included; with less it joins its neighbour."""
@@ -67,7 +74,8 @@ class Layout:
 
 
 def _place(panels: str, share: float = 1.0, lines: int = 0) -> Place:
-    return Place(tuple(panels.split()), share, lines)
+    listed = [each for panel in panels.split() for each in (panel, STAND_INS.get(panel)) if each]
+    return Place(tuple(listed), share, lines)
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -157,6 +165,34 @@ LAYOUTS: dict[str, Layout] = {
 
 DEFAULT = "overview"
 
+OVERVIEW_OF_MAKING = Layout(
+    LAYOUTS[DEFAULT].label,
+    LAYOUTS[DEFAULT].key,
+    LAYOUTS[DEFAULT].about,
+    (
+        Column((_place("progress", lines=14), _place("budget", lines=12), _place("errors")), 41),
+        Column(
+            (
+                _place("standings", lines=13),
+                _place("cases", 11),
+                _place("prompt", 10),
+                _place("log calls", lines=7),
+            )
+        ),
+    ),
+    (
+        Column((_place("progress", lines=20), _place("budget", lines=15), _place("errors")), 42),
+        Column((_place("standings", lines=16), _place("cases"))),
+        Column((_place("prompt"), _place("log calls", lines=16))),
+    ),
+    (
+        Column((_place("progress", lines=20), _place("budget", lines=16), _place("errors")), 42),
+        Column((_place("standings", lines=35), _place("cases"))),
+        Column((_place("prompt"), _place("log calls", lines=16))),
+    ),
+)
+"""The same for a run that makes cases up."""
+
 
 @dataclass(frozen=True)
 class Spot:
@@ -187,6 +223,8 @@ def arrange(
     """
     width, height = size
     chosen = LAYOUTS.get(layout, LAYOUTS[DEFAULT])
+    if chosen is LAYOUTS[DEFAULT] and not MAKING.keys().isdisjoint(there):
+        chosen = OVERVIEW_OF_MAKING
     present = [panel for panel in ALL if panel in there]
     if not present or width <= 0 or height <= 0:
         return {}
@@ -270,9 +308,15 @@ def _shared(weights: Iterable[float], whole: int) -> list[int]:
     return parts
 
 
-def there_are(hidden: Collection[str], *, tournament: bool) -> set[str]:
-    """The panels that are not hidden; all of them, if nothing else were left."""
-    present = {panel for panel in ALL if panel != TOURNAMENT or tournament}
+def there_are(hidden: Collection[str], *, tournament: bool, making: bool = False) -> set[str]:
+    """The panels that are not hidden; all of them, if nothing else were left.
+
+    Args:
+        tournament: the run plays one.
+        making: it makes cases up, and does nothing else.
+    """
+    of_run = {*ALSO_MAKING, *MAKING} if making else {*PANELS, TOURNAMENT}
+    present = {panel for panel in ALL if panel in of_run and (panel != TOURNAMENT or tournament)}
     return present - set(hidden) or present
 
 

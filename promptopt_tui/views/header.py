@@ -5,8 +5,10 @@ from collections.abc import Collection
 from promptopt.domain.text import one_line
 from promptopt.runs import brackets, drafts
 from promptopt_tui import formatting as fm
-from promptopt_tui.actions import PANELS, TOURNAMENT
+from promptopt_tui.actions import MAKING, PANELS, TOURNAMENT
 from promptopt_tui.paint import Line, columns, cut, width_of, wrap
+from promptopt_tui.views import making
+from promptopt_tui.views.arrangement import ALL
 from promptopt_tui.views.view import View
 
 TITLES = {
@@ -21,6 +23,10 @@ TITLES = {
     "calls": "Calls",
     "heat": "Heat map",
     TOURNAMENT: "Tournament",
+    "coverage": "Coverage",
+    "draft": "Case",
+    "drafts": "Cases",
+    "left-out": "Left out",
 }
 
 
@@ -45,7 +51,8 @@ def header(view: View, width: int) -> list[Line]:
         right = [*right, ("  ", ""), pill]
     status: Line = [(f" {glyph} {word} ", f"pill-{style}")]
     asked = "" if state.over else _asked(view)
-    doing = asked or ("" if state.over else state.phase)
+    phase = "making cases" if state.phase == "generation" else state.phase
+    doing = asked or ("" if state.over else phase)
     if doing and (asked or width >= 90):
         status += [("  ", ""), (doing, "warn" if asked else "muted")]
     project = one_line(state.project or (view.row.project if view.row else ""), 100)
@@ -85,6 +92,8 @@ def summary(view: View, width: int) -> list[Line]:
     progress = view.progress
     best = state.candidates.get(state.best_id)
     right: Line = []
+    if state.generation is not None:
+        return [making.summary(view, state.generation, width)]
     if best and best.validation:
         right = [("best ", "muted"), (fm.interval(best.validation), "bold")]
     left: Line = []
@@ -127,12 +136,12 @@ def waiting(view: View) -> str:
 
 def key_of(panel: str) -> str:
     """The key that goes to a panel."""
-    return "m" if panel == TOURNAMENT else str((PANELS.index(panel) + 1) % 10)
+    return "m" if panel == TOURNAMENT else str((PANELS.index(MAKING.get(panel, panel)) + 1) % 10)
 
 
 def tabs(active: str, panels: Collection[str], width: int) -> list[Line]:
     """The panels and their keys, for screens that show one at a time."""
-    there = [panel for panel in (*PANELS, TOURNAMENT) if panel in panels]
+    there = [panel for panel in ALL if panel in panels]
     line: Line = []
     for letters, gap in ((10, " "), (8, " "), (5, " "), (4, ""), (3, ""), (0, "")):
         line = []
@@ -222,10 +231,10 @@ def _ending(view: View) -> tuple[str, Line, Line]:
         line += [(f"  {fm.gap(finished.comparison)}", "")]
     elif finished.stop_reason == "scored":
         line = [("the prompt is scored", "")]
+    elif view.state.generation is not None:
+        line = [(drafts.result(view.state.generation), "")]
     elif not view.state.has_search and view.state.tournament:
         line = [(brackets.leader(view.state) or "nothing was played", "")]
-    elif view.state.generation:
-        line = [(drafts.result(view.state.generation), "")]
     else:
         line = [(finished.test_note or "no sealed test", "")]
     return (" ✓ result ", line, _key("o", "result"))

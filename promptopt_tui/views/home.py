@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
+from promptopt_tui.views.spark import spark
 
 if TYPE_CHECKING:
     from promptopt.store.projects import ProjectEntry
@@ -101,6 +102,9 @@ def best_of(runs: Sequence[RunRow]) -> paint.Span:
 
 # Runs
 
+KINDS = {"eval": "evaluation", "generate": "makes cases"}
+"""Runs that look for no prompt, in words."""
+
 
 def about_run(run: RunRow) -> paint.Line:
     """What there is to say of the run under the cursor."""
@@ -108,7 +112,20 @@ def about_run(run: RunRow) -> paint.Line:
         return [(run.detail, "bad" if run.status == "failed" else "muted")]
     if run.status == "interrupted":
         return [("its worker died; R resumes it, nothing is paid twice", "warn")]
+    if run.asked is not None:
+        return [(f"{run.made or 0:,} of {run.asked:,} cases made up", "muted"), (run.project_dir, "muted")]
     return [(run.project_dir, "muted")]
+
+
+def project(run: RunRow) -> paint.Span:
+    """Its project; marked if it is archived, or if it makes cases up."""
+    sign = "▫ " if run.archived else "▤ " if run.kind == "generate" else ""
+    return sign + run.project, ""
+
+
+def course(run: RunRow, width: int) -> paint.Span:
+    """The course of its score; of one that makes cases up, a word."""
+    return ("cases", "muted") if run.kind == "generate" else (spark(run.course, width), "accent")
 
 
 def status(run: RunRow) -> paint.Span:
@@ -118,7 +135,11 @@ def status(run: RunRow) -> paint.Span:
 
 
 def best(run: RunRow) -> paint.Span:
-    """Its best score; marked if that is better than the seed's."""
+    """Its best score; marked if that is better than the seed's. Of one that makes cases up, how many."""
+    if run.asked is not None:
+        made = run.made or 0
+        said = f"{fm.count(made)}/{fm.count(run.asked)}"
+        return said, "good" if made >= run.asked else ""
     better = run.best_score is not None and run.seed_score is not None and run.best_score > run.seed_score
     return fm.percent(run.best_score), "good" if better else ""
 
@@ -132,5 +153,5 @@ def cost(run: RunRow) -> paint.Span:
 
 
 def optimizer(run: RunRow) -> paint.Span:
-    """What it searches with."""
-    return "evaluation" if run.kind == "eval" else run.optimizer, "muted"
+    """What it searches with, or what it does else."""
+    return KINDS.get(run.kind, run.optimizer), "muted"

@@ -7,8 +7,9 @@ from promptopt.domain.text import one_line
 from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, text_lines, wrap
-from promptopt_tui.views import making, tournament
+from promptopt_tui.views import tournament
 from promptopt_tui.views.diff import prompt_text
+from promptopt_tui.views.quality import quality_lines
 from promptopt_tui.views.view import View
 
 SIMULATED = "SIMULATED: these figures come from the built-in simulator, not from a model."
@@ -27,8 +28,8 @@ def outcome(view: View, width: int, more: Sequence[Line] = ()) -> list[Line]:
         return [*lines, *_failure(view, width), *more]
     if finished.stop_reason == "scored":
         return [*lines, *_evaluation(view, width), *more]
-    if view.state.generation:
-        return [*lines, *making.ending(view, width), [], *_facts(view, width), *more]
+    if view.state.generation is not None:
+        return [*lines, *_made(view, width), *more, *_take_cases(view)]
     if not view.state.has_search:
         return [*lines, *_tournament(view, width), *more]
     lines += [*_verdict(view, width), [], *_scores(view, width), []]
@@ -145,6 +146,26 @@ def _evaluation(view: View, width: int) -> list[Line]:
     return [*lines, [], [(f"{'run time':14}", "muted"), (fm.clock(view.active_seconds), "")], *_spent(view)]
 
 
+def _made(view: View, width: int) -> list[Line]:
+    """What came of making cases up: how many, how good they are, what was left out, what was spent."""
+    made = view.state.generation
+    assert made
+    head = f"{made.done:,} of {made.plan.count:,} cases made"
+    lines: list[Line] = [[(head, "bold"), (f"  {one_line(made.plan.title, 40)}", "muted")], []]
+    if made.quality:
+        lines += [*quality_lines(made.quality, width), []]
+    lost = ", ".join(f"{count:,} {fault}" for fault, count in made.left_out.items()) or "none"
+    lines += wrap([(f"{'left out':14}", "muted"), (lost, "")], width, [(" " * 14, "")])
+    return [*lines, *_facts(view, width)]
+
+
+def _take_cases(view: View) -> list[Line]:
+    commands = ("review", "save")
+    return [[], [("take them along", "heading")], *(
+        [(f"  promptopt data {command} ", ""), (_id(view), "accent")] for command in commands
+    )]  # fmt: skip
+
+
 def _tournament(view: View, width: int) -> list[Line]:
     """What a run came to that did nothing but play a tournament: its standings, and the champion's prompt."""
     lines = [*tournament.ending(view, width), [], *_facts(view, width)]
@@ -186,7 +207,7 @@ def _facts(view: View, width: int) -> list[Line]:
             finished.detail or fm.STOP_REASONS.get(finished.stop_reason, finished.stop_reason),
         ),
         *([("iterations", str(finished.iterations))] if state.has_search else []),
-        ("candidates", str(len(state.candidates))),
+        *([("candidates", str(len(state.candidates)))] if state.generation is None else []),
         ("run time", fm.clock(view.active_seconds)),
     ]
     lines: list[Line] = []

@@ -28,6 +28,8 @@ PHASES = {
 def progress(view: View, width: int, height: int) -> list[Line]:
     """Phase, iteration, the evaluation under way, best against seed, and the course of the score."""
     state = view.state
+    if state.generation is not None:
+        return making.progress(view, state.generation, width, height)
     most = f" of {state.max_iterations}" if state.max_iterations else ""
     lines: list[Line] = [
         columns(
@@ -42,8 +44,6 @@ def progress(view: View, width: int, height: int) -> list[Line]:
         _evaluation_note(view, width),
         *_ending(view, width),
     ]
-    if state.generation:
-        return [lines[0], [], *making.progress(view, width)][:height]
     if state.tournament and not state.tournament.final:
         lines.append(columns([("playing ", "muted"), (brackets.progress(state), "")], [], width))
     seed, best = state.candidates.get(state.seed_id), state.candidates.get(state.best_id)

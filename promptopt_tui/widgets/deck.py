@@ -15,11 +15,12 @@ from textual.widget import Widget
 
 from promptopt_tui.desk import AtDesk
 from promptopt_tui.preferences import Preferences
-from promptopt_tui.views.arrangement import ALL, Spot, arrange, layout_for, next_layout, there_are
+from promptopt_tui.views.arrangement import ALL, STAND_INS, Spot, arrange, layout_for, next_layout, there_are
 from promptopt_tui.views.header import TITLES, key_of
 from promptopt_tui.widgets.calls import CallsPanel
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.cases import CasesPanel
+from promptopt_tui.widgets.drafts import DraftsPanel
 from promptopt_tui.widgets.table import Table
 from promptopt_tui.widgets.textline import SearchLine
 
@@ -38,12 +39,13 @@ class Deck(AtDesk, Container):
 
     Args:
         panels: one for each name of the arrangement.
+        making: the run makes cases up.
     """
 
     class Rearranged(Message):
         """Other panels are in front, or they are elsewhere."""
 
-    def __init__(self, panels: Collection[Canvas]) -> None:
+    def __init__(self, panels: Collection[Canvas], *, making: bool = False) -> None:
         super().__init__(id="panels")
         self._panels: Mapping[str, Canvas] = {panel.id or "": panel for panel in panels}
         self._field = SearchLine("show cases that contain …", TYPING_PAUSE)
@@ -56,6 +58,7 @@ class Deck(AtDesk, Container):
         """One panel has it all."""
         self.tournament = self.plays = False
         """There is a tournament to show; the run does nothing else."""
+        self.making = making
         self.chosen = ""
         """The layout that was chosen; empty is the one that fits the run."""
         self.hidden: set[str] = set()
@@ -95,13 +98,19 @@ class Deck(AtDesk, Container):
     @property
     def _first(self) -> str:
         """The panel to begin with: the one that the layout is named after."""
-        wanted = (self.layout_name, "standings", *self.in_order)
+        wanted = (self.layout_name, STAND_INS.get(self.layout_name), "standings", "coverage", *self.in_order)
         return next(panel for panel in wanted if panel in self.there)
 
     @property
     def there(self) -> set[str]:
         """The panels that can be gone to."""
-        return there_are(self.hidden, tournament=self.tournament) & set(self._panels)
+        there = there_are(self.hidden, tournament=self.tournament, making=self.making)
+        return there & set(self._panels)
+
+    @property
+    def could_be(self) -> set[str]:
+        """The panels of such a run, hidden or not."""
+        return there_are((), tournament=self.tournament, making=self.making)
 
     @property
     def in_order(self) -> list[str]:
@@ -129,6 +138,12 @@ class Deck(AtDesk, Container):
         self.recent = [panel, *(each for each in self.recent if each != panel)]
         self.settle()
         self._panels[panel].focus()
+
+    def makes_cases(self) -> None:
+        """Have the panels of a run that makes cases up: it has come out that this is one."""
+        if not self.making:
+            self.making = True
+            self.go_to(self._first)
 
     def step(self, by: int) -> None:
         """Go some panels on, in the order of their keys."""
@@ -195,8 +210,10 @@ class Deck(AtDesk, Container):
     # The filter
 
     @property
-    def _filters(self) -> CasesPanel | CallsPanel:
-        return self.query_one(CallsPanel if self.active == "calls" else CasesPanel)
+    def _filters(self) -> CasesPanel | CallsPanel | DraftsPanel:
+        if self.active == "calls":
+            return self.query_one(CallsPanel)
+        return self.query_one(DraftsPanel if self.making else CasesPanel)
 
     def clear_filter(self) -> bool:
         """Show all cases again, or all calls; False if all are shown."""
@@ -209,7 +226,7 @@ class Deck(AtDesk, Container):
     def _filter_wanted(self) -> None:
         panel = self._filters
         self._filtered = panel.id or ""
-        self._field.placeholder = f"show {panel.id} that contain …"
+        self._field.placeholder = f"show {TITLES[self._filtered].lower()} that contain …"
         self._field.show(panel.filter)
         self._field.open()
 

@@ -15,6 +15,7 @@ from promptopt.store.database import Database
 from promptopt_tui.app import PromptoptApp
 from promptopt_tui.client import Client
 
+from .made import Made
 from .skins import SkinExtension, skins
 from .story import START, Story
 
@@ -67,6 +68,18 @@ def story(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         return Story(database, clock=clock, **settings)  # type: ignore[arg-type]
 
     make.clock = clock  # type: ignore[attr-defined]
+    return make
+
+
+@pytest.fixture
+def making(story: Callable[..., Story], database: Database) -> Callable[..., Made]:
+    """Makes recorded runs that make cases up."""
+
+    def make(**settings: object) -> Made:
+        clock: list[float] = story.clock  # type: ignore[attr-defined]
+        clock[0] += 60.0
+        return Made(database, clock=clock, **settings)  # type: ignore[arg-type]
+
     return make
 
 

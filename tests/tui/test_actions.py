@@ -11,12 +11,15 @@ from promptopt_tui.app import PromptoptApp
 from promptopt_tui.screens.comparing import CompareScreen
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.home import HomeScreen
+from promptopt_tui.screens.made import MadeScreen
 from promptopt_tui.screens.project.screen import ProjectScreen
+from promptopt_tui.screens.queue import QueueScreen
 from promptopt_tui.screens.result import ResultScreen
 from promptopt_tui.screens.reviewing import ReviewScreen
 from promptopt_tui.screens.run import RunScreen
 from promptopt_tui.widgets.calls import CallsPanel
 from promptopt_tui.widgets.cases import CasesPanel
+from promptopt_tui.widgets.drafts import DraftsPanel
 from promptopt_tui.widgets.form import Form
 from promptopt_tui.widgets.heat import HeatPanel
 from promptopt_tui.widgets.panels import ErrorsPanel
@@ -34,6 +37,9 @@ OWNERS = {
     "log": Tail,
     "calls": CallsPanel,
     "heat": HeatPanel,
+    "drafts": DraftsPanel,
+    "queue": QueueScreen,
+    "made": MadeScreen,
     "editor": EditScreen,
     "project": ProjectScreen,
     "form": Form,

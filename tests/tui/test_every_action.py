@@ -43,6 +43,9 @@ SCREEN = {
     "log": "live, 7, g",
     "calls": "live, 9",
     "heat": "live, 0",
+    "drafts": "making, 4",
+    "queue": "made, c",
+    "made": "made, o",
     "project": "project",
     "result": "finished, o",
     "compare": "two runs",
@@ -57,6 +60,11 @@ ELSEWHERE = {
     "run.answer": "edit, escape",
     "run.resume": "dead",
     "result.resume": "stopped, o",
+    "run.review": "making",
+    "made.resume": "half made, o",
+    "queue.undo": "made, c, space",
+    "queue.previous": "made, c, right",
+    "queue.first": "made, c, G",
     "run.outcome": "finished",
     "run.tournament": "tournament",
     "project.undo": "project, 3, enter",
@@ -82,8 +90,9 @@ UNSEEN = {"result.all": "the winner of the recorded run has no sentence of the s
 class Scene:
     """Makes the app on what is wanted."""
 
-    def __init__(self, story: Make, make_app: Make, home: Path) -> None:
+    def __init__(self, story: Make, make_app: Make, home: Path, making: Make) -> None:
         self._story = story
+        self._making = making
         self._make_app = make_app
         self._home = home
 
@@ -93,6 +102,9 @@ class Scene:
             "finished": lambda: self._run(self._story().finish()),
             "stopped": lambda: self._run(self._story().stop(tested=False)),
             "two runs": lambda: self._run(self._story().finish()),
+            "making": lambda: self._run(self._making().live()),
+            "made": lambda: self._run(self._making().finish()),
+            "half made": lambda: self._run(self._making().finish("stopped")),
             "dead": lambda: self._run(self._dead()),
             "edit": lambda: self._run(self._story().edited()),
             "tournament": lambda: self._run(self._story().tournament()),
@@ -146,11 +158,17 @@ async def offered(pilot: Pilot[int], action: Action) -> Callable[[], Any] | None
 
 @pytest.mark.parametrize("action", [a for a in ACTIONS if a.palette], ids=lambda action: action.id)
 async def test_it_is_offered_and_does_something(
-    story: Make, make_app: Make, settle: Make, home: Path, action: Action, monkeypatch: pytest.MonkeyPatch
+    story: Make,
+    make_app: Make,
+    making: Make,
+    settle: Make,
+    home: Path,
+    action: Action,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("EDITOR", "true")
     name, *keys = (ELSEWHERE.get(action.id) or SCREEN[action.scope]).split(", ")
-    app = Scene(story, make_app, home).app(name)
+    app = Scene(story, make_app, home, making).app(name)
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         if name == "two runs":

@@ -66,6 +66,28 @@ def test_run(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) ->
     assert looks(make_app(story().live().run_id), size)
 
 
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_making(looks: Make, making: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(making().live().run_id), size, "4", "down")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_made(looks: Make, making: Make, make_app: Make, size: tuple[int, int]) -> None:
+    assert looks(make_app(making().finish().run_id), size, "o")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_review_of_cases(
+    looks: Make, making: Make, make_app: Make, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"private": ["c0001"], "alike": {"c0001": ["c0009"], "c0009": ["c0001"]}}
+    monkeypatch.setattr(Client, "look_over", lambda self, run_id: found)
+    card = "You took money from my card 4111 1111 1111 1111 twice. \u202e[b]Pay[/b] 漢字 \x1b[2J!"
+    app = make_app(making(texts=(card,)).finish().run_id)
+    keys = ("c", "space", "d", *"dull", "enter", "f", "g")
+    assert looks(app, size, *keys)
+
+
 @pytest.mark.parametrize("panel", ["1", "3", "4", "5", "6"])
 def test_run_one_panel_at_a_time(looks: Make, story: Make, make_app: Make, panel: str) -> None:
     assert looks(make_app(story().live().run_id), (80, 24), panel)

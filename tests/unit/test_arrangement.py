@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptopt_tui.actions import TOURNAMENT
+from promptopt_tui.actions import MAKING, PANELS, TOURNAMENT
 from promptopt_tui.views.arrangement import (
     ALL,
+    ALSO_MAKING,
     LAYOUTS,
     LEAST,
     arrange,
@@ -14,8 +15,9 @@ from promptopt_tui.views.arrangement import (
     next_layout,
     there_are,
 )
+from promptopt_tui.views.header import key_of
 
-panels = st.sets(st.sampled_from(ALL), min_size=1)
+panels = st.sets(st.sampled_from([*PANELS, TOURNAMENT]), min_size=1)
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -28,7 +30,7 @@ def test_a_layout_has_every_panel_once(name: str, size: tuple[int, int]) -> None
 
 @given(
     st.sampled_from([*LAYOUTS, "unknown"]),
-    panels,
+    panels | st.sets(st.sampled_from([*ALSO_MAKING, *MAKING]), min_size=1),
     st.lists(st.sampled_from(ALL), unique=True),
     st.integers(60, 240),
     st.integers(12, 70),
@@ -75,7 +77,19 @@ def test_a_flat_terminal_makes_tabs_of_what_does_not_fit() -> None:
 
 
 def test_hiding_everything_hides_nothing() -> None:
-    assert there_are(ALL, tournament=False) == set(ALL) - {TOURNAMENT}
+    assert there_are(ALL, tournament=False) == set(PANELS)
+    assert there_are(ALL, tournament=False, making=True) == {*ALSO_MAKING, *MAKING}
+
+
+def test_a_run_that_makes_cases_up_shows_no_panel_of_a_search() -> None:
+    there = there_are((), tournament=False, making=True)
+    spots = arrange("overview", there, (), (120, 38), 120)
+    assert there.isdisjoint({"standings", "prompt", "cases", "errors", "lineage", "heat"})
+    assert list(spots) == ["progress", "budget", "left-out", "coverage", "drafts", "draft", "log"]
+
+
+def test_its_panels_have_the_keys_of_those_that_they_stand_in_for() -> None:
+    assert [key_of(panel) for panel in ("coverage", "draft", "drafts", "left-out")] == ["2", "3", "4", "5"]
 
 
 def test_a_run_that_plays_has_its_own_layout_until_one_is_chosen() -> None:

@@ -16,33 +16,12 @@ from typing import Any
 
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.pii.finding import WORDS, Kind
+from promptopt.domain.quality import PARTS, WEIGHTS
 from promptopt.domain.results import Interval
 from promptopt.evaluation.statistics import interval
 from promptopt.store.datareport import Finding, examine
 from promptopt.synthetic.private import INVENTED, counted, private_in
 from promptopt.synthetic.variety import distinct_pairs, neighbour_distance
-
-WEIGHTS = {
-    "unique": 3.0,
-    "diverse": 2.0,
-    "balanced": 1.5,
-    "whole": 2.0,
-    "sealed": 1.5,
-    "private": 1.0,
-    "real": 2.0,
-}
-"""How much each part counts in the score; what can't be measured leaves its share to the others."""
-
-PARTS = {
-    "unique": "no case repeats another, or nearly",
-    "diverse": "how far inputs are from the nearest other one, by their words",
-    "balanced": "how evenly labels and tags are spread",
-    "whole": "nothing empty, overlong, garbled, contradictory, or the only one without an expected output",
-    "sealed": "no case of one split is in another, or nearly",
-    "private": "no personal data and no secrets",
-    "real": "how real a judge finds the cases",
-}
-"""The parts of the score, in words."""
 
 FAR_ENOUGH = 0.7
 """Mean distance to the nearest neighbour from which on a set counts as fully diverse."""
