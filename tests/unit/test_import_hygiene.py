@@ -87,6 +87,11 @@ def test_the_engine_never_imports_textual_and_no_module_imports_a_model_library(
     assert loaded_after(everything, names, home) == set()
 
 
+def test_where_a_proof_of_concept_stands_is_told_without_what_computes_it(home: Path) -> None:
+    names = (*ENGINE_ONLY, "jinja2", "promptopt.optimizers", "promptopt.models", "promptopt.reporting")
+    assert loaded_after("import promptopt.enterprise.poc.state", names, home) == set()
+
+
 def test_each_public_name_is_there() -> None:
     import promptopt
 

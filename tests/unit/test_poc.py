@@ -11,11 +11,21 @@ from hypothesis import strategies as st
 
 from promptopt.domain.dataset import Dataset, Example, split_cases
 from promptopt.domain.errors import PromptoptError, RunError, SettingsError
+from promptopt.domain.prompt import OptimizedPrompt
 from promptopt.domain.settings import ModelSettings
+from promptopt.enterprise import BusinessBenchmarkSuite
 from promptopt.enterprise.config import EnterpriseConfig
-from promptopt.enterprise.poc import comparing
-from promptopt.enterprise.poc.cases import gate, of_own
+from promptopt.enterprise.context import BusinessContext
+from promptopt.enterprise.deployment.criteria import Wishes
+from promptopt.enterprise.deployment.offers import offer_of
+from promptopt.enterprise.deployment.package import package_of
+from promptopt.enterprise.deployment.rollout import plan_of
+from promptopt.enterprise.poc import comparing, concluding
+from promptopt.enterprise.poc.cases import Gate, gate, of_own
+from promptopt.enterprise.poc.concluding import concluded
 from promptopt.enterprise.poc.forecasting import estimate_of
+from promptopt.enterprise.poc.front import results_of
+from promptopt.enterprise.poc.live import html_of
 from promptopt.enterprise.poc.month import headroom, spent_this_month
 from promptopt.enterprise.poc.phrasing import phrased, to_put
 from promptopt.enterprise.poc.plan import SPLIT, POCPlan
@@ -24,6 +34,7 @@ from promptopt.enterprise.poc.shares import SHARES, allowance
 from promptopt.enterprise.poc.spending import committed
 from promptopt.enterprise.poc.state import state_of
 from promptopt.enterprise.poc.steering import agree, ask_for, check_month
+from promptopt.enterprise.poc.writing import dashboard_of, record_of, summary_of
 from promptopt.store.database import Database
 from promptopt.store.journal import Journal
 from promptopt.store.pocs import Pocs
@@ -308,3 +319,60 @@ def test_one_that_nobody_drives_can_not_be_asked_for_anything(database: Database
     assert [stage.status for stage in state.stages] == ["waiting"] * 5
     with pytest.raises(RunError, match="no emergency budget"):
         agree(database, row, emergency=True)
+
+
+# What leadership sees
+
+HOSTILE = (
+    "<script>alert(1)</script> | [x](javascript:1) \u202e\u05e9\u05dc\u05d5\u05dd =cmd|' /C calc'!A0 你好"
+)
+
+
+def test_texts_of_others_stay_texts_in_summary_and_dashboard(database: Database, tmp_path: Path) -> None:
+    made = plan_for(Wanted("customer_support", context=BusinessContext(company=HOSTILE)))
+    row, _ = create(database, made, tmp_path)
+    found = Gate(
+        passed=False, reasons=(HOSTILE,), score=3.2, sizes={"train": 1, "validation": 1, "test": 1},
+        source=HOSTILE, made_up=True, simulated=True,
+    )  # fmt: skip
+    Pocs(database).keep(row.id, "gate", found.model_dump_json())
+    told = concluded(database, row)
+    assert told.case is None and told.headline == "Nothing is recommended: no prompts were compared."
+    page = dashboard_of(told)
+    assert "<script" not in page and "&lt;script&gt;" in page and "SIMULATED" in page
+    assert "http" not in page.replace("http-equiv", "").replace("javascript:", "")
+    summary = summary_of(told)
+    assert "| [x](javascript" not in summary and "Raise the budget" in summary
+    assert html_of(state_of(database, row)).count("<script") == 0
+    json.dumps(record_of(told))
+    assert results_of(database, row).optimization_improvements.__str__().startswith("not shown")
+
+
+def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
+    theirs = tmp_path / "package"
+    theirs.mkdir()
+    (theirs / "mine.txt").write_text("precious")
+    offer = offer_of(OptimizedPrompt(text="Answer {input}", metadata={}), "support")
+    package = package_of(offer, plan_of([offer], Wishes()))
+    for _ in range(2):
+        place, packed = concluding._package(package, tmp_path, "p1", [])
+        assert place.name == "package-p1" and packed.exists()
+    assert (theirs / "mine.txt").read_text() == "precious"
+
+
+# Benchmarks
+
+
+def test_each_benchmark_has_cases_with_a_sealed_test_that_repeats_nothing() -> None:
+    suite = BusinessBenchmarkSuite()
+    assert list(suite.benchmarks) == [
+        "customer_support", "internal_email", "content_creation", "technical_documentation",
+    ]  # fmt: skip
+    for one in suite.benchmarks.values():
+        found = one.dataset()
+        assert (len(found.train), len(found.validation), len(found.test)) == (24, 12, 24)
+        quality = of_own(found, one.scenario.prompt, 0)[1]
+        assert not quality.serious and quality.quality_score > 9 and not quality.leaks
+        assert all(case.checks for case in found.test), "facts or labels that an answer must keep"
+    with pytest.raises(SettingsError, match="no benchmark 'sales'"):
+        suite.run_enterprise_evaluation(benchmarks=["sales"])

@@ -1,7 +1,8 @@
 """What a proof of concept comes to: evidence, business case, recommendation, and the files that tell it."""
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,8 @@ def conclude(database: Database, row: PocRow, plan: POCPlan) -> Conclusion:
     if told.case is not None:
         files += _documents(told.case, folder, notes)
     if told.offer is not None and told.rollout is not None:
-        files += _package(package_for(database, told), folder)
+        earlier = _written(pocs.parts(row.id))
+        files += _package(package_for(database, told), folder, row.id, earlier)
     texts = {
         "executive-summary.md": summary_of(told),
         "dashboard.html": dashboard_of(told),
@@ -291,10 +293,14 @@ def _documents(case: BusinessCase, folder: Path, notes: list[str]) -> list[Path]
     return files
 
 
-def _package(package: OnboardingPackage, folder: Path) -> list[Path]:
+def _package(package: OnboardingPackage, folder: Path, poc_id: str, written: Sequence[str]) -> list[Path]:
+    """The package as a folder and a zip file. A folder of somebody else's is left alone."""
     place = folder / "package"
-    if not place.exists():
-        package.write(place)
+    if place.exists() and place.name not in written:
+        place = folder / f"package-{poc_id}"
+    if place.is_dir():
+        shutil.rmtree(place)  # ours, of an earlier go
+    package.write(place)
     return [place, package.zip(folder / "package.zip")]
 
 
