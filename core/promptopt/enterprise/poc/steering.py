@@ -18,9 +18,8 @@ def ask_for(database: Database, row: PocRow, wish: str) -> None:
         RunError: nobody is at it.
     """
     if not row.live:
-        raise RunError(
-            f"{row.id} is {row.status}: nobody is at it", fix=f"to go on: promptopt poc resume {row.id}"
-        )
+        fix = "" if row.status == "finished" else f"to go on: promptopt poc resume {row.id}"
+        raise RunError(f"{row.id} is {row.status}: nobody is at it", fix=fix)
     Pocs(database).wish(row.id, wish)
 
 
