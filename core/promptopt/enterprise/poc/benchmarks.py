@@ -1,8 +1,8 @@
 """Benchmarks for a business: optimizers side by side on tasks that many teams have, as one experiment.
 
-The cases come with the package. They were made up once from sentences with slots, looked through, and stay
-as they are, with a sealed test: so figures of different days and optimizers can be compared. With a context
-of one's own, cases can be made up for it in their place.
+The cases come with the package. They were made up once from sentences with slots, and stay as they are, with
+a sealed test: so figures of different days and optimizers can be compared. With a context of one's own, cases
+can be made up for it in their place.
 """
 
 from collections.abc import Mapping, Sequence
