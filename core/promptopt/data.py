@@ -176,7 +176,9 @@ class SyntheticDataGenerator:
         for model in self._models.values():
             problem = missing_key(model)
             if problem:
-                raise ModelError(problem, where=WHERE, fix="to try without any key: --simulate, in Python simulate=True")
+                raise ModelError(
+                    problem, where=WHERE, fix="to try without any key: --simulate, in Python simulate=True"
+                )
         plan = GenerationPlan(
             scenario=find_scenario(scenario).choosing(**chosen),
             company=company_text(company_context),
