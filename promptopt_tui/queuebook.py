@@ -88,6 +88,8 @@ class QueueBook:
         self._acts: deque[_Act] = deque()
         self._writing = Lock()
         self._taken_back: list[_Done] = []
+        self._standing: Standing | None = None
+        """Counted once for each change: there may be many cases."""
         self.choose("open" if self.queue.waiting() else "all")
 
     # What is shown
@@ -118,8 +120,10 @@ class QueueBook:
         """How far the review is."""
         from promptopt.synthetic.reviewing import Standing
 
-        said = [self.verdict(case) for case in self.cases]
-        return Standing(len(said), said.count("keep"), said.count("edit"), said.count("drop"))
+        if self._standing is None:
+            said = [self.verdict(case) for case in self.cases]
+            self._standing = Standing(len(said), said.count("keep"), said.count("edit"), said.count("drop"))
+        return self._standing
 
     def choose(self, name: str) -> None:
         """Show other cases; the one that is looked at stays, if it is among them."""
@@ -187,7 +191,8 @@ class QueueBook:
         self._taken_back.append(_Done([case], [self.queue.decision(case)]))
         self._pending[case.id] = verdict
         self._write(_Act(works[verdict], [case.id]))
-        self.skip()
+        if not self.skip():
+            self._none_is_open()
 
     def keep_rest(self) -> int:
         """Keep every case that nobody has decided on; returns how many."""
@@ -196,7 +201,13 @@ class QueueBook:
             self._taken_back.append(_Done(rest, [None] * len(rest)))
             self._pending.update((case.id, "keep") for case in rest)
             self._write(_Act(lambda: self.queue.keep_all(rest), [case.id for case in rest]))
+            self._none_is_open()
         return len(rest)
+
+    def _none_is_open(self) -> None:
+        """Where only open ones are shown, there is none any more."""
+        if self.filter == "open" and not self.standing().open:
+            self.choose("open")
 
     @property
     def may_undo(self) -> bool:
@@ -239,6 +250,7 @@ class QueueBook:
         return bool(self._pending)
 
     def _write(self, act: _Act) -> None:
+        self._standing = None
         self._acts.append(act)
         self._desk.background(self._write_next, lambda act: self._written(act), self._failed)
 
@@ -249,6 +261,7 @@ class QueueBook:
             return act
 
     def _written(self, act: _Act) -> None:
+        self._standing = None
         # Of a case that was decided on again meanwhile the later word holds.
         later = {name for each in self._acts for name in each.case_ids}
         for name in act.case_ids:
@@ -259,6 +272,7 @@ class QueueBook:
 
     def _failed(self, error: BaseException) -> None:
         self._pending.clear()
+        self._standing = None
         self._desk.show_error(error)
         self._changed()
 
@@ -274,6 +288,7 @@ class QueueBook:
         before = self.standing()
 
         def done(_: object) -> None:
+            self._standing = None
             if self.standing() != before:
                 self._changed()
 

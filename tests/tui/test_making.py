@@ -329,6 +329,7 @@ async def test_the_rest_is_kept_at_once_and_can_be_taken_back(
         assert set(decisions(database, told.run_id).values()) == {"keep"}
         assert len(decisions(database, told.run_id)) == 36
         assert "0 open" in text(pilot, "header")
+        assert "every case is decided on" in text(pilot, "case")
         await press(pilot, "u")
         assert len(decisions(database, told.run_id)) == 1
 

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import singledispatch
-from statistics import NormalDist, fmean, variance
+from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, Any
 
 from promptopt.domain.drafted import CaseRated, CasesDrafted, DatasetMeasured, GenerationStarted
@@ -65,7 +65,9 @@ class Generation:
         rated = [score for score in self.ratings.values() if score is not None]
         if len(rated) < FEWEST:
             return None
-        mean, half = fmean(rated), _quantile(len(rated) - 1) * math.sqrt(variance(rated) / len(rated))
+        mean = fmean(rated)
+        spread = math.fsum((score - mean) ** 2 for score in rated) / (len(rated) - 1)
+        half = _quantile(len(rated) - 1) * math.sqrt(spread / len(rated))
         return max(0.0, mean - half), min(10.0, mean + half)
 
     def by_dimension(self) -> dict[str, dict[str, tuple[int, int]]]:
