@@ -1,0 +1,1 @@
+"""The actions, room by room; ``promptopt_tui.actions`` puts them together."""
