@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -366,3 +367,27 @@ def test_ranges_in_words() -> None:
 def test_names_are_those_of_the_file() -> None:
     assert len(NAMES) == 22
     assert Assumptions.of("email").scenario == "internal_email"
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        {"low": "20%", "high": "40%"},
+        {"low": 0.2, "high": 0.4},
+        {"value": 0.3, "low": 0.2, "high": 0.4},
+        "20%..40%",
+        [0.2, 0.4],
+    ],
+)
+def test_forms_of_a_range(span: Any) -> None:
+    found = Assumptions.of().changed({"transfer": span}, "Counted last year.").transfer
+    assert (found.low, found.value, found.high) == pytest.approx((0.2, 0.3, 0.4))
+    assert found.why == "Counted last year."
+
+
+@pytest.mark.parametrize(
+    "span", [{"low": "few", "high": 1}, {"low": None, "high": 1}, {"value": None}, "many"]
+)
+def test_what_is_no_range_is_told(span: Any) -> None:
+    with pytest.raises(SettingsError, match="transfer"):
+        Assumptions.of().changed({"transfer": span})

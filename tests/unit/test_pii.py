@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from promptopt.domain.pii import checksums
 from promptopt.domain.pii.find import find_pii
 from promptopt.domain.pii.finding import KINDS, Finding, Kind, in_words
+from promptopt.domain.pii.overlaps import without_overlaps
 
 LINES = Path(__file__).with_name("pii_lines.txt")
 MARK = re.compile(r"\[\[(\w+)\|(.*?)\]\](?!\])", re.DOTALL)
@@ -144,3 +145,13 @@ def test_luhn_knows_every_wrong_digit(number: int) -> None:
     body = str(number)
     right = [last for last in "0123456789" if checksums.luhn(body + last)]
     assert len(right) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 12)), max_size=40))
+def test_of_overlapping_spans_the_preferred_ones_are_kept_apart(places: list[tuple[int, int]]) -> None:
+    spans = [(start, start + length) for start, length in places]
+    wanted: list[tuple[int, int]] = []
+    for start, end in spans:
+        if not any(start < other[1] and other[0] < end for other in wanted):
+            wanted.append((start, end))
+    assert without_overlaps(spans, lambda span: span) == sorted(wanted)

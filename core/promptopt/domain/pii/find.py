@@ -9,6 +9,7 @@ from promptopt.domain.pii.folding import fold
 from promptopt.domain.pii.keys import find_keys
 from promptopt.domain.pii.names import LANGUAGES, find_given, find_names
 from promptopt.domain.pii.numbers import find_birth_dates, find_cards, find_ibans, find_ids, find_ips
+from promptopt.domain.pii.overlaps import without_overlaps
 from promptopt.domain.pii.places import find_addresses
 
 _ORDER: dict[Kind, int] = {
@@ -97,10 +98,7 @@ def _numbers(text: str, kinds: Collection[Kind]) -> Iterator[Finding]:
 
 def _apart(found: Iterable[Finding]) -> list[Finding]:
     """Of findings that overlap, the one of the surer kind, and of a kind the surer and longer one."""
-    kept: list[Finding] = []
-    for each in sorted(
+    preferred = sorted(
         found, key=lambda one: (_ORDER[one.kind], -one.confidence, one.start - one.end, one.start)
-    ):
-        if not any(each.start < other.end and other.start < each.end for other in kept):
-            kept.append(each)
-    return sorted(kept, key=lambda one: one.start)
+    )
+    return without_overlaps(preferred, lambda one: (one.start, one.end))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from promptopt.domain.pii.finding import LABELS, Finding, Kind
 from promptopt.domain.pii.folding import fold
+from promptopt.domain.pii.overlaps import without_overlaps
 
 Look = Callable[[str], list[Finding]]
 
@@ -52,6 +53,14 @@ class _Known:
     placeholder: str
 
 
+_Shape = tuple[int, int]
+"""Characters before the first word of a value, and of all of it: values that begin with the same word (as all
+phone numbers of a country do) differ in few of these, however many they are.
+"""
+
+_NO_SHAPES: "Mapping[_Shape, dict[str, _Known]]" = {}
+
+
 class Masker:
     """Masks the texts of one run.
 
@@ -64,7 +73,7 @@ class Masker:
         self._look = look
         self._salt = salt
         self._named: dict[tuple[Kind, str], str] = {}
-        self._by_word: dict[str, list[_Known]] = {}
+        self._by_word: dict[str, dict[_Shape, dict[str, _Known]]] = {}
         self._starts: list[tuple[str, _Known]] = []
         self._ends: list[tuple[str, _Known]] = []
         self.of_cases: set[str] = set()
@@ -101,13 +110,12 @@ class Masker:
             for form in {each.raw, json.dumps(each.raw)[1:-1]}:
                 word = _WORD.search(form)
                 if word and len(form) > 2:
-                    self._by_word.setdefault(word.group(), []).append(
-                        _Known(form, each.kind, each.placeholder)
-                    )
+                    shapes = self._by_word.setdefault(word.group(), {})
+                    shapes.setdefault((word.start(), len(form)), {})[form] = each
             self._starts.append((each.raw, each))
             self._ends.append((each.raw[::-1], each))
-        for several in self._by_word.values():
-            several.sort(key=lambda one: -len(one.raw))
+        for word, shapes in self._by_word.items():
+            self._by_word[word] = dict(sorted(shapes.items(), key=lambda item: -item[0][1]))
         self._starts.sort(key=lambda pair: pair[0])
         self._ends.sort(key=lambda pair: pair[0])
 
@@ -159,12 +167,11 @@ class Masker:
     def _repeated(self, text: str) -> Iterator["_Span"]:
         """Known values where nothing introduces them."""
         for word in _WORD.finditer(text):
-            for known in self._by_word.get(word.group(), ()):
-                first = _WORD.search(known.raw)
-                assert first is not None
-                start = word.start() - first.start()
-                end = start + len(known.raw)
-                if start >= 0 and text.startswith(known.raw, start) and _whole(text, start, end):
+            for (lead, length), forms in self._by_word.get(word.group(), _NO_SHAPES).items():
+                start = word.start() - lead
+                end = start + length
+                known = forms.get(text[start:end]) if start >= 0 else None
+                if known and _whole(text, start, end):
                     yield start, end, known.kind, known.placeholder
                     break
 
@@ -261,11 +268,8 @@ def _whole(text: str, start: int, end: int) -> bool:
 
 def _apart(spans: Iterable[_Span]) -> list[_Span]:
     """Of spans that overlap, the longest; in order."""
-    kept: list[_Span] = []
-    for span in sorted(spans, key=lambda one: (one[0] - one[1], one[0])):
-        if not any(span[0] < other[1] and other[0] < span[1] for other in kept):
-            kept.append(span)
-    return sorted(kept)
+    longest = sorted(spans, key=lambda one: (one[0] - one[1], one[0]))
+    return without_overlaps(longest, lambda one: (one[0], one[1]))
 
 
 def _one_side(text: str, side: str) -> tuple[str, list[int]]:

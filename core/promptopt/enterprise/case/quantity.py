@@ -80,9 +80,9 @@ class Quantity(BaseModel):
             elif value is not None:
                 table = {"low": value, "high": value, **table}
             elif "low" in table and "high" in table:
-                table["value"] = (float(table["low"]) + float(table["high"])) / 2
-            if "why" not in table and value is not None:
-                table["why"] = why
+                table |= zip(("low", "value", "high"), span_of([table["low"], table["high"]]), strict=True)
+            if table.keys() & {"value", "low", "high"}:
+                table.setdefault("why", why)
             return self._updated(table)
         low, value, high = span_of(given)
         return self._updated({"low": low, "value": value, "high": high, "source": "assumption", "why": why})
