@@ -33,7 +33,8 @@ from promptopt.enterprise.poc.planning import Wanted, check_plan, create, plan_f
 from promptopt.enterprise.poc.shares import SHARES, allowance
 from promptopt.enterprise.poc.spending import committed
 from promptopt.enterprise.poc.state import state_of
-from promptopt.enterprise.poc.steering import agree, ask_for, check_month
+from promptopt.enterprise.poc.steering import agree, check_month
+from promptopt.enterprise.poc.wishes import ask_for
 from promptopt.enterprise.poc.writing import dashboard_of, record_of, summary_of
 from promptopt.store.database import Database
 from promptopt.store.journal import Journal

@@ -14,6 +14,7 @@ from promptopt.domain.text import one_line
 
 if TYPE_CHECKING:
     from promptopt.domain.dataset import Dataset
+    from promptopt.domain.errors import PromptoptError
     from promptopt.domain.words import Role
     from promptopt.enterprise.case.assumptions import Assumptions
     from promptopt.enterprise.poc.plan import POCPlan
@@ -155,9 +156,11 @@ def estimate(*, task: Task = TASK, models: Roles = ROLES, caps: Caps = CAPS, jso
     from promptopt.enterprise.poc.planning import plan_for
 
     wanted = _wanted(task, models, caps)
-    found = estimate_of(plan_for(wanted), wanted.own_cases)
+    plan = plan_for(wanted)
+    found, problem = estimate_of(plan, wanted.own_cases), _problem(plan)
     if json:
-        emit(found.as_json())
+        fault = {"what": problem.what, "where": problem.where, "fix": problem.fix} if problem else None
+        emit({**found.as_json(), "count": plan.count, "problem": fault})
         return
     say(f"{found.name}{' (simulated models)' if found.simulated else ''} needs, without its caps:\n")
     rows = [[one.title, *one.cells()] for one in found.stages]
@@ -166,6 +169,8 @@ def estimate(*, task: Task = TASK, models: Roles = ROLES, caps: Caps = CAPS, jso
     say("\nat least / likely / at most")
     for line in found.notes:
         say(f"· {line}")
+    if problem:
+        note(f"note: it can't be started yet: {problem}")
 
 
 def show(reference: POCArgument = "latest", /, *, json: bool = False) -> None:
@@ -203,7 +208,8 @@ def resume(
         json: print one JSON object at the end, and nothing else.
         detach: carry it out in the background, and leave.
     """
-    from promptopt.enterprise.poc.steering import agree, go_on
+    from promptopt.enterprise.poc.steering import agree
+    from promptopt.enterprise.poc.wishes import go_on
     from promptopt.store.database import Database
     from promptopt.store.pocs import Pocs
 
@@ -211,14 +217,14 @@ def resume(
         row = Pocs(database).find(reference)
         row = agree(database, row, accept_cases=accept_cases, emergency=emergency)
         if go_on(database, row):
-            note(f"asked {row.id} to go on")
+            emit({"poc_id": row.id}) if json else note(f"asked {row.id} to go on")
             return 0
         return _carry_out(database, row, json=json, detach=detach)
 
 
 def pause(reference: POCArgument = "latest", /) -> None:
     """Hold a proof of concept and its runs; promptopt poc resume lets it go on."""
-    from promptopt.enterprise.poc.steering import ask_for
+    from promptopt.enterprise.poc.wishes import ask_for
     from promptopt.store.database import Database
     from promptopt.store.pocs import Pocs
 
@@ -230,7 +236,7 @@ def pause(reference: POCArgument = "latest", /) -> None:
 
 def stop(reference: POCArgument = "latest", /) -> None:
     """End a proof of concept and its runs for now; promptopt poc resume lets it go on."""
-    from promptopt.enterprise.poc.steering import ask_for
+    from promptopt.enterprise.poc.wishes import ask_for
     from promptopt.store.database import Database
     from promptopt.store.pocs import Pocs
 
@@ -339,6 +345,18 @@ def _assumed(path: Path, scenario: str) -> "Assumptions":
     from promptopt.enterprise.case.assumptions import GENERAL, Assumptions, scenarios
 
     return Assumptions.load(path, scenario if scenario in scenarios() else GENERAL)
+
+
+def _problem(plan: "POCPlan") -> "PromptoptError | None":
+    """Why it would be refused if it were started now."""
+    from promptopt.domain.errors import PromptoptError
+    from promptopt.enterprise.poc.planning import check_plan
+
+    try:
+        check_plan(plan)
+    except PromptoptError as error:
+        return error
+    return None
 
 
 def _check(database: "Database", plan: "POCPlan") -> None:

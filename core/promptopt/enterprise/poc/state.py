@@ -5,11 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from promptopt.enterprise.poc.spending import Spent, own_runs, spent_by
-from promptopt.runs.state import fold
 from promptopt.store.database import Database
 from promptopt.store.experiments import ExperimentRow, Experiments
 from promptopt.store.pocs import Part, PocRow, Pocs
-from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
 
 StageStatus = Literal["waiting", "running", "done", "left out", "held"]
@@ -144,8 +142,7 @@ class _Look:
         if part is None:
             return _stage("data", "running" if self._row.live else "waiting", 0.0)
         row = self._runs.find(part.ref)
-        made = fold(RunLog(self._db, row.id)).generation
-        done, asked = (made.done, made.plan.count) if made else (0, 0)
+        done, asked = row.made or 0, row.asked or 0
         over = row.status in _OVER
         figures = f"{done} of {asked} made" if asked else ""
         if part.body:

@@ -1,4 +1,4 @@
-"""What people ask of a proof of concept: pause, stop, go on, and their word where it waits for it."""
+"""A person's word where a proof of concept waits for it, and whether a new one may begin."""
 
 import getpass
 import json
@@ -9,26 +9,6 @@ from promptopt.enterprise.poc.month import spent_this_month
 from promptopt.enterprise.poc.plan import POCPlan
 from promptopt.store.database import Database
 from promptopt.store.pocs import PocRow, Pocs
-
-
-def ask_for(database: Database, row: PocRow, wish: str) -> None:
-    """Ask its driver to ``pause`` or to ``stop``; both end or hold its runs, too.
-
-    Raises:
-        RunError: nobody is at it.
-    """
-    if not row.live:
-        fix = "" if row.status == "finished" else f"to go on: promptopt poc resume {row.id}"
-        raise RunError(f"{row.id} is {row.status}: nobody is at it", fix=fix)
-    Pocs(database).wish(row.id, wish)
-
-
-def go_on(database: Database, row: PocRow) -> bool:
-    """Let a paused one go on. False if nobody is at it: then it needs a driver."""
-    if not row.live or row.status == "created":
-        return False
-    Pocs(database).wish(row.id, "")
-    return True
 
 
 def agree(database: Database, row: PocRow, *, accept_cases: bool = False, emergency: bool = False) -> PocRow:

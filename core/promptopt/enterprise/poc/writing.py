@@ -139,6 +139,7 @@ def record_of(told: Conclusion) -> dict[str, Any]:
         "simulated": told.simulated,
         "headline": told.headline,
         "figures": [asdict(one) for one in figures_of(told)],
+        "next_steps": next_steps(told),
         "gate": told.gate.model_dump(mode="json") if told.gate else None,
         "business_case": told.case.as_json() if told.case else None,
         "consistency": {
