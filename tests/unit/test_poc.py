@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from promptopt.domain.dataset import Dataset, Example, split_cases
 from promptopt.domain.errors import PromptoptError, RunError, SettingsError
 from promptopt.domain.prompt import OptimizedPrompt
+from promptopt.domain.results import Comparison, Interval, Verdict
 from promptopt.domain.settings import ModelSettings
 from promptopt.enterprise import BusinessBenchmarkSuite
+from promptopt.enterprise.case.evidence import Evidence
 from promptopt.enterprise.config import EnterpriseConfig
 from promptopt.enterprise.context import BusinessContext
 from promptopt.enterprise.deployment.criteria import Wishes
@@ -36,6 +39,7 @@ from promptopt.enterprise.poc.state import state_of
 from promptopt.enterprise.poc.steering import agree, check_month
 from promptopt.enterprise.poc.wishes import ask_for
 from promptopt.enterprise.poc.writing import dashboard_of, record_of, summary_of
+from promptopt.runs.summary import comparison_summary
 from promptopt.store.database import Database
 from promptopt.store.journal import Journal
 from promptopt.store.pocs import Pocs
@@ -347,6 +351,35 @@ def test_texts_of_others_stay_texts_in_summary_and_dashboard(database: Database,
     assert html_of(state_of(database, row)).count("<script") == 0
     json.dumps(record_of(told))
     assert results_of(database, row).optimization_improvements.__str__().startswith("not shown")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "p", "met"), [("better", 0.012, "met"), ("not distinguishable", 0.07, "not shown either way")]
+)
+def test_verdict_interval_and_criterion_of_several_optimizers_say_the_same(
+    database: Database, tmp_path: Path, verdict: Verdict, p: float, met: str
+) -> None:
+    row, _ = create(database, plan(), tmp_path)
+    gap = Interval(mean=0.2, low=0.03, high=0.37, n=40)
+    found = Comparison(difference=gap, p_value=0.004, p_adjusted=p, verdict=verdict, method="m", together=3)
+    told = replace(
+        concluded(database, row), evidence=Evidence(source="experiment x1", n=40, comparison=found)
+    )
+    figures = {one["label"]: one for one in record_of(told)["figures"]}
+    difference, criterion = figures["Difference"], figures["Criterion: more than 0.0 points"]
+    assert verdict in difference["text"] and ("p = 0.07" in difference["text"]) == (verdict != "better")
+    assert criterion["text"] == met and "corrected" in criterion["source"]
+    assert "simultaneous 95 % interval of 3 comparisons; corrected for 3" in difference["source"]
+    about = {
+        "run_id": "r1", "optimizer": "refine", "candidate_id": "b",
+        "seed": {"candidate_id": "a", "prompt": "Old", "demonstrations": [], "validation": None, "test": None,
+                 "failures": None},
+        "comparison": comparison_summary(found),
+    }  # fmt: skip
+    offer = offer_of(OptimizedPrompt(text="New", metadata=about))
+    assert offer.advice == ("deploy" if verdict == "better" else "keep")
+    assert any("simultaneous 95 % interval of 3 comparisons [+3.0, +37.0]" in why for why in offer.why)
+    assert "simultaneous" in offer.gain
 
 
 def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:

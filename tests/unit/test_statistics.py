@@ -340,6 +340,56 @@ def test_several_comparisons_are_corrected_for_their_number():
     assert compare_several([]) == []
 
 
+GRADED = [0.1, 0.9, 0.3, 0.45, 0.2, 0.8, 0.55, 0.62, 0.7, 0.33]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([0.0] * 12 + [1.0] * 8, [1.0] * 9 + [0.0] * 3 + [1.0] * 8),  # Tango
+        ([0.2] * 10, GRADED),  # Student
+        ([0.3] * 20, [*GRADED, *GRADED[:9], 0.97]),  # bootstrap
+        ([0.0] * 9, [0.5] * 9),  # rule of three
+    ],
+)
+def test_intervals_of_several_comparisons_hold_together(before: list[float], after: list[float]) -> None:
+    base, other = evaluation(before), evaluation(after)
+    (alone,) = compare_several([(base, other)])
+    three = compare_several([(base, other), (base, base), (base, other)])
+    wide = three[0].difference
+    assert wide.low < alone.difference.low <= alone.difference.high < wide.high
+    assert wide.mean == alone.difference.mean
+    assert (alone.together, alone.interval_name, alone.correction) == (1, "95 % interval", "")
+    assert three[0].interval_name == "simultaneous 95 % interval of 3 comparisons"
+    assert (
+        three[0].correction == "corrected for 3 comparisons: p by Holm, each interval at 98.33 % (Bonferroni)"
+    )
+    assert "together" not in alone.model_dump(mode="json")
+    assert Comparison.model_validate(three[0].model_dump(mode="json")) == three[0]
+
+
+@PROPERTY
+@given(st.lists(st.tuples(*[st.sampled_from([0.0, 1.0])] * 4), min_size=3, max_size=30))
+def test_no_corrected_verdict_stands_beside_an_interval_that_says_something_else(
+    cases: list[tuple[float, ...]],
+) -> None:
+    base, *others = (evaluation(list(column)) for column in zip(*cases, strict=True))
+    for one in compare_several([(base, other) for other in others]):
+        low, high = one.difference.low, one.difference.high
+        assert one.verdict == ("better" if low > 0 and not one.doubt else one.verdict)
+        assert (one.verdict == "better") <= (low > 0)
+        assert (one.verdict == "worse") <= (high < 0)
+        assert (one.exceeds(0.0) == "met") == (one.verdict == "better")
+        assert (one.exceeds(0.0) == "missed") == (high < 0)
+
+
+def test_a_criterion_on_the_gain_goes_by_verdict_and_whole_interval() -> None:
+    about = {"difference": Interval(mean=0.2, low=0.02, high=0.38, n=30), "method": "m", "p_value": 0.03}
+    shown = Comparison(verdict="better", **about)
+    assert [shown.exceeds(least) for least in (0.0, 0.02, 0.4)] == ["met", "not shown either way", "missed"]
+    assert Comparison(verdict="not distinguishable", **about).exceeds(0.0) == "not shown either way"
+
+
 def test_mcnemar_is_that_of_statsmodels():
     from statsmodels.stats.contingency_tables import mcnemar as reference
 

@@ -33,7 +33,7 @@ def test_it_says_what_the_events_say() -> None:
     assert summary["best"]["test"]["passed"] == 4
     assert summary["comparison"] == {
         "verdict": "better", "difference": 0.5, "interval": [0.1, 0.9], "p_value": 0.03123, "method": "exact",
-        "effects": {"cohens_h": 1.570796}, "p_adjusted": None, "wilcoxon": None,
+        "effects": {"cohens_h": 1.570796}, "p_adjusted": None, "wilcoxon": None, "together": 1,
         "n": 4, "fixed": [], "broken": [],
     }  # fmt: skip
     assert (summary["cost_usd"], summary["calls"], summary["tokens"]) == (0.012346, 40, 5000)

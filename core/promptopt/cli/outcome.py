@@ -193,7 +193,7 @@ def _broken_must_pass(cases: list[str]) -> list[str]:
 
 def comparison_lines(comparison: dict[str, Any], simulated: str = "") -> list[str]:
     """The figures of a comparison (see ``runs.summary.comparison_summary``) for people."""
-    from promptopt.domain.results import EFFECTS, signed
+    from promptopt.domain.results import EFFECTS, correction, signed
     from promptopt.evaluation.effects import effect_size
 
     low, high = comparison["interval"]
@@ -209,6 +209,8 @@ def comparison_lines(comparison: dict[str, Any], simulated: str = "") -> list[st
         f"difference {points(comparison['difference'], low, high)} on {comparison['n']} cases, "
         f"p = {comparison['p_value']:.4g}{corrected}, {comparison['method']}{simulated}"
     ]
+    if correction(comparison["together"]):
+        shown.append(correction(comparison["together"]))
     if sizes:
         shown.append(f"effect size {', '.join(sizes)}")
     fixed, broken = len(comparison["fixed"]), len(comparison["broken"])

@@ -171,6 +171,10 @@ def _only_if_so(value: bool) -> bool:
     return not value
 
 
+def _only_if_one(value: int) -> bool:
+    return value == 1
+
+
 class Evaluation(BaseModel):
     """A prompt on a set of cases, in the order of the cases.
 
@@ -270,6 +274,8 @@ class Comparison(BaseModel):
         wilcoxon: p-value of the Wilcoxon signed-rank test of graded scores, which has no say in the verdict.
         p_adjusted: ``p_value`` corrected by Holm's method, if this is one of several comparisons that were
             made at once; then the verdict goes by it.
+        together: how many were made at once. With more than one ``difference`` has a simultaneous interval:
+            all of them hold together with 95 % (Bonferroni).
         fixed, broken: ids of the cases that only the second, or only the first, passes.
         simulated: of evaluations of which one is known to be.
     """
@@ -283,6 +289,7 @@ class Comparison(BaseModel):
     effects: dict[Effect, float] = Field(default_factory=dict[Effect, float])
     wilcoxon: float | None = None
     p_adjusted: float | None = None
+    together: int = Field(default=1, exclude_if=_only_if_one)
     fixed: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     simulated: bool = Field(default=False, exclude_if=_only_if_so)
@@ -294,6 +301,39 @@ class Comparison(BaseModel):
         if self.verdict != "not distinguishable" or gap.low <= 0 <= gap.high:
             return ""
         return f"p = {self.p_value if self.p_adjusted is None else self.p_adjusted:.2g}"
+
+    @property
+    def interval_name(self) -> str:
+        """What the interval of the difference is: ``95 % interval``, or a simultaneous one."""
+        return interval_name(self.together)
+
+    @property
+    def correction(self) -> str:
+        """How verdict and interval are corrected for the number of comparisons; empty for a single one."""
+        return correction(self.together)
+
+    def exceeds(self, least: float) -> Literal["met", "missed", "not shown either way"]:
+        """Whether a criterion on the gain is met: a verdict of *better*, the whole interval above ``least``.
+
+        It is missed if the whole interval lies below. Both go by the corrected interval, if there are several
+        comparisons.
+        """
+        if self.verdict == "better" and self.difference.low > least:
+            return "met"
+        return "missed" if self.difference.high < least else "not shown either way"
+
+
+def interval_name(together: int) -> str:
+    """What the interval of a difference is called that is told as one of so many."""
+    return "95 % interval" if together < 2 else f"simultaneous 95 % interval of {together} comparisons"
+
+
+def correction(together: int) -> str:
+    """How so many comparisons are corrected for their number, in words; empty for a single one."""
+    if together < 2:
+        return ""
+    level = 100 - 5 / together
+    return f"corrected for {together} comparisons: p by Holm, each interval at {level:.4g} % (Bonferroni)"
 
 
 class CaseDiff(BaseModel):

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from promptopt.domain.dataset import Example
 from promptopt.domain.prompt import OptimizedPrompt, Prompt
+from promptopt.domain.results import interval_name
 from promptopt.domain.text import one_line
 from promptopt.enterprise.context import BusinessContext
 
@@ -119,7 +120,8 @@ def _figures(about: Mapping[str, Any], simulated: bool) -> list[str]:
     gap = cast("Mapping[str, Any] | None", about.get("comparison"))
     if gap:
         low, high = gap["interval"]
-        points = f"{gap['difference'] * 100:+.1f} points, 95 % interval [{low * 100:+.1f}, {high * 100:+.1f}]"
+        name = interval_name(int(gap.get("together") or 1))
+        points = f"{gap['difference'] * 100:+.1f} points, {name} [{low * 100:+.1f}, {high * 100:+.1f}]"
         verdict = str(gap["verdict"])
         than = "from" if verdict == "not distinguishable" else "than"
         said.append(f"Against the prompt that it started from: {verdict} {than} it, {points}{label}.")

@@ -117,7 +117,7 @@ def independent_difference(first: Interval, second: Interval) -> Interval:
     return Interval(mean=gap, low=low, high=high, n=min(first.n, second.n))
 
 
-def compare(first: Evaluation, second: Evaluation) -> Comparison:
+def compare(first: Evaluation, second: Evaluation, together: int = 1) -> Comparison:
     """Compare ``second`` with ``first`` on the cases that both have.
 
     Pass/fail scores: Tango's score interval for the difference of paired proportions (Tango 1998, Statistics
@@ -127,18 +127,24 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     signed-rank test stand beside them.
 
     The verdict is *better* or *worse* only if the interval excludes 0 and p < 0.05.
+
+    Args:
+        together: one of so many comparisons that are told at once. Then its interval is a simultaneous one
+            (Bonferroni: each at ``1 - 0.05 / together``), and a claim needs the p-value corrected, which
+            :func:`compare_several` sees to.
     """
     before, after = first.by_case(), second.by_case()
     pairs = [(before[key], after[key]) for key in before if key in after]
     fixed = tuple(old.case_id for old, new in pairs if new.passed and not old.passed)
     broken = tuple(old.case_id for old, new in pairs if old.passed and not new.passed)
-    difference, p_value, method = _difference(pairs)
+    difference, p_value, method = _difference(pairs, 1 - (1 - CONFIDENCE) / together)
     effects, rank_test = _effects(pairs)
     return Comparison(
         difference=difference,
         p_value=p_value,
         verdict=_verdict(difference, p_value),
         method=method,
+        together=together,
         effects=effects,
         wilcoxon=rank_test,
         fixed=fixed,
@@ -150,10 +156,11 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
 def compare_several(pairs: Sequence[tuple[Evaluation, Evaluation]]) -> list[Comparison]:
     """Compare the second of each pair with the first, as :func:`compare` does, with Holm's correction.
 
-    With more than one, the verdicts go by the corrected p-values: the chance that any of them is wrong by
-    luck stays below 5 %, however many there are.
+    With more than one, the verdicts go by the corrected p-values and by simultaneous intervals (Bonferroni),
+    which hold together with 95 %: the chance that any verdict is wrong by luck stays below 5 %, however many
+    there are, and no verdict stands beside an interval that says something else.
     """
-    found = [compare(first, second) for first, second in pairs]
+    found = [compare(first, second, max(1, len(pairs))) for first, second in pairs]
     if len(found) < 2:
         return found
     corrected = holm([comparison.p_value for comparison in found])
@@ -190,15 +197,18 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return min(1.0, 2 * tail / 2**n)
 
 
-def tango(only_first: int, only_second: int, n: int) -> tuple[float, float]:
+def tango(only_first: int, only_second: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """95 % score interval for (share that only the second passes) - (share that only the first passes)."""
+    z = _quantile(confidence)
     estimate = (only_second - only_first) / n
-    low = _root(lambda gap: _tango_score(only_first, only_second, n, gap) - Z, -1.0, estimate)
-    high = _root(lambda gap: _tango_score(only_first, only_second, n, gap) + Z, estimate, 1.0)
+    low = _root(lambda gap: _tango_score(only_first, only_second, n, gap) - z, -1.0, estimate)
+    high = _root(lambda gap: _tango_score(only_first, only_second, n, gap) + z, estimate, 1.0)
     return low, high
 
 
-def _difference(pairs: Sequence[tuple[CaseResult, CaseResult]]) -> tuple[Interval, float, str]:
+def _difference(
+    pairs: Sequence[tuple[CaseResult, CaseResult]], confidence: float
+) -> tuple[Interval, float, str]:
     """Mean of (second - first) with its interval, p-value and the method in words."""
     n = len(pairs)
     if n == 0:
@@ -207,26 +217,30 @@ def _difference(pairs: Sequence[tuple[CaseResult, CaseResult]]) -> tuple[Interva
     if equal_weights and _pass_fail(pairs):
         lost = sum(old.score > new.score for old, new in pairs)
         won = sum(new.score > old.score for old, new in pairs)
-        difference = _bounded((won - lost) / n, *tango(lost, won, n), n, -1.0)
+        difference = _bounded((won - lost) / n, *tango(lost, won, n, confidence), n, -1.0)
         return difference, mcnemar(lost, won), "Tango score interval, exact McNemar test"
     # Scaled by weight, so that the plain mean of the gaps is the weighted mean of the differences.
     shares, _ = _shares([old.weight for old, _ in pairs])
     gaps = [n * share * (new.score - old.score) for share, (old, new) in zip(shares, pairs, strict=True)]
-    return _graded_difference(gaps)
+    return _graded_difference(gaps, confidence)
 
 
-def _graded_difference(gaps: Sequence[float]) -> tuple[Interval, float, str]:
+def _graded_difference(gaps: Sequence[float], confidence: float) -> tuple[Interval, float, str]:
     n = len(gaps)
     mean = math.fsum(gaps) / n
     if max(gaps) - min(gaps) < _SLACK:
-        low, high = _rule_of_three(mean, n, -1.0, 1.0)
+        low, high = _rule_of_three(mean, n, -1.0, 1.0, confidence)
         p_value = 1.0 if abs(mean) < _SLACK else min(1.0, 2.0 ** (1 - n))
         return _bounded(mean, low, high, n, -1.0), p_value, "all differences equal: rule of three, sign flips"
     p_value, test = _sign_flip(gaps)
-    bounds = _bca(gaps) if n >= FEWEST_TO_BOOTSTRAP else None
+    bounds = _bca(gaps, confidence) if n >= FEWEST_TO_BOOTSTRAP else None
     if bounds is None:
         spread = math.fsum((gap - mean) ** 2 for gap in gaps) / n
-        return _bounded(mean, *_student(mean, spread, n), n, -1.0), p_value, f"paired t interval, {test}"
+        return (
+            _bounded(mean, *_student(mean, spread, n, confidence), n, -1.0),
+            p_value,
+            f"paired t interval, {test}",
+        )
     return _bounded(mean, *bounds, n, -1.0), p_value, f"BCa bootstrap interval, {test}"
 
 
@@ -286,11 +300,15 @@ def _bounded(mean: float, low: float, high: float, n: int, floor: float) -> Inte
 
 def _wilson(mean: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Score interval of a proportion (Wilson 1927)."""
-    z = Z if confidence == CONFIDENCE else NormalDist().inv_cdf(0.5 + confidence / 2)
+    z = _quantile(confidence)
     squared = z * z
     centre = (mean + squared / (2 * n)) / (1 + squared / n)
     half = z / (1 + squared / n) * math.sqrt(max(0.0, mean * (1 - mean)) / n + squared / (4 * n * n))
     return centre - half, centre + half
+
+
+def _quantile(confidence: float) -> float:
+    return Z if confidence == CONFIDENCE else NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
 def _rule_of_three(
@@ -311,7 +329,7 @@ def _student(mean: float, spread: float, n: float, confidence: float = CONFIDENC
     return mean - half, mean + half
 
 
-def _bca(gaps: Sequence[float]) -> tuple[float, float] | None:
+def _bca(gaps: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
     """Bias-corrected and accelerated bootstrap interval of the mean (Efron 1987); None if it has none."""
     np: Any = import_module("numpy")
     stats: Any = import_module("scipy.stats")
@@ -322,7 +340,7 @@ def _bca(gaps: Sequence[float]) -> tuple[float, float] | None:
             np.mean,
             n_resamples=RESAMPLES,
             batch=max(1, 2_000_000 // len(gaps)),
-            confidence_level=CONFIDENCE,
+            confidence_level=confidence,
             method="BCa",
             rng=np.random.default_rng(SEED),
         )

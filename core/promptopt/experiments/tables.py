@@ -32,7 +32,8 @@ HEADER = (
 
 LEGEND = (
     "Gain: points on the prompt to start from, over the same "
-    "cases; its verdict is corrected for the number of optimizers (Holm). Cost, calls, time and iterations "
+    "cases; verdict and interval are corrected for the number of optimizers (p by Holm; simultaneous 95 % "
+    "intervals by Bonferroni). Cost, calls, time and iterations "
     "are means per run. Best at: the iteration that the winner came in. All pass: share of the runs that "
     "ended because every training and validation case passed. Spread: standard deviation over seeds, in "
     "points."
@@ -52,6 +53,12 @@ def less(board: Scoreboard) -> str:
 def block(board: Scoreboard, dataset: str) -> list[list[str]]:
     """The rows of one dataset, best first, without the header."""
     return [_cells(row) for row in _best_first(board, dataset)]
+
+
+def corrected(board: Scoreboard, dataset: str) -> str:
+    """How the differences of a dataset are corrected for their number, in brackets; empty for one."""
+    found = {pair.comparison.correction for pair in board.pairs if pair.dataset == dataset}
+    return "".join(f" ({said})" for said in found if said)
 
 
 def heading(board: Scoreboard, dataset: str) -> str:
@@ -125,7 +132,7 @@ def as_markdown(
         told = differences(board, dataset)
         if told:
             lines += [
-                "Differences, paired over the same cases (Holm):",
+                f"Differences, paired over the same cases{corrected(board, dataset)}:",
                 "",
                 *(f"- {_plain(t)}" for t in told),
                 "",

@@ -61,7 +61,12 @@ def _subtitle(board: Scoreboard, rows: Sequence[Row]) -> str:
     runs = max((row.runs for row in rows), default=0)
     where = "sealed test" if board.split == "test" else board.split
     seeds = f", mean of {runs} runs each" if runs > 1 else ""
-    return f"{where}, {cases} cases{seeds}; bars: 95 % intervals, p corrected (Holm)"
+    return f"{where}, {cases} cases{seeds}; bars: 95 % intervals{_corrected(rows)}"
+
+
+def _corrected(rows: Sequence[Row]) -> str:
+    """What is said of the p-values, if there are several."""
+    return ", p corrected (Holm)" if any(row.gain and row.gain.together > 1 for row in rows) else ""
 
 
 def _scores(axes: Any, rows: Sequence[Row], board: Scoreboard) -> None:

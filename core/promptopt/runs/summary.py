@@ -165,7 +165,10 @@ def failures_of(candidate: Candidate) -> dict[str, Any] | None:
 
 
 def comparison_summary(comparison: Comparison) -> dict[str, Any]:
-    """A comparison in figures. ``p_adjusted`` and ``wilcoxon`` are None where they do not apply."""
+    """A comparison in figures. ``p_adjusted`` and ``wilcoxon`` are None where they do not apply.
+
+    ``interval`` is a 95 % interval; of several comparisons (``together``) a simultaneous one.
+    """
     gap = comparison.difference
     adjusted, ranks = comparison.p_adjusted, comparison.wilcoxon
     return {
@@ -174,6 +177,7 @@ def comparison_summary(comparison: Comparison) -> dict[str, Any]:
         "interval": [round(gap.low, DIGITS), round(gap.high, DIGITS)],
         "p_value": float(f"{comparison.p_value:.4g}"),
         "p_adjusted": None if adjusted is None else float(f"{adjusted:.4g}"),
+        "together": comparison.together,
         "method": comparison.method,
         "effects": {name: round(value, DIGITS) for name, value in comparison.effects.items()},
         "wilcoxon": None if ranks is None else float(f"{ranks:.4g}"),

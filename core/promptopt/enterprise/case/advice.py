@@ -78,8 +78,8 @@ def _measured(evidence: Evidence) -> str:
         return f"No gain was measured ({told})."
     than = "from" if comparison.verdict == "not distinguishable" else "than"
     return (
-        f"The new prompt is {comparison.verdict} {than} today's: {fm.gap(comparison)}, 95 % interval, "
-        f"{comparison.difference.n} sealed cases."
+        f"The new prompt is {comparison.verdict} {than} today's: {fm.gap(comparison)}, "
+        f"{comparison.interval_name}, {comparison.difference.n} sealed cases."
     )
 
 

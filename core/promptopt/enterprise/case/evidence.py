@@ -36,7 +36,8 @@ class Contender(_Frozen):
 
     Attributes:
         score: of its winners on the cases.
-        gain: against the prompt to start from; corrected for the number of optimizers.
+        gain: against the prompt to start from; verdict and interval are corrected for the number of
+            optimizers.
         validation: mean validation score of its winners, by which one is chosen.
         usd: mean cost of a run; None if a price is unknown.
     """
@@ -161,11 +162,11 @@ class Evidence(_Frozen):
 
     def _gain(self) -> Quantity:
         label = "Gain in score"
-        gap = self.comparison.difference if self.comparison and self.sealed else None
-        if gap is None:
+        if self.comparison is None or not self.sealed:
             why = f"Counted as none, since none was shown on sealed cases ({self.source})."
             return Quantity(value=0, low=0, high=0, unit="points", label=label, source="measured", why=why)
-        why = f"Difference of both prompts, 95 % interval; {self.where}."
+        gap = self.comparison.difference
+        why = f"Difference of both prompts, {self.comparison.interval_name}; {self.where}."
         return Quantity(
             value=gap.mean, low=gap.low, high=gap.high, unit="points", label=label, source="measured", why=why
         )

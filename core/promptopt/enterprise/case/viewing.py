@@ -72,7 +72,7 @@ def view_of(case: BusinessCase) -> CaseView:
         asked=_asked(case, marks),
         measured=_measured(evidence),
         scores=_scores(evidence),
-        scored=Told(f"mean score with 95 % interval; {evidence.where}", (RUN,)),
+        scored=Told(f"mean score with 95 % interval; {evidence.where}{_corrected(evidence)}", (RUN,)),
         chosen_how=one_line(evidence.note, 300),
         examples=_examples(evidence),
         money=_spans(case),
@@ -181,6 +181,7 @@ def _measured(evidence: Evidence) -> list[Line]:
         found = evidence.comparison
         p = found.p_value if found.p_adjusted is None else found.p_adjusted
         note = f"{fm.VERDICTS[found.verdict][0]} {found.verdict}; p = {p:.2g}, {one_line(found.method, 90)}"
+        note += f"; {found.correction}" if found.correction else ""
         lines.append(Line("Difference", at(fm.gap(found)), note))
     elif evidence.note:
         lines.append(Line("Difference", at("none claimed"), one_line(evidence.note, 200)))
@@ -228,6 +229,12 @@ def _agreement(found: Consistency) -> Line:
         f"{found.tasks} tasks, {found.outputs} outputs"
     )
     return Line("Agreement of outputs for one task", Told(fm.interval(found.agreement), (RUN,)), note)
+
+
+def _corrected(evidence: Evidence) -> str:
+    """How the gains of the optimizers are corrected for their number."""
+    found = {one.gain.correction for one in evidence.contenders if one.gain is not None}
+    return "".join(f"; gains {said}" for said in found if said)
 
 
 def _scores(evidence: Evidence) -> list[Score]:
@@ -409,7 +416,8 @@ def _method(case: BusinessCase) -> list[str]:
         f"Ranges are the middle {CONFIDENCE:.0%} of {case.draws:,} draws (Monte Carlo, seed {case.seed}), "
         "each in a Latin hypercube (McKay, Beckman and Conover 1979).",
         "Assumptions are drawn from PERT distributions of their low, likeliest and high value (Malcolm et "
-        "al. 1959; Vose 2008); measured figures so that their 95 % interval holds 95 % of the draws.",
+        "al. 1959; Vose 2008); measured figures so that their 95 % interval holds 95 % of the draws; a "
+        "simultaneous one is taken as if it were such, which is on the safe side.",
         "How quality becomes money: what the new prompt gains of what was missing to a full score, times the "
         f"share of that which shows in daily work ({span_in_words(case.quantities['transfer'])}), times the "
         "share of today's outputs that are not usable. A loss counts in full.",

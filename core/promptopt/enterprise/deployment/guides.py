@@ -75,7 +75,8 @@ def figures_text(offer: Offer, use: PerUse | None) -> str:
     lines += _use_rows(offer.given.figure, use)
     lines += [
         "",
-        "Intervals are 95 % confidence intervals: where the score on many more cases like these would lie. "
+        "Intervals are 95 % confidence intervals: where the score on many more cases like these would lie; "
+        "simultaneous ones hold together with 95 %. "
         "For work of another kind they say little.",
         "",
         "## What it is bad at",

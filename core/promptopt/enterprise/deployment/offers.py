@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import RunError, SettingsError
 from promptopt.domain.prompt import OptimizedPrompt, Prompt
+from promptopt.domain.results import interval_name
 from promptopt.domain.text import one_line
 from promptopt.domain.words import Split
 from promptopt.enterprise.context import BusinessContext
@@ -136,8 +137,8 @@ class Offer:
         low, high = gap["interval"]
         label = ", simulated" if self.simulated else ""
         return (
-            f"{gap['difference'] * 100:+z.1f} points, 95 % interval [{low * 100:+z.1f}, {high * 100:+z.1f}], "
-            f"{gap['n']} sealed test cases, run {self.run_id}{label}"
+            f"{gap['difference'] * 100:+z.1f} points, {_interval_name(gap)} "
+            f"[{low * 100:+z.1f}, {high * 100:+z.1f}], {gap['n']} sealed test cases, run {self.run_id}{label}"
         )
 
 
@@ -258,7 +259,8 @@ def _advice(about: Mapping[str, Any]) -> tuple[Advice, list[str]]:
         note = one_line(str(about.get("test_note") or "there was no sealed test"), 300)
         return "wait", [*first, f"No sealed test compared it with the prompt before: {note}."]
     low, high = (f"{bound * 100:+z.1f}" for bound in gap["interval"])
-    figures = f"{gap['difference'] * 100:+z.1f} points, 95 % interval [{low}, {high}], {gap['n']} cases"
+    points = f"{gap['difference'] * 100:+z.1f} points"
+    figures = f"{points}, {_interval_name(gap)} [{low}, {high}]{_doubt(gap)}, {gap['n']} cases"
     broken = [one_line(str(case), 60) for case in about.get("must_pass_broken") or ()]
     if broken:
         listed = ", ".join(broken[:5])
@@ -270,6 +272,19 @@ def _advice(about: Mapping[str, Any]) -> tuple[Advice, list[str]]:
         return "keep", [*first, f"It is worse than the prompt before on the sealed test: {figures}."]
     said = f"The sealed test could not tell it from the prompt before: {figures}."
     return "keep", [*first, said, "More sealed cases could show whether there is a gain."]
+
+
+def _interval_name(gap: Mapping[str, Any]) -> str:
+    return interval_name(int(gap.get("together") or 1))
+
+
+def _doubt(gap: Mapping[str, Any]) -> str:
+    """The p-value where the interval alone would see a difference, and the test does not: it decides."""
+    low, high = gap["interval"]
+    if gap["verdict"] != "not distinguishable" or low <= 0 <= high:
+        return ""
+    p = gap["p_value"] if gap.get("p_adjusted") is None else gap["p_adjusted"]
+    return f", p = {p:.2g}"
 
 
 def _told_of(context: BusinessContext, prompt: Prompt) -> BusinessContext:

@@ -56,7 +56,7 @@ class Improvement:
     """What one optimizer reached on the sealed cases, against today's prompt; all in [0, 1].
 
     Attributes:
-        low, high: of the difference, 95 %.
+        low, high: of the difference, 95 %; of several optimizers simultaneous (Bonferroni).
         verdict: corrected for the number of optimizers (Holm).
         chosen: its winner is the prompt that is gone on with, by its score on validation.
     """

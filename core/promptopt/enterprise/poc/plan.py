@@ -48,8 +48,8 @@ class POCPlan(BaseModel):
         compliance: what may be sent.
         review: it waits for a person to look at the cases before they are used.
         realism: the judge says of each made-up case how real it seems.
-        least_gain: criterion that is set beforehand: the whole interval of the difference on the sealed cases
-            is to lie above it; in [0, 1].
+        least_gain: criterion that is set beforehand: the whole interval of the difference on the sealed
+            cases, corrected for the number of optimizers, is to lie above it; in [0, 1].
         lowest_quality: of the cases, from 0 to 10, for the gate.
         tasks, phrasings: of the consistency: sealed cases, and ways of putting each.
         goal: agreement that is to be reached, in (0, 1].

@@ -206,20 +206,18 @@ def _of_comparison(told: Conclusion) -> Iterable[Figure]:
             label = "Score of what was found: today's prompt"
         yield Figure(label, _interval(evidence.best), evidence.where)
     if evidence.comparison is not None:
-        gap = evidence.comparison.difference
+        found, least = evidence.comparison, told.plan.least_gain
+        corrected = f"; {found.correction}" if found.correction else ""
         yield Figure(
             "Difference",
-            f"{gap.mean * 100:+z.1f} points [{gap.low * 100:+z.1f}, {gap.high * 100:+z.1f}]: "
-            f"{evidence.comparison.verdict}",
-            f"{evidence.where}; corrected for the number of optimizers (Holm)",
+            f"{fm.gap(found)}: {found.verdict}",
+            f"{evidence.where}; {found.interval_name}{corrected}",
         )
-
-        least = told.plan.least_gain
-        met = "met" if gap.low > least else "missed" if gap.high < least else "not shown either way"
         yield Figure(
             f"Criterion: more than {least * 100:.1f} points",
-            met,
-            "set before anything was measured; the whole interval is to lie above it",
+            found.exceeds(least),
+            "set before anything was measured; met by a verdict of better whose whole interval lies above "
+            f"it{', both corrected' if corrected else ''}",
         )
 
 
