@@ -35,6 +35,7 @@ from promptopt.synthetic.saving import Origin, save_as_project, save_cases
 from promptopt.synthetic.scenarios import Scenario, find_scenario, scenarios
 
 if TYPE_CHECKING:
+    from promptopt.enterprise.context import BusinessContext
     from promptopt.notebook.making import MakingRun
     from promptopt.notebook.wizards.scenarios import InteractiveSyntheticWizard
 
@@ -155,7 +156,8 @@ class SyntheticDataGenerator:
 
         Args:
             scenario: a name (``customer_support``), the path of a scenario file, or a ``Scenario``.
-            company_context: a mapping, a ``BusinessContext``, or a text.
+            company_context: a mapping, a ``BusinessContext``, or a text. Norms that it names under
+                ``compliance`` and that a profile covers hold for the run.
             count: cases.
             options: ``personas``, ``difficulties``, ``situations`` (names; default: all), ``realism``
                 (default: if there is a judge), ``answers`` (a good answer to each case too; default: true),
@@ -186,7 +188,9 @@ class SyntheticDataGenerator:
             seed=self._seed,
             **{"realism": "judge" in self._models, **wanted},
         )
-        return planned(plan, self._models, self._budget, name, self._compliance)
+        settings = planned(plan, self._models, self._budget, name, self._compliance)
+        held = settings.compliance.with_norms(norms_of(company_context))
+        return settings.model_copy(update={"compliance": held})
 
     def quote(
         self, scenario: str | Scenario, company_context: Any = None, count: int = 100, **options: Any
@@ -359,6 +363,20 @@ def generated_dataset(reference: str = "latest", database: Database | None = Non
     return _dataset(found, database)
 
 
+def norms_of(context: Any) -> tuple[str, ...]:
+    """The norms that a company's context names; a text names none."""
+    if isinstance(context, Mapping):
+        context = _context_of(context)
+    named: Any = getattr(context, "compliance", ())
+    return tuple(one for one in named if isinstance(one, str))
+
+
+def _context_of(table: Any) -> "BusinessContext":
+    from promptopt.enterprise.context import BusinessContext
+
+    return BusinessContext.of(cast("Mapping[str, Any]", table))
+
+
 def company_text(context: Any) -> str:
     """What a model is told of a company.
 
@@ -375,9 +393,7 @@ def company_text(context: Any) -> str:
     if not isinstance(context, Mapping) and callable(getattr(context, "text", None)):
         return str(context.text())
     if isinstance(context, Mapping):
-        from promptopt.enterprise.context import BusinessContext
-
-        return BusinessContext.of(cast("Mapping[str, Any]", context)).text()
+        return _context_of(context).text()
     raise SettingsError(
         f"a company's context can't be a {type(context).__name__}",
         where=WHERE,

@@ -282,6 +282,27 @@ def test_deploy_writes_a_package_and_keeps_a_deployment(
         assert refused.status == 2 and said in refused.err
 
 
+def test_what_the_organization_keeps_to_holds_for_monitoring_and_is_told(
+    run_id: str, cli: CommandLine, tmp_path: Path
+) -> None:
+    company = tmp_path / "acme.yaml"
+    company.write_text("organization: {name: Acme, compliance: [GDPR, HIPAA]}")
+    (told,) = cli(
+        "deploy", run_id, "--company", str(company), "--out", str(tmp_path / "pkg"), "--json"
+    ).objects
+    assert told["compliance"][0].startswith("GDPR: personal data is sent as placeholders")
+    assert told["compliance"][1].startswith("HIPAA: told to the models as a note; no profile covers it")
+    readme = (tmp_path / "pkg" / "README.md").read_text("utf-8")
+    assert "## Compliance" in readme and "GDPR" in readme and "HIPAA" in readme
+    manager = TeamDeploymentManager({"organization": {"name": "Acme", "compliance": ["SOC 2"]}})
+    prompt = OptimizedPrompt(text=BEST.text, metadata=optimized(run_id=run_id, candidate_id=BEST.id).metadata)
+    watch = manager.setup_performance_monitoring({"Tickets": prompt})
+    with closing(Database.open()) as database:
+        kept = found(database, told["deployment_id"]).settings.compliance
+    assert (kept.profile, kept.recorded) == (["gdpr"], ["HIPAA"])
+    assert watch.deployments["Tickets"].settings.compliance.policy().pii == "redact"
+
+
 def test_the_fronts_plan_without_keeping_and_keep_once(run_id: str, tmp_path: Path) -> None:
     about = {"run_id": run_id, "candidate_id": BEST.id}
     prompt = OptimizedPrompt(text=BEST.text, metadata=optimized(**about).metadata)

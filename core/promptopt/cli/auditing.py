@@ -83,7 +83,9 @@ def _about(entry: Mapping[str, Any]) -> str:
         tokens = [entry[name] for name in ("tokens_in", "tokens_out") if entry.get(name) is not None]
         return f"{entry.get('result')}{f', {sum(tokens):,} tokens' if tokens else ''}"
     if what == "opened":
-        return (
-            f"by {entry.get('user')} on {entry.get('host')}: {entry.get('project')}, {entry.get('optimizer')}"
-        )
+        policy: Mapping[str, Any] = entry.get("policy") or {}
+        held = f", held to {', '.join(policy['profiles'])}" if policy.get("profiles") else ""
+        beside = f"; nothing is done for {', '.join(policy['recorded'])}" if policy.get("recorded") else ""
+        about = f"{entry.get('project')}, {entry.get('optimizer')}{held}{beside}"
+        return f"by {entry.get('user')} on {entry.get('host')}: {about}"
     return str(entry.get("status", ""))

@@ -179,6 +179,8 @@ def _day(given: str | None) -> date | None:
 
 
 def _summary(done: "Deployed") -> dict[str, Any]:
+    from promptopt.enterprise.compliance import terms
+
     figure = done.deployment.figure
     return {
         "deployment_id": done.deployment.id,
@@ -194,6 +196,7 @@ def _summary(done: "Deployed") -> dict[str, Any]:
         "n": figure.n,
         "split": figure.split,
         "simulated": done.offer.simulated,
+        "compliance": terms(done.deployment.settings.compliance),
         "folder": str(done.folder),
         "zip": str(done.packed) if done.packed else None,
         "files": sorted(done.package.files),
@@ -201,6 +204,7 @@ def _summary(done: "Deployed") -> dict[str, Any]:
 
 
 def _tell(done: "Deployed") -> None:
+    from promptopt.enterprise.compliance import terms
     from promptopt.enterprise.deployment.schedules import monitor_line
 
     say(done.offer.headline)
@@ -208,6 +212,8 @@ def _tell(done: "Deployed") -> None:
         say(f"  {reason}")
     if not done.offer.gives_new:
         say("  The package has the prompt before, so that everybody uses the same one.")
+    for term in terms(done.deployment.settings.compliance):
+        note(f"compliance: {one_line(term, 300)}")
     for remark in done.plan.notes:
         note(f"note: {remark}")
     say(f"\ndeployment {done.deployment.id}: {one_line(done.deployment.name, 80)}, {done.deployment.figure}")

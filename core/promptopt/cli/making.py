@@ -14,6 +14,7 @@ from promptopt.cli.output import emit, note, say
 if TYPE_CHECKING:
     from promptopt.domain.settings import ProjectSettings
     from promptopt.domain.words import Role
+    from promptopt.enterprise.context import BusinessContext
     from promptopt.runs.generated import Generated
     from promptopt.store.database import Database
 
@@ -149,8 +150,8 @@ def save(
         emit(paths)
 
 
-def company_text(path: str) -> str:
-    """What a model is told of a company, from a file.
+def company_in(path: str) -> "str | BusinessContext":
+    """What is known of a company, from a file: a text, or a context with its rules and norms.
 
     Raises:
         SettingsError: it can't be read.
@@ -160,7 +161,7 @@ def company_text(path: str) -> str:
 
     if Path(path).suffix.lower() in (".txt", ".md"):
         return read_text(Path(path).expanduser(), 1_000_000).strip()
-    return BusinessContext.load(path).text()
+    return BusinessContext.load(path)
 
 
 def _settings(scenario: str, wish: Wish, makers: Makers) -> "ProjectSettings":
@@ -179,7 +180,7 @@ def _settings(scenario: str, wish: Wish, makers: Makers) -> "ProjectSettings":
     )
     return generator.plan(
         scenario,
-        company_text(wish.company) if wish.company else None,
+        company_in(wish.company) if wish.company else None,
         wish.count,
         personas=wish.persona,
         difficulties=wish.difficulty,
@@ -211,17 +212,22 @@ def _refuse_taken(place: Place) -> None:
 
 def _say_quote(settings: "ProjectSettings", *, json: bool, aside: bool = False) -> None:
     from promptopt.cli.spreads import in_short
+    from promptopt.domain.text import one_line
+    from promptopt.enterprise.compliance import terms
     from promptopt.runs.generating import foreseen, generation_plan_of
     from promptopt.runs.summary import forecast_figures
 
     plan = generation_plan_of(settings)
     figures = forecast_figures(foreseen(plan, settings))
     if json:
-        emit({"scenario": plan.scenario.name, "cases": plan.count, **figures})
+        held = terms(settings.compliance)
+        emit({"scenario": plan.scenario.name, "cases": plan.count, **figures, "compliance": held})
         return
     simulated = " (simulated)" if settings.models["generator"].simulated else ""
     text = f"{plan.count} cases for {plan.scenario.name}: {in_short(figures)}{simulated}"
     (note if aside else say)(text)
+    for line in terms(settings.compliance):
+        note(f"compliance: {one_line(line, 300)}")
 
 
 def _save(

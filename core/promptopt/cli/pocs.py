@@ -367,10 +367,14 @@ def _check(database: "Database", plan: "POCPlan") -> None:
 
 
 def _announce(row: "PocRow", plan: "POCPlan", *, new: bool) -> None:
+    from promptopt.enterprise.compliance import terms
+
     simulated = " (simulated models)" if plan.simulated else ""
     say(f"poc {row.id}, {one_line(row.name, 90)}{simulated}{'' if new else ': it goes on where it was'}")
     caps = ", ".join(f"{name} {value:g}" for name, value in plan.budget.limits().items())
     note(f"budget of all stages: {caps or 'none'}; promptopt poc pause and stop steer it")
+    for line in terms(plan.compliance):
+        note(f"compliance: {one_line(line, 300)}")
 
 
 def _carry_out(database: "Database", row: "PocRow", *, json: bool, detach: bool) -> int:

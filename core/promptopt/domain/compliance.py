@@ -1,7 +1,8 @@
 """What a project says of personal data, secrets, and how long its texts are kept."""
 
 import ipaddress
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from promptopt.domain.pii.finding import KINDS, Finding, Kind
+from promptopt.domain.text import one_line
 
 Action = Literal["allow", "redact", "block"]
 
@@ -57,6 +59,24 @@ PROFILES: dict[str, Profile] = {
 }
 """The profiles that can be kept by what this program does. Their days are a choice, no law names any."""
 
+_ALSO = {
+    "dsgvo": "gdpr",
+    "eugdpr": "gdpr",
+    "ukgdpr": "gdpr",
+    "soc2typei": "soc2",
+    "soc2typeii": "soc2",
+    "soc2type1": "soc2",
+    "soc2type2": "soc2",
+}
+"""Other names of what a profile is about."""
+
+
+def profile_named(name: str) -> str:
+    """The profile that a norm's name means, however it is written (``SOC 2``, ``DSGVO``); empty: none."""
+    plain = re.sub(r"[\W_]+", "", name.casefold())
+    plain = _ALSO.get(plain, plain)
+    return plain if plain in PROFILES else ""
+
 
 class ComplianceSettings(BaseModel):
     """What may be sent to models, what is written down of it, and how long a run's texts are kept.
@@ -70,6 +90,8 @@ class ComplianceSettings(BaseModel):
         leave_out: kinds of personal data that are nobody's here, and are sent as they are.
         names: exact names to find wherever they stand; others are found by what introduces them.
         public: exact values that may be sent: an address of the company, say, or ``@acme.com`` for all of it.
+        recorded: norms that somebody named and that no profile covers: reports and the audit log name them,
+            and nothing is done for them.
         languages: whose greetings and titles tell of names.
         local: ``allow`` lets models on this machine or in a private network have everything.
         retention_days: inputs, prompts and answers of runs are removed after so many days. None: as the
@@ -86,6 +108,7 @@ class ComplianceSettings(BaseModel):
     leave_out: list[Kind] = Field(default_factory=list[Kind])
     names: list[str] = Field(default_factory=list[str])
     public: list[str] = Field(default_factory=list[str])
+    recorded: list[str] = Field(default_factory=list[str])
     languages: list[Literal["en", "de"]] = ["en", "de"]
     local: Literal["same", "allow"] = "same"
     retention_days: int | None = Field(default=None, ge=1)
@@ -98,7 +121,9 @@ class ComplianceSettings(BaseModel):
         if not isinstance(listed, list):
             return listed
         names = cast("list[Any]", listed)
-        return [name.strip().lower().replace(" ", "") if isinstance(name, str) else name for name in names]
+        return [
+            profile_named(name) or name.strip().lower() if isinstance(name, str) else name for name in names
+        ]
 
     @field_validator("profile")
     @classmethod
@@ -139,7 +164,30 @@ class ComplianceSettings(BaseModel):
             retention_days=self.retention_days or (min(days) if days else None),
             audit=any(profile.audit for profile in profiles) if self.audit is None else self.audit,
             profiles=tuple(self.profile),
+            recorded=tuple(self.recorded),
         )
+
+    def with_norms(self, names: Iterable[str]) -> "ComplianceSettings":
+        """These settings, held to norms as well, by the names that an organization gives them.
+
+        A profile that is meant holds at least: where these settings ask less, they give way. Names that no
+        profile covers are recorded.
+        """
+        profiles, recorded = dict.fromkeys(self.profile), dict.fromkeys(self.recorded)
+        for name in names:
+            meant = profile_named(name)
+            if meant:
+                profiles[meant] = None
+            elif name.strip():
+                recorded[one_line(name, 200)] = None
+        said = self.model_dump(mode="json", exclude_unset=True)
+        for name in profiles:
+            said = _giving_way(said, PROFILES[name])
+        if profiles:
+            said["profile"] = list(profiles)
+        if recorded:
+            said["recorded"] = list(recorded)
+        return ComplianceSettings.model_validate(said)
 
 
 @dataclass(frozen=True)
@@ -150,6 +198,7 @@ class Policy:
         chosen: somebody said what happens to secrets; if not, only certain ones are blocked.
         public: in lower case.
         local: models on this machine or in a private network may have everything.
+        recorded: norms that were named and that nothing is done for.
     """
 
     pii: Action = "allow"
@@ -163,6 +212,7 @@ class Policy:
     retention_days: int | None = None
     audit: bool = False
     profiles: tuple[str, ...] = ()
+    recorded: tuple[str, ...] = ()
 
     def action(self, kind: Kind) -> Action:
         """What happens to values of a kind."""
@@ -198,6 +248,21 @@ def is_local(base_url: str | None) -> bool:
     return address.is_loopback or address.is_private or address.is_link_local
 
 
+def _giving_way(said: dict[str, Any], profile: Profile) -> dict[str, Any]:
+    """The same without what is less than a profile asks."""
+    weaker = [
+        key
+        for key in ("pii", "secrets")
+        if said.get(key) and STRICTNESS.index(said[key]) < STRICTNESS.index(getattr(profile, key))
+    ]
+    if profile.audit and said.get("audit") is False:
+        weaker.append("audit")
+    kept = {key: value for key, value in said.items() if key not in weaker}
+    if kept.get("retention_days") and profile.retention_days:
+        kept["retention_days"] = min(kept["retention_days"], profile.retention_days)
+    return kept
+
+
 def _strictest(asked: list[Action], otherwise: Action) -> Action:
     return STRICTNESS[max(map(STRICTNESS.index, asked))] if asked else otherwise
 
@@ -212,4 +277,5 @@ def said(policy: Policy) -> Mapping[str, Any]:
         "local": "allow" if policy.local else "same",
         "retention_days": policy.retention_days,
         "audit": policy.audit,
+        **({"recorded": list(policy.recorded)} if policy.recorded else {}),
     }

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from promptopt.domain.compliance import PROFILES, ComplianceSettings, Policy
+from promptopt.domain.compliance import PROFILES, Action, ComplianceSettings, Policy, profile_named
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.pii.finding import WORDS, Kind, in_words
@@ -33,6 +33,29 @@ COVERS_NOT = (
 )
 
 
+_FATES: dict[Action, str] = {
+    "allow": "sent as it is",
+    "redact": "sent as placeholders",
+    "block": "not sent",
+}
+
+
+def terms(settings: ComplianceSettings) -> list[str]:
+    """What settings hold to, a line each, and last which norms were named and nothing is done for."""
+    policy = settings.policy()
+    lines: list[str] = []
+    if policy.profiles:
+        said = [f"personal data is {_FATES[policy.pii]}", f"keys and passwords are {_FATES[policy.secrets]}"]
+        said += ["each request is taken down in the audit log"] if policy.audit else []
+        if policy.retention_days:
+            said.append(f"texts of runs are removed after {policy.retention_days} days")
+        lines.append(f"{', '.join(name.upper() for name in policy.profiles)}: {', '.join(said)}")
+    return [*lines, *(f"{name}: {NOT_COVERED}" for name in policy.recorded)]
+
+
+NOT_COVERED = "told to the models as a note; no profile covers it, so nothing else is done for it"
+
+
 class ComplianceProfile:
     """Settings that hold at least, under one or several names; of several the stricter.
 
@@ -44,8 +67,8 @@ class ComplianceProfile:
     """
 
     def __init__(self, *names: str) -> None:
-        plain = [name.strip().lower().replace(" ", "").replace("-", "") for name in names]
-        unknown = [name for name, each in zip(names, plain, strict=True) if each not in PROFILES]
+        plain = [profile_named(name) for name in names]
+        unknown = [name for name, each in zip(names, plain, strict=True) if not each]
         if unknown:
             offered = ", ".join(name.upper() for name in PROFILES)
             raise SettingsError(

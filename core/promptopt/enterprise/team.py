@@ -69,7 +69,8 @@ class TeamDeploymentManager:
     """Plans, material and monitoring for prompts that a team is to use.
 
     Args:
-        config: of the business, or its file: teams and strategy are taken from it.
+        config: of the business, or its file: teams, strategy and the norms that it keeps to are taken from
+            it; monitoring is held to those that a profile covers.
         teams, strategy, owner, start: in their place; see ``enterprise.deployment.criteria.Wishes``.
         business_context: of the templates; default: that of each prompt's metadata.
 
@@ -87,7 +88,9 @@ class TeamDeploymentManager:
         start: Any = None,
         business_context: BusinessContext | Mapping[str, Any] | None = None,
     ) -> None:
-        planned = EnterpriseConfig.of(config).deployment if config is not None else None
+        loaded = EnterpriseConfig.of(config) if config is not None else None
+        planned = loaded.deployment if loaded else None
+        self._norms = loaded.organization.compliance if loaded else ()
         self._context = business_context
         self.wishes = Wishes(
             teams=tuple(teams) or (planned.target_teams if planned else ()),
@@ -169,10 +172,17 @@ class TeamDeploymentManager:
         if key not in self._prepared_ones and offer.run_id:
             try:
                 with closing(Database.open()) as database:
-                    self._prepared_ones[key] = prepare(database, offer, self.wishes.teams)
+                    self._prepared_ones[key] = prepare(database, offer, self.wishes.teams, self._named(offer))
             except RunError:
                 return None
         return self._prepared_ones.get(key)
+
+    def _named(self, offer: Offer) -> tuple[str, ...]:
+        """The norms that configuration and context name."""
+        given = self._context
+        if given is None:
+            return (*self._norms, *offer.subject.context.compliance)
+        return (*self._norms, *BusinessContext.of(given).compliance)
 
     def _deployed(self, offer: Offer) -> Deployment:
         """The deployment of an offer: one for each prompt and name, however often it is asked for."""

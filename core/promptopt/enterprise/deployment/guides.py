@@ -14,12 +14,15 @@ SCRIPT_NOTE = (
 )
 
 
-def quick_start(offer: Offer, files: Iterable[tuple[str, str]], monitoring: str) -> str:
+def quick_start(
+    offer: Offer, files: Iterable[tuple[str, str]], monitoring: str, terms: Sequence[str] = ()
+) -> str:
     """README of a package.
 
     Args:
         files: name and purpose of each.
         monitoring: the line that monitors it; empty if it is not recorded.
+        terms: what monitoring is held to, and norms that nothing is done for.
     """
     about = offer.subject
     lines = [f"# {inline(offer.name)}", "", *_simulated(offer)]
@@ -34,6 +37,16 @@ def quick_start(offer: Offer, files: Iterable[tuple[str, str]], monitoring: str)
     lines += ["## What it is bad at", "", *weak_points(offer), ""]
     if monitoring:
         lines += ["## Keeping an eye on it", "", "```", monitoring, "```", ""]
+    if terms:
+        lines += [
+            "## Compliance",
+            "",
+            "All that monitoring sends is held to these terms. What people send from their own programs is "
+            "not: that is for them, and for the contracts with the provider. This is no legal advice.",
+            "",
+            *_bullets(list(terms)),
+            "",
+        ]
     return _text(lines)
 
 

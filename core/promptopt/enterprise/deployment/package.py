@@ -12,6 +12,7 @@ from promptopt.domain.prompt import Prompt
 from promptopt.domain.settings import ModelSettings
 from promptopt.domain.text import one_line, storable
 from promptopt.enterprise.assets import create_team_deployment_assets
+from promptopt.enterprise.compliance import terms
 from promptopt.enterprise.deployment.criteria import STRATEGIES
 from promptopt.enterprise.deployment.examples import Material, PerUse
 from promptopt.enterprise.deployment.guides import (
@@ -218,14 +219,15 @@ def _files(offer: Offer, plan: RolloutPlan, extras: Extras, *, alone: bool = Tru
     if alone:
         files |= {"rollout/plan.md": plan.markdown(), "rollout/plan.html": plan.html()}
     deployment = extras.deployment
-    line = ""
+    line, held = "", list[str]()
     if deployment is not None:
+        held = terms(deployment.settings.compliance)
         files["deployment.json"] = as_file(deployment)
         files |= {f"monitoring/{name}": text for name, text in schedules(deployment).items()}
         line = monitor_line(deployment.id)
     files["index.html"] = _index(offer, plan if alone else _own(offer, plan), extras, line, alone=alone)
     named = [(name, _PURPOSES[name]) for name in _PURPOSES if name in files]
-    files["README.md"] = quick_start(offer, named, line)
+    files["README.md"] = quick_start(offer, named, line, held)
     return dict(sorted(files.items()))
 
 

@@ -86,15 +86,23 @@ class Deployment:
         return self.settings.seed_prompt
 
 
-def record(database: Database, offer: Offer, teams: Sequence[str] = ()) -> Deployment:
-    """Keep an offer as a deployment of the prompt that it gives out; raises as :func:`prepare`."""
-    deployment = prepare(database, offer, teams)
+def record(
+    database: Database, offer: Offer, teams: Sequence[str] = (), norms: Sequence[str] = ()
+) -> Deployment:
+    """Keep an offer as a deployment of the prompt that it gives out; see :func:`prepare`."""
+    deployment = prepare(database, offer, teams, norms)
     Deployments(database).create(deployment.row)
     return deployment
 
 
-def prepare(database: Database, offer: Offer, teams: Sequence[str] = ()) -> Deployment:
+def prepare(
+    database: Database, offer: Offer, teams: Sequence[str] = (), norms: Sequence[str] = ()
+) -> Deployment:
     """What :func:`record` would keep; nothing is kept yet.
+
+    Args:
+        norms: by the names that the organization gives them: all that monitoring sends is held to those that
+            a profile covers, beside what the run was held to.
 
     Raises:
         RunError: the prompt has no figure, or its run is not in this store.
@@ -132,7 +140,7 @@ def prepare(database: Database, offer: Offer, teams: Sequence[str] = ()) -> Depl
         name=one_line(offer.name, 120),
         source_run=run.id,
         prompt_id=prompt.id,
-        settings=_frozen(runs.settings(run.id), prompt).model_dump_json(exclude={"data": {"cases"}}),
+        settings=_frozen(runs.settings(run.id), prompt, norms).model_dump_json(exclude={"data": {"cases"}}),
         project_dir=run.project_dir,
         reference=json.dumps(reference),
         simulated=run.simulated,
@@ -218,13 +226,14 @@ def inputs_of(case: Example) -> str:
     return case.model_copy(update={"expected": None}).fingerprint()
 
 
-def _frozen(settings: ProjectSettings, prompt: Prompt) -> ProjectSettings:
+def _frozen(settings: ProjectSettings, prompt: Prompt, norms: Sequence[str]) -> ProjectSettings:
     shown = [Demonstration(inputs=d.inputs, output=d.expected or "") for d in prompt.demonstrations]
     changes: dict[str, Any] = {
         "prompt": prompt.text,
         "demonstrations": shown,
         "optimizer": OptimizerSettings.model_validate({"name": "none", "split": "test"}),
         "cache": CacheSettings(reuse=False),
+        "compliance": settings.compliance.with_norms(norms),
     }
     return settings.model_copy(update=changes)
 

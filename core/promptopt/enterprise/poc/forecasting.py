@@ -8,6 +8,7 @@ from typing import Any
 from promptopt.domain import events as ev
 from promptopt.domain.dataset import Dataset, Example, split_cases
 from promptopt.domain.forecast import NONE, Spread
+from promptopt.enterprise.compliance import terms
 from promptopt.enterprise.poc import comparing, phrasing
 from promptopt.enterprise.poc.plan import SPLIT, POCPlan
 from promptopt.enterprise.poc.settings import generation_of
@@ -104,6 +105,7 @@ def estimate_of(plan: POCPlan, own_cases: Dataset | None = None) -> Estimate:
     if own_cases is None:
         notes.append(f"cases are taken to be {LIKELY_CHARS} characters long")
     notes.append("what a stage leaves goes to those after it, by their shares of the budget")
+    notes += terms(plan.compliance)
     total = [one.usd for one in stages]
     if None in total:
         notes.append("a price is unknown, and so is cost: a cap on USD can't be kept")

@@ -45,7 +45,7 @@ class POCPlan(BaseModel):
         monthly, emergency: most USD of the organization's proofs of concept in a month; None: no cap.
         emergency_allowed: a person has agreed to go beyond ``monthly``, up to ``emergency``.
         assumptions: of the business case.
-        compliance: what may be sent.
+        compliance: what may be sent, by the norms that the organization names.
         review: it waits for a person to look at the cases before they are used.
         realism: the judge says of each made-up case how real it seems.
         least_gain: criterion that is set beforehand: the whole interval of the difference on the sealed

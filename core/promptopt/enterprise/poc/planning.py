@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from promptopt.domain.compliance import PROFILES, ComplianceSettings
+from promptopt.domain.compliance import ComplianceSettings
 from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import ModelError, SettingsError
 from promptopt.domain.settings import (
@@ -113,12 +113,12 @@ def plan_for(wanted: Wanted) -> POCPlan:
         "checks": _checks(scenario, context, judged=judged),
         "budget": _budget(wanted.budget, config),
         "assumptions": wanted.assumptions or _assumptions(scenario),
-        "compliance": _compliance(config),
         "realism": judged and not wanted.own_cases,
         **(_of_config(config) if config else {}),
         **wanted.more,
     }
     try:
+        told["compliance"] = _compliance(config, context, wanted.more.get("compliance"))
         return POCPlan.model_validate(told)
     except ValidationError as error:
         flaw = error.errors()[0]
@@ -244,15 +244,10 @@ def _assumptions(scenario: Scenario) -> Assumptions:
     return Assumptions.of(known or GENERAL)
 
 
-def _compliance(config: EnterpriseConfig | None) -> ComplianceSettings:
-    named = [name.lower() for name in config.organization.compliance] if config else []
-    return ComplianceSettings(profile=[name for name in named if name in PROFILES])
-
-
-def uncovered(config: EnterpriseConfig | None) -> list[str]:
-    """Norms that the configuration names and no profile covers."""
-    named = config.organization.compliance if config else ()
-    return [name for name in named if name.lower() not in PROFILES]
+def _compliance(config: EnterpriseConfig | None, context: BusinessContext, said: Any) -> ComplianceSettings:
+    """What somebody said, held to the norms that the organization names as well."""
+    named = [*(config.organization.compliance if config else ()), *context.compliance]
+    return ComplianceSettings.model_validate(said or {}).with_norms(named)
 
 
 def _of_config(config: EnterpriseConfig) -> dict[str, Any]:

@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from promptopt.domain import figures as fm
+from promptopt.domain.compliance import said as said_of
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.markdown import inline
 from promptopt.domain.text import one_line, sanitize
 from promptopt.enterprise.case.calculator import BusinessCase
 from promptopt.enterprise.case.viewing import view_of
+from promptopt.enterprise.compliance import NOT_COVERED, terms
 from promptopt.enterprise.consistency import Consistency
 from promptopt.enterprise.deployment.rollout import RolloutPlan
 from promptopt.enterprise.poc.concluding import Conclusion, spent_json
@@ -32,7 +34,13 @@ class Figure:
 
 def figures_of(told: Conclusion) -> list[Figure]:
     """The figures that matter, in the order in which they come about."""
-    return [*_of_cases(told), *_of_comparison(told), *_of_consistency(told), *_of_money(told)]
+    return [
+        *_of_norms(told),
+        *_of_cases(told),
+        *_of_comparison(told),
+        *_of_consistency(told),
+        *_of_money(told),
+    ]
 
 
 def summary_of(told: Conclusion) -> str:
@@ -149,14 +157,16 @@ def record_of(told: Conclusion) -> dict[str, Any]:
         "rollout": _plain(told.rollout.as_json()) if told.rollout else None,
         "deployment_id": told.deployment.id if told.deployment else None,
         "left_out": dict(told.left_out),
+        "compliance": {**said_of(told.plan.compliance.policy()), "terms": terms(told.plan.compliance)},
         "spent": spent_json(told.spent),
         "limits": told.plan.budget.limits(),
     }
 
 
 def left_out(told: Conclusion) -> list[str]:
-    """What the budget did not carry, a sentence each."""
-    return [f"{name}: {why}" for name, why in told.left_out.items()]
+    """What the budget did not carry, and norms that nothing was done for, a sentence each."""
+    found = [f"{name}: {why}" for name, why in told.left_out.items()]
+    return [*found, *(f"compliance, {name}: {NOT_COVERED}" for name in told.plan.compliance.recorded)]
 
 
 def next_steps(told: Conclusion) -> list[str]:
@@ -177,6 +187,17 @@ def next_steps(told: Conclusion) -> list[str]:
     if told.deployment is not None and told.rollout and told.rollout.phases:
         steps.append(f"Once it is in use, watch it: promptopt monitor {told.deployment.id} --cases fresh.csv")
     return steps
+
+
+def _of_norms(told: Conclusion) -> Iterable[Figure]:
+    policy = told.plan.compliance
+    for line in terms(policy.model_copy(update={"recorded": []})):
+        name, _, said = line.partition(": ")
+        yield Figure(
+            f"Held to {name}",
+            said,
+            "named by the organization; [compliance] of each run, promptopt audit. No legal advice",
+        )
 
 
 def _of_cases(told: Conclusion) -> Iterable[Figure]:
