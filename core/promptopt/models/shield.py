@@ -124,9 +124,16 @@ class Shield:
         ]
         return request.model_copy(update={"messages": tuple(messages)})
 
-    def lowered(self, text: str) -> str:
-        """A simulated model's answer as one who was sent placeholders would have written it."""
-        return self._masker.mask(text).text if self._masker else text
+    def lowered(self, text: str, request: Request) -> str:
+        """A simulated model's answer as one would have written it who was sent ``request``: what that hides
+        stays hidden, and what the model made up of its own is as it stands.
+        """
+        if self._masker is None:
+            return text
+        masked = self._masker.mask(text)
+        sent = [*_texts(request)]
+        own = {name: raw for name, raw in masked.raws.items() if not any(name in each for each in sent)}
+        return unmask(masked.text, own)
 
     def made(self, veiled: Veiled) -> None:
         """A request goes out."""

@@ -29,11 +29,7 @@ def advise(evidence: Evidence, npv: Range, chance_of_loss: float) -> tuple[Advic
     if verdict == "worse":
         return "against", [*reasons, "A prompt that was measured to be worse is not to be rolled out."]
     if verdict != "better":
-        return "not shown", [
-            *reasons,
-            "What would be gained rests on no measured gain, so nothing is claimed.",
-            f"Without one, the costs alone remain: the chance of a loss is {chance_of_loss:.0%}.",
-        ]
+        return "not shown", [*reasons, *_without_a_gain(verdict is not None, chance_of_loss)]
     if chance_of_loss >= LIKELY_LOSS:
         return "against", [
             *reasons,
@@ -54,6 +50,19 @@ def advise(evidence: Evidence, npv: Range, chance_of_loss: float) -> tuple[Advic
         *reasons,
         f"Under the stated assumptions it pays in the whole range ({npv.ends} over all months); "
         f"the chance of a loss is {_chance(chance_of_loss)}.",
+    ]
+
+
+def _without_a_gain(compared: bool, chance_of_loss: float) -> list[str]:
+    loss = f"the chance of a loss is {_chance(chance_of_loss)}"
+    if compared:
+        return [
+            "No gain was shown, so none is claimed.",
+            f"The ranges follow from all differences that the interval leaves open: {loss}.",
+        ]
+    return [
+        "What would be gained rests on no measured gain, so nothing is claimed.",
+        f"Without one, the costs alone remain: {loss}.",
     ]
 
 

@@ -190,7 +190,12 @@ def _board_note(board: Scoreboard, best: Contender | None) -> str:
     if best is None:
         return "No optimizer of this experiment has a score yet."
     told = [f"{best.label} was chosen by its validation score, not by the sealed test."]
-    return " ".join([*told, *(one_line(notice, 200) for notice in board.notices[:3])])
+    return " ".join([*told, *(_sentence(notice) for notice in board.notices[:3])])
+
+
+def _sentence(notice: str) -> str:
+    text = one_line(notice, 200)
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _by_case(runs: Sequence[Sequence[CaseResult]]) -> dict[str, list[CaseResult]]:

@@ -188,7 +188,7 @@ def _measured(evidence: Evidence) -> list[Line]:
     if evidence.passed_before and evidence.passed_after:
         both = f"{fm.interval(evidence.passed_before)} → {fm.interval(evidence.passed_after)}"
         lines.append(Line("Cases that pass every check", at(both)))
-    lines += _usage(evidence.before, evidence.after, priced=not evidence.simulated)
+    lines += _usage(evidence.before, evidence.after, simulated=evidence.simulated)
     if evidence.consistency is not None:
         lines.append(_agreement(evidence.consistency))
     spent = "price unknown" if evidence.search_usd is None else fm.usd(evidence.search_usd)
@@ -200,7 +200,7 @@ def _measured(evidence: Evidence) -> list[Line]:
     return lines
 
 
-def _usage(before: Usage | None, after: Usage | None, *, priced: bool) -> list[Line]:
+def _usage(before: Usage | None, after: Usage | None, *, simulated: bool) -> list[Line]:
     if before is None or after is None:
         return []
 
@@ -210,9 +210,11 @@ def _usage(before: Usage | None, after: Usage | None, *, priced: bool) -> list[L
     lines = [
         Line("Tokens sent a request", both(before.tokens_in, after.tokens_in, ",.0f"), "means"),
         Line("Tokens generated a request", both(before.tokens_out, after.tokens_out, ",.0f"), "means"),
-        Line("Seconds until the answer", both(before.seconds, after.seconds, ",.2g"), "means"),
     ]
-    if priced and before.usd is not None and after.usd is not None:
+    if simulated:
+        return lines  # nobody waits for a simulation, or pays for one
+    lines.append(Line("Seconds until the answer", both(before.seconds, after.seconds, ",.2g"), "means"))
+    if before.usd is not None and after.usd is not None:
         shown = f"{fm.usd(before.usd.mean)} → {fm.usd(after.usd.mean)}"
         lines.append(Line("Model cost a request", Told(shown, (RUN,)), "means"))
     return lines

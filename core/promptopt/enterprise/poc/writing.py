@@ -249,11 +249,12 @@ def _of_consistency(told: Conclusion) -> Iterable[Figure]:
     )
     for label, one in named:
         if one is not None:
+            people = round(one.outputs / max(1, one.tasks), 1)
             yield Figure(
                 label,
                 f"{_interval(one.agreement, 'task')}, goal {one.goal:.0%}: {one.verdict}",
-                f"{one.source}, {one.tasks} tasks as {one.outputs / max(1, one.tasks):.1f} people would put "
-                "them" + (", SIMULATED" if one.simulated else ""),
+                f"{one.source}, {one.tasks} tasks as {people:g} people would put them"
+                + (", SIMULATED" if one.simulated else ""),
             )
 
 

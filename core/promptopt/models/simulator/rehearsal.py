@@ -43,7 +43,7 @@ class Rehearsal:
         reply = await self._simulated.complete(
             self._shield.lifted(request), sample=sample, timeout=timeout, slip=slip, kept=kept
         )
-        return replace(reply, text=self._shield.lowered(reply.text)) if reply.text else reply
+        return replace(reply, text=self._shield.lowered(reply.text, request)) if reply.text else reply
 
     async def close(self) -> None:
         await self._simulated.close()

@@ -192,6 +192,7 @@ class Deck:
             series.invert_if_negative = False
             series.format.fill.solid()
             series.format.fill.fore_color.rgb = self._rgb(colour)
+        chart.value_axis.tick_labels.font.size = self._pt(8)  # amounts on both sides of 0 need the room
         chart.has_legend = True
         chart.legend.position = kinds.XL_LEGEND_POSITION.TOP
         chart.legend.include_in_layout = False
