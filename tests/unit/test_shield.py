@@ -18,7 +18,7 @@ SETTINGS = ProjectSettings.model_validate(
 
 
 def shield() -> Shield:
-    return Shield(SETTINGS, Dataset(train=(Example(id="a", inputs={"input": ASKED}),)))
+    return Shield(SETTINGS, Dataset(train=(Example(id="a", inputs={"input": ASKED}),), validation=()))
 
 
 def request(text: str) -> ChatRequest:
