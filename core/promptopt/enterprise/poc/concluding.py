@@ -13,7 +13,7 @@ from promptopt.domain.prompt import OptimizedPrompt, Prompt
 from promptopt.enterprise.case.calculator import BusinessCase, EnterpriseROICalculator
 from promptopt.enterprise.case.documents import FORMATS, write_documents
 from promptopt.enterprise.case.evidence import Evidence
-from promptopt.enterprise.case.gathering import evidence_of
+from promptopt.enterprise.case.gathering import chosen_outcome, evidence_of
 from promptopt.enterprise.consistency import Consistency, consistency_of_run
 from promptopt.enterprise.deployment.criteria import Wishes
 from promptopt.enterprise.deployment.deploying import extras_of, watched
@@ -28,7 +28,7 @@ from promptopt.experiments.results import results_of
 from promptopt.experiments.writing import write_report
 from promptopt.runs.assets import columns_of
 from promptopt.runs.library import best_of
-from promptopt.runs.scoreboard import NONE, Entry, Scoreboard
+from promptopt.runs.scoreboard import Entry, Scoreboard
 from promptopt.runs.state import fold
 from promptopt.runs.summary import comparison_summary
 from promptopt.store.cells import Cells
@@ -215,18 +215,10 @@ def package_for(database: Database, told: Conclusion) -> OnboardingPackage:
 
 
 def _chosen(database: Database, experiment_id: str) -> tuple[str, str, str] | None:
-    """Run, best prompt and first prompt of the search whose winner has the highest validation score.
-
-    Validation decides, not the sealed test: what is chosen by a test is flattered by it.
-    """
+    """Run, best prompt and first prompt of the search whose winner is taken."""
     _, entries = results_of(database, Experiments(database).find(experiment_id))
-    searched = [
-        outcome
-        for entry in entries
-        if entry.label != NONE and (outcome := entry.outcome) and outcome.validation and outcome.results
-    ]
-    best = max(searched, key=lambda one: one.validation.mean if one.validation else 0.0, default=None)
-    return (best.run_id, best.best_id, best.seed_id) if best else None
+    found_ = chosen_outcome(entries)
+    return (found_[1].run_id, found_[1].best_id, found_[1].seed_id) if found_ else None
 
 
 def _title(plan: POCPlan) -> str:
