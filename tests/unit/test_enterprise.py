@@ -196,6 +196,15 @@ def test_each_text_says_what_is_known() -> None:
     assert "Acme \\<GmbH\\>" in assets["reference_card"]
 
 
+def test_the_team_is_told_what_it_does_and_not_what_a_model_is_told_beside_that() -> None:
+    task = {
+        "description": "Answer a customer.\n\nCompany: Acme\nAbout: it makes doors",
+        "columns": ["question"],
+    }
+    for text in create_team_deployment_assets(optimized(task=task)).values():
+        assert "Answer a customer." in text and "it makes doors" not in text
+
+
 def test_simulated_figures_say_so_in_every_text() -> None:
     for text in create_team_deployment_assets(optimized(simulated=True)).values():
         figures = [line for line in text.splitlines() if re.search(r"\d%", line)]

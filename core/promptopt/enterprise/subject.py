@@ -32,7 +32,8 @@ class Subject:
     """A prompt, and what is known of it.
 
     Attributes:
-        title, purpose: what it does, in a few words and in full.
+        title, purpose: what it does, in a few words, and in the first paragraph of the task's description:
+            what follows that is for a model (rules, the business), and has places of its own.
         variables: the marks in its text.
         columns: what a case has, for a prompt without marks.
         rules: checked in every output.
@@ -66,10 +67,11 @@ def subject_of(
         context = BusinessContext.of(about.get("business_context"))
     shown = [name for demo in prompt.demonstrations for name in demo.inputs]
     known = list(dict.fromkeys([*columns, *(task.get("columns") or ()), *shown]))
-    purpose = str(task.get("description") or about.get("project") or "")
+    described = str(task.get("description") or about.get("project") or "")
+    purpose = described.strip().partition("\n\n")[0]
     simulated = bool(about.get("simulated"))
     return Subject(
-        title=one_line(title or purpose.strip().partition("\n")[0] or f"Prompt {prompt.id}", _TITLE_CHARS),
+        title=one_line(title or purpose.partition("\n")[0] or f"Prompt {prompt.id}", _TITLE_CHARS),
         purpose=purpose,
         prompt=prompt,
         variables=prompt.placeholders(known),
