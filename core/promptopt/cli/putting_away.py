@@ -1,7 +1,7 @@
 """archive, delete, restore, purge: what lists show of projects and runs, and what is kept of them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,9 +10,12 @@ from cyclopts import Parameter
 
 from promptopt.cli.output import note, on_terminal, say
 from promptopt.domain.errors import SettingsError
+from promptopt.domain.figures import plural
+from promptopt.domain.text import one_line
 
 if TYPE_CHECKING:
     from promptopt.store.database import Database
+    from promptopt.store.forgetting import OldPoc
 
 Kind = Literal["run", "project"]
 
@@ -93,36 +96,88 @@ def purge(
     *,
     older_than: Annotated[int | None, Parameter(name="--older-than", help=_DAYS)] = None,
     project: str | None = None,
+    deployment: str | None = None,
     dry_run: bool = False,
     yes: bool = False,
 ) -> int:
-    """Remove inputs, prompts and answers of old runs; scores, costs and verdicts stay. Nothing takes it back.
+    """Remove inputs, prompts and answers of old runs and proofs of concept; scores, costs and verdicts stay.
+
+    Nothing takes it back. Deployed prompts are in use, and files that were written for you are yours: those
+    that are older than they may be are named, and left. promptopt purge --older-than 90 --dry-run tells what
+    it would be.
 
     Args:
-        project: only runs of a project of this name.
-        dry_run: only tell which runs it would be.
+        project: only runs and proofs of concept of this name.
+        deployment: take the texts out of this deployment, and nothing else: it can't be monitored then.
+        dry_run: only tell what it would be.
         yes: do not ask.
     """
-    from promptopt.store import audit, purging
+    from promptopt.store import audit, forgetting, purging
     from promptopt.store.database import Database
 
     if older_than is not None and older_than < 0:
         raise SettingsError(f"--older-than must be 0 or more days; found {older_than}")
     with closing(Database.open()) as database:
+        if deployment is not None:
+            return _forget_deployment(database, deployment, dry_run=dry_run, yes=yes)
         old = purging.due(database, older_than=older_than, project=project)
+        pocs = forgetting.pocs_due(database, older_than=older_than, name=project)
         for run in old:
             say(f"{run.id} of {run.project}, {run.days:.0f} days old")
-        if not old or dry_run:
-            note(f"{len(old):,} run{'s' * (len(old) != 1)} with texts that are older than they may be")
+        for poc in pocs:
+            say(f"{poc.id}, {one_line(poc.name, 90)}, {poc.days:.0f} days old")
+        counted = plural(len(old), "run")
+        if pocs:
+            counted += f" and {plural(len(pocs), 'proof of concept', 'proofs of concept')}"
+        if not (old or pocs) or dry_run:
+            note(f"{counted} with texts that are older than they may be")
+            _tell_left(database, older_than, pocs)
             return 0
-        if not (yes or _agreed(f"remove the texts of {len(old):,} run{'s' * (len(old) != 1)} for good?")):
+        if not (yes or _agreed(f"remove the texts of {counted} for good?")):
             note("nothing was removed")
             return 2
+        forgetting.forget_pocs(database, [poc.id for poc in pocs])
         purging.remove_texts(database, [run.id for run in old])
-        audit.note("texts removed", runs=[run.id for run in old])
-        say(f"removed the texts of {len(old):,} run{'s' * (len(old) != 1)}; their scores are kept")
+        removed = {"runs": [run.id for run in old], "pocs": [poc.id for poc in pocs]}
+        audit.note("texts removed", **{kind: ids for kind, ids in removed.items() if ids})
+        say(f"removed the texts of {counted}; their scores are kept")
+        _tell_left(database, older_than, pocs)
         if not purging.compact(database):
             note("another process has the store open: its file gets smaller when it is purged again")
+    return 0
+
+
+def _tell_left(database: "Database", older_than: int | None, pocs: "Sequence[OldPoc]") -> None:
+    """What is left with texts in it, and why."""
+    from promptopt.store import forgetting
+
+    for poc in pocs:
+        if poc.files:
+            names = ", ".join(path.name for path in poc.files)
+            note(f"left, since they are yours: files of {poc.id} in {poc.files[0].parent}: {names}")
+    for held in forgetting.deployments_held(database, older_than=older_than):
+        shown = f" with {plural(held.demonstrations, 'case')} in it" if held.demonstrations else ""
+        note(
+            f"left, since it is in use: the prompt of {held.id}, {one_line(held.name, 60)}{shown}, "
+            f"{held.days:.0f} days since it was last looked at; promptopt purge --deployment {held.id} "
+            "removes it"
+        )
+
+
+def _forget_deployment(database: "Database", wanted: str, *, dry_run: bool, yes: bool) -> int:
+    from promptopt.store import audit, forgetting
+    from promptopt.store.deployments import Deployments
+
+    row = Deployments(database).find(wanted)
+    say(f"{row.id}, {one_line(row.name, 90)}")
+    if dry_run:
+        return 0
+    if not (yes or _agreed("remove its prompt for good, so that it can't be monitored any more?")):
+        note("nothing was removed")
+        return 2
+    forgetting.forget_deployment(database, row.id)
+    audit.note("texts removed", deployments=[row.id])
+    say(f"removed the texts of {row.id}; its figures are kept, and what was given to people is theirs")
     return 0
 
 

@@ -20,7 +20,7 @@ COVERS = (
     "what is sent to models, of every role, is looked through by patterns, checksums and context",
     "keys and passwords are kept back; personal data is sent as placeholders or not at all",
     "requests are taken down with kinds and numbers, never with texts, in a log chained by hashes",
-    "inputs, prompts and answers of old runs are removed from the data directory",
+    "texts of old runs and proofs of concept are removed from the data directory",
 )
 
 COVERS_NOT = (

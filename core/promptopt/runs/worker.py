@@ -113,13 +113,19 @@ def carry_out(
 
 
 def _forget_old_texts(database: Database, row: RunRow) -> None:
-    """Take the texts out of the project's runs that are older than it keeps them."""
-    from promptopt.store import audit, purging
+    """Take the texts out of the project's runs that are older than it keeps them, and out of proofs of
+    concept that are older than their own plans keep them.
+    """
+    from promptopt.store import audit, forgetting, purging
 
     days = Runs(database).settings(row.id).compliance.policy().retention_days
     if days is None:
         return
     try:
+        plans = [poc.id for poc in forgetting.pocs_due(database)]
+        if plans:
+            forgetting.forget_pocs(database, plans)
+            audit.note("texts removed", pocs=plans)
         old = purging.due(database, older_than=days, project_dir=row.project_dir)
         if old:
             purging.remove_texts(database, [run.id for run in old])

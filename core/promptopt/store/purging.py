@@ -172,7 +172,7 @@ def _one(connection: Connection, run_id: str) -> None:
     _rewrite(connection, events, run_id, ("n",), {"body": _event})
     settings = connection.execute(select(runs.c.settings).where(runs.c.id == run_id)).scalar_one()
     own = update(runs).where(runs.c.id == run_id)
-    connection.execute(own.values(settings=_settings(settings), detail=""))
+    connection.execute(own.values(settings=without_texts(settings), detail=""))
     last = connection.execute(select(func.max(events.c.n)).where(events.c.run_id == run_id)).scalar() or 0
     row = {"run_id": run_id, "n": last + 1, "at": time.time(), "kind": EVENT, "body": "{}"}
     connection.execute(insert(events), row)
@@ -257,7 +257,7 @@ def _blank(value: Any) -> Any:
         if key == "demonstrations":
             continue
         if key == "case" and isinstance(item, dict):  # one that was made up
-            kept[key] = _bare_case(cast("dict[str, Any]", item))
+            kept[key] = bare_case(cast("dict[str, Any]", item))
         elif key in _TEXTS and isinstance(item, str | list | None):
             kept[key] = [] if isinstance(item, list) else None if item is None else REMOVED
         else:
@@ -265,26 +265,45 @@ def _blank(value: Any) -> Any:
     return kept
 
 
-def _settings(body: str) -> str:
+def without_texts(body: str) -> str:
+    """Frozen settings (JSON text) without prompt, task, demonstrations and given names."""
     said: dict[str, Any] = json.loads(body)
     task: dict[str, Any] = said.get("task") or {}
     task |= {"description": REMOVED, "input_format": {}, "output_format": {}}
     for rule in cast("list[dict[str, Any]]", task.get("constraints") or []):
         rule["description"] = ""
     said |= {"prompt": REMOVED, "demonstrations": [], "task": task}
+    for name in ("checks", "judges"):
+        said[name] = bare_checks(said.get(name) or [])
     optimizer: dict[str, Any] = said.get("optimizer") or {}
     plan: dict[str, Any] = optimizer.get("plan") or {}
     if plan.get("company"):  # of a run that makes cases up
         plan["company"] = REMOVED
+    if plan.get("scenario"):
+        plan["scenario"] = bare_scenario(plan["scenario"])
     if compliance := said.get("compliance"):
         compliance |= {"names": [], "public": []}
     return json.dumps(said, ensure_ascii=False)
 
 
 def _case(body: str) -> str:
-    return json.dumps(_bare_case(json.loads(body)))
+    return json.dumps(bare_case(json.loads(body)))
 
 
-def _bare_case(case: dict[str, Any]) -> dict[str, Any]:
+def bare_case(case: dict[str, Any]) -> dict[str, Any]:
+    """A case (JSON values) without its texts."""
     kept = {key: case[key] for key in ("id", "weight", "tags", "must_pass") if key in case}
     return {**kept, "inputs": dict.fromkeys(case.get("inputs", {"input": ""}), REMOVED)}
+
+
+def bare_checks(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Checks or judges (JSON values) without what a judge is told: that may be all about a company."""
+    return [{**check, "rubric": REMOVED} if check.get("rubric") else check for check in checks]
+
+
+def bare_scenario(scenario: Mapping[str, Any]) -> dict[str, Any]:
+    """A scenario (JSON values) without its task and prompts; its grid and its rules by name stay."""
+    bare: dict[str, Any] = {**scenario, "description": REMOVED, "prompt": "{input}"}
+    parts = cast("list[dict[str, Any]]", scenario.get("parts") or [])
+    bare["parts"] = [{**part, "description": REMOVED, "prompt": "{input}"} for part in parts]
+    return bare

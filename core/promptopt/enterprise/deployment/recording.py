@@ -28,6 +28,7 @@ from promptopt.runs.state import fold
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
 from promptopt.store.deployments import DeploymentRow, Deployments, new_id
+from promptopt.store.forgetting import MARK
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
 from promptopt.store.textfiles import read_text
@@ -55,6 +56,7 @@ class Deployment:
         columns: of a case.
         teams: who has it.
         advice: what was said of giving it out.
+        texts_removed: its prompt is gone, at the wish of a person: its figures are left.
     """
 
     row: DeploymentRow
@@ -68,6 +70,7 @@ class Deployment:
     columns: tuple[str, ...]
     teams: tuple[str, ...]
     advice: str
+    texts_removed: bool = False
 
     @property
     def id(self) -> str:
@@ -175,6 +178,7 @@ def deployment_of(row: DeploymentRow) -> Deployment:
             columns=tuple(map(str, raw["columns"])),
             teams=tuple(map(str, raw["teams"])),
             advice=str(raw["advice"]),
+            texts_removed=MARK in raw,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         flaw = error.errors()[0]["msg"] if isinstance(error, ValidationError) else repr(error)

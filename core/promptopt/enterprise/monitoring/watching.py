@@ -97,6 +97,11 @@ def begin(
     Raises:
         PromptoptError: the run can't be made: no key, no price, code that nobody trusted, ….
     """
+    if deployment.texts_removed:
+        raise RunError(
+            f"the texts of the deployment {deployment.id} were removed, so it can't be monitored any more",
+            fix="deploy the prompt anew: promptopt deploy RUN",
+        )
     store = Deployments(database)
     known = [row for row in store.history(deployment.id) if row.digest == fresh.digest]
     under_way = next((row for row in known if not row.done), None)

@@ -34,6 +34,7 @@ from promptopt.runs.summary import comparison_summary
 from promptopt.store.cells import Cells
 from promptopt.store.database import Database
 from promptopt.store.experiments import Experiments
+from promptopt.store.forgetting import MARK
 from promptopt.store.pocs import Part, PocRow, Pocs
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
@@ -55,6 +56,7 @@ class Conclusion:
         deployment: the prompt in use that is to be monitored; None without one.
         left_out: stages and optimizers that the budget did not carry, with the reason.
         spent: by its own runs.
+        texts_removed: they were older than they may be; figures are left, and no prompt.
     """
 
     row: PocRow
@@ -72,6 +74,7 @@ class Conclusion:
     left_out: Mapping[str, str]
     spent: Spent
     files: tuple[Path, ...] = field(default=())
+    texts_removed: bool = False
 
     @property
     def simulated(self) -> bool:
@@ -102,7 +105,10 @@ def concluded(database: Database, row: PocRow) -> Conclusion:
     if evidence is not None and evidence.best is not None:
         evidence = evidence.model_copy(update={"title": plan.name, "consistency": new or today})
         case = EnterpriseROICalculator(plan.assumptions).calculate_comprehensive_roi(evidence)
-    best = best_prompt(database, comparison.ref, evidence) if evidence and comparison else None
+    forgotten = MARK in parts
+    best = (
+        best_prompt(database, comparison.ref, evidence) if evidence and comparison and not forgotten else None
+    )
     offer = offer_of(best, _title(plan), context=plan.business) if best else None
     deployment = _deployment(database, parts)
     gate = parts.get("gate")
@@ -122,6 +128,7 @@ def concluded(database: Database, row: PocRow) -> Conclusion:
         left_out=_left_out(parts),
         spent=spent_by(database, own_runs(database, row.id)),
         files=tuple(Path(row.output_dir) / name for name in _written(parts)),
+        texts_removed=forgotten,
     )
 
 

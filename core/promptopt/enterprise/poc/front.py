@@ -360,7 +360,7 @@ def results_of(database: Database, row: PocRow) -> POCResults:
     """What a proof of concept came to."""
     told = concluded(database, row)
     prompt = None
-    if told.evidence is not None and told.evidence.experiment_id:
+    if told.evidence is not None and told.evidence.experiment_id and not told.texts_removed:
         prompt = best_prompt(database, told.evidence.experiment_id, told.evidence)
     folder = Path(row.output_dir)
     return POCResults(

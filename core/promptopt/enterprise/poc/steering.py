@@ -8,6 +8,7 @@ from promptopt.domain.errors import RunError
 from promptopt.enterprise.poc.month import spent_this_month
 from promptopt.enterprise.poc.plan import POCPlan
 from promptopt.store.database import Database
+from promptopt.store.forgetting import MARK
 from promptopt.store.pocs import PocRow, Pocs
 
 
@@ -17,8 +18,9 @@ def agree(database: Database, row: PocRow, *, accept_cases: bool = False, emerge
     One that waits for a review goes on: who resumes it has looked at the cases.
 
     Raises:
-        RunError: there is no emergency budget to agree to.
+        RunError: there is no emergency budget to agree to, or its texts were removed.
     """
+    refuse_without_texts(database, row)
     pocs, plan = Pocs(database), POCPlan.model_validate_json(row.plan)
     parts = pocs.parts(row.id)
     word = json.dumps({"author": _user(), "at": time.time()})
@@ -35,6 +37,19 @@ def agree(database: Database, row: PocRow, *, accept_cases: bool = False, emerge
             )
         pocs.replan(row.id, plan.model_copy(update={"emergency_allowed": True}).frozen())
     return pocs.find(row.id)
+
+
+def refuse_without_texts(database: Database, row: PocRow) -> None:
+    """Refuse to go on with one whose texts were removed; what has come to its end is only read.
+
+    Raises:
+        RunError: it has no texts any more.
+    """
+    if row.status != "finished" and MARK in Pocs(database).parts(row.id):
+        raise RunError(
+            f"the texts of {row.id} were removed, since they were older than they may be: it can't go on",
+            fix="begin anew: promptopt poc run",
+        )
 
 
 def check_month(database: Database, plan: POCPlan) -> None:

@@ -171,6 +171,8 @@ def left_out(told: Conclusion) -> list[str]:
 
 def next_steps(told: Conclusion) -> list[str]:
     """What to do, a sentence each. What is better and yet is not shown to pay is not rolled out."""
+    if told.texts_removed:
+        return ["Its texts were removed, since they were older than they may be: these figures are left."]
     if told.offer is None:
         return ["Raise the budget and resume: without a comparison nothing can be said."]
     offer, pays = told.offer, told.case is not None and told.case.advice == "recommended"
