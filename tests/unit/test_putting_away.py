@@ -185,7 +185,8 @@ def test_a_deployed_prompt_is_named_and_goes_only_if_somebody_says_so(
     }
     reference = {
         "form": 1, "figure": figure, "scores": [1.0, 0.0], "weights": None, "categories": {},
-        "profile": profile, "seen": {"ab": "test"}, "per_use": None, "columns": ["input"], "teams": [], "advice": "Deploy.",
+        "profile": profile, "seen": {"ab": "test"}, "per_use": None, "columns": ["input"],
+        "teams": [], "advice": "Deploy.",
     }  # fmt: skip
     row = DeploymentRow(
         "d1", "Letters", "r1", settings.seed_prompt.id, settings.model_dump_json(), str(home),

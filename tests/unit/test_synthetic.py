@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptopt.domain.compliance import ComplianceSettings
 from promptopt.domain.dataset import Example
 from promptopt.domain.errors import ModelError
 from promptopt.domain.prompt import Message
@@ -17,6 +18,7 @@ from promptopt.store.projects import load_project
 from promptopt.synthetic.asking import TRIES, Unusable, ask_for, quote, table_in
 from promptopt.synthetic.drafting import draft, drafting, read_cases, read_draft
 from promptopt.synthetic.growing import SHOWN, grow, growing
+from tests.loopback import API_KEY, API_KEY_ENV, LoopbackServer
 from tests.unit.command_line import CommandLine
 
 SIM = ModelSettings(model="sim/generator", latency=0.0, max_tokens=4000)
@@ -145,3 +147,33 @@ def test_a_quote_sends_nothing_and_a_missing_key_is_told(cli: CommandLine) -> No
     refused = cli("draft", WISH)
     assert refused.status == 2 and "OPENAI_API_KEY" in refused.err and "sim/generator" in refused.err
     assert "nobody has confirmed" in cli("draft", WISH, "--model", "sim/generator", "--cases", "3").err
+
+
+def test_a_draft_is_held_to_a_policy_on_the_wire(
+    home: Path, loopback: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ModelSettings(
+        model="openai/gpt-4o-mini", base_url=f"{loopback.url}/v1", api_key_env=API_KEY_ENV, retries=0
+    )
+    monkeypatch.setenv(API_KEY_ENV, API_KEY)
+    wish = "Answer mails like that of Jane Miller, jane.miller@example.org: my number is +49 30 1234567."
+    with pytest.raises(ModelError, match="could be used"):  # the server answers labels, and no draft
+        draft(model, wish, 3, ComplianceSettings(profile=["gdpr"]))
+    arrived = "".join(json.dumps(record.body, ensure_ascii=False) for record in loopback.records())
+    assert "jane.miller" not in arrived and "1234567" not in arrived
+    assert "[EMAIL_" in arrived and "[PHONE_" in arrived
+
+
+def test_a_draft_takes_the_policy_of_profile_project_and_company(cli: CommandLine, tmp_path: Path) -> None:
+    company = tmp_path / "acme.yaml"
+    company.write_text("organization: {name: Acme, compliance: [SOC2, HIPAA]}")
+    sim = ("--model", "sim/generator", "--cases", "9", "--json")
+    (first,) = cli("draft", WISH, *sim, "--save", "one", "--profile", "gdpr").objects
+    (second,) = cli(
+        "draft", WISH, *sim, "--save", "two", "--project", "one", "--company", str(company)
+    ).objects
+    assert load_project(Path(first["path"])).settings.compliance.profile == ["gdpr"]
+    held = load_project(Path(second["path"])).settings.compliance
+    assert (held.profile, held.recorded) == (["gdpr", "soc2"], ["HIPAA"])
+    refused = cli("draft", WISH, *sim, "--profile", "hipaa")
+    assert refused.status == 2 and "no compliance profile 'hipaa'" in refused.err

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -13,6 +13,7 @@ from promptopt.cli.output import emit, note, say
 from promptopt.domain.errors import ModelError
 
 if TYPE_CHECKING:
+    from promptopt.domain.compliance import ComplianceSettings
     from promptopt.domain.prompt import Message
     from promptopt.domain.settings import ModelSettings
     from promptopt.synthetic.asking import Given, Quote
@@ -20,6 +21,42 @@ if TYPE_CHECKING:
 Count = Annotated[int, Parameter(validator=Number(gte=1, lte=60))]
 
 _DESCRIPTION = "what the prompt must do, in your words."
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Held:
+    """What is held to.
+
+    Attributes:
+        profile: gdpr or soc2; give it again for both.
+        project: the compliance table of this project holds.
+        company: the norms that this company file names hold; examples/acme.yaml comes with the package.
+    """
+
+    profile: tuple[str, ...] = ()
+    project: str | None = None
+    company: str | None = None
+
+    def compliance(self) -> "ComplianceSettings":
+        """All of it together; of two the stricter.
+
+        Raises:
+            SettingsError: there is no such profile, project or company file.
+        """
+        from promptopt.domain.compliance import ComplianceSettings
+        from promptopt.enterprise.compliance import ComplianceProfile
+        from promptopt.enterprise.context import BusinessContext
+        from promptopt.store.projects import find_project, load_project
+
+        found = ComplianceSettings()
+        if self.project is not None:
+            found = load_project(find_project(self.project)).settings.compliance
+        norms = BusinessContext.load(self.company).compliance if self.company else ()
+        return found.with_norms([*ComplianceProfile(*self.profile).names, *norms])
+
+
+NOT_HELD = Held()
 
 
 def _tokens(cases: int) -> int:
@@ -33,13 +70,15 @@ def draft(
     *,
     model: str = "openai/gpt-4o-mini",
     cases: Count = 20,
+    held: Held = NOT_HELD,
     save: str | None = None,
     quote: bool = False,
     json: bool = False,
 ) -> None:
     """Have a model draft a task: a prompt, checks and cases. Look at all of it before you believe a score.
 
-    What it may cost at most is a cap that is never crossed.
+    What it may cost at most is a cap that is never crossed. What the description has of personal data and
+    keys is sent as --profile, --project or --company say; --save writes that into the new project, too.
 
     Args:
         model: who drafts; sim/generator costs nothing.
@@ -56,14 +95,16 @@ def draft(
     if quote:
         _say_quote(settings, drafting(description, cases), json=json)
         return
+    policy = held.compliance()
     made, given = _with_quote(
-        settings, drafting(description, cases), lambda: ask(settings, description, cases)
+        settings, drafting(description, cases), lambda: ask(settings, description, cases, policy)
     )
     path = ""
     if save is not None:
         from promptopt.store.newprojects import from_draft
 
-        path = str(from_draft(save, made.as_json()))
+        said = policy.model_dump(mode="json", exclude_unset=True)
+        path = str(from_draft(save, {**made.as_json(), "compliance": said}))
     if json:
         emit({**made.as_json(), **asdict(given), "path": path})
         return

@@ -105,7 +105,8 @@ def from_draft(name: str, draft: Mapping[str, Any], models: Mapping[str, str] = 
     """A project of a drafted task: its cases go into a file of JSON Lines. Returns its project file.
 
     Args:
-        draft: ``prompt``, ``description``, ``checks`` and ``cases``, as ``promptopt.synthetic`` gives them.
+        draft: ``prompt``, ``description``, ``checks`` and ``cases``, as ``promptopt.synthetic`` gives them;
+            perhaps ``compliance``, a table as in a project file.
         models: role to model; without a target the usual one.
 
     Raises:
@@ -127,6 +128,7 @@ def from_draft(name: str, draft: Mapping[str, Any], models: Mapping[str, str] = 
         "budget": {"usd": 1.0},
         "data": data,
         "checks": draft["checks"],
+        **({"compliance": draft["compliance"]} if draft.get("compliance") else {}),
     }
     settings, _ = settings_from(raw, folder / FILE)
     lines = "".join(json.dumps(case, ensure_ascii=False) + "\n" for case in cases)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+from promptopt.domain.compliance import ComplianceSettings
 from promptopt.domain.describing import fields_of
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings
@@ -67,13 +68,18 @@ def drafting(description: str, count: int) -> list[Message]:
     return conversation(task, {"description": description})
 
 
-def draft(model: ModelSettings, description: str, count: int) -> tuple[Draft, Given]:
+def draft(
+    model: ModelSettings, description: str, count: int, compliance: ComplianceSettings | None = None
+) -> tuple[Draft, Given]:
     """Have a model draft a task.
+
+    Args:
+        compliance: what may be sent: a description may quote a customer.
 
     Raises:
         ModelError: it can't be called, or gave no usable draft.
     """
-    return ask_for(model, drafting(description, count), read_draft)
+    return ask_for(model, drafting(description, count), read_draft, compliance)
 
 
 def read_draft(reply: str) -> Draft:
