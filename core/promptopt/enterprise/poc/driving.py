@@ -117,7 +117,7 @@ class POCDriver:
             status, detail = halt.status, halt.detail
         except KeyboardInterrupt:
             self._stop_runs()
-            status, detail = "stopped", "interrupted"
+            status, detail = "stopped", "interrupted; the same again goes on, and pays for nothing twice"
             raise
         except PromptoptError as error:
             status, detail = "failed", str(error)
