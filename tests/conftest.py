@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 # Set for the whole session, since litellm reads it once, at import; worker processes inherit it.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+# Some containers say so; the processes that tests start would each compile the whole package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # How long an example takes says more of a busy machine than of the code.
 settings.register_profile("untimed", deadline=None)

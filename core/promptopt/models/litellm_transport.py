@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from promptopt.domain.chat import ChatRequest, Request
+from promptopt.domain.imports import uncollected
 from promptopt.domain.prompt import Message
 from promptopt.domain.redaction import Redactor
 from promptopt.domain.settings import ModelSettings
@@ -193,7 +194,8 @@ def _import_litellm() -> Any:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it fetches a price list
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # else it loads .env of the current folder
     os.environ.setdefault("TQDM_DISABLE", "1")  # it imports tqdm, which reads this then; DSPy's bars need it
-    litellm: Any = importlib.import_module("litellm")
+    with uncollected():
+        litellm: Any = importlib.import_module("litellm")
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     litellm.DEFAULT_MAX_RETRIES = 0  # some of its clients take the zero that they are given for nothing given

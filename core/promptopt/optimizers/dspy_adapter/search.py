@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from promptopt.domain.dataset import Split
 from promptopt.domain.errors import RunError
 from promptopt.domain.events import Notice
+from promptopt.domain.imports import uncollected
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult, Evaluation
 from promptopt.domain.stopping import Redirected, StopRun
@@ -220,7 +221,8 @@ class _Search:
         """DSPy, ready to compile in a thread."""
         os.environ.setdefault("DSPY_CACHEDIR", str(home() / "dspy"))  # it makes one when it is imported
         os.environ.setdefault("TQDM_DISABLE", "1")  # its progress bars would fill the worker's log
-        import dspy
+        with uncollected():
+            import dspy
 
         from promptopt.optimizers.dspy_adapter.bridge import Bridge
         from promptopt.optimizers.dspy_adapter.metrics import Metric
