@@ -272,3 +272,26 @@ def test_a_review_and_a_gate_wait_for_a_persons_word(
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     assert "The gate objected" in (tmp_path / "out" / "executive-summary.md").read_text("utf-8")
+
+
+def test_benchmarks_run_from_the_command_line_inside_a_cap_and_go_on(
+    bench: WarmBench, tmp_path: Path
+) -> None:
+    arguments = [
+        "benchmark", "business", "--benchmark", "internal_email", "--optimizer", "refine",
+        "--max-calls", "260", "--out", str(tmp_path / "bm"), "--json",
+    ]  # fmt: skip
+    first = WarmCommand(arguments, Path(mkdtemp(dir=tmp_path)))
+    told = json.loads(first.communicate()[0])
+    assert first.returncode == 0 and told["simulated"] and set(told["recommended"]) == {"internal_email"}
+    assert {row["optimizer"] for row in told["rows"]} == {"none", "refine"}
+    runs = Runs(bench.database).list()
+    assert len(runs) == 2 and sum(calls_of(bench, row.id) for row in runs) <= 260
+    assert (tmp_path / "bm" / "results" / "results.html").is_file()
+    again = json.loads(WarmCommand(arguments, Path(mkdtemp(dir=tmp_path))).communicate()[0])
+    assert again["experiment_id"] == told["experiment_id"] and again["rows"] == told["rows"]
+    assert len(Runs(bench.database).list()) == 2
+
+
+def calls_of(bench: WarmBench, run_id: str) -> int:
+    return int(bench.state(run_id).meters["calls"].spent)

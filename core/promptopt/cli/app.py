@@ -319,6 +319,13 @@ COMMANDS = (
         ("experiment run experiment.yaml", "experiment run examples --simulate", "experiment show latest"),
     ),
     Command(
+        "benchmark",
+        "",
+        START,
+        "Run optimizers on benchmarks that come with the package, under one budget.",
+        ("benchmark business --list", "benchmark business --benchmark customer_support --optimizer refine"),
+    ),
+    Command(
         "adoption",
         "adopting:adoption",
         LOOK,
@@ -519,7 +526,23 @@ POC = (
 )
 """The commands below ``poc``."""
 
-BELOW = {"experiment": EXPERIMENT, "data": DATA, "poc": POC}
+BENCHMARK = (
+    Command(
+        "business",
+        "benchmarking:business",
+        START,
+        "Run optimizers on business tasks that come with the package.",
+        (
+            "benchmark business --list",
+            "benchmark business --benchmark customer_support --optimizer refine",
+            "benchmark business --model openai/gpt-4o-mini --max-usd 20 --company examples/acme.yaml",
+            "benchmark business --json | jq .recommended",
+        ),
+    ),
+)
+"""The commands below ``benchmark``."""
+
+BELOW = {"experiment": EXPERIMENT, "data": DATA, "poc": POC, "benchmark": BENCHMARK}
 
 _EXIT = """\
 Exit status

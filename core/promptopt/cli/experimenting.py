@@ -3,7 +3,7 @@
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -12,7 +12,7 @@ from promptopt.cli.output import emit, note, say, table
 from promptopt.domain.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from promptopt.experiments.planning import Plan
     from promptopt.runs.scoreboard import Entry, Scoreboard
@@ -71,12 +71,9 @@ def run(
         json: print one JSON object at the end, and nothing else.
         trust: you have looked at the projects' code and endpoints, and trust them from now on.
     """
-    from promptopt.cli.progressing import progress
     from promptopt.domain.settings import OPTIMIZER_MODEL, ModelSettings
     from promptopt.experiments.config import load_experiment
-    from promptopt.experiments.driving import Driver
     from promptopt.experiments.planning import make_plan
-    from promptopt.store.database import Database
 
     given: dict[str, ModelSettings] = {}
     if models.model is not None:
@@ -86,6 +83,28 @@ def run(
         given["optimizer"] = ModelSettings.model_validate(raw)
     changes = {"models": given, "usd": usd, "parallel": parallel}
     plan = make_plan(load_experiment(file), simulate=models.simulate, fast=models.fast, changes=changes)
+    return carry_out(plan, f"promptopt experiment run {file}", fresh=fresh, json=json, trust=trust)
+
+
+def carry_out(
+    plan: "Plan",
+    again: str,
+    *,
+    fresh: bool,
+    json: bool,
+    trust: bool,
+    more: "Callable[..., dict[str, Any]] | None" = None,
+) -> int:
+    """Carry an experiment out, or go on with it, and tell what came out; returns the exit status.
+
+    Args:
+        again: what goes on with it, for people.
+        more: called with the scoreboard and ``quiet`` at the end: what else there is to say, and in JSON.
+    """
+    from promptopt.cli.progressing import progress
+    from promptopt.experiments.driving import Driver
+    from promptopt.store.database import Database
+
     with closing(Database.open()) as database:
         row, new = _row(database, plan, fresh=fresh)
         if not json:
@@ -94,9 +113,9 @@ def run(
             with progress(quiet=json) as watch:
                 states = Driver(database, row, plan, watch, trusted=trust).run()
         except KeyboardInterrupt:
-            note(f"interrupted; what is done is kept. To go on: promptopt experiment run {file}")
+            note(f"interrupted; what is done is kept. To go on: {again}")
             return 130
-        done = _report(database, row, plan, json=json)
+        done = _report(database, row, plan, json=json, more=more)
     failed = [s for s in states.values() if s.note and not (s.run and s.run.status == "finished")]
     for state in failed:
         cell = state.cell
@@ -231,7 +250,14 @@ def _announce(row: "ExperimentRow", plan: "Plan", *, new: bool) -> None:
         note("note: no budget for the whole experiment; each run has its own limits only")
 
 
-def _report(database: "Database", row: "ExperimentRow", plan: "Plan", *, json: bool) -> bool:
+def _report(
+    database: "Database",
+    row: "ExperimentRow",
+    plan: "Plan",
+    *,
+    json: bool,
+    more: "Callable[..., dict[str, Any]] | None",
+) -> bool:
     """Write and tell what came out; returns whether every cell has a score."""
     from promptopt.experiments.results import results_of
     from promptopt.experiments.writing import whole, write_report
@@ -242,9 +268,11 @@ def _report(database: "Database", row: "ExperimentRow", plan: "Plan", *, json: b
     shown = [path.name for path in pictures if path.suffix == ".png"]
     written = write_report(folder, row, board, entries, plan.notices, shown)
     if json:
-        emit(whole(row, board, entries, plan.notices))
+        emit(whole(row, board, entries, plan.notices) | (more(board, quiet=True) if more else {}))
     else:
         say_board(board)
+        if more:
+            more(board, quiet=False)
         drawn = f", and {len(pictures)} pictures" if pictures else ""
         say(f"\nwritten: {', '.join(map(str, written))}{drawn}")
     return all(entry.outcome and entry.outcome.results for entry in entries)

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
+from promptopt.cli.business import Limits, Roles, Whole, company_of, models_of
 from promptopt.cli.output import emit, note, say, table
 from promptopt.domain.text import one_line
 
 if TYPE_CHECKING:
     from promptopt.domain.dataset import Dataset
     from promptopt.domain.errors import PromptoptError
-    from promptopt.domain.words import Role
     from promptopt.enterprise.case.assumptions import Assumptions
     from promptopt.enterprise.poc.plan import POCPlan
     from promptopt.enterprise.poc.planning import Wanted
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from promptopt.store.pocs import PocRow
 
 POCArgument = Annotated[str, Parameter(name="POC", help="its id, a part of it, its name, or: latest.")]
-
-Positive = Annotated[float | None, Parameter(validator=Number(gt=0, lt=float("inf")))]
-Whole = Annotated[int | None, Parameter(validator=Number(gte=1))]
 
 
 @Parameter(name="*")
@@ -62,50 +58,14 @@ class Task:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Roles:
-    """Models. Without any, the built-in simulator stands in, and every figure says so.
-
-    Attributes:
-        model: that the prompt is for.
-        optimizer_model: that writes prompts; also generator and judge, if these are not named.
-        generator_model: that makes cases up.
-        judge_model: that judges outputs and cases.
-    """
-
-    model: str | None = None
-    optimizer_model: str | None = None
-    generator_model: str | None = None
-    judge_model: str | None = None
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Caps:
+class Caps(Limits):
     """One budget over all stages.
 
     Attributes:
-        max_usd: most US dollars.
-        max_calls: most calls of models.
-        max_tokens: most tokens.
-        max_minutes: longest running time of all runs together.
         emergency: go beyond the monthly budget of the configuration, up to its emergency budget.
     """
 
-    max_usd: Positive = None
-    max_calls: Whole = None
-    max_tokens: Whole = None
-    max_minutes: Positive = None
     emergency: bool = False
-
-    def table(self) -> dict[str, float]:
-        """The caps by name."""
-        said = {
-            "usd": self.max_usd,
-            "calls": self.max_calls,
-            "tokens": self.max_tokens,
-            "minutes": self.max_minutes,
-        }
-        return {name: value for name, value in said.items() if value is not None}
 
 
 TASK, ROLES, CAPS = Task(), Roles(), Caps()
@@ -279,35 +239,12 @@ def list_all(*, json: bool = False) -> None:
 
 
 def _wanted(task: Task, models: Roles, caps: Caps) -> "Wanted":
-    from promptopt.domain.errors import SettingsError
-    from promptopt.domain.settings import OPTIMIZER_MODEL, ModelSettings
-    from promptopt.enterprise.config import MARK, EnterpriseConfig, company_file, load_company
     from promptopt.enterprise.poc.planning import Wanted
     from promptopt.store.textfiles import read_text
     from promptopt.synthetic.scenarios import find_scenario
 
-    config = EnterpriseConfig.load(task.config) if task.config else None
-    context = None
-    if task.company is not None:
-        path = company_file(task.company)
-        if config is None and MARK in read_text(path, 1_000_000):
-            config = EnterpriseConfig.load(path)
-        else:
-            context = load_company(path)
-    strong = {key: value for key, value in OPTIMIZER_MODEL.items() if key != "model"}
-    named: dict[Role, tuple[str | None, dict[str, Any]]] = {
-        "target": (models.model, {}),
-        "optimizer": (models.optimizer_model, strong),
-        "generator": (models.generator_model, strong),
-        "judge": (models.judge_model, {}),
-    }
-    given: dict[Role, ModelSettings] = {
-        role: ModelSettings.model_validate({**extra, "model": name})
-        for role, (name, extra) in named.items()
-        if name
-    }
-    if given and "target" not in given:
-        raise SettingsError("--model is missing: the model that the prompt is for", where="--model")
+    config, context = company_of(task.company, task.config)
+    given = models_of(models)
     more: dict[str, Any] = {"review": task.review, "emergency_allowed": caps.emergency}
     if task.seed:
         more["seeds"] = task.seed

@@ -16,6 +16,7 @@ from typing import Any, cast
 from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import RunError, SettingsError
 from promptopt.domain.settings import BudgetSettings
+from promptopt.enterprise.compliance import terms
 from promptopt.enterprise.config import EnterpriseConfig
 from promptopt.enterprise.context import BusinessContext
 from promptopt.enterprise.poc.front import EnterprisePOC
@@ -124,6 +125,40 @@ class BusinessBenchmarkSuite:
     ) -> EnterpriseReport:
         """Run the optimizers on the benchmarks; blocks until that is done. The same again goes on or is read.
 
+        Args and errors as for :meth:`prepared`.
+
+        Raises:
+            RunError: no run came to a score.
+        """
+        return _carried_out(
+            self.prepared(
+                optimizers,
+                business_context,
+                benchmarks=benchmarks,
+                generated=generated,
+                out=out,
+                parallel=parallel,
+            )
+        )
+
+    def terms(
+        self, business_context: BusinessContext | Mapping[str, Any] | str | Path | None = None
+    ) -> list[str]:
+        """What all that is sent is held to, by the norms of configuration and context, a line each."""
+        return terms(self._poc.plan(NAMES[0], business_context).compliance)
+
+    def prepared(
+        self,
+        optimizers: Sequence[str | Mapping[str, Any] | BaseOptimizer | type[BaseOptimizer]] = OPTIMIZERS,
+        business_context: BusinessContext | Mapping[str, Any] | str | Path | None = None,
+        *,
+        benchmarks: Sequence[str] = NAMES,
+        generated: int | None = None,
+        out: str | Path = "benchmarks",
+        parallel: int = 2,
+    ) -> Plan:
+        """The experiment that this is. Nothing is sent, unless cases are to be made up first.
+
         Args:
             optimizers: names, tables as in an experiment file, or optimizers of this package.
             business_context: rules that the outputs must keep to.
@@ -133,7 +168,7 @@ class BusinessBenchmarkSuite:
 
         Raises:
             SettingsError, ModelError: something can't be used; nothing was sent.
-            RunError: no run came to a score.
+            RunError: not one case could be made up.
         """
         unknown = [name for name in benchmarks if name not in self.benchmarks]
         if unknown:
@@ -160,7 +195,7 @@ class BusinessBenchmarkSuite:
             datasets={},
             budget=first.budget,
         )
-        return _carried_out(make_plan(Loaded(said, folder / "benchmarks", folder), sources=sources))
+        return make_plan(Loaded(said, folder / "benchmarks", folder), sources=sources)
 
 
 def _carried_out(plan: Plan) -> EnterpriseReport:
@@ -173,10 +208,11 @@ def _carried_out(plan: Plan) -> EnterpriseReport:
         board, _ = board_of(database, row)
     if not any(one.score for one in board.rows):
         raise RunError("no run came to a score", where=f"experiment {row.id}")
-    return EnterpriseReport(row.id, board, _recommended(board))
+    return EnterpriseReport(row.id, board, recommended(board))
 
 
-def _recommended(board: Scoreboard) -> dict[str, str]:
+def recommended(board: Scoreboard) -> dict[str, str]:
+    """By benchmark, the optimizer that is proven better by the most; ``none`` if none is."""
     found: dict[str, str] = {}
     for name in board.datasets():
         if name == TOGETHER:
