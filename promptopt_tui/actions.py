@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from textual.binding import Binding, BindingType
 
 from promptopt_tui.acts.action import OF_WIDGETS, OWN_KEYS, SCOPES, Action, Scope
+from promptopt_tui.acts.business import BUSINESS
 from promptopt_tui.acts.home import HOME
 from promptopt_tui.acts.making import MADE_UP
 from promptopt_tui.acts.outcome import OUTCOME
@@ -49,7 +50,7 @@ TOURNAMENT = "tournament"
 MAKING = {"coverage": "standings", "draft": "prompt", "drafts": "cases", "left-out": "errors"}
 """Panels of a run that makes cases up, and the panel of other runs that each is in the place of."""
 
-ACTIONS: tuple[Action, ...] = (*HOME, *RUN, *MADE_UP, *PROJECT, *OUTCOME)
+ACTIONS: tuple[Action, ...] = (*HOME, *RUN, *MADE_UP, *PROJECT, *OUTCOME, *BUSINESS)
 
 NUMBERED = ("run.panel", "project.section")
 """Actions whose keys are numbers, each for a place of its own."""

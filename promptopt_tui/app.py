@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from promptopt.store.projectedit import ProjectDocument
     from promptopt.store.runs import RunRow
     from promptopt_tui.projects import CheckType
+    from promptopt_tui.proofs import Look
 
 T = TypeVar("T")
 
@@ -178,6 +179,23 @@ class PromptoptApp(Manners, inherit_bindings=False):
             self.push_screen(ProjectScreen(*found))
 
         self.background(load, opened)
+
+    def open_proof(self, reference: str) -> None:
+        """Show a proof of concept."""
+
+        def find() -> Look:
+            # Imported here, in a thread: the first frame does not need it.
+            import promptopt_tui.screens.proof
+
+            assert promptopt_tui.screens.proof
+            return self.client.proofs.look(reference)
+
+        def opened(look: Look) -> None:
+            from promptopt_tui.screens.proof import ProofScreen
+
+            self.push_screen(ProofScreen(look))
+
+        self.background(find, opened)
 
     def start_project(self, path: Path, name: str) -> None:
         """Start a run of a project and show it."""

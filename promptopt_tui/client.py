@@ -8,12 +8,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptopt_tui.makings import Makings
 from promptopt_tui.projects import Projects
+from promptopt_tui.proofs import Listed, Proofs
 
 if TYPE_CHECKING:
     from promptopt.domain.dataset import Split
@@ -44,6 +45,7 @@ class Lists:
     projects: list[ProjectEntry]
     runs: list[RunRow]
     problem: str = ""
+    proofs: list[Listed] = field(default_factory=list[Listed])
 
 
 class Client:
@@ -61,6 +63,7 @@ class Client:
         self._now = now
         self.projects = Projects(lambda: self.database)
         self.makings = Makings()
+        self.proofs = Proofs(lambda: self.database)
 
     @property
     def database(self) -> Database:
@@ -79,16 +82,16 @@ class Client:
                 self._database.close()
 
     def lists(self) -> Lists:
-        """Projects and runs, archived ones, too."""
+        """Projects and runs, archived ones, too, and proofs of concept."""
         from promptopt.domain.errors import PromptoptError
         from promptopt.store.projects import list_projects
         from promptopt.store.runs import Runs
 
-        runs = Runs(self.database).list(limit=LISTED, archived=True)
+        runs, proofs = Runs(self.database).list(limit=LISTED, archived=True), self.proofs.listed()
         try:
-            return Lists(list_projects(), runs)
+            return Lists(list_projects(), runs, proofs=proofs)
         except (PromptoptError, OSError) as error:
-            return Lists([], runs, str(error))
+            return Lists([], runs, str(error), proofs)
 
     def find(self, reference: str) -> RunRow:
         """The run that ``reference`` means; see :meth:`promptopt.store.runs.Runs.find`."""

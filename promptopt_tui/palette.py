@@ -15,6 +15,7 @@ from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui.actions import ACTIONS, SCOPES, Scope
 from promptopt_tui.desk import AtDesk
+from promptopt_tui.views import proof
 
 if TYPE_CHECKING:
     from promptopt_tui.app import PromptoptApp
@@ -87,7 +88,7 @@ class ThemeCommands(Commands):
 
 
 class PlaceCommands(Commands):
-    """Runs and projects, found by what is typed."""
+    """Runs, projects and proofs of concept, found by what is typed."""
 
     async def startup(self) -> None:
         self._lists = await asyncio.to_thread(self.desk.client.lists)
@@ -103,6 +104,10 @@ class PlaceCommands(Commands):
             name = f"run: open {row.id}  {one_line(row.project, LONGEST)}"
             about = f"{row.optimizer}, {status}, best {fm.percent(row.best_score)}"
             yield Command(name, partial(self.desk.open_run, row.id), about, common=False)
+        for listed in self._lists.proofs:
+            _, status, _ = proof.status_of(listed.row)
+            name = f"proof: open {listed.row.id}  {one_line(listed.row.name, LONGEST)}"
+            yield Command(name, partial(self.desk.open_proof, listed.row.id), status, common=False)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ Scope = Literal[
     "review",
     "queue",
     "made",
+    "proof",
     "result",
     "compare",
 ]
@@ -43,6 +44,7 @@ SCOPES: dict[Scope, str] = {
     "review": "What a model proposed",
     "queue": "The review of made-up cases",
     "made": "The result of a run that makes cases up",
+    "proof": "A proof of concept",
     "result": "The result of a run",
     "compare": "Runs side by side",
 }

@@ -12,7 +12,13 @@ HOME: tuple[Action, ...] = (
     Action(
         "anywhere.interrupt", ("ctrl+c",), "quit", "Twice: quit. A run goes on without you.", palette=False
     ),
-    Action("home.open", ("enter",), "open", "Open the selected run, or the selected project to edit it.", 1),
+    Action(
+        "home.open",
+        ("enter",),
+        "open",
+        "Open the selected run or proof of concept, or the selected project to edit it.",
+        1,
+    ),
     Action("home.start", ("r",), "run", "Start a run of the selected project.", 2),
     Action(
         "home.new",
@@ -26,6 +32,13 @@ HOME: tuple[Action, ...] = (
         ("m",),
         "make up",
         "Have a model make cases up for a scenario; what it may cost is told first.",
+        4,
+    ),
+    Action(
+        "home.prove",
+        ("P",),
+        "proof",
+        "Start a proof of concept, from a scenario to a business case; what it takes is told first.",
         4,
     ),
     Action("home.demo", ("d",), "demo", "Start the built-in demo: simulated models, no key, no cost.", 4),
@@ -56,7 +69,13 @@ HOME: tuple[Action, ...] = (
     ),
     Action("home.undo", ("u",), "undo", "Take back what was archived or deleted last.", 11),
     Action("home.clear", ("escape",), "clear", "Show all projects and runs again.", palette=False),
-    Action("home.switch", ("tab", "shift+tab"), "switch", "Go between projects and runs.", palette=False),
+    Action(
+        "home.switch",
+        ("tab", "shift+tab"),
+        "switch",
+        "Go between projects, runs and proofs of concept.",
+        palette=False,
+    ),
     Action("home.copy", ("y",), "copy", "Copy the id of the selected run, or the path of the project."),
     Action("home.compare", ("C",), "compare", "Put the selected run and others side by side."),
     Action("home.leave", ("q",), "quit", "Quit. Runs go on.", 80),

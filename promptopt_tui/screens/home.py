@@ -1,4 +1,4 @@
-"""Projects and runs."""
+"""Projects, runs and proofs of concept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from promptopt.domain.text import one_line
@@ -18,7 +18,7 @@ from promptopt_tui import paint
 from promptopt_tui.actions import Scope, bindings, shown
 from promptopt_tui.client import LISTED
 from promptopt_tui.screens.shelving import Shelving
-from promptopt_tui.views import home
+from promptopt_tui.views import home, proof
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
 from promptopt_tui.widgets.table import Column, Table
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from promptopt.store.projects import ProjectEntry
     from promptopt.store.runs import RunRow
     from promptopt_tui.client import Lists
+    from promptopt_tui.proofs import Listed
 
 FRESHEN = 1.0
 """Seconds between looks at the store."""
@@ -37,7 +38,7 @@ COURSE = 7
 
 
 class HomeScreen(Shelving):
-    """The lists of projects and runs, looked up again every second."""
+    """The lists of projects, runs and proofs of concept, looked up again every second."""
 
     CSS_PATH = "../styles/home.tcss"
     BINDINGS = bindings("home")
@@ -85,9 +86,18 @@ class HomeScreen(Shelving):
             Column("", 3, lambda r: ("sim", "warn") if r.simulated else ("", "")),
             Column("age", 6, lambda r: self._age(r.created_at), "right"),
         ]
+        proofs = [
+            Column("", 1, proof.glyph),
+            Column("proof of concept", 0, lambda one: (one.row.name, "")),
+            Column("done", 4, proof.share, "right"),
+            Column("spent", 9, proof.spent, "right", least=38),
+            Column("age", 6, lambda one: self._age(one.row.created_at), "right", least=46),
+        ]
         yield Canvas(id="header")
         with Horizontal(id="lists"):
-            yield Table(projects, lambda p: p.slug, id="projects", classes="panel")
+            with Vertical(id="left"):
+                yield Table(projects, lambda p: p.slug, id="projects", classes="panel")
+                yield Table(proofs, lambda one: one.row.id, id="proofs", classes="panel")
             yield Table(runs, lambda r: r.id, id="runs", classes="panel")
         yield Canvas(id="detail")
         yield SearchLine("show projects and runs that contain …")
@@ -102,6 +112,7 @@ class HomeScreen(Shelving):
         self.query_one("#runs", Table).set_empty(loading)
         self.query_one("#projects").border_title = Content("Projects")
         self.query_one("#runs").border_title = Content("Runs")
+        self.query_one("#proofs").border_title = Content("Proofs of concept")
         self.freshen()
         self.set_interval(FRESHEN, lambda: None if self._busy else self.freshen())
 
@@ -148,12 +159,15 @@ class HomeScreen(Shelving):
             return
         self._find_wanted(lists)
         projects, runs = home.found(lists, self.filter, self.project, archived=self.archived)
+        proofs = home.found_proofs(lists, self.filter)
         # Ages change without the rows changing: a minute is the finest that matters for old ones.
-        drawn = (projects, runs, self.filter, self.project, self.archived, int(self.desk.now()) // 5)
+        drawn = (projects, runs, proofs, self.filter, self.project, self.archived, int(self.desk.now()) // 5)
         if drawn != self._drawn:
             self._drawn = drawn
             self._fill("#projects", projects, home.NO_PROJECT if not lists.projects else self._nothing_left)
             self._fill("#runs", runs, home.NO_RUN if not lists.runs else self._nothing_left)
+            self.set_class(bool(lists.proofs), "-proofs")
+            self._fill("#proofs", proofs, home.NOTHING_FITS)
             away = sum(one.archived for one in [*lists.projects, *lists.runs])
             hidden = f" · {away} archived" if away and not self.archived else ""
             self.query_one("#projects").border_title = Content(f"Projects{hidden}")
@@ -195,7 +209,8 @@ class HomeScreen(Shelving):
         line: paint.Line = []
         focused = self.focused
         if isinstance(focused, Table) and focused.row is not None:
-            line = home.about_run(focused.row) if focused.id == "runs" else home.about_project(focused.row)
+            tell = {"runs": home.about_run, "proofs": proof.about}.get(focused.id or "", home.about_project)
+            line = tell(focused.row)
         detail.set_lines(
             [paint.cut([(f"{one_line(text, 400)} ", style) for text, style in line], detail.width)]
         )
@@ -217,10 +232,11 @@ class HomeScreen(Shelving):
         """Whether an action makes sense now."""
         run, project = self._selected_run(), self._selected_project()
         needs = {
-            "home.open": bool(run or project),
+            "home.open": isinstance(self.focused, Table) and self.focused.row is not None,
             "home.start": project is not None,
             "home.compare": run is not None and self._on_runs,
-            "home.resume": run is not None and self._on_runs and self._may_resume(run),
+            "home.resume": (run is not None and self._on_runs and self._may_resume(run))
+            or self._proof_to_resume is not None,
             "home.clear": bool(self.filter or self.project),
             "home.only": bool(self.project or project),
             "home.duplicate": project is not None,
@@ -251,6 +267,17 @@ class HomeScreen(Shelving):
     def _on_runs(self) -> bool:
         return self.focused is not None and self.focused.id == "runs"
 
+    @property
+    def _proof(self) -> Listed | None:
+        """The proof of concept under the cursor, if their list has the focus."""
+        table = self.query_one("#proofs", Table)
+        return table.row if table.has_focus else None
+
+    @property
+    def _proof_to_resume(self) -> Listed | None:
+        one = self._proof
+        return one if one is not None and not one.row.live and one.row.status != "finished" else None
+
     def _selected_run(self) -> RunRow | None:
         return self.query_one("#runs", Table).row
 
@@ -259,7 +286,7 @@ class HomeScreen(Shelving):
 
     def selected(self) -> ProjectEntry | RunRow | None:
         focused = self.focused
-        return focused.row if isinstance(focused, Table) else None
+        return focused.row if isinstance(focused, Table) and focused.id != "proofs" else None
 
     def chosen_project(self) -> ProjectEntry | None:
         return self._selected_project()
@@ -283,8 +310,10 @@ class HomeScreen(Shelving):
         self._draw_keys()
 
     def action_open(self) -> None:
-        run, project = self._selected_run(), self._selected_project()
-        if self._on_runs and run:
+        run, project, proven = self._selected_run(), self._selected_project(), self._proof
+        if proven is not None:
+            self.desk.open_proof(proven.row.id)
+        elif self._on_runs and run:
             self.desk.open_run(run.id)
         elif not self._on_runs and project:
             self.desk.open_project(project.path)
@@ -312,10 +341,20 @@ class HomeScreen(Shelving):
 
         ask_for_cases(self.desk)
 
+    def action_prove(self) -> None:
+        from promptopt_tui.screens.proving import ask_for_proof
+
+        ask_for_proof(self.desk)
+
     def action_demo(self) -> None:
         self.desk.start_demo()
 
     def action_resume(self) -> None:
+        proven = self._proof_to_resume
+        if proven is not None:
+            # Where it waits for a person's word, its own screen asks for that.
+            self.desk.open_proof(proven.row.id)
+            return
         run = self._selected_run()
         # One that is still being looked up is tried: the store refuses what can't be.
         if run is None or not (self._may_resume(run) or self._resumable.get(run, False) is None):
@@ -325,8 +364,10 @@ class HomeScreen(Shelving):
         self.desk.resume_run(run.id, lambda _: self.desk.open_run(run.id))
 
     def action_copy(self) -> None:
-        run, project = self._selected_run(), self._selected_project()
-        if self._on_runs:
+        run, project, proven = self._selected_run(), self._selected_project(), self._proof
+        if proven is not None:
+            self.desk.copy(proven.row.id, "id of the proof of concept")
+        elif self._on_runs:
             self.desk.copy(run.id if run else "", "run id")
         else:
             self.desk.copy(str(project.path) if project else "", "path of the project")
@@ -341,7 +382,9 @@ class HomeScreen(Shelving):
         choose_runs(self.desk, run.id)
 
     def action_switch(self) -> None:
-        self.query_one("#projects" if self._on_runs else "#runs").focus()
+        lists = ["#runs", "#projects", *(["#proofs"] if self.has_class("-proofs") else [])]
+        here = f"#{self.focused.id}" if self.focused is not None else ""
+        self.query_one(lists[(lists.index(here) + 1) % len(lists) if here in lists else 0]).focus()
 
     def action_leave(self) -> None:
         self.app.exit(0)

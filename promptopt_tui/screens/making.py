@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -47,6 +47,7 @@ class ScenarioScreen(OnTop, ModalScreen["str | None"]):
 
     Args:
         scenarios: as ``promptopt data scenarios --json`` has them.
+        title: of the dialog.
         wanted: name of the one that the cursor begins at.
     """
 
@@ -57,8 +58,9 @@ class ScenarioScreen(OnTop, ModalScreen["str | None"]):
     ]
     AUTO_FOCUS = "#scenarios"
 
-    def __init__(self, scenarios: Sequence[Scenario], wanted: str = "") -> None:
+    def __init__(self, scenarios: Sequence[Scenario], title: str, wanted: str = "") -> None:
         super().__init__(classes="-tall")
+        self._title = title
         self._scenarios = list(scenarios)
         self._wanted = wanted
 
@@ -69,7 +71,7 @@ class ScenarioScreen(OnTop, ModalScreen["str | None"]):
             Column("what it is for", 0, lambda one: (one_line(str(one["description"]), 300), "muted")),
         ]
         with Vertical(id="dialog") as box:
-            box.border_title = Content("Make cases up for …")
+            box.border_title = Content(self._title)
             box.border_subtitle = Content("enter takes it   o a scenario file of your own   esc leaves")
             table = Table(columns, lambda one: str(one["name"]), id="scenarios")
             table.set_rows(self._scenarios)
@@ -122,6 +124,11 @@ def scenario_lines(scenario: Scenario, width: int) -> list[paint.Line]:
 
 def ask_for_cases(desk: PromptoptApp) -> None:
     """Lead from a scenario to the run that makes its cases."""
+    ask_for_scenario(desk, "Make cases up for …", lambda name, title: _fill(desk, name, title))
+
+
+def ask_for_scenario(desk: PromptoptApp, title: str, then: Callable[[str, str], object]) -> None:
+    """Have a scenario chosen, and hand its name, or the path of its file, and its title to ``then``."""
     makings = desk.client.makings
 
     def show(scenarios: Sequence[Scenario]) -> None:
@@ -129,16 +136,16 @@ def ask_for_cases(desk: PromptoptApp) -> None:
 
         def chosen(name: str | None) -> None:
             if name:
-                _fill(desk, name, titles[name])
+                then(name, titles[name])
             elif name is not None:
-                _own(desk)
+                _own(desk, then)
 
-        desk.push_screen(ScenarioScreen(scenarios, desk.preferences.get("scenario", "")), chosen)
+        desk.push_screen(ScenarioScreen(scenarios, title, desk.preferences.get("scenario", "")), chosen)
 
     desk.background(makings.scenarios, show)
 
 
-def _own(desk: PromptoptApp) -> None:
+def _own(desk: PromptoptApp, then: Callable[[str, str], object]) -> None:
     """A scenario of a file."""
 
     def refuse(text: str) -> str:
@@ -149,10 +156,10 @@ def _own(desk: PromptoptApp) -> None:
 
     def answered(text: str | None) -> None:
         if text is not None:
-            path = str(_path(text).absolute())
+            path = absolute(text)
             desk.background(
                 lambda: desk.client.makings.scenario(path),
-                lambda found: _fill(desk, path, str(found["title"] or found["name"])),
+                lambda found: then(path, str(found["title"] or found["name"])),
             )
 
     about: list[paint.Line] = [
@@ -198,11 +205,10 @@ def _fill(desk: PromptoptApp, scenario: str, title: str) -> None:
         kept.set("company", given["company"])
         kept.set("generator", given["model"])
         kept.set("realism judge", given["judge"])
-        company = given["company"]
-        if company and not SHIPPED.fullmatch(company):
-            company = str(_path(company).absolute())
         usd = given["usd"].replace(",", "")
-        wish = Wish(scenario, company, int(given["count"]), given["model"], given["judge"], usd)
+        wish = Wish(
+            scenario, absolute(given["company"]), int(given["count"]), given["model"], given["judge"], usd
+        )
         _quote(desk, wish)
 
     about = [
@@ -298,6 +304,11 @@ def _most(found: Mapping[str, Any], simulated: bool) -> str:
         return "simulated, no cost"
     usd = found.get("cost_usd")
     return f"at most {fm.usd(usd['high'])}" if usd else "at an unknown price"
+
+
+def absolute(text: str) -> str:
+    """A path as it is wherever a command runs; one of a shipped file, or none, is left as it is."""
+    return text if not text or SHIPPED.fullmatch(text) else str(_path(text).absolute())
 
 
 def _path(text: str) -> Path:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from promptopt.store.projects import ProjectEntry
     from promptopt.store.runs import RunRow
     from promptopt_tui.client import Lists
+    from promptopt_tui.proofs import Listed
 
 NO_PROJECT: tuple[paint.Line, ...] = (
     [("No project yet.", "bold")],
@@ -72,6 +73,16 @@ def found(
         and wanted in f"{r.project} {r.id} {r.optimizer} {r.status}".casefold()
     ]
     return projects, runs
+
+
+def found_proofs(lists: Lists, text: str) -> list[Listed]:
+    """The proofs of concept to show: those that contain ``text``, in small letters or capitals."""
+    wanted = text.casefold()
+    return [
+        one
+        for one in lists.proofs
+        if wanted in f"{one.row.name} {one.row.id} {one.row.organization} {one.row.status}".casefold()
+    ]
 
 
 # Projects

@@ -16,6 +16,7 @@ from promptopt_tui.app import PromptoptApp
 from promptopt_tui.client import Client
 
 from .made import Made
+from .proven import Proven
 from .skins import SkinExtension, skins
 from .story import START, Story
 
@@ -79,6 +80,30 @@ def making(story: Callable[..., Story], database: Database) -> Callable[..., Mad
         clock: list[float] = story.clock  # type: ignore[attr-defined]
         clock[0] += 60.0
         return Made(database, clock=clock, **settings)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def proving(
+    making: Callable[..., Made],
+    story: Callable[..., Story],
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Proven]:
+    """Makes recorded proofs of concept; what the command line says of the last one is its record."""
+    clock: list[float] = story.clock  # type: ignore[attr-defined]
+    now = _Clock(clock)
+    for room in ("pocs", "experiments"):
+        monkeypatch.setattr(f"promptopt.store.{room}.time", now)
+    made: list[Proven] = []
+    monkeypatch.setattr("promptopt_tui.proofs.Proofs.record", lambda self, poc_id: made[-1].record())
+
+    def make(**settings: Any) -> Proven:
+        settings.setdefault("folder", tmp_path / f"poc-{len(made)}")
+        made.append(Proven(database, making, clock=clock, **settings))
+        return made[-1]
 
     return make
 

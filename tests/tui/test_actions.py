@@ -13,6 +13,7 @@ from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.made import MadeScreen
 from promptopt_tui.screens.project.screen import ProjectScreen
+from promptopt_tui.screens.proof import ProofScreen
 from promptopt_tui.screens.queue import QueueScreen
 from promptopt_tui.screens.result import ResultScreen
 from promptopt_tui.screens.reviewing import ReviewScreen
@@ -44,6 +45,7 @@ OWNERS = {
     "project": ProjectScreen,
     "form": Form,
     "review": ReviewScreen,
+    "proof": ProofScreen,
     "result": ResultScreen,
     "compare": CompareScreen,
 }

@@ -50,6 +50,7 @@ SCREEN = {
     "result": "finished, o",
     "compare": "two runs",
     "review": "review",
+    "proof": "proof",
 }
 """Where the actions of a scope are tried: what is shown, and the keys that are pressed there first."""
 
@@ -62,6 +63,8 @@ ELSEWHERE = {
     "result.resume": "stopped, o",
     "run.review": "making",
     "made.resume": "half made, o",
+    "proof.resume": "held proof",
+    "proof.open": "finished proof",
     "queue.undo": "made, c, space",
     "queue.previous": "made, c, right",
     "queue.first": "made, c, G",
@@ -90,9 +93,10 @@ UNSEEN = {"result.all": "the winner of the recorded run has no sentence of the s
 class Scene:
     """Makes the app on what is wanted."""
 
-    def __init__(self, story: Make, make_app: Make, home: Path, making: Make) -> None:
+    def __init__(self, story: Make, make_app: Make, home: Path, making: Make, proving: Make) -> None:
         self._story = story
         self._making = making
+        self._proving = proving
         self._make_app = make_app
         self._home = home
 
@@ -111,6 +115,9 @@ class Scene:
             "home": self._home_screen,
             "home with a dead run": lambda: self._home_screen(dead=True),
             "review": self._home_screen,
+            "proof": lambda: self._proof("live"),
+            "held proof": lambda: self._proof("held"),
+            "finished proof": lambda: self._proof("over"),
             "project": self._home_screen,
             "project that somebody else changes": self._home_screen,
         }
@@ -118,6 +125,10 @@ class Scene:
 
     def _run(self, told: Any) -> Any:
         return self._make_app(told.run_id)
+
+    def _proof(self, where: str) -> Any:
+        getattr(self._proving(), where)()
+        return self._make_app()
 
     def _dead(self) -> Any:
         told = self._story().live()
@@ -161,6 +172,7 @@ async def test_it_is_offered_and_does_something(
     story: Make,
     make_app: Make,
     making: Make,
+    proving: Make,
     settle: Make,
     home: Path,
     action: Action,
@@ -168,7 +180,7 @@ async def test_it_is_offered_and_does_something(
 ) -> None:
     monkeypatch.setenv("EDITOR", "true")
     name, *keys = (ELSEWHERE.get(action.id) or SCREEN[action.scope]).split(", ")
-    app = Scene(story, make_app, home, making).app(name)
+    app = Scene(story, make_app, home, making, proving).app(name)
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         if name == "two runs":
@@ -177,6 +189,9 @@ async def test_it_is_offered_and_does_something(
             await settle(pilot)
         if name == "review":
             app.push_screen(ReviewScreen("Made-up cases", proposed([("case", {"input": "a"})] * 3), "$0.01"))
+            await settle(pilot)
+        if name.endswith("proof"):
+            app.open_proof("latest")
             await settle(pilot)
         if name.startswith("project"):
             await pilot.press("tab", "enter")

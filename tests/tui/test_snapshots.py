@@ -41,7 +41,9 @@ def looks(snap_compare: Make, settle: Make) -> Make:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=NAMES)
-def test_home(looks: Make, story: Make, make_app: Make, tmp_path: Path, size: tuple[int, int]) -> None:
+def test_home(
+    looks: Make, story: Make, proving: Make, make_app: Make, tmp_path: Path, size: tuple[int, int]
+) -> None:
     folder = tmp_path / "home" / "projects" / "support"
     folder.mkdir(parents=True)
     (folder / "project.toml").write_text(
@@ -52,8 +54,10 @@ def test_home(looks: Make, story: Make, make_app: Make, tmp_path: Path, size: tu
     story(simulated=False, project="summaries of long legal documents").finish("not distinguishable")
     story(project="invoice fields").live().summarize(heartbeat_at=1.0)
     story().live()
+    proving(name="Acme Corp: E-mail inside the company", simulated=False).held()
+    proving(usd=None, folder=Path("/out")).live()
 
-    assert looks(make_app(), size)
+    assert looks(make_app(), size, "tab", "tab")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=NAMES)
@@ -64,6 +68,32 @@ def test_home_without_anything(looks: Make, make_app: Make, size: tuple[int, int
 @pytest.mark.parametrize("size", SIZES, ids=NAMES)
 def test_run(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
     assert looks(make_app(story().live().run_id), size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_proof_that_goes_on(looks: Make, proving: Make, make_app: Make, size: tuple[int, int]) -> None:
+    proving(folder=Path("/out")).live()
+
+    assert looks(make_app(), size, "tab", "tab", "enter")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_proof_that_waits(looks: Make, proving: Make, make_app: Make, size: tuple[int, int]) -> None:
+    proving(folder=Path("/out"), simulated=False).held()
+
+    assert looks(make_app(), size, "tab", "tab", "enter")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_proof_that_is_over(
+    looks: Make, proving: Make, make_app: Make, size: tuple[int, int], tmp_path: Path
+) -> None:
+    folder = Path("poc-customer-support")  # its path is seen
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        proving(folder=folder).over()
+
+        assert looks(make_app(), size, "tab", "tab", "enter", "tab", "tab", "tab")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=NAMES)
