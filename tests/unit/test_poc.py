@@ -259,7 +259,6 @@ def test_phrasings_of_a_case_are_a_group_and_those_that_are_the_same_count_once(
         )
 
     found = phrased(
-        plan(),
         dataset,
         {
             first.id: said(first, "<text>\nOne</text>", " one ", "two"),

@@ -319,6 +319,17 @@ COMMANDS = (
         ("experiment run experiment.yaml", "experiment run examples --simulate", "experiment show latest"),
     ),
     Command(
+        "consistency",
+        "agreeing:consistency",
+        START,
+        "Measure whether a prompt answers the same task alike, however it is put.",
+        (
+            "consistency triage --phrasings 4 --max-usd 1",
+            "consistency triage --prompt new.txt --phrasings 1 --repeats 5 --simulate",
+            "consistency --run latest --split test --json | jq .agreement",
+        ),
+    ),
+    Command(
         "benchmark",
         "",
         START,

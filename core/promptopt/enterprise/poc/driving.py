@@ -276,7 +276,7 @@ class POCDriver:
             return
         row = self._part_run("phrasings", lambda: self._begin_phrasing(chosen))
         results = Cells(self._db, row.id).results(fold(RunLog(self._db, row.id)).seed_id, "test")
-        ways = phrasing.phrased(self.plan, dataset, results)
+        ways = phrasing.phrased(dataset, results)
         if len({case.group for case in ways.test}) < 2:
             self._leave_out("consistency", "the generator put too few cases in other words")
             return

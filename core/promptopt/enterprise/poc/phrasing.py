@@ -6,11 +6,12 @@ its budget, its journal and its resumption are those of any run. Then the prompt
 
 from collections.abc import Mapping, Sequence
 
+from promptopt.domain.compliance import ComplianceSettings
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.demonstrations import Demonstration
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.results import CaseResult
-from promptopt.domain.settings import ProjectSettings
+from promptopt.domain.settings import ModelSettings, ProjectSettings
 from promptopt.enterprise.poc.plan import POCPlan
 from promptopt.enterprise.poc.settings import project_of, scoring
 
@@ -33,16 +34,28 @@ LONGEST = 20_000
 def asking(plan: POCPlan, caps: Mapping[str, float]) -> ProjectSettings:
     """Settings of the run in which the generator puts cases in other words."""
     generator = plan.models.get("generator") or plan.models["target"]
+    return put_in_words(plan.name, generator, plan.phrasings - 1, plan.compliance, caps, plan.seed)
+
+
+def put_in_words(
+    name: str,
+    generator: ModelSettings,
+    more: int,
+    compliance: ComplianceSettings,
+    caps: Mapping[str, float],
+    seed: int = 0,
+) -> ProjectSettings:
+    """Settings of a run in which a model puts cases in ``more`` other words, each time anew."""
     model = generator.model_dump(mode="json", exclude_unset=True)
     return ProjectSettings.model_validate(
         {
-            "name": plan.name,
+            "name": name,
             "prompt": PROMPT,
             "models": {"target": {"temperature": 1.0, **model} if not generator.simulated else model},
             "checks": [{"type": "length", "name": "there is a text", "min": 1, "unit": "words"}],
-            "evaluation": {"repeats": plan.phrasings - 1},
-            "compliance": plan.compliance.model_dump(mode="json", exclude_unset=True),
-            "optimizer": {"name": "none", "split": "test", "seed": plan.seed},
+            "evaluation": {"repeats": more},
+            "compliance": compliance.model_dump(mode="json", exclude_unset=True),
+            "optimizer": {"name": "none", "split": "test", "seed": seed},
             "budget": dict(caps),
         }
     )
@@ -58,7 +71,7 @@ def to_put(plan: POCPlan, dataset: Dataset) -> Dataset:
     return Dataset(train=(), validation=(), test=tuple(chosen[: plan.tasks]))
 
 
-def phrased(plan: POCPlan, dataset: Dataset, results: Mapping[str, CaseResult]) -> Dataset:
+def phrased(dataset: Dataset, results: Mapping[str, CaseResult]) -> Dataset:
     """Each chosen case with its phrasings, as one group; phrasings that are the same count once."""
     made: list[Example] = []
     for case in dataset.test:
