@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.results import Comparison, Interval, Verdict
 from promptopt.domain.settings import Price
+from promptopt.enterprise.case.advice import chance
 from promptopt.enterprise.case.assumptions import NAMES, Assumptions, scenarios
 from promptopt.enterprise.case.calculator import BusinessCase, EnterpriseROICalculator
 from promptopt.enterprise.case.draws import draw
@@ -139,6 +140,26 @@ def test_never_a_bare_number() -> None:
     assert " to " in str(made.annual_roi)
     assert "SIMULATED" in str(made.risk_mitigation)
     assert made.headline.startswith("No decision can rest on this: the figures are simulated")
+
+
+def test_placeholders_alone_recommend_nothing_and_advise_against_nothing() -> None:
+    gaps: list[dict[str, Any]] = [{}, {"low": 0.0001}, {"mean": 0.001, "low": 0.0001, "high": 0.002}]
+    for gap in gaps:
+        made = EnterpriseROICalculator().calculate_comprehensive_roi(evidence(**gap))
+        assert made.advice == "not shown"
+        assert "Not one of the assumptions is yours yet" in made.reasons[-1]
+        assert made.npv.ends in made.reasons[-2]
+
+
+def test_figures_that_are_still_placeholders_are_counted() -> None:
+    made = EnterpriseROICalculator().calculate_comprehensive_roi(evidence(), {"error_cost": 5000})
+    assert made.advice == "recommended"
+    assert made.reasons[-1].startswith(f"{len(NAMES) - 1} of {len(NAMES)} assumptions are placeholders")
+    assert "middle 90% of the draws" in made.reasons[-2]
+
+
+def test_draws_tell_neither_never_nor_always() -> None:
+    assert [chance(value) for value in (0.0, 0.004, 0.5, 1.0)] == ["below 1%", "below 1%", "50%", "above 99%"]
 
 
 def test_what_may_be_recommended() -> None:

@@ -32,7 +32,7 @@ from promptopt.enterprise.poc.live import html_of
 from promptopt.enterprise.poc.month import headroom, spent_this_month
 from promptopt.enterprise.poc.phrasing import phrased, to_put
 from promptopt.enterprise.poc.plan import SPLIT, POCPlan
-from promptopt.enterprise.poc.planning import Wanted, check_plan, create, plan_for
+from promptopt.enterprise.poc.planning import Wanted, check_plan, create, plan_for, rehearsed
 from promptopt.enterprise.poc.shares import SHARES, allowance
 from promptopt.enterprise.poc.spending import committed
 from promptopt.enterprise.poc.state import state_of
@@ -222,8 +222,8 @@ def test_optimizers_are_left_out_from_the_end_and_told_why() -> None:
     all_of_them = comparing.carried(plan(), dataset, {"calls": 1e6})
     assert [one.type for one in all_of_them.entries] == ["refine", "dspy-mipro", "grpo"]
     found = comparing.carried(plan(), dataset, {"calls": 500.0})
-    assert [one.type for one in found.entries] != [] and len(found.entries) < 3
-    assert found.entries[0].type == "refine" and "grpo" in found.left_out
+    kept = [one.type for one in found.entries]
+    assert kept[:1] == ["refine"] and len(kept) < 3 and "grpo" in found.left_out
     assert all("one step" in why or "for the others" in why for why in found.left_out.values())
     cheap = comparing.carried(plan(), dataset, {"calls": 220.0})
     assert [one.type for one in cheap.entries] == ["dspy-mipro"], "the first is too dear even alone"
@@ -379,6 +379,41 @@ def test_verdict_interval_and_criterion_of_several_optimizers_say_the_same(
     assert offer.advice == ("deploy" if verdict == "better" else "keep")
     assert any("simultaneous 95 % interval of 3 comparisons [+3.0, +37.0]" in why for why in offer.why)
     assert "simultaneous" in offer.gain
+
+
+def test_who_accepted_the_cases_is_told_and_that_nobody_has(database: Database, tmp_path: Path) -> None:
+    row, _ = create(database, plan(), tmp_path)
+    found = Gate(
+        passed=False, reasons=("too few",), score=3.2, sizes={"train": 1, "validation": 1, "test": 1},
+        source="run r", made_up=True, simulated=True,
+    )  # fmt: skip
+    Pocs(database).keep(row.id, "gate", found.model_dump_json())
+
+    def source() -> str:
+        figures = {one["label"]: one for one in record_of(concluded(database, row))["figures"]}
+        return figures["The gate objected"]["source"]
+
+    assert source().endswith("nobody has decided yet")
+    agree(database, row, accept_cases=True)
+    assert source().endswith("accepted the cases")
+
+
+def test_one_model_for_cases_and_verdicts_is_told(database: Database, tmp_path: Path) -> None:
+    both = ModelSettings(model="sim/both")
+    made = plan(models={"target": ModelSettings(model="sim/target"), "generator": both, "judge": both})
+    row, _ = create(database, made.model_copy(update={"realism": False, "checks": ()}), tmp_path)
+    assert not any("One model" in one for one in record_of(concluded(database, row))["to_know"])
+    row, _ = create(database, made, tmp_path)
+    told = concluded(database, row)
+    assert any("One model, sim/both, has made the cases up" in one for one in record_of(told)["to_know"])
+    assert "One model, sim/both" in summary_of(told) and "One model, sim/both" in dashboard_of(told)
+
+
+def test_the_simulators_number_of_cases_is_told_where_the_configuration_says_another() -> None:
+    wanted = Wanted("customer_support", config=EnterpriseConfig.load("examples/acme.yaml"))
+    assert "makes 60 cases up where the configuration says 200" in rehearsed(wanted, plan_for(wanted))
+    counted = replace(wanted, count=30)
+    assert rehearsed(counted, plan_for(counted)) == ""
 
 
 def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:

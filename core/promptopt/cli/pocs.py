@@ -91,7 +91,7 @@ def run(
         detach: carry it out in the background, print its id, and leave.
         fresh: start anew, also if the same is there already.
     """
-    from promptopt.enterprise.poc.planning import check_plan, create, default_folder, plan_for
+    from promptopt.enterprise.poc.planning import check_plan, create, default_folder, plan_for, rehearsed
     from promptopt.store.database import Database
 
     wanted = _wanted(task, models, caps)
@@ -102,7 +102,9 @@ def run(
         folder = out or default_folder(plan)
         row, new = create(database, plan, folder, wanted.own_cases, fresh=fresh)
         if not json:
-            _announce(row, plan, new=new)
+            _announce(database, row, plan, new=new)
+            if new and (remark := rehearsed(wanted, plan)):
+                note(remark)
         return _carry_out(database, row, json=json, detach=detach)
 
 
@@ -303,13 +305,16 @@ def _check(database: "Database", plan: "POCPlan") -> None:
     check_month(database, plan)
 
 
-def _announce(row: "PocRow", plan: "POCPlan", *, new: bool) -> None:
+def _announce(database: "Database", row: "PocRow", plan: "POCPlan", *, new: bool) -> None:
     from promptopt.enterprise.compliance import terms
+    from promptopt.enterprise.poc.month import left_of_month
 
     simulated = " (simulated models)" if plan.simulated else ""
     say(f"poc {row.id}, {one_line(row.name, 90)}{simulated}{'' if new else ': it goes on where it was'}")
     caps = ", ".join(f"{name} {value:g}" for name, value in plan.budget.limits().items())
     note(f"budget of all stages: {caps or 'none'}; promptopt poc pause and stop steer it")
+    if month := left_of_month(database, row, plan):
+        note(month)
     for line in terms(plan.compliance):
         note(f"compliance: {one_line(line, 300)}")
 

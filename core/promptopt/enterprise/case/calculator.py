@@ -193,7 +193,7 @@ class EnterpriseROICalculator:
 
         npv = span("npv")
         risk = _risk(evidence, drawn, spread, span("errors", "count"))
-        advice, reasons = advise(evidence, npv, risk.chance_of_loss)
+        advice, reasons = advise(evidence, npv, risk.chance_of_loss, assumed)
         return BusinessCase(
             setup_costs=span("setup"),
             ongoing_costs=span("running"),

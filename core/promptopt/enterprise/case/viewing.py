@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from promptopt.domain import figures as fm
 from promptopt.domain.results import Interval
 from promptopt.domain.text import one_line, sanitize
+from promptopt.enterprise.case.advice import chance
 from promptopt.enterprise.case.calculator import BusinessCase
 from promptopt.enterprise.case.evidence import Evidence, Usage
 from promptopt.enterprise.case.quantity import Quantity
@@ -331,11 +332,11 @@ def _risks(case: BusinessCase) -> list[Line]:
     risk = case.risk_mitigation
     limit = case.npv.limit
     lines = [
-        Line("Chance of a loss", Told(_chance(risk.chance_of_loss), (COMPUTED,)), f"over {limit} months"),
-        Line("Chance that the new prompt is worse", Told(_chance(risk.chance_of_worse), (COMPUTED,))),
+        Line("Chance of a loss", Told(chance(risk.chance_of_loss), (COMPUTED,)), f"over {limit} months"),
+        Line("Chance that the new prompt is worse", *_worse(case)),
         Line(
             "Chance that it is not paid back",
-            Told(_chance(risk.chance_of_no_payback), (COMPUTED,)),
+            Told(chance(risk.chance_of_no_payback), (COMPUTED,)),
             f"within {limit} months",
         ),
         Line("Fewer unnoticed errors, first year", _computed(risk.errors_avoided)),
@@ -347,10 +348,12 @@ def _risks(case: BusinessCase) -> list[Line]:
     return lines
 
 
-def _chance(value: float) -> str:
-    if 0 < value < 0.005:
-        return "below 1%"
-    return "above 99%" if 0.995 < value < 1 else f"{value:.0%}"
+def _worse(case: BusinessCase) -> tuple[Told, str]:
+    """Where the test can't tell the two apart, draws of its interval tell no chance either."""
+    found = case.evidence.comparison
+    if found is None or found.verdict == "not distinguishable":
+        return Told("not told", (RUN,)), "the sealed test could not tell the two apart" if found else ""
+    return Told(chance(case.risk_mitigation.chance_of_worse), (COMPUTED,)), ""
 
 
 def _tornado(case: BusinessCase, marks: dict[str, int]) -> list[Bar]:

@@ -79,6 +79,8 @@ def weak_points(offer: Offer) -> list[str]:
 def figures_text(offer: Offer, use: PerUse | None) -> str:
     """All figures, each with its interval and where it comes from."""
     lines = [f"# Figures of {inline(offer.name)}", "", *_simulated(offer)]
+    given = "the new prompt" if offer.gives_new else "the prompt before: the new one is not given out"
+    lines += [f"What is in this folder is **{given}**.", ""]
     lines += ["| what | figure | source |", "| --- | --- | --- |"]
     for what, side in (("new prompt", offer.new), ("prompt before", offer.before)):
         if side is not None and side.figure is not None:

@@ -55,6 +55,7 @@ class Conclusion:
         offer, rollout: the prompt for the team, and the plan; None without a comparison.
         deployment: the prompt in use that is to be monitored; None without one.
         left_out: stages and optimizers that the budget did not carry, with the reason.
+        accepted: who has accepted cases that did not pass the gate; empty: nobody.
         spent: by its own runs.
         texts_removed: they were older than they may be; figures are left, and no prompt.
     """
@@ -73,6 +74,7 @@ class Conclusion:
     deployment: Deployment | None
     left_out: Mapping[str, str]
     spent: Spent
+    accepted: str = ""
     files: tuple[Path, ...] = field(default=())
     texts_removed: bool = False
 
@@ -127,6 +129,7 @@ def concluded(database: Database, row: PocRow) -> Conclusion:
         deployment=deployment,
         left_out=_left_out(parts),
         spent=spent_by(database, own_runs(database, row.id)),
+        accepted=json.loads(parts["accepted"].body)["author"] if "accepted" in parts else "",
         files=tuple(Path(row.output_dir) / name for name in _written(parts)),
         texts_removed=forgotten,
     )

@@ -22,7 +22,7 @@ from promptopt.domain.settings import ProjectSettings
 from promptopt.enterprise.poc import comparing, phrasing
 from promptopt.enterprise.poc.cases import Gate, gate, made_already, of_generated, of_own
 from promptopt.enterprise.poc.concluding import conclude, winner_of
-from promptopt.enterprise.poc.month import headroom
+from promptopt.enterprise.poc.month import headroom, left_of_month
 from promptopt.enterprise.poc.plan import FEWEST_SEALED, SPLIT, POCPlan
 from promptopt.enterprise.poc.settings import generation_of
 from promptopt.enterprise.poc.shares import allowance, short_of
@@ -250,6 +250,8 @@ class POCDriver:
         if short_of(caps) or not found.entries:
             why = "; ".join(f"{label}: {reason}" for label, reason in found.left_out.items())
             said = f"the budget can't carry it. {why}" if why else "the budget is used up"
+            month = left_of_month(self._db, self._row, self.plan)
+            said += f"; {month}" if month else ""
             return self._leave_out("comparison", said, found.left_out)
         plan = comparing.experiment_plan(self.plan, dataset, found.entries, caps, self._folder)
         row = Experiments(self._db).create(

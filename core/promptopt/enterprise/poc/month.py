@@ -63,6 +63,20 @@ def headroom(database: Database, row: PocRow, plan: POCPlan) -> float | None:
     return left + before.usd + before.uncertain
 
 
+def left_of_month(database: Database, row: PocRow, plan: POCPlan) -> str:
+    """What the month leaves, in words, where that is less than the budget of the whole; else empty.
+
+    Raises:
+        RunError: as :func:`headroom`.
+    """
+    left, cap = headroom(database, row, plan), plan.budget.limits().get("usd")
+    if left is None or (cap is not None and left >= cap):
+        return ""
+    which = "emergency" if plan.emergency_allowed else "monthly"
+    whose = plan.organization or "the organization"
+    return f"the {which} budget of {whose} leaves ${left:,.2f} for all stages, which is less than its own cap"
+
+
 def _more(plan: POCPlan) -> str:
     if plan.emergency_allowed:
         return "wait for the next month, or raise emergency_budget in the configuration"

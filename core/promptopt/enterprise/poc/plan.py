@@ -113,6 +113,11 @@ class POCPlan(BaseModel):
         return self.business.text()
 
     @property
+    def judged(self) -> bool:
+        """A judge model takes part: in checks, or in how real cases seem."""
+        return self.realism or any(check.type == "judge" for check in self.checks)
+
+    @property
     def simulated(self) -> bool:
         return any(model.simulated for model in self.models.values())
 

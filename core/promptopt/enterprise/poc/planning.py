@@ -126,6 +126,19 @@ def plan_for(wanted: Wanted) -> POCPlan:
         raise SettingsError(str(flaw["msg"]).removeprefix("Value error, "), where=where) from None
 
 
+def rehearsed(wanted: Wanted, plan: POCPlan) -> str:
+    """That the simulator makes another number of cases up than the configuration says; else empty."""
+    config = wanted.config
+    if wanted.count or wanted.own_cases or config is None:
+        return ""
+    if plan.scenario.name not in config.business_scenarios:
+        return ""
+    said = config.scenario(plan.scenario.name).synthetic_data_count
+    if said == plan.count:
+        return ""
+    return f"the simulator makes {plan.count} cases up where the configuration says {said}; --count has a say"
+
+
 def create(
     database: Database, plan: POCPlan, folder: Path, own_cases: Dataset | None = None, *, fresh: bool = False
 ) -> tuple[PocRow, bool]:

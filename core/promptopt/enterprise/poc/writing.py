@@ -10,6 +10,7 @@ from promptopt.domain.compliance import said as said_of
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.markdown import inline
 from promptopt.domain.text import one_line, sanitize
+from promptopt.enterprise.case.advice import placeholders
 from promptopt.enterprise.case.calculator import BusinessCase
 from promptopt.enterprise.case.viewing import view_of
 from promptopt.enterprise.compliance import NOT_COVERED, terms
@@ -54,7 +55,11 @@ def summary_of(told: Conclusion) -> str:
     lines += [
         f"| {inline(one.label)} | {inline(one.text)} | {inline(one.source)} |" for one in figures_of(told)
     ]
-    for title, listed in (("What comes next", next_steps(told)), ("Left out", left_out(told))):
+    for title, listed in (
+        ("What comes next", next_steps(told)),
+        ("To know", to_know(told)),
+        ("Left out", left_out(told)),
+    ):
         if listed:
             lines += ["", f"## {title}", "", *(f"- {inline(one)}" for one in listed)]
     lines += ["", f"Proof of concept {told.row.id}; `promptopt poc show {told.row.id}` has all of its runs."]
@@ -72,6 +77,7 @@ def dashboard_of(told: Conclusion) -> str:
         headline=told.headline,
         figures=figures_of(told),
         steps=next_steps(told),
+        known=to_know(told),
         out=left_out(told),
         prompt=sanitize(told.offer.given.prompt.text, 20_000) if told.offer else "",
     )
@@ -88,6 +94,7 @@ def dashboard_of_case(case: BusinessCase, plan: RolloutPlan | None) -> str:
         headline=case.headline,
         figures=list(_of_case(case)),
         steps=list(case.reasons),
+        known=[],
         out=[],
         prompt="",
     )
@@ -156,6 +163,7 @@ def record_of(told: Conclusion) -> dict[str, Any]:
         },
         "rollout": _plain(told.rollout.as_json()) if told.rollout else None,
         "deployment_id": told.deployment.id if told.deployment else None,
+        "to_know": to_know(told),
         "left_out": dict(told.left_out),
         "compliance": {**said_of(told.plan.compliance.policy()), "terms": terms(told.plan.compliance)},
         "spent": spent_json(told.spent),
@@ -169,12 +177,33 @@ def left_out(told: Conclusion) -> list[str]:
     return [*found, *(f"compliance, {name}: {NOT_COVERED}" for name in told.plan.compliance.recorded)]
 
 
+def to_know(told: Conclusion) -> list[str]:
+    """What limits the figures, a sentence each."""
+    found = [told.evidence.note] if told.evidence and told.evidence.note else []
+    models = told.plan.models
+    maker, judge, target = (models.get(role) for role in ("generator", "judge", "target"))
+    if judge is not None and told.plan.judged:
+        if maker is not None and not told.plan.own_cases and judge.model == maker.model:
+            found.append(
+                f"One model, {one_line(judge.model, 80)}, has made the cases up and judges the outputs: what "
+                "it likes is in both. Cases of your own, or another judge (--judge-model), would tell more."
+            )
+        elif target is not None and judge.model == target.model:
+            found.append(f"The judge, {one_line(judge.model, 80)}, is the model that is judged.")
+    if told.case is not None and (said := placeholders(told.case.assumptions)):
+        found.append(said)
+    return found
+
+
 def next_steps(told: Conclusion) -> list[str]:
     """What to do, a sentence each. What is better and yet is not shown to pay is not rolled out."""
     if told.texts_removed:
         return ["Its texts were removed, since they were older than they may be: these figures are left."]
     if told.offer is None:
-        return ["Raise the budget and resume: without a comparison nothing can be said."]
+        return [
+            "Raise the budget (if it is this month's that is short, wait for the next one, or agree to the "
+            "emergency budget) and resume: without a comparison nothing can be said."
+        ]
     offer, pays = told.offer, told.case is not None and told.case.advice == "recommended"
     steps = [*offer.why] if offer.advice == "deploy" and not pays else [offer.headline, *offer.why]
     if offer.advice == "deploy" and not pays:
@@ -214,7 +243,10 @@ def _of_cases(told: Conclusion) -> Iterable[Figure]:
     )
     yield Figure("Quality of the cases", f"{gate.score:.1f} of 10", "promptopt data validate on cases.jsonl")
     for reason in gate.reasons:
-        yield Figure("The gate objected", reason, "a person accepted the cases")
+        decided = (
+            f"{one_line(told.accepted, 40)} accepted the cases" if told.accepted else "nobody has decided yet"
+        )
+        yield Figure("The gate objected", reason, f"promptopt data validate on the cases; {decided}")
 
 
 def _of_comparison(told: Conclusion) -> Iterable[Figure]:
