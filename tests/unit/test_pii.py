@@ -1,16 +1,23 @@
 """Personal data and secrets are found, and what only looks like them is left alone."""
 
 import re
+import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptopt.domain.pii import checksums
+from promptopt.domain.compliance import ComplianceSettings
+from promptopt.domain.errors import SettingsError
+from promptopt.domain.pii import checksums, national
 from promptopt.domain.pii.find import find_pii
 from promptopt.domain.pii.finding import KINDS, Finding, Kind, in_words
+from promptopt.domain.pii.looking import looker
 from promptopt.domain.pii.overlaps import without_overlaps
 
 LINES = Path(__file__).with_name("pii_lines.txt")
@@ -79,7 +86,7 @@ def test_the_labelled_set_is_worth_the_name() -> None:
     lines = labelled()
     kinds = Counter(kind for _, wanted in lines for kind, _, _ in wanted)
     assert len(lines) >= 300
-    assert set(kinds) == set(KINDS)
+    assert set(kinds) == set(KINDS) - {"national_id"}
     assert sum(not wanted for _, wanted in lines) >= 120
 
 
@@ -155,3 +162,76 @@ def test_of_overlapping_spans_the_preferred_ones_are_kept_apart(places: list[tup
         if not any(start < other[1] and other[0] < end for other in wanted):
             wanted.append((start, end))
     assert without_overlaps(spans, lambda span: span) == sorted(wanted)
+
+
+# Identity numbers by presidio: a stand-in for the package, and the package itself where it is installed.
+
+PRESIDIO = ComplianceSettings(pii="redact", detectors=["presidio"]).policy()
+
+
+class StandIn:
+    """A recognizer of ten digits, and of two letters and six digits, both with full marks."""
+
+    supported_entities = ("ID",)
+    context = ("nhs", "health number")
+
+    def __init__(self, supported_language: str) -> None:
+        assert supported_language == "en"
+
+    def analyze(self, text: str, entities: Any, artifacts: None) -> list[SimpleNamespace]:
+        found = re.finditer(r"[0-9]{10}|[A-Z]{2}[0-9]{6}|[a-z]{2}[0-9]{6}", text)
+        score = {True: 0.5, False: 1.0}
+        return [SimpleNamespace(start=m.start(), end=m.end(), score=score[m[0][0].islower()]) for m in found]
+
+
+@pytest.fixture
+def presidio(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    package, module = ModuleType("presidio_analyzer"), ModuleType("presidio_analyzer.predefined_recognizers")
+    module.NhsRecognizer = StandIn  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "presidio_analyzer", package)
+    monkeypatch.setitem(sys.modules, "presidio_analyzer.predefined_recognizers", module)
+    monkeypatch.setattr(national, "installed", lambda: True)
+    national._recognizers.cache_clear()
+    yield
+    national._recognizers.cache_clear()
+
+
+@pytest.mark.usefixtures("presidio")
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("order 9434765919 was shipped", []),
+        ("my NHS number is 9434765919", ["9434765919"]),
+        ("my \uff2e\uff28\uff33 number is \uff19434765919", ["\uff19434765919"]),
+        ("pass AB123456, mail jo@acme.com", ["AB123456", "jo@acme.com"]),
+        ("code ab123456", []),
+        ("nothing here", []),
+    ],
+)
+def test_identity_numbers_join_our_own_findings(text: str, values: list[str]) -> None:
+    found = looker(PRESIDIO, KINDS)(text)
+    assert [text[each.start : each.end] for each in found] == values
+    assert all(each.kind == "national_id" for each in found if "@" not in text[each.start : each.end])
+    assert "jo@acme.com" not in [text[e.start : e.end] for e in looker(PRESIDIO, ["national_id"])(text)]
+
+
+def test_a_detector_that_is_not_there_is_named_with_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(national, "installed", lambda: False)
+    with pytest.raises(SettingsError, match="presidio-analyzer") as error:
+        looker(PRESIDIO, ["email"])
+    assert "promptopt[pii]" in error.value.fix
+    looker(ComplianceSettings(pii="redact").policy(), ["email"])
+
+
+@pytest.mark.skipif(not national.installed(), reason="presidio-analyzer is not installed")
+def test_presidio_finds_numbers_that_our_patterns_do_not_and_marks_no_labelled_message() -> None:
+    for text, value in (
+        ("Mi DNI es 12345678Z.", "12345678Z"),
+        ("Il mio codice fiscale è RSSMRA85T10A562S.", "RSSMRA85T10A562S"),
+        ("Mój PESEL to 44051401359.", "44051401359"),
+        ("My NHS number is 943 476 5919.", "943 476 5919"),
+    ):
+        found = national.find_national_ids(text)
+        assert value in [text[each.start : each.end] for each in found], value
+    assert national.find_national_ids("order 9434765919 was shipped") == []
+    assert [text for text, _ in labelled() if national.find_national_ids(text)] == []

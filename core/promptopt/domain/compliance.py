@@ -93,6 +93,8 @@ class ComplianceSettings(BaseModel):
         recorded: norms that somebody named and that no profile covers: reports and the audit log name them,
             and nothing is done for them.
         languages: whose greetings and titles tell of names.
+        detectors: further ones beside our own patterns: ``presidio`` finds identity numbers of many countries
+            (it needs ``pip install 'promptopt[pii]'``).
         local: ``allow`` lets models on this machine or in a private network have everything.
         retention_days: inputs, prompts and answers of runs are removed after so many days. None: as the
             profile says; without one they are kept.
@@ -110,6 +112,7 @@ class ComplianceSettings(BaseModel):
     public: list[str] = Field(default_factory=list[str])
     recorded: list[str] = Field(default_factory=list[str])
     languages: list[Literal["en", "de"]] = ["en", "de"]
+    detectors: list[Literal["presidio"]] = Field(default_factory=list[Literal["presidio"]])
     local: Literal["same", "allow"] = "same"
     retention_days: int | None = Field(default=None, ge=1)
     audit: bool | None = None
@@ -160,6 +163,7 @@ class ComplianceSettings(BaseModel):
             names=tuple(self.names),
             public=tuple(value.strip().casefold() for value in self.public if value.strip()),
             languages=tuple(self.languages),
+            detectors=tuple(self.detectors),
             local=self.local == "allow",
             retention_days=self.retention_days or (min(days) if days else None),
             audit=any(profile.audit for profile in profiles) if self.audit is None else self.audit,
@@ -208,6 +212,7 @@ class Policy:
     names: tuple[str, ...] = ()
     public: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en", "de")
+    detectors: tuple[str, ...] = ()
     local: bool = False
     retention_days: int | None = None
     audit: bool = False
@@ -277,5 +282,6 @@ def said(policy: Policy) -> Mapping[str, Any]:
         "local": "allow" if policy.local else "same",
         "retention_days": policy.retention_days,
         "audit": policy.audit,
+        **({"detectors": list(policy.detectors)} if policy.detectors else {}),
         **({"recorded": list(policy.recorded)} if policy.recorded else {}),
     }

@@ -10,7 +10,7 @@ from promptopt.domain.compliance import STRICTNESS, Action, Policy, is_local
 from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.pii.finding import WORDS, Finding, Kind, in_words
-from promptopt.domain.pii.looking import looker
+from promptopt.domain.pii.looking import looker, refuse_missing
 from promptopt.domain.settings import ProjectSettings
 
 MOST_PLACES = 8
@@ -123,8 +123,10 @@ def refuse_blocked(settings: ProjectSettings, dataset: Dataset, where: str = "")
     """Refuse a run that could not send what it is made of.
 
     Raises:
-        SettingsError: names kinds and places of what its policy blocks, never a value.
+        SettingsError: names kinds and places of what its policy blocks, never a value; or a detector that it
+            asks for is not there.
     """
+    refuse_missing(settings.compliance.policy())
     found = examine(settings, dataset, "block")
     counts = found.counts("block")
     if not counts:

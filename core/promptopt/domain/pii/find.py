@@ -23,6 +23,7 @@ _ORDER: dict[Kind, int] = {
             "us_ssn",
             "de_tax_id",
             "uk_nino",
+            "national_id",
             "birth_date",
             "ip",
             "phone",
@@ -50,7 +51,7 @@ def find_pii(
 
     Args:
         languages: whose greetings, titles and introductions tell of names: ``en``, ``de``.
-        kinds: what to look for.
+        kinds: what to look for; ``national_id`` is looked for elsewhere (:mod:`.national`).
         names: exact names to find wherever they stand.
         least: smallest confidence that counts.
     """
@@ -58,7 +59,7 @@ def find_pii(
     found = [each for each in _every(folded.text, languages, kinds, names) if each.confidence >= least]
     if not found:
         return []
-    spans = [(each, *folded.span(each.start, each.end)) for each in _apart(found)]
+    spans = [(each, *folded.span(each.start, each.end)) for each in apart(found)]
     return [Finding(each.kind, start, end, each.confidence) for each, start, end in spans]
 
 
@@ -96,7 +97,7 @@ def _numbers(text: str, kinds: Collection[Kind]) -> Iterator[Finding]:
         yield from find_phones(text)
 
 
-def _apart(found: Iterable[Finding]) -> list[Finding]:
+def apart(found: Iterable[Finding]) -> list[Finding]:
     """Of findings that overlap, the one of the surer kind, and of a kind the surer and longer one."""
     preferred = sorted(
         found, key=lambda one: (_ORDER[one.kind], -one.confidence, one.start - one.end, one.start)

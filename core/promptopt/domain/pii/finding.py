@@ -15,6 +15,7 @@ Kind = Literal[
     "us_ssn",
     "de_tax_id",
     "uk_nino",
+    "national_id",
     "secret",
 ]
 
@@ -32,6 +33,7 @@ LABELS: dict[Kind, str] = {
     "us_ssn": "SSN",
     "de_tax_id": "TAXID",
     "uk_nino": "NINO",
+    "national_id": "NATID",
     "secret": "SECRET",
 }
 """What stands in the place of a value: ``EMAIL`` of ``[EMAIL_1]``."""
@@ -48,6 +50,7 @@ WORDS: dict[Kind, tuple[str, str]] = {
     "us_ssn": ("US social security number", "US social security numbers"),
     "de_tax_id": ("German tax id", "German tax ids"),
     "uk_nino": ("UK insurance number", "UK insurance numbers"),
+    "national_id": ("national id number", "national id numbers"),
     "secret": ("key or password", "keys or passwords"),
 }
 
