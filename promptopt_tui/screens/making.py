@@ -129,9 +129,11 @@ def ask_for_cases(desk: PromptoptApp) -> None:
 
 def ask_for_scenario(desk: PromptoptApp, title: str, then: Callable[[str, str], object]) -> None:
     """Have a scenario chosen, and hand its name, or the path of its file, and its title to ``then``."""
-    makings = desk.client.makings
+    makings, asked_at = desk.client.makings, desk.screen
 
     def show(scenarios: Sequence[Scenario]) -> None:
+        if desk.screen is not asked_at:
+            return  # who asked has gone on to something else
         titles = {str(one["name"]): str(one["title"] or one["name"]) for one in scenarios}
 
         def chosen(name: str | None) -> None:

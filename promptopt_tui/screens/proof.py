@@ -15,6 +15,7 @@ from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui.actions import Scope, bindings, shown
 from promptopt_tui.desk import OnTop
+from promptopt_tui.paint import wrap
 from promptopt_tui.screens.comparing import MOST, CompareScreen
 from promptopt_tui.screens.dialogs import Dialog, Option, confirm
 from promptopt_tui.screens.filing import open_file, show_file
@@ -57,6 +58,8 @@ class ProofScreen(OnTop, Screen[None]):
         self._problem = ""
         self._busy = self._stale = self._counting = False
         self._counted: object = None
+        self._followed = look.state.stages[0].name
+        """The stage that the cursor was put on as it is under way."""
 
     @property
     def scopes(self) -> list[Scope]:
@@ -83,7 +86,7 @@ class ProofScreen(OnTop, Screen[None]):
         ]
         files = [
             Column("file", 24, proof.file_name),
-            Column("what", 0, proof.file_what),
+            Column("what", 0, proof.file_what, least=52),
             Column("size", 8, proof.file_size, "right"),
         ]
         yield Canvas(id="header")
@@ -105,14 +108,14 @@ class ProofScreen(OnTop, Screen[None]):
         self.query_one("#found").border_title = Content("What it found")
         self.set_interval(FRESHEN, self.freshen)
         self._count()
-        self.call_after_refresh(self._begin)
+        self.call_after_refresh(self.draw)
 
-    def _begin(self) -> None:
-        """Put the cursor on the stage that is under way."""
-        self.draw()
-        stage = self.look.state.stage
-        if stage is not None:
-            self.query_one("#stages", Table).move_to(self.look.state.stages.index(stage))
+    def _follow(self) -> None:
+        """Put the cursor on the stage that is under way, until somebody moves it."""
+        table, stage = self.query_one("#stages", Table), self.look.state.stage
+        if stage is not None and table.cursor_key == self._followed:
+            self._followed = stage.name
+            table.move_to(self.look.state.stages.index(stage))
 
     def on_screen_resume(self) -> None:
         self.freshen()
@@ -144,6 +147,8 @@ class ProofScreen(OnTop, Screen[None]):
         if before.row.live and not look.row.live:
             _, word, _ = proof.status_of(look.row)
             self.desk.call(f"{one_line(look.row.name, 60)}: {word}")
+            if look.row.status == "finished" and (self.focused is None or self.focused.id not in LOWER):
+                self._show_panel("found")
         self._count()
         self.draw()
         if self._stale:
@@ -188,6 +193,7 @@ class ProofScreen(OnTop, Screen[None]):
         self._show_news(proof.news(look, max(20, self.size.width - 2)))
         stages.set_rows(look.state.stages)
         stages.redraw()  # what stages cost is read elsewhere
+        self._follow()
         self._draw_runs()
         width = found.width or max(20, self.size.width - 4)
         found.set_lines(proof.found(look, self.record, self._problem, width))
@@ -321,8 +327,9 @@ class ProofScreen(OnTop, Screen[None]):
             self.app,
             "Stop this proof of concept?",
             ("Leave it", "it goes on"),
-            ("Stop it", "its runs end at once; R lets it go on later, and nothing is paid twice"),
+            ("Stop it", "its runs end at once"),
             lambda: self._do("It stops.", lambda: proofs.ask(poc_id, "stop")),
+            lambda width: wrap([("R lets it go on later; nothing is paid twice.", "muted")], width),
         )
 
     def action_resume(self) -> None:

@@ -91,8 +91,11 @@ def _fill(desk: PromptoptApp, scenario: str, title: str) -> None:
 def _estimate(desk: PromptoptApp, wish: ProofWish) -> None:
     """Tell what its stages need before anything is sent; without a key offer the simulator."""
     desk.notify("Counting what it needs…", timeout=2, markup=False)
+    asked_at = desk.screen
 
     def show(found: Mapping[str, Any]) -> None:
+        if desk.screen is not asked_at:
+            return  # who asked has gone on to something else
         options: list[Option[ProofWish | None]] = [Option("n", "Send nothing", "", None)]
         simulated = bool(found["simulated"])
         if not found.get("problem"):

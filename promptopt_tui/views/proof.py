@@ -176,7 +176,8 @@ def _news(look: Look) -> tuple[str, Line]:
         return "who carried it out is gone", again
     if row.status != "held":
         return row.detail or "it ended early", again
-    cases: Line = [("c", "key"), (" shows the cases   ", "muted")]
+    made = look.state.stages[0].runs
+    cases: Line = [("c", "key"), (" shows the cases   ", "muted")] if made else []
     if look.asks:
         return "a person is to look at the cases first", [*cases, *again[:1], (" when you have", "muted")]
     note = next((stage.note for stage in look.state.stages if stage.status == "held"), "")
@@ -219,8 +220,9 @@ def stage_cost(look: Look, stage: StageState) -> Span:
     paid = [look.runs[run] for run in stage.runs if run in look.paid and run in look.runs]
     if not paid:
         return ("free", "muted") if stage.runs else ("", "")
-    known = [run.usd for run in paid if run.usd is not None]
-    return fm.usd(sum(known)) if len(known) == len(paid) else "unknown", "muted"
+    if any(run.usd is None and run.calls for run in paid):
+        return "unknown", "warn"
+    return fm.usd(sum(run.usd or 0.0 for run in paid)), "muted"
 
 
 # Runs

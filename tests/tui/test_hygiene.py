@@ -70,6 +70,36 @@ def test_showing_a_run_loads_no_model_library(story, tmp_path: Path, keys: str) 
     assert found.isdisjoint(FORBIDDEN)
 
 
+AFTER_A_PROOF_WAS_SHOWN = """
+import asyncio
+from promptopt_tui.app import PromptoptApp
+from promptopt_tui.client import Client
+async def main():
+    app = PromptoptApp(Client())
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.open_proof("latest")
+        while type(app.screen).__name__ != "ProofScreen":
+            await pilot.pause()
+        for key in "tab tab tab enter escape space".split():
+            await pilot.press(key)
+            await app.workers.wait_for_complete()
+asyncio.run(main())
+"""
+
+
+def test_showing_a_proof_of_concept_loads_no_model_library_and_no_statistics(proving, tmp_path: Path) -> None:
+    proving().live().database.close()
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    for file in tmp_path.glob("store.db*"):
+        file.rename(home / file.name)
+
+    found = modules_after(AFTER_A_PROOF_WAS_SHOWN)
+
+    assert "promptopt_tui.screens.proof" in found and "promptopt.enterprise.poc.state" in found
+    assert found.isdisjoint({*FORBIDDEN, "matplotlib", "pptx", "openpyxl", "promptopt.evaluation.checks"})
+
+
 def test_no_text_of_others_is_given_to_a_markup_parser() -> None:
     """``Static`` and ``notify`` parse markup unless told not to; lists of Textual grow with their rows."""
     for file in PACKAGE.rglob("*.py"):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from promptopt.domain.dataset import Dataset, Example, split_cases
 from promptopt.domain.errors import PromptoptError, RunError, SettingsError
@@ -44,6 +46,8 @@ from promptopt.store.database import Database
 from promptopt.store.journal import Journal
 from promptopt.store.pocs import Pocs
 from promptopt.store.runs import Runs
+from promptopt.store.schema import pocs
+from tests.unit.command_line import CommandLine
 
 PRICED = {"price": {"input": 1.0, "output": 2.0}}
 REAL = {
@@ -323,6 +327,26 @@ def test_one_that_nobody_drives_can_not_be_asked_for_anything(database: Database
     assert [stage.status for stage in state.stages] == ["waiting"] * 5
     with pytest.raises(RunError, match="no emergency budget"):
         agree(database, row, emergency=True)
+
+
+def test_an_estimate_on_the_command_line_says_what_is_missing_to_start(cli: CommandLine) -> None:
+    (free,) = cli("poc", "estimate", "--json").objects
+    assert free["simulated"] and free["problem"] is None and free["count"] == 60
+    keyed = ("poc", "estimate", "--model", "openai/gpt-4o-mini")
+    (asked,) = cli(*keyed, "--json").objects
+    assert "no key for openai/gpt-4o-mini" in asked["problem"]["what"] and asked["problem"]["fix"]
+    assert "it can't be started yet: models.target: no key" in " ".join(cli(*keyed).err.split())
+
+
+def test_a_paused_one_is_asked_to_go_on_and_that_is_answered_in_json(
+    cli: CommandLine, home: Path, tmp_path: Path
+) -> None:
+    with closing(Database.open()) as database:
+        row, _ = create(database, plan(), tmp_path)
+        alive = {"status": "paused", "wish": "pause", "heartbeat_at": time.time()}
+        database.write(update(pocs).where(pocs.c.id == row.id).values(**alive)).result()
+        assert cli("poc", "resume", row.id, "--json").objects == [{"poc_id": row.id}]
+        assert Pocs(database).find(row.id).wish == ""
 
 
 # What leadership sees

@@ -153,7 +153,8 @@ class _Look:
     def gate(self) -> StageState:
         part = self._parts.get("gate")
         if part is None:
-            return _stage("gate", "waiting", 0.0)
+            begun = self._row.live and self.data().status == "done"
+            return _stage("gate", "running" if begun else "waiting", 0.0)
         body = json.loads(part.body)
         sizes = body["sizes"]
         figures = (
