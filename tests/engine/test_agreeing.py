@@ -20,7 +20,9 @@ WARM = True
 def answer(call: Call) -> str:
     """A model that says a request in other words, and a target that goes by them."""
     if "maker" in call.model:
-        return f"{call.text.rpartition('<text>')[2].partition('</text>')[0].strip()} (again)"
+        return (
+            f"{call.text.rpartition('<text-')[2].partition('>')[2].partition('</text-')[0].strip()} (again)"
+        )
     return "urgent" if "again" not in call.last_user or "alike" in call.last_user else "low"
 
 

@@ -1,20 +1,18 @@
-"""What daily work shows: quality, time, cost before and after; agreement of outputs; other phrasings."""
+"""What daily work shows: quality, time, cost before and after; agreement of outputs."""
 
 from pathlib import Path
 
 import pytest
 
 from promptopt import Example, evaluate
+from promptopt.domain.drafted import PARAPHRASE
 from promptopt.domain.errors import SettingsError
 from promptopt.domain.results import Interval
-from promptopt.domain.settings import ModelSettings
 from promptopt.enterprise import Assumptions, BusinessImpactTracker, Evidence
 from promptopt.enterprise.case.evidence import Usage
 from promptopt.enterprise.consistency import consistency, consistency_of_run
 from promptopt.evaluation.statistics import independent_difference, interval, mean_interval
 from promptopt.store.database import Database
-from promptopt.synthetic.asking import Unusable
-from promptopt.synthetic.paraphrasing import _read, paraphrase_quotes, paraphrased, paraphrasing
 
 tracker = BusinessImpactTracker()
 
@@ -127,45 +125,19 @@ def test_agreement_of_texts() -> None:
         consistency({"a": [long]})
 
 
-CASES = [
-    Example(id=f"c{at}", inputs={"input": f"Where is parcel {at}?"}, expected="shipping") for at in range(10)
-]
-
-
-def test_other_phrasings_are_groups() -> None:
-    model = ModelSettings(model="sim/generator", latency=0)
-    made, took = paraphrased(model, CASES, 3)
-    assert len(made) == 40
-    assert len(took) == len(paraphrase_quotes(model, CASES, 3)) == 2
-    assert len({case.id for case in made}) == len({case.input_text for case in made}) == 40
-    for case in CASES:
-        group = [one for one in made if one.group == f"phrasings of {case.id}"]
-        assert len(group) == 4
-        assert group[0].input_text == case.input_text
-        assert all(one.expected == "shipping" and "paraphrase" in one.tags for one in group)
-    with pytest.raises(SettingsError, match="one input"):
-        paraphrasing([Example(id="x", inputs={"a": "1", "b": "2"})], 2)
-    with pytest.raises(SettingsError, match="1 to 12"):
-        paraphrasing(CASES, 0)
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        "no",
-        '{"phrasings": 3}',
-        '{"phrasings": [{"number": 1, "texts": ["a", "a"]}]}',
-        '{"phrasings": [{"number": 2, "texts": ["a", "b"]}]}',
-    ],
-)
-def test_replies_that_can_not_be_used(reply: str) -> None:
-    with pytest.raises(Unusable):
-        _read(reply, CASES[:1], 2)
-
-
 def test_agreement_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMPTOPT_HOME", str(tmp_path))
-    made, _ = paraphrased(ModelSettings(model="sim/generator", latency=0), CASES[:3], 2)
+    made = [
+        Example(
+            id=f"c{at}-{way}",
+            inputs={"input": f"{way}: where is parcel {at}?"},
+            expected="shipping",
+            group=f"c{at}",
+            tags=(PARAPHRASE,),
+        )
+        for at in range(3)
+        for way in ("Hello", "Urgent", "Again")
+    ]
     evaluate("Label it: {input}", made, simulate=True, checks=["exact"])
     database = Database.open()
     found = consistency_of_run(database, "latest")

@@ -1,6 +1,7 @@
 """Proofs of concept: shares of the budget, the gate, the month, optimizers that it carries, plans."""
 
 import json
+import re
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -32,7 +33,7 @@ from promptopt.enterprise.poc.forecasting import estimate_of
 from promptopt.enterprise.poc.front import results_of
 from promptopt.enterprise.poc.live import html_of
 from promptopt.enterprise.poc.month import headroom, spent_this_month
-from promptopt.enterprise.poc.phrasing import phrased, to_put
+from promptopt.enterprise.poc.phrasing import asking, phrased, to_put
 from promptopt.enterprise.poc.plan import SPLIT, POCPlan
 from promptopt.enterprise.poc.planning import Wanted, check_plan, create, plan_for, rehearsed
 from promptopt.enterprise.poc.shares import SHARES, allowance
@@ -265,13 +266,20 @@ def test_phrasings_of_a_case_are_a_group_and_those_that_are_the_same_count_once(
     found = phrased(
         dataset,
         {
-            first.id: said(first, "<text>\nOne</text>", " one ", "two"),
-            second.id: said(second, second.input_text),
+            first.id: said(first, "<text-0f3a>\nOne</text-0f3a>", " one ", "two", "I'm sorry."),
+            second.id: said(second, second.input_text, "I'm sorry."),
         },
     )
     assert [case.id for case in found.test] == [f"{first.id}-{n}" for n in (1, 2, 3)]
     assert [case.input_text for case in found.test][1:] == ["one", "two"]
     assert {case.group for case in found.test} == {first.id}
+
+
+def test_no_case_can_end_the_marks_that_it_stands_in() -> None:
+    chosen = to_put(plan(tasks=3), split_cases(cases(60), SPLIT))
+    prompt = asking(plan(), chosen, {}).prompt
+    opened = re.search(r"<(text-[0-9a-f]{12})>\n\{input\}\n</\1>", prompt)
+    assert opened and opened[1].endswith(chosen.fingerprint()[:12])
 
 
 # The plan

@@ -9,6 +9,9 @@ Fault = Literal["unreadable", "repeated", "nearly repeated", "malformed", "faile
 case; ``failed`` a request that brought no reply; ``malformed`` a case that lacks something."""
 
 
+PARAPHRASE = "paraphrase"
+"""Tag of a case that is one of several phrasings; those of one case are a group, which no split parts."""
+
 FACTS = "facts"
 """Name of a case's own check of the texts of its input that an answer must keep."""
 

@@ -143,6 +143,7 @@ def _asking(wanted: Wanted, chosen: Dataset) -> tuple[ProjectSettings, Dataset]:
     generator = wanted.generator or settings.models.get("generator") or settings.models.get("optimizer")
     asked = put_in_words(
         settings.name,
+        chosen,
         generator or settings.models["target"],
         wanted.phrasings - 1,
         settings.compliance,

@@ -126,7 +126,7 @@ def consistency_of_run(
 ) -> Consistency:
     """How far the outputs of a run's best prompt agree, for each group of cases or case sent several times.
 
-    Cases that were put in other words (:func:`promptopt.synthetic.paraphrasing.paraphrased`) are one group.
+    The phrasings of a case (:mod:`promptopt.enterprise.agreeing` has them made) are one group.
 
     Raises:
         RunError: no such run, or its best prompt was not scored on that split.

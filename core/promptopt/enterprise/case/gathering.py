@@ -5,6 +5,7 @@ from statistics import fmean
 from typing import Any
 
 from promptopt.domain.dataset import Example, Split
+from promptopt.domain.drafted import PARAPHRASE
 from promptopt.domain.results import CaseResult, Interval
 from promptopt.domain.settings import ModelSettings
 from promptopt.domain.text import one_line
@@ -21,7 +22,6 @@ from promptopt.store.database import Database
 from promptopt.store.experiments import ExperimentRow, Experiments
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
-from promptopt.synthetic.paraphrasing import TAG
 
 PAIRS = 4
 """Examples that are kept."""
@@ -271,7 +271,7 @@ def _consistency(
     scores: dict[str, list[float]] = {}
     for result in (result for run in results[:1] for result in run):
         case = cases.get(result.case_id)
-        group = case.group if case and case.group and TAG in case.tags else result.case_id
+        group = case.group if case and case.group and PARAPHRASE in case.tags else result.case_id
         drawn = [(s.output, s.score) for s in result.samples if not s.error]
         for output, score in drawn or ([] if result.error else [(result.output, result.score)]):
             tasks.setdefault(group, []).append(output)

@@ -321,7 +321,7 @@ class POCDriver:
 
     def _begin_phrasing(self, chosen: Dataset) -> Part:
         caps = {name: _floor(name, 0.4 * cap) for name, cap in self._allowance("consistency").items()}
-        return self._begin("phrasings", phrasing.asking(self.plan, caps), chosen, "eval")
+        return self._begin("phrasings", phrasing.asking(self.plan, chosen, caps), chosen, "eval")
 
     # What stages are made of
 

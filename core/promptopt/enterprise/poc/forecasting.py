@@ -125,7 +125,7 @@ def _consistency(plan: POCPlan, dataset: Dataset) -> list[ev.Forecast]:
     chosen = phrasing.to_put(plan, dataset)
     if not chosen.test:
         return []
-    asked = phrasing.asking(plan, {})
+    asked = phrasing.asking(plan, chosen, {})
     first = forecast(asked, chosen, None, History({}), ("test",))
     ways = Dataset(
         train=(),

@@ -15,9 +15,8 @@ from promptopt.models.simulator.rephraser import rephrased, text_to_rephrase
 from promptopt.models.simulator.storyteller import Storyteller
 
 _COUNT = re.compile(r"\b(\d+) (?:different|new) cases\b")
-_PHRASINGS = re.compile(r"\binto (\d+) other phrasings\b")
 _MARKED = re.compile(
-    r"<(description|task|cases|wish|scenario|company|cells|earlier|requests)-(\w+)>\n(.*?)\n</\1-\2>",
+    r"<(description|task|cases|wish|scenario|company|cells|earlier)-(\w+)>\n(.*?)\n</\1-\2>",
     re.DOTALL,
 )
 _LABELS = re.compile(
@@ -64,11 +63,6 @@ class Drafter:
         parts = {name: text for name, _, text in _MARKED.findall(asked)}
         if "cells" in parts:
             return self._storyteller.answer(request, sample, parts)
-        phrasings = _PHRASINGS.search(asked)
-        if phrasings and "requests" in parts:
-            return json.dumps(
-                _rephrased(_shown(parts["requests"]), int(phrasings[1]), dice), ensure_ascii=False
-            )
         if "description" in parts:
             return json.dumps(_draft(parts["description"], count, dice), ensure_ascii=False, indent=1)
         return json.dumps({"cases": _varied(_shown(parts.get("cases", "")), count, dice)}, ensure_ascii=False)
@@ -100,21 +94,6 @@ def _varied(shown: Sequence[dict[str, Any]], count: int, dice: Dice) -> list[dic
         case["input"] = f"{_text(number, dice)} {case.get('input', '')}".strip()
         cases.append({**case, "tags": ["made up"]})
     return cases
-
-
-def _rephrased(requests: Sequence[dict[str, Any]], count: int, dice: Dice) -> dict[str, Any]:
-    """Each request with an opening and a close of its own: other words around the same facts."""
-    found: list[dict[str, Any]] = []
-    for request in requests:
-        text = str(request.get("request", ""))
-        start = int(dice.roll(f"start {request.get('number')}") * len(_OPENINGS))
-        texts = [
-            f"{_OPENINGS[(start + at) % len(_OPENINGS)]} {text}{' Thank you.' if at % 2 else ''}"
-            + (" It matters to us." if at >= len(_OPENINGS) else "")
-            for at in range(count)
-        ]
-        found.append({"number": request.get("number"), "texts": texts})
-    return {"phrasings": found}
 
 
 def _text(number: int, dice: Dice) -> str:

@@ -4,7 +4,7 @@ import re
 
 from promptopt.models.simulator.chance import Dice
 
-_ASKED = re.compile(r"\bin other words\b.*<text>\n(.*)\n</text>\s*\Z", re.DOTALL)
+_ASKED = re.compile(r"\bin other words\b.*<(text-[0-9a-f]+)>\n(.*)\n</\1>\s*\Z", re.DOTALL)
 
 _WORDS = {
     "hello": ("good morning", "dear team", "hi"),
@@ -36,7 +36,7 @@ _OPENINGS = ("", "", "Just a note: ", "One thing: ", "For your attention: ")
 def text_to_rephrase(asked: str) -> str | None:
     """The text that a request wants in other words; None if it wants something else."""
     found = _ASKED.search(asked)
-    return found[1] if found else None
+    return found[2] if found else None
 
 
 def rephrased(text: str, dice: Dice) -> str:
