@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, urlsplit
 
-from promptopt.domain.pii.keys import VENDOR_KEYS
+from promptopt.domain.pii.vendors import VENDOR_KEYS
 from promptopt.domain.secrets import secret_variables, variable_name
 from promptopt.domain.settings import ModelSettings
 
@@ -18,7 +18,7 @@ REDACTED = "[redacted]"
 SHORTEST_SECRET = 8
 """A shorter value is not searched for: it would be found in ordinary words."""
 
-# Every part that may be tried from many places has a bound; see domain/pii/keys.py.
+# Every part that may be tried from many places has a bound; see domain/pii/vendors.py.
 _HEADERS = re.compile(
     r"""(?P<name>(?<![a-z])(?:authorization|(?:x-|x-goog-)?api[-_]?key)["']?\s{0,4}[:=]\s{0,4}["']?
         (?:(?:bearer|basic|token)\s{1,4})? | \bbearer\s{1,4})

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from promptopt.domain.pii.finding import Finding
 
-_TLD = (
+TLD = (
     r"(?:com|org|net|edu|gov|info|biz|name|io|co|ai|app|dev|me|tv|eu|de|at|ch|li|uk|ie|fr|es|it|nl|be|lu"
     r"|dk|se|no"
     r"|fi|pl|cz|sk|hu|ro|pt|gr|us|ca|au|nz|in|jp|cn|br|mx|ru|tr|za|online|shop|tech|cloud|gmbh|berlin|bayern)"
 )
-_EMAIL = re.compile(
+EMAIL = re.compile(
     r"(?<![\w.+%'-])[\w.+%'-]{1,128}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-]{0,2}@)(?:\b|$)"
 )
 _BRACKETED_AT = r"(?:\s{0,2}[(\[{<]\s?(?:at|ät|AT|@)\s?[)\]}>]\s{0,2}|\s{1,2}@\s{1,2}|@)"
@@ -20,8 +20,8 @@ _WORD_DOT = rf"(?:{_BRACKETED_DOT}|\s{{1,2}}(?:dot|punkt|DOT)\s{{1,2}})"
 _LOCAL = rf"(?<![\w.+-])[\w+-]{{1,40}}(?:{_ANY_DOT}[\w+-]{{1,40}}){{0,3}}"
 _HOST = rf"[\w-]{{1,40}}(?:{_ANY_DOT}[\w-]{{1,40}}){{0,2}}"
 _SPELLED = re.compile(
-    rf"{_LOCAL}{_BRACKETED_AT}{_HOST}{_ANY_DOT}{_TLD}\b"
-    rf"|{_LOCAL}\s{{1,2}}(?:at|ät|AT)\s{{1,2}}{_HOST}{_WORD_DOT}{_TLD}\b"
+    rf"{_LOCAL}{_BRACKETED_AT}{_HOST}{_ANY_DOT}{TLD}\b"
+    rf"|{_LOCAL}\s{{1,2}}(?:at|ät|AT)\s{{1,2}}{_HOST}{_WORD_DOT}{TLD}\b"
 )
 _SPELLINGS = (
     *("(at)", "[at]", "{at}", "<at>", "( at", "[ at", "(@", "[@", "(ät)", "[ät]", " @ "),
@@ -31,11 +31,12 @@ _SPELLINGS = (
 _PHONE = re.compile(
     r"(?<![\w.,:/+$€£#-])(?<![$€£#] )(?:\+|\()?\d(?:[ ().\-/]{0,3}\d){5,17}(?![\w%€$£]|[.,:/-]\d)"
 )
-_PHONE_WORDS = re.compile(
+PHONE_WORDS = re.compile(
     r"(?i)(?:phone|tele|tel\b|mobile|cell|call|dial|fax|ring|reach|text me|sms|whatsapp|contact|handy"
     r"|mobil|ruf|\bnummer"
     r"|erreich|durchwahl|hotline|festnetz|my number|\bt:|\bm:|\bph\b)"
 )
+_HEADING = re.compile(r"(?i):\s{0,4}$|\b(?:tel|ph|mob|fax)\.\s{0,4}$")
 _OTHER_WORDS = re.compile(
     r"(?i)(?:order|invoice|bestell|rechnung|auftrag|artikel|part|sku|ref|ticket|case|tracking|serial"
     r"|isbn|issn|model|version"
@@ -61,7 +62,7 @@ _COUNTRY = re.compile(
 def find_emails(text: str) -> Iterator[Finding]:
     """E-mail addresses, also with spaces, and with ``at`` and ``dot`` for signs."""
     if "@" in text:
-        for match in _EMAIL.finditer(text):
+        for match in EMAIL.finditer(text):
             start, found = match.start(), match.group()
             while found[0] in ".'-%":
                 start, found = start + 1, found[1:]
@@ -78,19 +79,29 @@ def find_phones(text: str) -> Iterator[Finding]:
     for match in _PHONE.finditer(text):
         end = match.start() + len(match.group().rstrip(" ().-/"))
         start = match.start()
-        confidence = _phone(text, start, end)
+        confidence = phone_confidence(_introduction(text[max(0, start - 40) : start]), text[start:end])
         if confidence:
             yield Finding("phone", start, end, confidence)
 
 
-def _phone(text: str, start: int, end: int) -> float:
-    """How sure it is that this is a phone number; 0 if it is not taken for one."""
-    found = text[start:end]
+def _introduction(before: str) -> str:
+    """What stands before in the line; where that is nothing, a heading as ``Tel.:`` in the line before."""
+    above, _, line = before.rpartition("\n")
+    if not line.strip() and _HEADING.search(above):
+        return above.rpartition("\n")[2]
+    return line
+
+
+def phone_confidence(before: str, found: str) -> float:
+    """How sure it is that this is a phone number; 0 if it is not taken for one.
+
+    Args:
+        before: what stands before it in its line.
+    """
     digits = "".join(filter(str.isdecimal, found))
     if found.count("(") != found.count(")") or _DATE_OR_TIME.fullmatch(found):
         return 0.0
-    before = text[max(0, start - 40) : start].rpartition("\n")[2]
-    named = _last(_PHONE_WORDS, before)
+    named = _last(PHONE_WORDS, before)
     other = _last(_OTHER_WORDS, before)
     if other > named and not found.startswith("+"):
         return 0.0

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator
 
+from promptopt.domain.pii.breaks import find_broken
 from promptopt.domain.pii.contacts import find_emails, find_phones
 from promptopt.domain.pii.finding import KINDS, Finding, Kind
 from promptopt.domain.pii.folding import fold
@@ -35,7 +36,7 @@ _ORDER: dict[Kind, int] = {
 """Which of two that overlap is meant."""
 
 _DIGIT = re.compile(r"[0-9]")
-_SEVERAL = re.compile(r"[0-9][^\n]{0,3}?[0-9][^\n]{0,3}?[0-9][^\n]{0,3}?[0-9]|::")
+_SEVERAL = re.compile(r"[0-9](?s:.){0,3}?[0-9](?s:.){0,3}?[0-9](?s:.){0,3}?[0-9]|::")
 """At least four digits near each other, as every number of a person has, or an IPv6 address."""
 
 
@@ -72,6 +73,8 @@ def _every(
         yield from find_emails(text)
     if _DIGIT.search(text):
         yield from _numbers(text, kinds)
+    if "\n" in text or "\r" in text:
+        yield from find_broken(text, emails="email" in kinds, phones="phone" in kinds)
     if "name" in kinds:
         yield from find_given(text, names)
         yield from find_names(text, languages)

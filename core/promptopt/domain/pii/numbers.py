@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from promptopt.domain.pii import checksums
 from promptopt.domain.pii.finding import Finding
 
-_IBAN_HEAD = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})[ .-]?(\d)[ .-]?(\d)(?=[ .-]?[A-Za-z0-9])")
+_IBAN_GAP = r"(?:[ .-]|[ \t]{0,2}[\r\n]{1,2}[ \t>]{0,4})?"
+_IBAN_HEAD = re.compile(
+    rf"(?<![A-Za-z0-9])([A-Za-z]{{2}}){_IBAN_GAP}(\d){_IBAN_GAP}(\d)(?={_IBAN_GAP}[A-Za-z0-9])"
+)
 _SEPARATORS = " .-"
+_BREAKS = "\r\n\t>"
 
 _CARD = re.compile(r"(?<![\d.,/-])(?<!\w)\d(?:[ .-]{0,2}\d){12,22}(?![\d%]|[.,/-]\d)")
 _CARD_WORDS = re.compile(
@@ -77,30 +81,40 @@ def find_ibans(text: str) -> Iterator[Finding]:
     for head in _IBAN_HEAD.finditer(text):
         length = checksums.IBAN_LENGTHS.get(head[1].upper())
         if length:
-            compact, end = _take(text, head.start(), length)
+            compact, end, broken = _take(text, head.start(), length)
             if (
                 len(compact) == length
                 and not text[end : end + 1].isalnum()
                 and checksums.iban(compact.upper())
+                and (not broken or _like_an_account(compact))
             ):
                 yield Finding("iban", head.start(), end, 0.99)
 
 
-def _take(text: str, start: int, length: int) -> tuple[str, int]:
-    """So many letters and digits from a place on, without separators, and where they end."""
+def _take(text: str, start: int, length: int) -> tuple[str, int, bool]:
+    """So many letters and digits from a place on, where they end, and whether a line does within them."""
     taken: list[str] = []
-    at, gap = start, 0
-    while at < len(text) and len(taken) < length and gap < 3:
+    at, gap, gap_in_break, broken = start, 0, 0, False
+    while at < len(text) and len(taken) < length and gap < 3 and gap_in_break < 8:
         char = text[at]
         if char.isascii() and char.isalnum():
             taken.append(char)
-            gap = 0
+            broken = broken or gap_in_break > 0
+            gap = gap_in_break = 0
+        elif char in _BREAKS or (gap_in_break and char == " "):
+            gap_in_break += 1
         elif char in _SEPARATORS:
             gap += 1
         else:
             break
         at += 1
-    return "".join(taken), at
+    return "".join(taken), at, broken
+
+
+def _like_an_account(compact: str) -> bool:
+    """Whether it is no text with check digits that are right by chance: digits, and letters of one size."""
+    digits = sum(map(str.isdecimal, compact))
+    return 2 * digits >= len(compact) and (compact.isupper() or compact.islower())
 
 
 def find_cards(text: str) -> Iterator[Finding]:
