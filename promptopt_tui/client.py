@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from promptopt_tui.business import Business
 from promptopt_tui.makings import Makings
 from promptopt_tui.projects import Projects
 from promptopt_tui.proofs import Listed, Proofs
@@ -64,6 +65,7 @@ class Client:
         self.projects = Projects(lambda: self.database)
         self.makings = Makings()
         self.proofs = Proofs(lambda: self.database)
+        self.business = Business(lambda: self.database)
 
     @property
     def database(self) -> Database:

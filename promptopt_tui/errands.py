@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,12 +59,12 @@ def ask(
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "promptopt", *arguments, "--json"],
+            _line(arguments),
             input=stdin.encode("utf-8", "replace"),
             capture_output=True,
             timeout=patience,
             check=False,
-            env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONIOENCODING": "utf-8"},
+            env=_surroundings(),
         )
     except subprocess.TimeoutExpired as error:
         raise ErrandFailed(f"no answer within {patience:g} s", where=f"promptopt {arguments[0]}") from error
@@ -72,10 +72,59 @@ def ask(
     for place, name in called.items():
         out = out.replace(json.dumps(place)[1:-1], json.dumps(name)[1:-1])
         said = said.replace(place, name)
+    return _answer(out, said, arguments[0])
+
+
+class Errand:
+    """A command that may take long: it is carried out beside the UI, and goes on if that is left."""
+
+    def __init__(self, *arguments: str) -> None:
+        from promptopt.runs.launch import ON_ITS_OWN
+
+        self._command = arguments[0]
+        # Files and no pipes: there may be nobody left at the other end.
+        self._out, self._said = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            _line(arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=self._out,
+            stderr=self._said,
+            start_new_session=True,
+            creationflags=ON_ITS_OWN,
+            env=_surroundings(),
+        )
+
+    @property
+    def over(self) -> bool:
+        """Whether it has come to its end."""
+        return self._process.poll() is not None
+
+    def answer(self) -> Any:
+        """What it has said, once it is over; asked for once.
+
+        Raises:
+            ErrandFailed: it gave no JSON value.
+        """
+        with self._out as out, self._said as said:
+            for file in (out, said):
+                file.seek(0)
+            printed, told = out.read().decode("utf-8", "replace"), said.read().decode("utf-8", "replace")
+        return _answer(printed, told, self._command)
+
+
+def _line(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-P", "-m", "promptopt", *arguments, "--json"]
+
+
+def _surroundings() -> dict[str, str]:
+    return {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONIOENCODING": "utf-8"}
+
+
+def _answer(out: str, said: str, command: str) -> Any:
     try:
         return json.loads(out.splitlines()[-1])
     except (IndexError, ValueError) as error:
-        raise _told(said, arguments[0]) from error
+        raise _told(said, command) from error
 
 
 @contextmanager

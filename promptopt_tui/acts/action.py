@@ -23,6 +23,7 @@ Scope = Literal[
     "made",
     "proof",
     "result",
+    "deployments",
     "compare",
 ]
 
@@ -46,6 +47,7 @@ SCOPES: dict[Scope, str] = {
     "made": "The result of a run that makes cases up",
     "proof": "A proof of concept",
     "result": "The result of a run",
+    "deployments": "Prompts in use",
     "compare": "Runs side by side",
 }
 

@@ -78,5 +78,8 @@ HOME: tuple[Action, ...] = (
     ),
     Action("home.copy", ("y",), "copy", "Copy the id of the selected run, or the path of the project."),
     Action("home.compare", ("C",), "compare", "Put the selected run and others side by side."),
+    Action(
+        "home.deployments", ("D",), "in use", "Show the prompts in use, and whether their figures hold.", 9
+    ),
     Action("home.leave", ("q",), "quit", "Quit. Runs go on.", 80),
 )

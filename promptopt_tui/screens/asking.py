@@ -28,6 +28,14 @@ def anything(text: str) -> str:
     return ""
 
 
+def typed_path(text: str) -> Path:
+    """A path as it was typed, absolute; a home that is nobody's stays as it is."""
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        return Path(text).absolute()
+
+
 class AskScreen(OnTop, ModalScreen[str | None]):
     """Asks for one line; answers it without space at its ends, or None.
 

@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from promptopt_tui import paint
 from promptopt_tui.desk import OnTop
-from promptopt_tui.screens.asking import Paths
+from promptopt_tui.screens.asking import Paths, typed_path
 from promptopt_tui.screens.dialogs import Build
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.textline import TextLine
@@ -50,6 +50,11 @@ REASON = Field("reason", "why", hint="optional; kept with the run")
 def needed(text: str) -> str:
     """The check of a field that must not stay empty."""
     return "" if text.strip() else "is empty"
+
+
+def file_fault(text: str) -> str:
+    """The check of a field for a file that is there, or for none."""
+    return "" if not text or typed_path(text).is_file() else "is no file that is there"
 
 
 class FillScreen(OnTop, ModalScreen[dict[str, str] | None]):

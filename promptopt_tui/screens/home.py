@@ -346,6 +346,11 @@ class HomeScreen(Shelving):
 
         ask_for_proof(self.desk)
 
+    def action_deployments(self) -> None:
+        from promptopt_tui.screens.deployments import show_deployments
+
+        show_deployments(self.desk)
+
     def action_demo(self) -> None:
         self.desk.start_demo()
 

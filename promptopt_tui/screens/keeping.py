@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui import paint
-from promptopt_tui.screens.asking import AskScreen
+from promptopt_tui.screens.asking import AskScreen, typed_path
 from promptopt_tui.screens.dialogs import Dialog, Option, confirm
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def save_file(desk: PromptoptApp, run_id: str, standing: Standing | None, then: 
     def refuse(text: str) -> str:
         if not text.lower().endswith(FORMS):
             return f"its name must end in {', '.join(FORMS)}"
-        return "that is a folder" if _path(text).is_dir() else ""
+        return "that is a folder" if typed_path(text).is_dir() else ""
 
     def saved(found: Mapping[str, Any]) -> None:
         said = f"Written: {one_line(str(found['out']), 200)}, {fm.plural(int(found['cases']), 'case')}."
@@ -109,7 +109,7 @@ def save_file(desk: PromptoptApp, run_id: str, standing: Standing | None, then: 
 
     def answered(text: str | None) -> None:
         if text is not None:
-            path = _path(text).absolute()
+            path = typed_path(text)
             desk.background(lambda: (path, path.exists()), looked)
 
     about = [*_told(standing), [(".jsonl and .json keep the checks of each case, .csv can't.", "muted")]]
@@ -128,10 +128,3 @@ def _told(standing: Standing | None) -> list[paint.Line]:
     if standing.open:
         lines.append([(f"Nobody has looked at {standing.open:,} of them; they go in as they are.", "warn")])
     return lines
-
-
-def _path(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        return Path(text)

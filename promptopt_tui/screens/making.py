@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -22,7 +21,7 @@ from promptopt_tui import paint
 from promptopt_tui.desk import OnTop
 from promptopt_tui.makings import Wish
 from promptopt_tui.screens.acting import cap_fault
-from promptopt_tui.screens.asking import AskScreen
+from promptopt_tui.screens.asking import AskScreen, typed_path
 from promptopt_tui.screens.dialogs import Dialog, Option
 from promptopt_tui.screens.filling import Field, FillScreen, needed
 from promptopt_tui.widgets.canvas import Canvas
@@ -151,7 +150,7 @@ def _own(desk: PromptoptApp, then: Callable[[str, str], object]) -> None:
     """A scenario of a file."""
 
     def refuse(text: str) -> str:
-        path = _path(text)
+        path = typed_path(text)
         return (
             "" if path.suffix == ".toml" and path.is_file() else "give a scenario file that is there (.toml)"
         )
@@ -179,7 +178,7 @@ def count_fault(text: str) -> str:
 
 def company_fault(text: str) -> str:
     """What is wrong with the path of a file on the company; empty if nothing."""
-    there = not text or SHIPPED.fullmatch(text) or _path(text).is_file()
+    there = not text or SHIPPED.fullmatch(text) or typed_path(text).is_file()
     return "" if there else "is no file that is there"
 
 
@@ -310,11 +309,4 @@ def _most(found: Mapping[str, Any], simulated: bool) -> str:
 
 def absolute(text: str) -> str:
     """A path as it is wherever a command runs; one of a shipped file, or none, is left as it is."""
-    return text if not text or SHIPPED.fullmatch(text) else str(_path(text).absolute())
-
-
-def _path(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        return Path(text)
+    return text if not text or SHIPPED.fullmatch(text) else str(typed_path(text))

@@ -10,15 +10,14 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widget import Widget
 
 from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
-from promptopt_tui.actions import Scope, bindings, shown
+from promptopt_tui.actions import bindings
 from promptopt_tui.casebook import Casebook
-from promptopt_tui.desk import OnTop
 from promptopt_tui.paint import Span
+from promptopt_tui.screens.resulting import Resulting
 from promptopt_tui.views import header, outcome, result
 from promptopt_tui.views.view import View
 from promptopt_tui.widgets.canvas import Canvas
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from promptopt.runs.aftermath import Aftermath
     from promptopt.runs.provenance import Effect, Sentence
     from promptopt_tui.screens.run import RunScreen
-
-GRACE = 1.0
-"""Seconds for which a result that came up by itself takes no key that leads away: it may mean the run."""
 
 SHORT = 20
 """Rows of a terminal below which a narrow one shows one panel at a time."""
@@ -47,37 +43,28 @@ class Moved:
     fixed: bool
 
 
-class ResultScreen(OnTop, Screen[None]):
-    """What came out of a run that is over.
+class ResultScreen(Resulting):
+    """What came out of a run that is over."""
 
-    Args:
-        run: the screen of the run, which follows it.
-        uninvited: it came up because the run ended, while its reader may have been typing something else.
-    """
+    SCOPE = "result"
+    PLACES = tuple(PANELS)
+    DONE = "The run has come to its end: there is nothing to resume."
 
     CSS_PATH = "../styles/result.tcss"
     BINDINGS = bindings("result")
     AUTO_FOCUS = "#verdict"
 
     def __init__(self, run: RunScreen, *, uninvited: bool = False) -> None:
-        super().__init__()
-        self.run_screen = run
+        super().__init__(run, uninvited=uninvited)
         self.found: Aftermath | None = None
         """Where it comes from; None until that is gathered."""
         self.again: Mapping[str, Any] | None = None
         self.unchanged = True
         """Sentences that are as in the seed are shown, too."""
-        self._uninvited = uninvited
-        self._came = 0.0
         self._rows: Sequence[Sentence] = ()
         self._shown_effect: Effect | None = None
         self._keys: dict[int, str] = {}
         """Of each sentence its place in the whole trace: the cursor stays on it when others are hidden."""
-
-    @property
-    def scopes(self) -> list[Scope]:
-        """Whose keys work now, beside those that work everywhere."""
-        return ["result"]
 
     def compose(self) -> ComposeResult:
         changes = [
@@ -101,16 +88,9 @@ class ResultScreen(OnTop, Screen[None]):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self._came = self.desk.ticks()
         self.query_one("#changes", Table).set_empty([[("looking where it comes from…", "muted")]])
         self._book = Casebook(self.desk, self.run_screen.run_id, self._arrived)
-        self.query_one("#header").can_focus = False
         self._gather()
-        self.set_interval(1.0, self._look)
-        self.call_after_refresh(self.draw)
-
-    def on_screen_suspend(self) -> None:
-        self._uninvited = False  # who opens something from here has seen it
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.height < SHORT, "-short")
@@ -145,18 +125,11 @@ class ResultScreen(OnTop, Screen[None]):
         if state.finished and state.finished.stop_reason == "scored":
             self.desk.background(lambda: self.desk.client.again(row.id), measured, lambda _: None)
 
-    def _look(self) -> None:
-        """Leave if somebody has taken the run up again."""
-        if not self.run_screen.follower.state.over and self.on_top:
-            self.dismiss()
-            self.desk.notify("The run goes on.", markup=False)
-
     def view(self) -> View:
         """The run, to be read under the follower's lock."""
         return self.run_screen.view()
 
     def draw(self) -> None:
-        """Draw everything."""
         if not self.is_attached:
             return
         with self.run_screen.follower.lock:
@@ -213,11 +186,8 @@ class ResultScreen(OnTop, Screen[None]):
             moved.set_rows([*rows, *(Moved(each, False) for each in effect.broken)] if effect else ())
 
     def _draw_keys(self) -> None:
-        labels = {} if self.desk.direct else {"result.leave": "back"}
-        if self.focused is None or self.focused.id != "verdict":
-            labels["result.next"] = "panels"
-        offered = [action for action in shown([*self.scopes, "anywhere"]) if self.may(action.id)]
-        self.query_one(KeyLine).show_actions(offered, labels)
+        on_verdict = self.focused is not None and self.focused.id == "verdict"
+        self.draw_keys({} if on_verdict else {"result.next": "panels"})
 
     def _arrived(self) -> None:
         self.query_one("#moved", Table).redraw()
@@ -254,29 +224,9 @@ class ResultScreen(OnTop, Screen[None]):
 
     # Panels
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        if event.widget.id in PANELS:
-            self._show_panel(event.widget.id)
-            self.call_after_refresh(self.draw)
-
-    def _show_panel(self, name: str) -> None:
-        """Where there is no room for all, the one that has the focus is shown."""
-        for each in PANELS:
-            self.set_class(each == name, f"-on-{each}")
-        self.set_class(name != "verdict", "-on-way")
-
-    def _panel(self, step: int) -> None:
-        names = ["verdict"] if self.has_class("-alone") else list(PANELS)
-        focused = self.focused.id if self.focused and self.focused.id in names else names[0]
-        name = names[(names.index(focused or names[0]) + step) % len(names)]
-        self._show_panel(name)
-        self.query_one(f"#{name}").focus()
-
-    def action_next(self) -> None:
-        self._panel(1)
-
-    def action_previous(self) -> None:
-        self._panel(-1)
+    @property
+    def places(self) -> Sequence[str]:
+        return self.PLACES[:1] if self.has_class("-alone") else self.PLACES
 
     @on(Table.Moved, "#changes")
     def _sentence_moved(self) -> None:
@@ -313,49 +263,23 @@ class ResultScreen(OnTop, Screen[None]):
     # Actions
 
     def may(self, action_id: str) -> bool:
-        """Whether an action makes sense now."""
         state = self.run_screen.follower.state
         best = state.candidates.get(state.best_id)
         needs = {
             "result.export": best is not None,
             "result.rescore": bool(best and best.scores),
+            "result.report": bool(best and best.scores),
+            "result.deploy": bool(best and best.scores),
             "result.resume": self.run_screen.may("run.resume"),
             "result.next": not self.has_class("-alone"),
             "result.all": bool(self.found and self.found.trace.changes),
         }
         return needs.get(action_id, True)
 
-    def _refuse(self, action_id: str, why: str) -> bool:
-        """Say so if an action makes no sense now."""
-        if self.may(action_id):
-            return False
-        self.desk.notify(why, severity="warning", markup=False)
-        return True
-
-    @property
-    def _too_soon(self) -> bool:
-        """Whether a key that comes now may not be meant for this screen."""
-        return self._uninvited and self.desk.ticks() - self._came < GRACE
-
-    def action_back(self) -> None:
-        self.dismiss()
-
-    def action_leave(self) -> None:
-        if not self._too_soon:
-            self.dismiss()
-            self.run_screen.action_leave()
-
-    def action_resume(self) -> None:
-        if not self._too_soon and not self._refuse(
-            "result.resume", "The run has come to its end: there is nothing to resume."
-        ):
-            self.dismiss()
-            self.run_screen.action_resume()
-
     def action_export(self) -> None:
         from promptopt_tui.screens.exporting import open_export
 
-        if not self._refuse("result.export", "There is no prompt to export."):
+        if not self.refuse("result.export", "There is no prompt to export."):
             open_export(self.run_screen, self.run_screen.follower.state.best_id)
 
     def action_compare(self) -> None:
@@ -366,8 +290,20 @@ class ResultScreen(OnTop, Screen[None]):
     def action_rescore(self) -> None:
         from promptopt_tui.screens.rescoring import ask_for_rescoring
 
-        if not self._refuse("result.rescore", "The best prompt was not scored: there is no figure to hold."):
+        if not self.refuse("result.rescore", "The best prompt was not scored: there is no figure to hold."):
             ask_for_rescoring(self.run_screen)
+
+    def action_report(self) -> None:
+        from promptopt_tui.screens.casing import ask_for_case
+
+        if not self.refuse("result.report", "Nothing was measured: there is nothing to reckon with."):
+            ask_for_case(self.desk, self.run_screen.run_id)
+
+    def action_deploy(self) -> None:
+        from promptopt_tui.screens.deploying import ask_for_package
+
+        if not self.refuse("result.deploy", "The best prompt was not scored: a fall could not be seen."):
+            ask_for_package(self.desk, self.run_screen.run_id, self.run_screen.follower.state.project)
 
     # Copying
 

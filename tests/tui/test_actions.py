@@ -9,6 +9,7 @@ import promptopt_tui
 from promptopt_tui.actions import ACTIONS, BY_ID, PANELS, SCOPES, bindings, help_table, markdown, shown
 from promptopt_tui.app import PromptoptApp
 from promptopt_tui.screens.comparing import CompareScreen
+from promptopt_tui.screens.deployments import DeploymentsScreen
 from promptopt_tui.screens.editor import EditScreen
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.made import MadeScreen
@@ -47,6 +48,7 @@ OWNERS = {
     "review": ReviewScreen,
     "proof": ProofScreen,
     "result": ResultScreen,
+    "deployments": DeploymentsScreen,
     "compare": CompareScreen,
 }
 # On terminals without the kitty protocol these are other keys, or the browser and the notebook take them.

@@ -16,6 +16,8 @@ from promptopt_tui.palette import ActionCommands
 from promptopt_tui.screens.comparing import CompareScreen
 from promptopt_tui.screens.reviewing import ReviewScreen, proposed
 
+from .used import in_use, look
+
 Make = Callable[..., Any]
 
 PROJECT = """\
@@ -48,6 +50,7 @@ SCREEN = {
     "made": "made, o",
     "project": "project",
     "result": "finished, o",
+    "deployments": "in use, D",
     "compare": "two runs",
     "review": "review",
     "proof": "proof",
@@ -114,6 +117,7 @@ class Scene:
             "tournament": lambda: self._run(self._story().tournament()),
             "home": self._home_screen,
             "home with a dead run": lambda: self._home_screen(dead=True),
+            "in use": self._prompts_in_use,
             "review": self._home_screen,
             "proof": lambda: self._proof("live"),
             "held proof": lambda: self._proof("held"),
@@ -128,6 +132,11 @@ class Scene:
 
     def _proof(self, where: str) -> Any:
         getattr(self._proving(), where)()
+        return self._make_app()
+
+    def _prompts_in_use(self) -> Any:
+        told = self._story().finish()
+        in_use(told, looks=[look(1)])
         return self._make_app()
 
     def _dead(self) -> Any:

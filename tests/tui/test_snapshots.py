@@ -13,7 +13,11 @@ from textual.pilot import Pilot
 
 from promptopt.evaluation.reliability import merge
 from promptopt.store.trust import Power, TrustError
+from promptopt_tui.business import Business
 from promptopt_tui.client import Client
+
+from .test_business import CASE, PACKAGE
+from .used import in_use, look
 
 Make = Callable[..., Any]
 
@@ -291,3 +295,25 @@ def test_jump(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -
 @pytest.mark.parametrize("key", ["b", "w", "M"], ids=["caps", "guide", "model"])
 def test_acts(looks: Make, story: Make, make_app: Make, key: str, size: tuple[int, int]) -> None:
     assert looks(make_app(story().live().run_id), size, key)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=NAMES)
+def test_prompts_in_use(looks: Make, story: Make, make_app: Make, size: tuple[int, int]) -> None:
+    told = story(simulated=False).finish()
+    seen = [look(1, score=0.86), look(2, "can't tell", 0.8), look(3, "has fallen", 0.61)]
+    in_use(story(project="invoice fields").finish(), row="d251009-00000b", name="invoice fields")
+    in_use(told, row="d251009-00000c", name="\u202e[b]mails[/b] 漢字 \x1b[2J", looks=[look(1)], going=True)
+    in_use(told, looks=seen)
+    app = make_app()
+    assert looks(app, size, "D", "g")
+
+
+@pytest.mark.parametrize("what", ["case", "package"])
+def test_what_was_written(
+    looks: Make, story: Make, make_app: Make, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Business, "report", lambda self, wish: CASE)
+    monkeypatch.setattr(Business, "deploy", lambda self, wish: PACKAGE)
+    monkeypatch.setattr("promptopt_tui.screens.casing.in_use", lambda folder: False)
+    key = {"case": "b", "package": "d"}[what]
+    assert looks(make_app(story().finish().run_id), (80, 24), "o", key, "enter")

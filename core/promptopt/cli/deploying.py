@@ -180,6 +180,7 @@ def _day(given: str | None) -> date | None:
 
 def _summary(done: "Deployed") -> dict[str, Any]:
     from promptopt.enterprise.compliance import terms
+    from promptopt.enterprise.deployment.schedules import monitor_line
 
     figure = done.deployment.figure
     return {
@@ -197,6 +198,18 @@ def _summary(done: "Deployed") -> dict[str, Any]:
         "split": figure.split,
         "simulated": done.offer.simulated,
         "compliance": terms(done.deployment.settings.compliance),
+        "notes": list(done.plan.notes),
+        "phases": [
+            {
+                "name": phase.name,
+                "who": phase.who,
+                "begins": phase.begins,
+                "ends": phase.ends,
+                "stop": [one.text for one in phase.stop],
+            }
+            for phase in done.plan.phases
+        ],
+        "monitor": monitor_line(done.deployment.id),
         "folder": str(done.folder),
         "zip": str(done.packed) if done.packed else None,
         "files": sorted(done.package.files),

@@ -182,14 +182,21 @@ def _measured(
         return look, None
     if followed.end == "died":
         report_death(run_id)
-    status = unfinished(run_id, followed)
+    status, finished = unfinished(run_id, followed), followed.state.finished
+    why = (finished.detail or finished.stop_reason) if finished else "its worker is gone"
     if status is None:
-        finished = followed.state.finished
-        why = (finished.detail or finished.stop_reason) if finished else "its worker is gone"
         note(f"nothing was measured: {why}")
         note("what was answered is kept; the same line goes on, and pays for nothing twice")
     if telling.json:
-        emit({"deployment_id": deployment.id, "run_id": run_id, "verdict": None, "status": "not measured"})
+        emit(
+            {
+                "deployment_id": deployment.id,
+                "run_id": run_id,
+                "verdict": None,
+                "status": "not measured",
+                "why": why,
+            }
+        )
     return None, NOT_MEASURED if status is None else status
 
 

@@ -52,7 +52,7 @@ def report(
         json: print one JSON object.
     """
     from promptopt.enterprise.case.calculator import EnterpriseROICalculator
-    from promptopt.enterprise.case.documents import write_documents
+    from promptopt.enterprise.case.documents import in_words, write_documents
     from promptopt.enterprise.case.gathering import evidence_of
     from promptopt.store.database import Database
 
@@ -64,7 +64,7 @@ def report(
     kept = [assumed.save(save_assumptions)] if save_assumptions is not None else []
     written = [*write_documents(made, out, formats), *kept]
     if json:
-        emit({**made.as_json(), "files": [str(path) for path in written]})
+        emit({**made.as_json(), "told": in_words(made), "files": [str(path) for path in written]})
         return
     _say(made)
     for path in written:

@@ -27,6 +27,13 @@ VERDICTS: dict[str, Look] = {
     "not distinguishable": ("≈", "not distinguishable", "warn"),
 }
 
+WATCHES: dict[str, Look] = {
+    "holds": ("✓", "holds", "good"),
+    "has fallen": ("▼", "has fallen", "bad"),
+    "can't tell": ("?", "can't tell", "warn"),
+}
+"""What watching a prompt in use has found."""
+
 SOURCES: dict[str, Look] = {
     "seed": ("○", "seed", "muted"),
     "optimizer": ("●", "optimizer", "accent"),

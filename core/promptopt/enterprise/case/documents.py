@@ -1,8 +1,9 @@
 """Writing a business case: as Markdown, as a page, as slides, as a workbook."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from promptopt.domain.errors import RunError, SettingsError
 from promptopt.domain.text import one_line
@@ -10,7 +11,7 @@ from promptopt.enterprise.case.calculator import BusinessCase
 from promptopt.enterprise.case.viewing import view_of
 from promptopt.reporting.business.markdown import markdown_of
 from promptopt.reporting.business.page import page_of_case
-from promptopt.reporting.business.views import CaseView
+from promptopt.reporting.business.views import CaseView, Line
 
 Format = Literal["md", "html", "pptx", "xlsx"]
 
@@ -18,6 +19,9 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 NAME = "business-case"
 """What the files are called, before their endings."""
+
+INFLUENCES = 5
+"""Influences that are told in words."""
 
 
 def write_documents(case: BusinessCase, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
@@ -37,6 +41,37 @@ def write_documents(case: BusinessCase, folder: Path, formats: Sequence[str] = F
     for path, body in made:
         _write(path, body)
     return [path for path, _ in made]
+
+
+def in_words(case: BusinessCase) -> dict[str, Any]:
+    """The ranges of a case as its documents word them, in JSON values.
+
+    Each figure has the ``marks`` of its sources, and so have the strongest influences; ``sources`` has these.
+    ``placeholders`` counts the assumptions that nobody has looked at yet.
+    """
+    view = view_of(case)
+    strongest = view.tornado[:INFLUENCES]
+    told = [line.told.marks for line in (*view.asked, *view.measured)]
+    used = {mark for marks in (*told, *(bar.marks for bar in strongest)) for mark in marks}
+    return {
+        "asked": [_line(line) for line in view.asked],
+        "measured": [_line(line) for line in view.measured],
+        "influences": [
+            {"label": bar.label, "ends": bar.ends, "share": bar.share, "marks": list(bar.marks)}
+            for bar in strongest
+        ],
+        "sources": [asdict(source) for source in view.sources if source.mark in used],
+        "placeholders": len(case.assumptions.quantities()) - len(case.assumptions.given),
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {
+        "label": line.label,
+        "told": line.told.text,
+        "note": line.note,
+        "marks": list(line.told.marks),
+    }
 
 
 def generate_executive_presentation(business_case: BusinessCase, path: Path | str | None = None) -> Path:

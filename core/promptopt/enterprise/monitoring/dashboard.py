@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from promptopt.domain.figures import percent, usd
+from promptopt.domain.figures import WATCHES, percent, usd
 from promptopt.enterprise.deployment.pages import page
 from promptopt.enterprise.deployment.recording import Deployment
 from promptopt.enterprise.monitoring.looks import Look
@@ -17,9 +17,7 @@ MOST = 60
 """Looks that are drawn, the newest."""
 
 LOOKS: Mapping[str, tuple[str, str]] = {
-    "holds": ("✓", "good"),
-    "has fallen": ("▼", "bad"),
-    "can't tell": ("?", "warn"),
+    verdict: (glyph, style) for verdict, (glyph, _, style) in WATCHES.items()
 }
 """Glyph and style of each verdict: it is never told by its colour alone."""
 
