@@ -10,6 +10,7 @@ from promptopt.domain.text import one_line
 from promptopt_tui import paint
 from promptopt_tui.outside import open_outside
 from promptopt_tui.screens.dialogs import Dialog, Option
+from promptopt_tui.views.markdown import markdown_lines
 
 if TYPE_CHECKING:
     from promptopt_tui.app import PromptoptApp
@@ -29,7 +30,7 @@ def show_file(desk: PromptoptApp, path: Path) -> None:
 
     def show(text: str) -> None:
         def build(width: int) -> list[paint.Line]:
-            return paint.text_lines(text, width)
+            return markdown_lines(text, width) if path.suffix == ".md" else paint.text_lines(text, width)
 
         options: list[Option[str]] = [
             Option("enter", "Close", "", ""),

@@ -58,6 +58,9 @@ PARTS = ("other wordings", "today's prompt", "new prompt")
 LABEL = 34
 """Cells of a figure's name at most, if its value stands beside it."""
 
+ROOMY = 74
+"""Cells across from which the values of figures stand below each other."""
+
 NEWS = 3
 """Lines of news at most."""
 
@@ -301,10 +304,9 @@ def _figures(figures: Sequence[Mapping[str, Any]], width: int) -> list[Line]:
     label = min(LABEL, max(len(str(one["label"])) for one in figures) + 2)
     for one in figures:
         name, text = one_line(str(one["label"]), 80), one_line(str(one["text"]), 300)
-        line: Line = [(name.ljust(label - 2), "muted"), ("  ", ""), (text, "bold")]
         indent: Line = [("  ", "")]
-        if width_of(line) > width:
-            line = [(name, "muted"), ("  ", ""), (text, "bold")]
+        padded = name.ljust(label - 2) if width >= ROOMY else name
+        line: Line = [(padded, "muted"), ("  ", ""), (text, "bold")]
         if width_of(line) > width:
             lines += [[(name, "muted")], *wrap([*indent, (text, "bold")], width, indent)]
         else:

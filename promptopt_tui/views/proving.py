@@ -25,6 +25,7 @@ def estimate_lines(found: Mapping[str, Any], wish: ProofWish, width: int) -> lis
     simulated = bool(found["simulated"])
     lines: list[Line] = [
         [(one_line(str(found["name"]), 80), "bold"), ("   SIMULATED" if simulated else "", "warn")],
+        *_problem(found.get("problem"), width),
         [],
         [(" " * NAME, ""), *((fit(name, size, "right"), "muted") for name, size in COLUMNS)],
     ]
@@ -38,8 +39,10 @@ def estimate_lines(found: Mapping[str, Any], wish: ProofWish, width: int) -> lis
     for note in found["notes"]:
         lines += wrap([("· ", "muted"), (one_line(str(note), 200), "muted")], width, [("  ", "")])
     where = wish.out or f"a new folder poc-… in {Path.cwd()}"
-    lines += wrap([("· ", "muted"), (f"files go into {one_line(where, 400)}", "muted")], width, [("  ", "")])
-    return [*lines, *_problem(found.get("problem"), width)]
+    return [
+        *lines,
+        *wrap([("· ", "muted"), (f"files go into {one_line(where, 400)}", "muted")], width, [("  ", "")]),
+    ]
 
 
 def _row(stage: Mapping[str, Any]) -> Line:
@@ -71,7 +74,7 @@ def _problem(problem: Mapping[str, Any] | None, width: int) -> list[Line]:
     fix = str(problem.get("fix") or "")
     if fix and "simulator" not in fix:  # that is offered as an answer
         lines += wrap([("  ", ""), (one_line(fix, 300), "muted")], width, [("  ", "")])
-    return [[], *lines]
+    return lines
 
 
 def most(found: Mapping[str, Any], wish: ProofWish) -> str:

@@ -373,7 +373,7 @@ async def test_the_end_has_headline_steps_and_files_to_read_open_and_copy(
         await press(pilot, "tab", "tab", "tab")
         assert screen.query_one("#files").has_focus
         await press(pilot, "enter")
-        assert isinstance(pilot.app.screen, Dialog) and "It **pays**." in text(pilot, "body")
+        assert isinstance(pilot.app.screen, Dialog) and "Summary\n\nIt pays." in text(pilot, "body")
         await press(pilot, "y")
         assert pilot.app.clipboard == str(told.folder / "executive-summary.md")
         await press(pilot, "down", "enter")

@@ -15,6 +15,7 @@ from promptopt.store.runs import RunRow
 from promptopt_tui import paint
 from promptopt_tui.proofs import Listed, Look, ProofFile, ProofWish
 from promptopt_tui.views import proof, proving
+from promptopt_tui.views.markdown import markdown_lines
 
 STATUSES = ("waiting", "running", "done", "left out", "held")
 
@@ -140,6 +141,21 @@ def test_files_have_sizes_or_are_gone() -> None:
         proof.file_size(ProofFile("x", Path("/x"), size))[0] for size in (None, -1, 950, 12_400, 3_100_000)
     ]
     assert sizes == ["folder", "gone", "950 B", "12.4 kB", "3.1 MB"]
+
+
+def test_markdown_is_read_without_its_signs_and_does_nothing() -> None:
+    said = (
+        "# A \\[b\\]\n\n**bold** and 2 \\* 3 ** 4\n- "
+        + "word " * 9
+        + "\n| a | b |\n| --- | :--: |\n\x1b[31m[x](javascript:1)"
+    )
+    lines = markdown_lines(said, 24)
+    assert lines[0] == [("A [b]", "heading")]
+    assert paint.plain(lines).split("\n")[2] == "**bold** and 2 * 3 ** 4"
+    assert markdown_lines("**bold** too", 24) == [[("bold", "bold"), (" too", "")]]
+    assert all(paint.width_of(line) <= 24 for line in lines)
+    assert "  word" in paint.plain(lines) and "─" * 24 in paint.plain(lines)
+    assert "\x1b" not in paint.plain(lines) and "[x](javascript:1)" in paint.plain(lines).replace("\n", "")
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=60)
