@@ -12,7 +12,14 @@ from promptopt.enterprise.adoption.usage import UsageLog, Use, read_usage
 from promptopt.evaluation.statistics import clustered_share, interval
 from tests.unit.command_line import CommandLine
 
+NOW = datetime(2026, 11, 26, 12)
 HOSTILE = "=cmd|'/c calc'!A0<script>alert(1)</script>`|**"
+
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine's clock says."""
+    monkeypatch.setattr("promptopt.enterprise.adoption.usage._clock", lambda: NOW)
 
 
 def written(folder: Path, text: str, name: str = "usage.csv") -> Path:
@@ -51,10 +58,49 @@ def test_columns_are_known_by_their_names_and_bad_lines_are_told_by_number(tmp_p
 
 def test_json_lines_are_read_and_their_bad_lines_named(tmp_path: Path) -> None:
     good = {"timestamp": 1793700000000, "user": "u1", "accepted": True, "rating": 4}
-    text = f"{json.dumps(good)}\nnot json\n[1]\n{json.dumps(good)}\n"
+    text = f"{json.dumps(good)}\nnot json\n[1]\n{json.dumps(good | {'user': 'u2'})}\n"
     log = read_usage(written(tmp_path, text, "usage.jsonl"))
     assert len(log.uses) == 2 and log.bad == 2 and log.uses[0].at.year == 2026
     assert "line 2" in log.notices[0] and "line 3" in log.notices[0]
+
+
+def test_a_use_that_is_yet_to_come_is_a_bad_line_and_moves_nothing(tmp_path: Path) -> None:
+    lines = [f"2026-11-{day:02} 09:00,u{day},support" for day in range(1, 25)]
+    text = "\n".join(["timestamp,user,team", *lines, "2026-11-27T11:00,east,support"])
+    good = read_usage(written(tmp_path, text))
+    assert good.bad == 0 and len(good.uses) == 25, "a day's slack, for zones"
+    log = read_usage(written(tmp_path, f"{text}\n2036-11-02 09:00,late,support\n2026-11-27T12:01,next,x\n"))
+    assert log.bad == 2 and "row 26 (line 27)" in log.notices[0] and "2036-11-02" in log.notices[0]
+    assert adoption_of(log).as_json() | {"notices": 0, "bad_lines": 0} == (
+        adoption_of(good).as_json() | {"notices": 0, "bad_lines": 0}
+    )
+    with pytest.raises(SettingsError, match="yet to come"):
+        read_usage(written(tmp_path, "timestamp,user\n2036-01-01,a\n"))
+
+
+def test_a_line_that_is_there_twice_counts_once_if_it_tells_the_time_of_day(tmp_path: Path) -> None:
+    text = (
+        "timestamp,user,team,note\n2026-11-03 14:00:01,a,x,1\n2026-11-03 14:00:01,a,x,1\n"
+        "2026-11-03 14:00:01,a,x,2\n2026-11-03 14:00:01,b,x,1\n2026-11-04,a,x,1\n2026-11-04,a,x,1\n"
+        "2026-11-03 14:00:01,a,x,1\n"
+    )
+    log = read_usage(written(tmp_path, text))
+    assert len(log.uses) == 5 and log.repeated == 2 and log.bad == 0
+    assert log.notices == ["2 lines repeat an earlier one in every field: counted once"]
+    lines = "\n".join(json.dumps({"ts": 1793700000, "user": "u"}) for _ in range(3))
+    assert len(read_usage(written(tmp_path, lines, "usage.jsonl")).uses) == 1
+
+
+def test_spellings_of_a_team_are_one_team_and_the_first_is_shown(tmp_path: Path) -> None:
+    text = (
+        "timestamp,user,team\n2026-11-03,a,Field  Support\n2026-11-04,b,field support\n"
+        "2026-11-05,c, FIELD SUPPORT \n2026-11-05,d,Sales\n"
+    )
+    found = adoption_of(read_usage(written(tmp_path, text)), sizes={"field support": 6, "SALES": 2})
+    assert [(team.team, team.active, team.size) for team in found.teams] == [
+        ("Field Support", 3, 6),
+        ("Sales", 1, 2),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +153,16 @@ def test_who_is_active_stays_and_uses_what() -> None:
     assert found.rating is None and found.seconds is None
     assert any("2 people are few" in notice for notice in found.notices)
     assert "a" not in json.dumps([found.as_json()["teams"], found.as_json()["versions"]]).split('"')
+
+
+def test_that_no_name_in_the_log_is_the_deployed_prompts_is_told_first() -> None:
+    log = uses((1, "a", True), (2, "b", True), (12, "a", True))
+    told = adoption_of(log, deployed=["tickets", "dep-0815"]).notices[0]
+    assert "'v1' (2), 'v2' (1)" in told and "tickets, dep-0815" in told and "--called v1" in told
+    for known in (["tickets", "V1"], []):
+        assert not any("--called" in one for one in adoption_of(log, deployed=known).notices)
+    unnamed = UsageLog(tuple(Use(use.at, use.user) for use in log.uses), "x.csv")
+    assert not any("--called" in one for one in adoption_of(unnamed, deployed=["tickets"]).notices)
 
 
 def test_answers_of_one_person_are_no_independent_ones() -> None:

@@ -368,6 +368,39 @@ def test_a_month_joins_uses_looks_and_assumptions(run_id: str, cli: CommandLine,
         monthly_report(deployment, None, [])
 
 
+def test_nothing_is_said_about_money_if_the_logs_names_match_nothing(
+    run_id: str, cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promptopt.enterprise.adoption.usage._clock", lambda: datetime(2026, 11, 26))
+    cli("deploy", run_id, "--out", str(tmp_path / "pkg"))
+    usage = tmp_path / "usage.csv"
+    days = "".join(f"2026-11-{day:02},u{day % 3},ticket-bot\n" for day in range(1, 21))
+    usage.write_text("timestamp,user,prompt\n" + days, encoding="utf-8")
+    asked = (
+        "adoption",
+        str(usage),
+        "--deployment",
+        "latest",
+        "--team-size",
+        "4",
+        "--out",
+        str(tmp_path / "r"),
+    )
+    told = cli(*asked, "--json").objects[0]
+    assert told["net_benefit"] is None and told["money"] == [] and told["assumptions"] == []
+    assert "'ticket-bot' (20)" in told["recommendations"][0]
+    assert "--called ticket-bot" in told["notes"][0] and told["usage"]["uses"] == 20
+    assert "think again" not in json.dumps(told) and len(told["files"]) == 3
+    shown = cli(*asked)
+    assert shown.err.startswith("note: no prompt that the log names is the deployed one"), shown.err
+    plain = cli("adoption", str(usage), "--deployment", "latest")
+    assert plain.err.startswith("note: no prompt that the log names is the deployed one")
+    known = cli(*asked, "--called", "ticket-bot", "--json").objects[0]
+    assert known["net_benefit"] is not None and "--called" not in json.dumps(known)
+    requests = next(one for one in known["assumptions"] if one["what"] == "Requests a month")
+    assert requests["shown"] == "20"
+
+
 def fallen(deployment: Any) -> Look:
     row = MonitoringRow(deployment.id, 1, "d", "<b>x</b>", "r2", datetime(2026, 11, 20).timestamp(), "")
     cases = [Example(id=f"f{n}", inputs={"text": HOSTILE}) for n in range(40)]

@@ -28,10 +28,13 @@ class Reading:
     Attributes:
         column: which column is what, where its name does not tell: user=agent; may be given several times.
         team_size: people who could use it; or of a team, as support=12, several times.
+        called: what the log calls the deployed prompt, where that is neither its name nor an id of it; may be
+            given several times.
     """
 
     column: tuple[str, ...] = ()
     team_size: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()
 
 
 @Parameter(name="*")
@@ -68,7 +71,8 @@ def adoption(
     """Tell how many people use a prompt, whether they stay, and what they do with its answers.
 
     Columns are known by their names: timestamp, user, and if there are team, prompt or version, seconds,
-    rating, accepted, edited. Bad lines are told by number and left out. Nobody is named in what is told.
+    rating, accepted, edited. Bad lines, those with a time to come among them, are told by number and left
+    out; a line that is there twice counts once. Nobody is named in what is told.
     With --out the report of a month is written: uses, monitoring, and what both are worth, as ranges.
 
     Args:
@@ -83,13 +87,14 @@ def adoption(
     log = read_usage(usage, _columns(reading.column))
     sizes, size = team_sizes(reading.team_size)
     if report.out is not None:
-        _report(log, deployment, sizes, size, report, json=json)
+        _report(log, deployment, sizes, size, report, reading.called, json=json)
         return
     names: list[str] = []
     if deployment is not None:
         with closing(Database.open()) as database:
             one = found(database, deployment)
         names = [one.row.prompt_id, one.id, one.name]
+    names += reading.called
     metrics = adoption_of(log, sizes=sizes, size=size, deployed=names)
     if json:
         emit(metrics.as_json())
@@ -108,6 +113,7 @@ def _report(
     sizes: dict[str, int],
     size: int | None,
     report: Report,
+    called: "Sequence[str]",
     *,
     json: bool,
 ) -> None:
@@ -126,11 +132,15 @@ def _report(
     with closing(Database.open()) as database:
         one = found(database, deployment)
         looks = history_of(Deployments(database).history(one.id))
-    made = monthly_report(one, log, looks, report.month, assumptions=assumed, sizes=sizes, size=size)
+    made = monthly_report(
+        one, log, looks, report.month, assumptions=assumed, sizes=sizes, size=size, called=called
+    )
     files = made.write(report.out)
     if json:
         emit(made.as_json() | {"files": [str(path) for path in files]})
         return
+    for notice in made.notes:
+        note(f"note: {notice}")
     for line in made.recommendations:
         say(line)
     if made.net_benefit is not None:

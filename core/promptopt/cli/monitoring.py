@@ -1,6 +1,6 @@
 """monitor: whether a prompt in use still does what its test has shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,7 @@ class Asked:
         again: ask anew, also if the same cases were scored before.
         trust: you have looked at the deployment's code and endpoints, and trust them from now on.
         usage: a usage log, of which is told how many people use the prompt.
+        called: what the log calls the prompt, where that is neither its name nor an id of it.
     """
 
     cases: Path | None = None
@@ -73,6 +74,7 @@ class Asked:
     again: bool = False
     trust: bool = False
     usage: Path | None = None
+    called: tuple[str, ...] = ()
 
 
 NOTHING = Asked()
@@ -124,7 +126,7 @@ def _monitor(
     from promptopt.cli.trusting import with_trust
     from promptopt.enterprise.monitoring import watching
 
-    adopted = _adoption(deployment, asked.usage)
+    adopted = _adoption(deployment, asked.usage, asked.called)
     fresh = watching.read_fresh(deployment, cases)
     for notice in fresh.notices:
         note(f"note: {notice}")
@@ -344,14 +346,14 @@ def _write_page(database: "Database", deployment: "Deployment", path: Path) -> N
     note(f"written: {path}")
 
 
-def _adoption(deployment: "Deployment", usage: Path | None) -> dict[str, Any] | None:
+def _adoption(deployment: "Deployment", usage: Path | None, called: Sequence[str]) -> dict[str, Any] | None:
     """What a usage log says; read before anything is sent, so that a bad one costs nothing."""
     if usage is None:
         return None
     from promptopt.enterprise.adoption.metrics import adoption_of
     from promptopt.enterprise.adoption.usage import read_usage
 
-    names = [deployment.row.prompt_id, deployment.id, deployment.name]
+    names = [deployment.row.prompt_id, deployment.id, deployment.name, *called]
     found = adoption_of(read_usage(usage), deployed=names)
     for notice in found.notices:
         note(f"note: {notice}")

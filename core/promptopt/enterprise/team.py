@@ -1,6 +1,6 @@
 """Fronts for programs: giving prompts to a team, and looking after them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,18 +222,20 @@ class EnterpriseDeploymentPipeline:
         *,
         team_size: int | None = None,
         team_sizes: Mapping[str, int] | None = None,
+        called: Sequence[str] = (),
     ) -> AdoptionMetrics:
         """Who uses a deployed prompt, by a usage log; nobody is named.
 
         Args:
             deployment: or its id, a part of it, its name, or ``latest``.
             usage: a log, or its file.
+            called: names that the log has for the deployed prompt, beside its ids and its name.
 
         Raises:
             PromptoptError: there is no such deployment, or the log can't be read.
         """
         one = _deployment(deployment)
-        names = [one.row.prompt_id, one.id, one.name]
+        names = [one.row.prompt_id, one.id, one.name, *called]
         return adoption_of(_log(usage), sizes=team_sizes, size=team_size, deployed=names)
 
     def generate_monthly_roi_report(
@@ -244,7 +246,8 @@ class EnterpriseDeploymentPipeline:
         Args:
             deployment_data: a table with ``deployment``, ``usage`` (a log or its file), and perhaps
                 ``month``, ``assumptions`` (those, a table of changes, or a file), ``team_size``,
-                ``team_sizes``; or a deployment, with the rest as ``given``.
+                ``team_sizes``, ``called`` (names of the prompt in the log); or a deployment, with the rest
+                as ``given``.
 
         Raises:
             PromptoptError: something of it can't be used.
@@ -254,7 +257,7 @@ class EnterpriseDeploymentPipeline:
             table |= deployment_data
         else:
             table["deployment"] = deployment_data
-        known = {"deployment", "usage", "month", "assumptions", "team_size", "team_sizes"}
+        known = {"deployment", "usage", "month", "assumptions", "team_size", "team_sizes", "called"}
         if unknown := set(table) - known:
             listed = ", ".join(sorted(map(repr, unknown)))
             raise SettingsError(f"there is no {listed}", fix=f"there are {', '.join(sorted(known))}")
@@ -270,6 +273,7 @@ class EnterpriseDeploymentPipeline:
             assumptions=_assumptions(table.get("assumptions")),
             sizes=table.get("team_sizes"),
             size=table.get("team_size"),
+            called=[given] if isinstance(given := table.get("called") or (), str) else given,
         )
 
 

@@ -1,5 +1,6 @@
 """Adoption: how many use a prompt, whether they stay, and what they do with its answers. Nobody is named."""
 
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ MOST_WEEKS = 8
 """Weeks after the first use that retention is told for."""
 
 MOST_VERSIONS = 12
+MOST_NAMED = 6
 UNNAMED = "(not named)"
 
 
@@ -168,7 +170,10 @@ def adoption_of(
     uses, known = log.uses, dict(sizes or {})
     last = uses[-1].at
     recent = [use for use in uses if use.at > last - WINDOW]
-    names = list(dict.fromkeys([*(use.team for use in uses if use.team), *known]))
+    names = {}  # the first spelling of each
+    for name in (*(use.team for use in uses if use.team), *known):
+        names.setdefault(team_key(name), name)
+    counted = {team_key(name): people for name, people in known.items()}
     whole = size if size is not None else (sum(known.values()) or None)
     per_person = _by_person(uses)
     return AdoptionMetrics(
@@ -179,7 +184,10 @@ def adoption_of(
         users=len(per_person),
         weeks=tuple(_weeks(uses)),
         overall=_used("all", recent, whole),
-        teams=tuple(_used(name, [u for u in recent if u.team == name], known.get(name)) for name in names),
+        teams=tuple(
+            _used(name, [use for use in recent if team_key(use.team) == key], counted.get(key))
+            for key, name in names.items()
+        ),
         accepted=_flagged(per_person, lambda use: use.accepted),
         edited=_flagged(per_person, lambda use: use.edited),
         rating=_mean(per_person, lambda use: use.rating),
@@ -188,8 +196,35 @@ def adoption_of(
         retention=tuple(_retention(per_person, last)),
         versions=tuple(_versions(uses, {one.casefold() for one in deployed if one})),
         bad_lines=log.bad,
-        notices=(*log.notices, *_limits(len(per_person), whole, recent)),
+        notices=(*strangers(uses, deployed), *log.notices, *_limits(len(per_person), whole, recent)),
     )
+
+
+def team_key(name: str) -> str:
+    """What the spellings of one team's name have in common."""
+    return " ".join(name.split()).casefold()
+
+
+def strangers(uses: Sequence[Use], deployed: Sequence[str]) -> list[str]:
+    """That none of the prompts that a log names is the deployed one, and what to do.
+
+    Empty if one is, or if the log names none.
+
+    Args:
+        deployed: names under which the log may know the deployed prompt; without any, nothing is asked.
+    """
+    known = [name for name in deployed if name]
+    folded = {name.casefold() for name in known}
+    counts = Counter(use.prompt for use in uses if use.prompt)
+    if not counts or not known or any(is_deployed(prompt, folded) for prompt in counts):
+        return []
+    shown = ", ".join(f"{one_line(name, 40)!r} ({count:,})" for name, count in counts.most_common(MOST_NAMED))
+    more = f" and {len(counts) - MOST_NAMED} more" if len(counts) > MOST_NAMED else ""
+    first = one_line(counts.most_common(1)[0][0], 40)
+    return [
+        f"no prompt that the log names is the deployed one ({one_line(', '.join(known), 120)}): "
+        f"it has {shown}{more}; if one of them is it, say so: --called {shlex.quote(first)}"
+    ]
 
 
 def _used(name: str, recent: Sequence[Use], size: int | None) -> TeamUse:

@@ -12,7 +12,7 @@ from typing import Any
 from promptopt.domain.errors import RunError, SettingsError
 from promptopt.domain.markdown import inline
 from promptopt.domain.text import one_line
-from promptopt.enterprise.adoption.metrics import AdoptionMetrics, adoption_of, is_deployed
+from promptopt.enterprise.adoption.metrics import AdoptionMetrics, adoption_of, is_deployed, strangers
 from promptopt.enterprise.adoption.usage import UsageLog
 from promptopt.enterprise.case.assumptions import Assumptions
 from promptopt.enterprise.case.calculator import BusinessCase, EnterpriseROICalculator
@@ -165,6 +165,7 @@ def monthly_report(
     assumptions: Assumptions | None = None,
     sizes: Mapping[str, int] | None = None,
     size: int | None = None,
+    called: Sequence[str] = (),
 ) -> MonthlyROIReport:
     """Join log, monitoring and assumptions of a month.
 
@@ -175,6 +176,8 @@ def monthly_report(
     Args:
         month: as ``2026-11``; default: that of the last use, else of the last look.
         assumptions: default: the general ones, which are placeholders.
+        called: names that the log has for the deployed prompt, beside its ids and its name. If the log names
+            prompts and none of them is it, nothing is said about money.
 
     Raises:
         SettingsError: it is no month, or there is neither a use nor a look.
@@ -184,10 +187,11 @@ def monthly_report(
         raise SettingsError(f"found {one_line(month, 40)!r}, expected a month as 2026-11", where="--month")
     used = _of_month(log, month)
     mine = [look for look in looks if time.strftime("%Y-%m", time.localtime(look.at)) == month]
-    names = [deployment.row.prompt_id, deployment.id, deployment.name]
+    names = [deployment.row.prompt_id, deployment.id, deployment.name, *called]
     usage = adoption_of(used, sizes=sizes, size=size, deployed=names) if used else None
-    notes = list(usage.notices if usage else [])
-    worth = _Worth(deployment, used, names, mine, assumptions or Assumptions.of(), notes)
+    unknown = strangers(log.uses, names) if log else []
+    notes = list(dict.fromkeys([*unknown, *(usage.notices if usage else [])]))
+    worth = _Worth(deployment, None if unknown else used, names, mine, assumptions or Assumptions.of(), notes)
     figures, net = worth.figures(month)
     return MonthlyROIReport(
         deployment_id=deployment.id,
@@ -199,9 +203,18 @@ def monthly_report(
         net_benefit=net,
         money=tuple(figures),
         assumptions=tuple(worth.rests_on()),
-        recommendations=tuple(_recommended(usage, mine, net)),
+        recommendations=(*_told_first(unknown), *_recommended(usage, mine, net)),
         notes=tuple(notes),
         case=worth.case(),
+    )
+
+
+def _told_first(unknown: Sequence[str]) -> list[str]:
+    """What comes before all else where the log's uses can't be known as the deployed prompt's."""
+    return (
+        [f"Say which uses are those of the deployed prompt, so that money can be told: {unknown[0]}."]
+        if unknown
+        else []
     )
 
 

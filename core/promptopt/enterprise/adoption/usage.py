@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,9 @@ _NO = {"false", "no", "n", "0", "nein", "-", "✗"}
 _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 _LATEST = 4_102_444_800.0  # the year 2100
 LONGEST_DAY = 86_400.0
+SLACK = timedelta(days=1)
+"""A time that is later than now by more is a mistake; by less, it may be that of another zone."""
+_TIME_OF_DAY = re.compile(r"\d[T ]+\d|\d:\d|^\d{9,}")
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class UsageLog:
     Attributes:
         columns: what was taken for what.
         spoiled: bad lines, the first few, with their places and what is wrong; ``bad`` is their number.
+        repeated: lines that say all that an earlier one says, to the time of day: they count for nothing.
     """
 
     uses: tuple[Use, ...]
@@ -98,10 +102,20 @@ class UsageLog:
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     spoiled: tuple[tuple[str, str], ...] = ()
     bad: int = 0
+    repeated: int = 0
 
     @property
     def notices(self) -> list[str]:
         """What a reader must know of how it was read."""
+        return [*self._bad(), *self._repeated()]
+
+    def _repeated(self) -> list[str]:
+        if not self.repeated:
+            return []
+        lines = "1 line repeats" if self.repeated == 1 else f"{self.repeated} lines repeat"
+        return [f"{lines} an earlier one in every field: counted once"]
+
+    def _bad(self) -> list[str]:
         if not self.bad:
             return []
         shown = [f"{place}: {what}" for place, what in self.spoiled]
@@ -110,11 +124,14 @@ class UsageLog:
         return [f"{self.bad} bad {lines} left out: {'; '.join([*shown, *more])}"]
 
 
-def read_usage(path: Path, given: Mapping[str, str] | None = None) -> UsageLog:
+def read_usage(
+    path: Path, given: Mapping[str, str] | None = None, *, now: datetime | None = None
+) -> UsageLog:
     """Read a log: CSV, TSV, JSON, JSON Lines, YAML or Parquet.
 
     Args:
         given: of :data:`NAMES` to the column that has it, where its name does not tell.
+        now: in UTC without a zone; a use later than a day after it is a bad line. Default: the clock's.
 
     Raises:
         SettingsError: it can't be read, has no column with the time or the user, or no good line.
@@ -123,16 +140,34 @@ def read_usage(path: Path, given: Mapping[str, str] | None = None) -> UsageLog:
     table = read_table(path, problems)
     columns = _columns(table, given or {})
     uses: list[Use] = []
+    latest = (now or _clock()) + SLACK
+    seen: set[str] = set()
+    repeated = 0
     for index, row in enumerate(table.rows):
         try:
-            uses.append(_use(row, columns))
+            use = _use(row, columns)
+            if use.at > latest:
+                raise ValueError(f"{columns['timestamp']} is {use.at:%Y-%m-%d %H:%M}, which is yet to come")
         except ValueError as error:
             problems.add(table.place(index), str(error))
+            continue
+        # Two uses on one day look alike; to the second, and in all else, they are one that was written twice.
+        if _TIME_OF_DAY.search(str(row.get(columns["timestamp"]))):
+            whole = repr(sorted((name, str(value)) for name, value in row.items()))
+            if whole in seen:
+                repeated += 1
+                continue
+            seen.add(whole)
+        uses.append(use)
     if not uses:
         problems.raise_any()
         raise SettingsError("the log has no use", where=str(path))
     uses.sort(key=lambda use: use.at)
-    return UsageLog(tuple(uses), path.name, columns, tuple(problems.shown), problems.count)
+    return UsageLog(tuple(uses), path.name, columns, tuple(problems.shown), problems.count, repeated)
+
+
+def _clock() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _columns(table: Table, given: Mapping[str, str]) -> dict[str, str]:
