@@ -10,9 +10,9 @@ import pytest
 
 from promptopt.domain import events as ev
 from promptopt.domain.results import Interval
-from promptopt.notebook.course import MOST_POINTS, course_of
 from promptopt.notebook.drawing import html_of_frame, text_of_frame
 from promptopt.notebook.frame import MOST_ROWS, Frame, frame_of
+from promptopt.reporting.course import MOST_POINTS, course_of
 from promptopt.runs.state import RunState, fold
 from promptopt.store.database import Database
 from promptopt.store.runs import RunRow

@@ -14,6 +14,7 @@ from promptopt.notebook import starting
 from promptopt.notebook.settingup import found_models
 from promptopt.notebook.wizards import scenarios
 from promptopt.notebook.wizards.fields import Values, complaints
+from promptopt.notebook.wizards.wishes import Wishes
 from promptopt.runs.generated import generated_by, queue_of
 from promptopt.store.projects import find_project, load_project
 from promptopt.store.runs import Runs
@@ -145,7 +146,7 @@ def test_who_has_seen_enough_ends_it_there(person: Callable[[Script], list[tuple
     ("usd", "said"), [(0.5, "is likely to end it before all are made"), (None, ""), (10_000, "")]
 )
 def test_a_cap_that_is_too_low_is_told_beforehand(usd: float | None, said: str) -> None:
-    wishes = scenarios._Wishes(find_scenario("customer_support"), 0)
+    wishes = Wishes(find_scenario("customer_support"), 0)
     wishes.offer({"generator": PRICED}, "A", usd)
     values = wishes.values(500)
     told = wishes.sheet().preview(values)
@@ -153,7 +154,7 @@ def test_a_cap_that_is_too_low_is_told_beforehand(usd: float | None, said: str) 
 
 
 def test_a_cap_without_a_price_is_refused() -> None:
-    wishes = scenarios._Wishes(find_scenario("customer_support"), 0)
+    wishes = Wishes(find_scenario("customer_support"), 0)
     unknown = {key: value for key, value in PRICED.items() if key != "price"}
     wishes.offer({"generator": unknown}, "A", None)
     values = wishes.values(5)

@@ -74,6 +74,9 @@ def test_each_runs_from_top_to_bottom(name: str, home: Path, tmp_path: Path, mon
 
     if name == "executive-demo" and find_spec("matplotlib"):
         assert any("image/png" in output.get("data", {}) for output in outputs)
+    if name == "poc":
+        drawn = [str(output.get("data", {}).get("text/html", "")) for output in outputs]
+        assert any("business case and package" in html for html in drawn), "the stages"
 
     with closing(Database.open()) as database:
         rows = Runs(database).list()

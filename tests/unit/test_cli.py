@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from promptopt.cli.app import COMMANDS
+from promptopt.cli.commands import COMMANDS
 from promptopt.runs.checking import check_runnable
 from promptopt.runs.launch import simulated
 from promptopt.store.casefiles import load_dataset

@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from promptopt.cli.app import BELOW, COMMANDS
+from promptopt.cli.below import BELOW
+from promptopt.cli.commands import COMMANDS
 from promptopt.cli.tournaments import Means, Rules
 from promptopt.domain import settings as s
 from promptopt.domain.compliance import ComplianceSettings

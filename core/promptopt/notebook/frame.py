@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from promptopt.domain import figures as fm
 from promptopt.domain.figures import Look
 from promptopt.domain.text import one_line, sanitize
-from promptopt.notebook.course import Course, course_of
+from promptopt.reporting.course import Course, course_of
 from promptopt.runs import brackets, drafts, pacing
 from promptopt.runs.placing import standing
 from promptopt.runs.standings import Candidate

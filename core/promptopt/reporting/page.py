@@ -9,6 +9,7 @@ from promptopt.domain import figures as fm
 from promptopt.domain.text import one_line, sanitize
 from promptopt.domain.words import ROLES
 from promptopt.evaluation.diff import diff_words
+from promptopt.reporting.course import course_of
 from promptopt.runs import brackets
 from promptopt.runs.aftermath import aftermath
 from promptopt.runs.standings import Candidate
@@ -21,11 +22,11 @@ from promptopt.store.runs import RunRow, Runs
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 720, 220, 48, 24
-"""Units of the picture of the course, and the room for its axes."""
+WIDTH, HEIGHT = 720, 220
+"""Units of the picture of the course."""
 
 MOST_CANDIDATES = 100
-"""Candidates that are drawn, the newest, and listed, the best."""
+"""Candidates that are drawn, the first and the newest, and listed, the best."""
 
 NAMED = 12
 """Cases that are named at most."""
@@ -57,7 +58,7 @@ def page_of(database: Database, reference: str = "latest") -> str:
                 (one_line(each.what), one_line(each.why), one_line(each.fix)) for each in found.findings
             ],
             prompt=_prompt(state),
-            course=_course(state),
+            course=course_of(state, width=WIDTH, height=HEIGHT, most=MOST_CANDIDATES),
             scored=[_candidate(state, each) for each in standings if each.validation],
             others=[_candidate(state, each) for each in standings if not each.validation],
             tournament=_tournament(state),
@@ -163,50 +164,6 @@ def _candidate(state: RunState, one: Candidate) -> dict[str, Any]:
         "score": fm.interval(one.validation),
         "how": how,
         "why": one_line(one.reasoning, 300),
-    }
-
-
-def _course(state: RunState) -> dict[str, Any] | None:
-    """Where the points and whiskers of the candidates lie, and the line of the best so far."""
-    scored = [(one, one.validation) for one in state.course() if one.validation][-MOST_CANDIDATES:]
-    if not scored:
-        return None
-    low = min(score.low for _, score in scored)
-    high = max(score.high for _, score in scored)
-    low, high = (low, high) if high - low > 0.01 else (max(0.0, low - 0.05), min(1.0, high + 0.05))
-    step = (WIDTH - LEFT) / len(scored)
-
-    def y(value: float) -> float:
-        return round(10 + (high - value) / (high - low) * (HEIGHT - BOTTOM - 10), 1)
-
-    points: list[dict[str, Any]] = []
-    line: list[str] = []
-    best: float | None = None
-    for place, (one, score) in enumerate(scored):
-        x = round(LEFT + step * (place + 0.5), 1)
-        if one.accepted or one.source == "seed":
-            best = score.mean if best is None else max(best, score.mean)
-        if best is not None:
-            line += [f"{round(x - step / 2, 1)},{y(best)}", f"{round(x + step / 2, 1)},{y(best)}"]
-        points.append(
-            {
-                "x": x,
-                "y": y(score.mean),
-                "top": y(score.high),
-                "bottom": y(score.low),
-                "human": one.source == "human",
-                "taken": bool(one.accepted or one.source == "seed"),
-                "said": f"{sanitize(state.name(one.id))}: {fm.interval(score)}",
-            }
-        )
-    ticks = [(y(value), f"{value * 100:.0f}%") for value in (low, (low + high) / 2, high)]
-    return {
-        "points": points,
-        "line": " ".join(line),
-        "ticks": ticks,
-        "width": WIDTH,
-        "height": HEIGHT,
-        "left": LEFT,
     }
 
 

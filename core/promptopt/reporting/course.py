@@ -49,21 +49,29 @@ class Course:
     ticks: tuple[tuple[float, str], ...]
     left_out: int
     said: str
-    width: int = WIDTH
-    height: int = HEIGHT
+    width: int
+    height: int
+    left: int = LEFT
 
 
-def course_of(state: RunState) -> Course | None:
-    """The course of a run's validation scores; None as long as there is none."""
+def course_of(
+    state: RunState, *, width: int = WIDTH, height: int = HEIGHT, most: int = MOST_POINTS
+) -> Course | None:
+    """The course of a run's validation scores; None as long as there is none.
+
+    Args:
+        width, height: of the picture.
+        most: candidates that are drawn.
+    """
     scored = state.course()
     if not scored:
         return None
-    shown = scored if len(scored) <= MOST_POINTS else [scored[0], *scored[1 - MOST_POINTS :]]
+    shown = scored if len(scored) <= most else [scored[0], *scored[1 - most :]]
     low, high = _range(shown)
-    step = (WIDTH - LEFT - RIGHT) / max(1, len(shown))
+    step = (width - LEFT - RIGHT) / max(1, len(shown))
 
     def y(value: float) -> float:
-        return round(TOP + (high - value) / (high - low) * (HEIGHT - TOP - BOTTOM), 1)
+        return round(TOP + (high - value) / (high - low) * (height - TOP - BOTTOM), 1)
 
     leaders = _leaders(scored)
     points: list[Point] = []
@@ -82,9 +90,9 @@ def course_of(state: RunState) -> Course | None:
             lower.append(f"{at},{y(leader.validation.low)}")
     ticks = tuple((y(value), f"{value:.0%}") for value in (low, (low + high) / 2, high))
     left_out = len(scored) - len(shown)
-    return Course(
-        tuple(points), " ".join(line), " ".join([*upper, *lower[::-1]]), ticks, left_out, _said(state, scored)
-    )
+    band = " ".join([*upper, *lower[::-1]])
+    said = _said(state, scored)
+    return Course(tuple(points), " ".join(line), band, ticks, left_out, said, width, height)
 
 
 def _range(shown: list[Candidate]) -> tuple[float, float]:
