@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from promptopt.domain.dataset import Split
     from promptopt.runs.following import Follower
     from promptopt.store.database import Database
+    from promptopt.store.pocs import PocRow
     from promptopt.store.projectedit import ProjectDocument
     from promptopt.store.runs import RunRow
     from promptopt_tui.projects import CheckType
@@ -196,6 +197,13 @@ class PromptoptApp(Manners, inherit_bindings=False):
             self.push_screen(ProofScreen(look))
 
         self.background(find, opened)
+
+    def resume_proof(self, row: PocRow) -> None:
+        """Let a proof of concept go on, and show it; where it waits for a word, its screen asks for that."""
+        if row.status in ("held", "failed"):
+            self.open_proof(row.id)
+            return
+        self.background(lambda: self.client.proofs.resume(row.id), lambda _: self.open_proof(row.id))
 
     def start_project(self, path: Path, name: str) -> None:
         """Start a run of a project and show it."""

@@ -39,6 +39,7 @@ class ProofWish:
         review: a person looks at the cases before they are used.
         out: folder for what is written.
         fresh: start anew, also if the same is there.
+        emergency: go beyond the month's budget, up to the emergency budget.
     """
 
     scenario: str
@@ -52,6 +53,7 @@ class ProofWish:
     review: bool = False
     out: str = ""
     fresh: bool = False
+    emergency: bool = False
 
     @property
     def arguments(self) -> list[str]:
@@ -66,7 +68,7 @@ class ProofWish:
             "--max-usd": self.usd,
         }
         said = [f"--scenario={self.scenario}", *(f"{name}={value}" for name, value in given.items() if value)]
-        return [*said, "--review"] if self.review else said
+        return [*said, *(["--review"] * self.review), *(["--emergency"] * self.emergency)]
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Look:
         paid: ids of the runs that it has paid for: not one that was found made already.
         objects: the gate does not let its cases pass.
         asks: it waits for a person to look at the cases.
+        emergency: US dollars of an emergency budget that nobody has agreed to yet; None if there is none.
     """
 
     row: PocRow
@@ -104,6 +107,7 @@ class Look:
     files: tuple[ProofFile, ...]
     objects: bool = False
     asks: bool = False
+    emergency: float | None = None
 
 
 class Proofs:
@@ -158,6 +162,7 @@ class Proofs:
         row = Pocs(database).find(reference)
         state, parts, runs = state_of(database, row), Pocs(database).parts(row.id), Runs(database)
         gate: dict[str, Any] = json.loads(parts["gate"].body) if "gate" in parts else {}
+        plan: dict[str, Any] = json.loads(row.plan)
         return Look(
             row=row,
             state=state,
@@ -165,7 +170,8 @@ class Proofs:
             paid=frozenset(own_runs(database, row.id)),
             files=tuple(_file(Path(state.output_dir), name) for name in state.files),
             objects=row.status == "held" and not gate.get("passed", True),
-            asks=row.status == "held" and bool(json.loads(row.plan).get("review")) and "review" not in parts,
+            asks=row.status == "held" and bool(plan.get("review")) and "review" not in parts,
+            emergency=None if plan.get("emergency_allowed") else plan.get("emergency"),
         )
 
     def record(self, poc_id: str) -> Mapping[str, Any]:
@@ -173,7 +179,7 @@ class Proofs:
         return errands.ask("poc", "show", poc_id)
 
     def estimate(self, wish: ProofWish) -> Mapping[str, Any]:
-        """What its stages need; ``problem`` is what is missing to start. Nothing is sent."""
+        """What its stages need; ``problem``: what is missing to start; ``emergency``: a budget that helps."""
         return errands.ask("poc", "estimate", *wish.arguments)
 
     def start(self, wish: ProofWish) -> tuple[str, bool]:
@@ -200,17 +206,18 @@ class Proofs:
 
         ask_for(self._database(), Pocs(self._database()).find(poc_id), wish)
 
-    def resume(self, poc_id: str, *, accept: bool = False) -> None:
+    def resume(self, poc_id: str, *, accept: bool = False, emergency: bool = False) -> None:
         """Let it go on; with a driver of its own if none is at it.
 
         Args:
             accept: use the cases although they do not pass the gate.
+            emergency: go beyond the month's budget, up to the emergency budget.
         """
         from promptopt.enterprise.poc.wishes import go_on
         from promptopt.store.pocs import Pocs
 
         if not go_on(self._database(), Pocs(self._database()).find(poc_id)):
-            more = ["--accept-cases"] if accept else []
+            more = [*(["--accept-cases"] * accept), *(["--emergency"] * emergency)]
             errands.ask("poc", "resume", poc_id, "--detach", *more)
 
 

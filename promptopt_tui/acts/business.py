@@ -26,6 +26,7 @@ BUSINESS: tuple[Action, ...] = (
         "Copy the path of the file, the id of the run, or what the panel shows.",
         8,
     ),
+    Action("proof.deployment", ("D",), "in use", "Show the prompt that came of it among those in use.", 9),
     Action("proof.next", ("tab",), "panels", "Go to the next panel.", 6, palette=False),
     Action("proof.previous", ("shift+tab",), "previous", "Go to the panel before.", palette=False),
     Action("proof.leave", ("q", "escape"), "back", "Leave it; it goes on without you.", 80),

@@ -357,8 +357,7 @@ class HomeScreen(Shelving):
     def action_resume(self) -> None:
         proven = self._proof_to_resume
         if proven is not None:
-            # Where it waits for a person's word, its own screen asks for that.
-            self.desk.open_proof(proven.row.id)
+            self.desk.resume_proof(proven.row)
             return
         run = self._selected_run()
         # One that is still being looked up is tried: the store refuses what can't be.

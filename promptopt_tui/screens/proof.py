@@ -9,17 +9,11 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 
 from promptopt.domain.text import one_line
 from promptopt_tui import formatting as fm
 from promptopt_tui.actions import Scope, bindings, shown
-from promptopt_tui.desk import OnTop
-from promptopt_tui.paint import wrap
-from promptopt_tui.screens.comparing import MOST, CompareScreen
-from promptopt_tui.screens.dialogs import Dialog, Option, confirm
-from promptopt_tui.screens.filing import open_file, show_file
-from promptopt_tui.screens.queue import open_review
+from promptopt_tui.screens.proofwork import Proofwork
 from promptopt_tui.views import home, proof
 from promptopt_tui.widgets.canvas import Canvas
 from promptopt_tui.widgets.keyline import KeyLine
@@ -27,7 +21,6 @@ from promptopt_tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
     from promptopt.enterprise.poc.state import StageState
-    from promptopt.store.runs import RunRow
     from promptopt_tui.proofs import Look
 
 FRESHEN = 1.0
@@ -39,7 +32,7 @@ LOWER = PANELS[1:]
 """Panels of which a narrow screen shows one, below the stages."""
 
 
-class ProofScreen(OnTop, Screen[None]):
+class ProofScreen(Proofwork):
     """Where a proof of concept stands, looked up again every second.
 
     Args:
@@ -51,10 +44,7 @@ class ProofScreen(OnTop, Screen[None]):
     AUTO_FOCUS = "#stages"
 
     def __init__(self, look: Look) -> None:
-        super().__init__()
-        self.look = look
-        self.record: Mapping[str, Any] | None = None
-        """The figures so far; None until they were computed."""
+        super().__init__(look)
         self._problem = ""
         self._busy = self._stale = self._counting = False
         self._counted: object = None
@@ -125,11 +115,6 @@ class ProofScreen(OnTop, Screen[None]):
         self.call_after_refresh(self.draw)
 
     # What is looked up
-
-    @property
-    def poc_id(self) -> str:
-        """Its id."""
-        return self.look.row.id
 
     def freshen(self) -> None:
         """Look it up again, in a thread."""
@@ -212,15 +197,8 @@ class ProofScreen(OnTop, Screen[None]):
     def _draw_runs(self) -> None:
         stage, table = self._stage, self.query_one("#runs", Table)
         table.set_empty(proof.no_runs(stage, table.width or 60))
-        table.set_rows(self._rows(stage) if stage else [])
+        table.set_rows(self.rows(stage) if stage else [])
         table.border_title = Content(f"Runs: {stage.title}" if stage else "Runs")
-
-    def _rows(self, stage: StageState) -> list[RunRow]:
-        """The runs of a stage; of the comparison today's prompt first."""
-        rows = [self.look.runs[run] for run in stage.runs if run in self.look.runs]
-        if stage.name == "comparison":
-            rows.sort(key=lambda row: (row.optimizer != "none", row.created_at))
-        return rows
 
     @property
     def _stage(self) -> StageState | None:
@@ -273,139 +251,3 @@ class ProofScreen(OnTop, Screen[None]):
     @on(Table.Opened, "#runs")
     def _run_opened(self, message: Table.Opened) -> None:
         self.desk.open_run(message.row.id)
-
-    @property
-    def _compared(self) -> list[str]:
-        """Ids of the runs of the comparison, today's prompt first."""
-        stage = next(one for one in self.look.state.stages if one.name == "comparison")
-        return [row.id for row in self._rows(stage)][:MOST]
-
-    @property
-    def _cases_run(self) -> str:
-        """Id of the run that made its cases up; empty if none did."""
-        stage = self.look.state.stages[0]
-        return stage.runs[0] if stage.name == "data" and stage.runs else ""
-
-    # Actions
-
-    def may(self, action_id: str) -> bool:
-        """Whether an action makes sense now."""
-        row = self.look.row
-        needs = {
-            "proof.pause": row.live,
-            "proof.stop": row.live,
-            "proof.resume": not row.live and row.status != "finished",
-            "proof.review": bool(self._cases_run),
-            "proof.compare": len(self._compared) > 1,
-            "proof.open": bool(self.look.files),
-        }
-        return needs.get(action_id, True)
-
-    def _refuse(self, action_id: str, why: str) -> bool:
-        """Say so if an action makes no sense now."""
-        if self.may(action_id):
-            return False
-        self.desk.notify(why, severity="warning", markup=False)
-        return True
-
-    def action_pause(self) -> None:
-        if self._refuse("proof.pause", "Nobody is at it: there is nothing to pause."):
-            return
-        proofs, row = self.desk.client.proofs, self.look.row
-        if row.status == "paused" or row.wish == "pause":
-            self._do("It goes on.", lambda: proofs.resume(row.id))
-        else:
-            self._do(
-                "It pauses: calls under way end, no new one starts.", lambda: proofs.ask(row.id, "pause")
-            )
-
-    def action_stop(self) -> None:
-        if self._refuse("proof.stop", "Nobody is at it: there is nothing to stop."):
-            return
-        proofs, poc_id = self.desk.client.proofs, self.poc_id
-        confirm(
-            self.app,
-            "Stop this proof of concept?",
-            ("Leave it", "it goes on"),
-            ("Stop it", "its runs end at once"),
-            lambda: self._do("It stops.", lambda: proofs.ask(poc_id, "stop")),
-            lambda width: wrap([("R lets it go on later; nothing is paid twice.", "muted")], width),
-        )
-
-    def action_resume(self) -> None:
-        why = "It is under way." if self.look.row.live else "It came to its end: there is nothing to resume."
-        if self._refuse("proof.resume", why):
-            return
-        if self.look.row.status == "held":
-            self._ask_for_a_word()
-        else:
-            self._resume()
-
-    def _ask_for_a_word(self) -> None:
-        """It waits for a person's word on its cases."""
-        look = self.look
-        options = [Option("n", "Leave it waiting", "nothing is sent", "")]
-        if self._cases_run:
-            options.append(Option("c", "Look at the cases", "keep, edit, drop", "review"))
-        if look.asks:
-            options.append(Option("y", "Go on", "the cases were looked at", "go"))
-        if look.objects:
-            options.append(Option("a", "Use them all the same", "the gate objects, you do not", "accept"))
-        elif not look.asks:
-            options.append(Option("y", "Go on", "", "go"))
-
-        def answered(word: str | None) -> None:
-            if word == "review":
-                self.action_review()
-            elif word:
-                self._resume(accept=word == "accept")
-
-        lines = proof.news(look, 10_000)[:1]
-        self.app.push_screen(
-            Dialog("Use these cases?", lambda width: proof.wrapped(lines, width), options), answered
-        )
-
-    def _resume(self, *, accept: bool = False) -> None:
-        proofs, poc_id = self.desk.client.proofs, self.poc_id
-        self._do("It goes on.", lambda: proofs.resume(poc_id, accept=accept))
-
-    def _do(self, said: str, work: Any) -> None:
-        """Ask for something in a thread, and say so when it was asked."""
-
-        def done(_: object) -> None:
-            self.desk.notify(said, timeout=3, markup=False)
-            self.freshen()
-
-        self.desk.background(work, done)
-
-    def action_review(self) -> None:
-        if not self._refuse("proof.review", "Its cases were not made up here."):
-            open_review(self.desk, self._cases_run)
-
-    def action_compare(self) -> None:
-        if not self._refuse("proof.compare", "There are no two runs to compare yet."):
-            self.app.push_screen(CompareScreen(self._compared))
-
-    @on(Table.Opened, "#files")
-    def _file_opened(self, message: Table.Opened) -> None:
-        show_file(self.desk, message.row.path)
-
-    def action_open(self) -> None:
-        if self._refuse("proof.open", "Nothing was written yet."):
-            return
-        row = self.query_one("#files", Table).row
-        if row is not None:
-            open_file(self.desk, row.path)
-
-    def action_copy(self) -> None:
-        focused = self.focused
-        row = focused.row if isinstance(focused, Table) else None
-        if row is not None and isinstance(focused, Table) and focused.id == "files":
-            self.desk.copy(str(row.path), "path of the file")
-        elif row is not None and isinstance(focused, Table) and focused.id == "runs":
-            self.desk.copy(row.id, "run id")
-        elif isinstance(focused, Canvas):
-            self.desk.copy(focused.text_to_copy(), focused.id or "")
-
-    def action_leave(self) -> None:
-        self.dismiss()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptopt.domain.text import one_line
+from promptopt_tui import formatting as fm
 from promptopt_tui import paint
 from promptopt_tui.proofs import ProofWish
 from promptopt_tui.screens.acting import cap_fault
@@ -100,6 +101,9 @@ def _estimate(desk: PromptoptApp, wish: ProofWish) -> None:
         simulated = bool(found["simulated"])
         if not found.get("problem"):
             options.append(Option("y", "Start it", proving.most(found, wish), wish))
+        elif found.get("emergency"):
+            said = f"up to {fm.usd(found['emergency'])}, the emergency budget"
+            options.append(Option("e", "Start it all the same", said, replace(wish, emergency=True)))
         if not simulated:
             rehearsal = replace(wish, model="", strong="")
             options.append(Option("s", "With the simulator", "no key, no cost; a rehearsal", rehearsal))

@@ -51,13 +51,15 @@ class Proven:
     name: str = "Acme Corp: Customer support"
     usd: float | None = 5.0
     review: bool = False
+    emergency: float | None = None
     simulated: bool = True
     poc_id: str = ""
     run_ids: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
         self.pocs, self.runs = Pocs(self.database), Runs(self.database)
-        plan = {"budget": {"usd": self.usd, "calls": 4000}, "review": self.review}
+        plan = {"budget": {"usd": self.usd, "calls": 4000}, "review": self.review,
+                "emergency": self.emergency}  # fmt: skip
         self.clock[0] += 60
         row = self.pocs.create(
             self.name,
@@ -177,5 +179,6 @@ class Proven:
                 "reasons": ["The new prompt is better: +12.4 points."],
             },
             "left_out": {},
+            "deployment_id": "d1" if self.pocs.find(self.poc_id).status == "finished" else None,
             **more,
         }

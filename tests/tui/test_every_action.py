@@ -68,6 +68,7 @@ ELSEWHERE = {
     "made.resume": "half made, o",
     "proof.resume": "held proof",
     "proof.open": "finished proof",
+    "proof.deployment": "finished proof",
     "queue.undo": "made, c, space",
     "queue.previous": "made, c, right",
     "queue.first": "made, c, G",

@@ -15,6 +15,7 @@ from promptopt_tui.errands import ErrandFailed
 from promptopt_tui.makings import Makings
 from promptopt_tui.proofs import Proofs, ProofWish
 from promptopt_tui.screens.comparing import CompareScreen
+from promptopt_tui.screens.deployments import DeploymentsScreen
 from promptopt_tui.screens.dialogs import Dialog
 from promptopt_tui.screens.home import HomeScreen
 from promptopt_tui.screens.making import ScenarioScreen
@@ -314,6 +315,37 @@ async def test_one_that_waits_for_a_review_goes_on_after_it(
         assert engine["resumed"] == [("poc", "resume", told.poc_id, "--detach")]
 
 
+async def test_beyond_the_months_budget_it_starts_or_goes_on_with_a_persons_word(
+    make_app: Make, proving: Make, settle: Make, press: Make, engine: dict[str, Any]
+) -> None:
+    told = proving(emergency=200.0).live().say("failed", "this month's budget of $50.00 is used up")
+    problem = {"what": "this month's budget of $50.00 is used up", "where": "", "fix": "wait"}
+    engine["estimate"] = {**ESTIMATE, "problem": problem, "emergency": 200.0}
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "P", "enter")
+        await fill(pilot, _4="openai/gpt-4o-mini")
+        await press(pilot, "enter")
+        body = text(pilot, "body")
+        assert "this month's budget of $50.00 is used up" in body and "wait" in body
+        await press(pilot, "e")
+        assert [wish.emergency for wish in engine["started"]] == [True]
+        assert "--emergency" in engine["started"][0].arguments
+        await press(pilot, "R", "n", "R", "e")
+        assert engine["resumed"] == [("poc", "resume", told.poc_id, "--detach", "--emergency")]
+
+
+async def test_from_home_a_stopped_one_goes_on_at_once(
+    make_app: Make, proving: Make, settle: Make, press: Make, engine: dict[str, Any]
+) -> None:
+    told = proving().live().say("stopped", "stopped by a person")
+    async with make_app().run_test(size=SIZE) as pilot:
+        await settle(pilot)
+        await press(pilot, "tab", "tab", "R")
+        assert engine["resumed"] == [("poc", "resume", told.poc_id, "--detach")]
+        assert isinstance(pilot.app.screen, ProofScreen)
+
+
 async def test_one_whose_driver_died_is_taken_up(
     make_app: Make, proving: Make, settle: Make, press: Make, engine: dict[str, Any]
 ) -> None:
@@ -381,6 +413,8 @@ async def test_the_end_has_headline_steps_and_files_to_read_open_and_copy(
         assert pilot.app.clipboard == str(outside[0]) and "no desktop here" in notes(pilot)
         await press(pilot, "G", "o")
         assert "is not there any more" in text(pilot, "body")
+        await press(pilot, "enter", "D")
+        assert isinstance(pilot.app.screen, DeploymentsScreen)
 
 
 async def test_figures_that_can_not_be_computed_hide_nothing_else(

@@ -36,6 +36,7 @@ from promptopt.enterprise.poc.month import headroom, spent_this_month
 from promptopt.enterprise.poc.phrasing import asking, phrased, to_put
 from promptopt.enterprise.poc.plan import SPLIT, POCPlan
 from promptopt.enterprise.poc.planning import Wanted, check_plan, create, plan_for, rehearsed
+from promptopt.enterprise.poc.settings import project_of
 from promptopt.enterprise.poc.shares import SHARES, allowance
 from promptopt.enterprise.poc.spending import committed
 from promptopt.enterprise.poc.state import state_of
@@ -344,6 +345,33 @@ def test_an_estimate_on_the_command_line_says_what_is_missing_to_start(cli: Comm
     (asked,) = cli(*keyed, "--json").objects
     assert "no key for openai/gpt-4o-mini" in asked["problem"]["what"] and asked["problem"]["fix"]
     assert "it can't be started yet: models.target: no key" in " ".join(cli(*keyed).err.split())
+
+
+def test_an_estimate_says_that_the_month_is_used_up_and_which_budget_helps(
+    cli: CommandLine, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    config = tmp_path / "enterprise.yaml"
+    config.write_text(
+        "organization: {name: Acme Corp}\n"
+        "budget_limits: {poc_budget: 50, monthly_optimization_budget: 20, emergency_budget: 80}\n"
+    )
+    asked = ("poc", "estimate", "--config", str(config), "--model", "openai/gpt-4o-mini", "--json")
+    assert cli(*asked).objects[0]["problem"] is None
+    with closing(Database.open()) as database:
+        row, _ = create(database, plan(models=REAL, organization="Acme Corp"), tmp_path)
+        run = Runs(database).create(
+            project_of(plan(models=REAL)), Dataset(train=tuple(cases(1)), validation=()), tmp_path
+        )
+        Pocs(database).assign(row.id, "data", "run", run)
+        spend(database, run, 30.0)
+        Pocs(database).say(row.id, "finished")
+        Runs(database).summarize(run, status="finished")
+        database.transact(lambda connection: None).result()
+    (found,) = cli(*asked).objects
+    assert "this month's budget of $20.00 is used up" in found["problem"]["what"]
+    assert found["emergency"] == 80
+    assert cli(*asked, "--emergency").objects[0]["problem"] is None
 
 
 def test_a_paused_one_is_asked_to_go_on_and_that_is_answered_in_json(

@@ -119,10 +119,10 @@ def estimate(*, task: Task = TASK, models: Roles = ROLES, caps: Caps = CAPS, jso
 
     wanted = _wanted(task, models, caps)
     plan = plan_for(wanted)
-    found, problem = estimate_of(plan, wanted.own_cases), _problem(plan)
+    found, (problem, emergency) = estimate_of(plan, wanted.own_cases), _problem(plan)
     if json:
         fault = {"what": problem.what, "where": problem.where, "fix": problem.fix} if problem else None
-        emit({**found.as_json(), "count": plan.count, "problem": fault})
+        emit({**found.as_json(), "count": plan.count, "problem": fault, "emergency": emergency})
         return
     say(f"{found.name}{' (simulated models)' if found.simulated else ''} needs, without its caps:\n")
     rows = [[one.title, *one.cells()] for one in found.stages]
@@ -286,16 +286,22 @@ def _assumed(path: Path, scenario: str) -> "Assumptions":
     return Assumptions.load(path, scenario if scenario in scenarios() else GENERAL)
 
 
-def _problem(plan: "POCPlan") -> "PromptoptError | None":
-    """Why it would be refused if it were started now."""
+def _problem(plan: "POCPlan") -> "tuple[PromptoptError | None, float | None]":
+    """Why it would be refused if it were started now, and the emergency budget that would let it begin."""
     from promptopt.domain.errors import PromptoptError
     from promptopt.enterprise.poc.planning import check_plan
+    from promptopt.store.database import Database
 
     try:
         check_plan(plan)
     except PromptoptError as error:
-        return error
-    return None
+        return error, None
+    with closing(Database.open()) as database:
+        try:
+            _check(database, plan)
+        except PromptoptError as error:
+            return error, None if plan.emergency_allowed else plan.emergency
+    return None, None
 
 
 def _check(database: "Database", plan: "POCPlan") -> None:
