@@ -21,12 +21,21 @@ from promptopt.domain.words import Role
 from promptopt.models.keys import missing_key
 from promptopt.runs.assembling import Cases, Model, model_table, plain_dataset
 from promptopt.runs.generated import Generated, generated_by, queue_of
-from promptopt.runs.generating import GenerationPlan, create_planned, foreseen, planned, same_generation
+from promptopt.runs.generating import (
+    GenerationPlan,
+    create_planned,
+    ended_by_cap,
+    foreseen,
+    higher_caps,
+    planned,
+    same_generation,
+)
 from promptopt.runs.given import budget_table
 from promptopt.runs.inprocess import run_here
 from promptopt.runs.launch import may_resume
 from promptopt.runs.library import Progress, shown_by
 from promptopt.runs.own import NOTHING
+from promptopt.store.commands import Commands, SetLimits
 from promptopt.store.database import Database
 from promptopt.store.newcases import DEFAULT_TARGET
 from promptopt.store.runs import Runs
@@ -211,8 +220,9 @@ class SyntheticDataGenerator:
     ) -> GeneratedDataset:
         """Make the cases; blocks until they are made. Ctrl-C ends the run; what was paid for is kept.
 
-        Who asks again for the same gets the same run: one that died, failed or was stopped goes on, one that
-        has ended is read. Nothing is paid twice.
+        Who asks again for the same gets the same run: one that died, failed or was stopped goes on, so does
+        one that a cap has ended if the budget is a higher one now; one that has ended is read. Nothing is
+        paid twice.
 
         Args:
             progress: as for :func:`promptopt.optimize`.
@@ -231,7 +241,7 @@ class SyntheticDataGenerator:
                 run_here(database, run_id, NOTHING, shown_by(progress, run_id))
             else:
                 run_id = row.id
-                _go_on(database, run_id, progress)
+                _go_on(database, run_id, settings.budget, progress)
             return generated_dataset(run_id, database)
 
     def start(
@@ -419,17 +429,20 @@ def _dataset(found: Generated, database: Database) -> GeneratedDataset:
     )
 
 
-def _go_on(database: Database, run_id: str, progress: Progress) -> None:
-    """Bring a run that there is to its end."""
+def _go_on(database: Database, run_id: str, budget: BudgetSettings, progress: Progress) -> None:
+    """Bring a run that there is to its end, under this budget if it has more than the run's own."""
     runs = Runs(database)
     row = runs.find(run_id)
     if row.live:
         while runs.find(run_id).live:
             time.sleep(0.2)
         return
-    if row.status == "finished":
+    limits = higher_caps(database, row, budget)
+    if row.status == "finished" and not (limits and ended_by_cap(database, row)):
         return
     may_resume(database, run_id, trusted=True)
+    if limits:
+        Commands(database, run_id).send(SetLimits(limits=limits))
     run_here(database, run_id, NOTHING, shown_by(progress, run_id))
 
 

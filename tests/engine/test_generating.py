@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from promptopt.data import SyntheticDataGenerator
 from promptopt.domain.chat import ChatRequest
 from promptopt.domain.prompt import Message
 from promptopt.domain.settings import BudgetSettings, ModelSettings
 from promptopt.models.simulator.arbiter import Arbiter
 from promptopt.models.simulator.drafter import Drafter
 from promptopt.models.simulator.oracle import Oracle
+from promptopt.runs import launch
 from promptopt.runs.generated import dataset_of_run, generated_by, queue_of
 from promptopt.runs.generating import GenerationPlan, create_generation, create_planned, planned
 from promptopt.runs.state import RunState
@@ -24,6 +26,7 @@ from promptopt.store.purging import REMOVED, remove_texts
 from promptopt.synthetic.scenarios import find_scenario
 from tests.engine.bench import Bench
 from tests.engine.test_resume import kill_after
+from tests.engine.warm import WarmCommand
 from tests.loopback import API_KEY, API_KEY_ENV, Fault, FaultPlan, LoopbackServer
 from tests.loopback.wire import Call
 
@@ -174,6 +177,54 @@ def test_a_cap_in_the_middle_keeps_what_was_made(bench: Bench, server: LoopbackS
     assert server.count() == 6 == state.meters["calls"].spent
     assert state.generation.quality and state.generation.quality["cases"] == len(made.drafts)
     assert len(dataset_of_run(bench.database, state.run_id)) == len(made.drafts)
+
+
+def test_one_that_a_cap_has_ended_goes_on_under_a_higher_one(
+    bench: Bench, server: LoopbackServer, tmp_path: Path
+) -> None:
+    run_id = create(bench, server, BudgetSettings(calls=5))
+    state = run(bench, run_id)
+    assert state.finished and state.finished.stop_reason == "budget" and state.resumable
+    known: list[tuple[str, int]] = []
+    command = WarmCommand(["resume", run_id, "--limit", "calls=6", "--json"], tmp_path)
+    command.wait(60)
+    assert command.returncode == 0 and bench.state(run_id).meters["calls"].spent == 6
+    for cap in (9, 9, 31, 400):
+        made = generated_by(bench.database, run_id)
+        assert [(draft.case_id, draft.cell) for draft in made.drafts][: len(known)] == known
+        known = [(draft.case_id, draft.cell) for draft in made.drafts]
+        bench.workers[run_id] = launch.resume_run(bench.database, run_id, limits={"calls": cap})
+        bench.workers[run_id].wait(60)
+        state = bench.state(run_id)
+        assert state.meters["calls"].spent <= cap, bench.said(run_id)
+    made = generated_by(bench.database, run_id)
+    assert (state.status, state.finished and state.finished.stop_reason) == ("finished", "generated")
+    ids = [draft.case_id for draft in made.drafts]
+    assert (
+        len(ids) == len(set(ids)) == COUNT
+        and [(d.case_id, d.cell) for d in made.drafts][: len(known)] == known
+    )
+    assert set(made.ratings) == set(ids) and server.answered_twice() == {}
+    assert not state.resumable and state.generation and state.generation.quality
+    assert state.generation.quality["cases"] == COUNT
+    inputs = {draft.case_id: draft.case["inputs"]["input"] for draft in made.drafts}
+    assert {case.id: case.input_text for case in dataset_of_run(bench.database, run_id).cases()} == inputs
+
+
+def test_the_same_call_with_a_higher_budget_tops_up_and_with_a_lower_one_reads(
+    bench: Bench, server: LoopbackServer
+) -> None:
+    models = {"generator": model(server, "maker").model_dump(exclude_unset=True)}
+    asked = {"scenario": "support", "company_context": COMPANY, "count": 20, "progress": False}
+    first = SyntheticDataGenerator(models, {"calls": 2}).generate(**asked)  # type: ignore[arg-type]
+    assert 0 < len(first) < 20
+    again = SyntheticDataGenerator(models, {"calls": 2}).generate(**asked)  # type: ignore[arg-type]
+    assert again.run_id == first.run_id and server.count() == 2
+    more = SyntheticDataGenerator(models, {"calls": 60}).generate(**asked)  # type: ignore[arg-type]
+    assert more.run_id == first.run_id and len(more) == 20 and server.answered_twice() == {}
+    sent = server.count()
+    read = SyntheticDataGenerator(models, {"calls": 3}).generate(**asked)  # type: ignore[arg-type]
+    assert read.run_id == first.run_id and len(read) == 20 and server.count() == sent
 
 
 def test_faults_of_the_server_lose_no_case(

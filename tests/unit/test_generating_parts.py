@@ -17,7 +17,10 @@ from promptopt.domain.alike import NearIndex
 from promptopt.domain.dataset import Dataset, Example
 from promptopt.domain.errors import SettingsError
 from promptopt.evaluation.checks.replies import NoVerdict
+from promptopt.runs.drafts import Generation
 from promptopt.runs.generating import GenerationPlan, earlier_of, foreseen, planned
+from promptopt.runs.generation import Making, _Asked
+from promptopt.runs.state import RunState
 from promptopt.store.casefiles import load_dataset
 from promptopt.store.database import Database
 from promptopt.store.projects import load_project
@@ -306,3 +309,27 @@ def test_a_forecast_has_the_cap_that_ends_it(home: Path) -> None:
     assert told.total.calls.low == 20 and told.cap and told.cap.name == "generator_calls" and told.cap.certain
     with pytest.raises(SettingsError, match=r"models\.judge"):
         planned(plan.model_copy(update={"realism": True}), {"generator": model})
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "taken"),
+    [
+        ((), (1, 2, 3), [1, 2, 3]),
+        ((1, 2, 4, 5), (1, 2, 3, 4, 5, 6), [1, 2, 4, 5, 3, 6]),  # a cap refused the third one
+        ((1, 3, 2, 4), (1, 2, 3, 4), [1, 3, 2, 4]),
+        ((2, 9), (1, 2, 3), [2, 1, 3]),
+    ],
+)
+def test_requests_are_taken_in_as_an_earlier_worker_did(
+    told: tuple[int, ...], asked: tuple[int, ...], taken: list[int]
+) -> None:
+    state = RunState()
+    state.generation = Generation(plan=Any, batches=dict.fromkeys(told))  # type: ignore[arg-type]
+    plan = GenerationPlan(scenario=find_scenario("support"), count=4)
+    work = Making(plan, None, None, state, print)  # type: ignore[arg-type]
+    work._asked.extend(_Asked(number, (), None) for number in asked)  # type: ignore[arg-type]
+    found: list[int] = []
+    while work._asked:
+        found.append(work._next().number)
+        work._in.add(found[-1])
+    assert found == taken

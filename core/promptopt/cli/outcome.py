@@ -57,6 +57,9 @@ def conclude(database: Database, run_id: str, followed: "Followed", *, json: boo
     if followed.state.status == "failed" and followed.state.resumable:
         note(f"what lies outside of the run (a key, an endpoint, a disk) can be mended; {AGAIN} {run_id}")
         note("its prompt, settings and cases are frozen: what is wrong with those needs a new run")
+    finished = followed.state.finished
+    if followed.state.optimizer == "generate" and finished and finished.stop_reason == "budget":
+        note(f"under a higher cap it goes on where it was: promptopt resume {run_id} --limit usd=5")
     if followed.end == "left":
         note(f"left; the run goes on. promptopt attach {run_id} follows it, promptopt stop {run_id} ends it.")
         return LEFT

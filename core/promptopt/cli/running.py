@@ -9,6 +9,7 @@ from cyclopts.validators import Number
 
 from promptopt.cli.arguments import ProjectArgument, RunArgument
 from promptopt.cli.output import emit, in_page, note, on_terminal, say
+from promptopt.domain.errors import SettingsError
 
 if TYPE_CHECKING:
     import subprocess
@@ -101,33 +102,53 @@ def demo(
     return launch(adjusted(project, {"seed": seed}, None), face)
 
 
-def resume(reference: RunArgument, /, *, trust: bool = False, face: Face = PLAIN) -> int:
+def resume(
+    reference: RunArgument,
+    /,
+    *,
+    limit: tuple[str, ...] = (),
+    trust: bool = False,
+    face: Face = PLAIN,
+) -> int:
     """Let a run go on: a paused one, one that was stopped or failed, one whose worker died.
 
-    What was answered before is taken from the run's journal, free and at once.
+    What was answered before is taken from the run's journal, free and at once. A run that makes cases up and
+    that a cap has ended goes on under a higher one: --limit usd=5.
 
     Args:
+        limit: NAME=VALUE, another cap from now on, as promptopt limit takes it; may be repeated.
         trust: you have looked at code of the project that was changed meanwhile, and trust it from now on.
     """
+    from promptopt.cli.limiting import read_changes
     from promptopt.cli.trusting import with_trust
     from promptopt.runs.launch import resume_run
-    from promptopt.store.commands import Commands, Resume
+    from promptopt.store.commands import Commands, Resume, SetLimits
     from promptopt.store.database import Database
     from promptopt.store.runlog import RunLog
     from promptopt.store.runs import Runs
 
+    read = read_changes(limit, "") if limit else []
+    asked = [one for one in read if isinstance(one, SetLimits)]
+    if len(asked) < len(read):
+        raise SettingsError("--limit takes caps only", fix="once it runs: promptopt limit RUN NAME=VALUE")
     with closing(Database.open()) as database:
         row = Runs(database).find(reference)
         before = RunLog(database, row.id).length()
         worker = None
+        if row.live and not _abandoned(row):
+            for command in asked:
+                Commands(database, row.id).send(command)
         if row.status == "paused":
             Commands(database, row.id).send(Resume())
             note(f"asked run {row.id} to go on")
         elif row.live and not _abandoned(row):
             note(f"run {row.id} is {row.status} already")
         else:
+            limits = {name: value for one in asked for name, value in one.limits.items()}
             worker = with_trust(
-                lambda trusted: resume_run(database, row.id, trusted=trusted), trusted=trust, quiet=face.json
+                lambda trusted: resume_run(database, row.id, trusted=trusted, limits=limits),
+                trusted=trust,
+                quiet=face.json,
             )
             note(f"run {row.id} was {row.status}; a new worker takes it up")
         began_after = 0 if worker is None else before

@@ -27,6 +27,7 @@ from promptopt.runs.state import RunState
 from promptopt.runs.summary import summarize
 from promptopt.store.commands import (
     Command,
+    Commands,
     Decide,
     Edit,
     Guide,
@@ -264,10 +265,18 @@ class Run:
         """Start no new call; calls in flight finish."""
         return self._ask(Pause(reason=reason), "pause")
 
-    def resume(self, reason: str = "", *, trust: bool = False) -> str:
+    def resume(
+        self,
+        reason: str = "",
+        *,
+        trust: bool = False,
+        limits: Mapping[str, float | None] | None = None,
+    ) -> str:
         """Go on: after a pause, or, with a new worker, after a death, a failure or a stop before the test.
 
         Args:
+            limits: caps from now on, as ``{"usd": 5}``; None lifts one. A run that makes cases up and that a
+                cap has ended goes on under a higher one.
             trust: you have looked at what changed since the run began, and trust it.
 
         Raises:
@@ -277,10 +286,16 @@ class Run:
         if self.row.live:
             if self.status != "paused":
                 return "it is running already"
+            self._limit(limits)
             return self._ask(Resume(reason=reason), "resume")
         launch.may_resume(self._database, self.id, trusted=trust)
+        self._limit(limits)
         self.begin()
         return "it goes on; nothing that was answered is asked again"
+
+    def _limit(self, limits: Mapping[str, float | None] | None) -> None:
+        if limits:
+            Commands(self._database, self.id).send(SetLimits(limits=dict(limits)))
 
     def begin(self) -> None:
         """Have it carried out: by a worker process, or by this one if it has functions of this program."""

@@ -14,7 +14,7 @@ from promptopt.notebook.making import MakingRun
 from promptopt.notebook.run import Run
 from promptopt.runs.assembling import Assembled, Cases, How, assemble
 from promptopt.runs.generating import NAME as MAKING
-from promptopt.runs.generating import create_planned, same_generation
+from promptopt.runs.generating import create_planned, ended_by_cap, higher_caps, same_generation
 from promptopt.runs.library import freeze
 from promptopt.store.database import Database
 from promptopt.store.home import home
@@ -85,7 +85,12 @@ def start_making(settings: ProjectSettings, *, live: bool = True, fresh: bool = 
     known = None if fresh else same_generation(database, settings)
     if known is not None:
         run = MakingRun(database, known.id)
-        _say(_taken_up(run, known, trust=True))
+        limits = higher_caps(database, known, settings.budget)
+        if limits and known.status == "finished" and ended_by_cap(database, known):
+            run.resume(trust=True, limits=limits)
+            _say(f"run {run.id} goes on under the higher cap. fresh=True begins a new one")
+        else:
+            _say(_taken_up(run, known, trust=True))
     else:
         run = MakingRun(database, create_planned(database, settings))
         run.begin()

@@ -36,8 +36,9 @@ def alive(database: Database, reference: str, verb: str) -> RunRow:
             fix=f"promptopt resume {row.id} starts a new one; nothing that was answered is lost",
         )
     fix = f"start a new one: promptopt run {_project_of(row)}"
-    if row.status != "finished" and fold_of(database, row).resumable:
-        fix = f"promptopt resume {row.id} lets it go on"
+    if (row.status != "finished" or row.kind == "generate") and fold_of(database, row).resumable:
+        more = " --limit usd=5" if row.status == "finished" else ""
+        fix = f"promptopt resume {row.id}{more} lets it go on"
     raise RunError(f"run {row.id} is over ({row.status}), there is nothing to {verb}", fix=fix)
 
 

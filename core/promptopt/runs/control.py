@@ -12,7 +12,18 @@ from promptopt.runs.editing import Editing
 from promptopt.runs.guiding import Guiding
 from promptopt.runs.mending import Mender
 from promptopt.runs.voice import Handler, Room, Voice, When
-from promptopt.store.commands import Command, Commands, Decide, GiveUp, Pause, Resume, Sent, Step, Stop
+from promptopt.store.commands import (
+    Command,
+    Commands,
+    Decide,
+    GiveUp,
+    Pause,
+    Resume,
+    Sent,
+    SetLimits,
+    Step,
+    Stop,
+)
 
 POLL_SECONDS = 0.1
 
@@ -84,6 +95,14 @@ class Control:
         for sent in self._commands.waiting():
             if isinstance(sent.command, Pause | Resume | Step | Stop | GiveUp):
                 self._commands.done(sent.id, "the worker that it was for is gone")
+
+    def take_limits(self) -> None:
+        """Carry out caps that were asked for before the worker came: it could end at the old ones first."""
+        for sent in self._commands.waiting():
+            if isinstance(sent.command, SetLimits):
+                outcome = self._handlers[SetLimits](sent, sent.command)
+                if outcome is not None:
+                    self._commands.done(sent.id, outcome)
 
     def close(self) -> None:
         """Answer what came too late; what still holds for a run that can be taken up waits for that."""

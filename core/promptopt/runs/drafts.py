@@ -24,7 +24,7 @@ class Generation:
 
     Attributes:
         plan: what is made.
-        batches: requests that were folded in, by number.
+        batches: numbers of the requests that were folded in, in the order in which they were taken in.
         done: cases that were taken.
         replies: that the model gave.
         coverage: cases of each cell of the grid, as ``plan.wanted``.
@@ -35,7 +35,7 @@ class Generation:
     """
 
     plan: GenerationStarted
-    batches: set[int] = field(default_factory=set[int])
+    batches: dict[int, None] = field(default_factory=dict[int, None])
     done: int = 0
     replies: int = 0
     coverage: list[int] = field(default_factory=list[int])
@@ -118,7 +118,7 @@ def _(event: CasesDrafted, state: "RunState", at: float) -> bool:
     made = state.generation
     if made is None or event.batch in made.batches:
         return True
-    made.batches.add(event.batch)
+    made.batches[event.batch] = None
     made.done += len(event.cases)
     made.replies += event.replies
     for drafted in event.cases:

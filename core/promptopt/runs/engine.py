@@ -200,6 +200,7 @@ class Engine:
         if self.state.version:
             control.drop_stale()
             self.emit(ev.RunResumed(journaled=found.answered, lost=found.lost))
+            control.take_limits()
         if not self.state.models:  # never announced, or by a worker that could not open them
             self._announce(gateway.endpoints, judge, optimizer)
         background = [

@@ -21,8 +21,10 @@ from promptopt.domain.settings import BudgetSettings, ModelSettings, OptimizerSe
 from promptopt.models.prices import lookup_price
 from promptopt.runs.caps import first_cap
 from promptopt.runs.launch import Frozen, create_frozen
+from promptopt.runs.state import fold
 from promptopt.runs.tokens import size_of, tokens_of
 from promptopt.store.database import Database
+from promptopt.store.runlog import RunLog
 from promptopt.store.runs import RunRow, Runs
 from promptopt.synthetic.asking import TRIES
 from promptopt.synthetic.grid import cells_of, dealt
@@ -184,13 +186,32 @@ def create_planned(
 
 
 def same_generation(database: Database, settings: ProjectSettings) -> RunRow | None:
-    """The newest run with these very settings: what it made is made."""
+    """The newest run with these settings, whatever its caps: what it made is made."""
     runs = Runs(database)
-    said = settings.model_dump_json()
+    said = settings.model_dump_json(exclude={"budget"})
     for row in runs.list(settings.name):
-        if row.kind == NAME and runs.settings(row.id).model_dump_json() == said:
+        if row.kind == NAME and runs.settings(row.id).model_dump_json(exclude={"budget"}) == said:
             return row
     return None
+
+
+def higher_caps(database: Database, row: RunRow, budget: BudgetSettings) -> dict[str, float | None]:
+    """The caps to go on under, if a budget has more than a run's own caps; empty if it has not.
+
+    Args:
+        row: a run that makes cases up.
+    """
+    state = fold(RunLog(database, row.id))
+    before = dict(state.limits) if state.version else Runs(database).settings(row.id).budget.limits()
+    after = budget.limits()
+    more = any(name not in after or after[name] > cap for name, cap in before.items())
+    return {name: after.get(name) for name in {**before, **after}} if more else {}
+
+
+def ended_by_cap(database: Database, row: RunRow) -> bool:
+    """A cap has ended the run: under a higher one there is more to make."""
+    finished = fold(RunLog(database, row.id)).finished
+    return finished is not None and finished.stop_reason == "budget"
 
 
 def generation_plan_of(settings: ProjectSettings) -> GenerationPlan:

@@ -90,6 +90,8 @@ class Making:
         self._cells = cells_of(plan.scenario)
         self._todo = deque(dealt(plan.scenario, plan.count, plan.seed))
         self._asked: deque[_Asked] = deque()
+        self._told = deque(state.generation.batches if state.generation else ())
+        self._in: set[int] = set()
         self._requests = 0
         self._idle = 0
         self._taken: list[Example] = []
@@ -109,7 +111,7 @@ class Making:
         try:
             self._send()
             while self._asked:
-                asked = self._asked.popleft()
+                asked = self._next()
                 await self._take(asked, await asked.answer)
                 self._send()
             await together(self._rating)
@@ -168,6 +170,20 @@ class Making:
             answer = asyncio.ensure_future(self._ask(self._requests, here, earlier))
             self._asked.append(_Asked(self._requests, cells, answer))
 
+    def _next(self) -> _Asked:
+        """The request that is taken in next: the one that an earlier worker took in here, else the oldest.
+
+        At a cap what was answered was taken in past a request that was not: whoever goes on keeps that order,
+        for the cases have their ids by it.
+        """
+        while self._told and self._told[0] in self._in:
+            self._told.popleft()
+        for asked in self._asked:
+            if self._told and asked.number == self._told[0]:
+                self._asked.remove(asked)
+                return asked
+        return self._asked.popleft()
+
     async def _ask(self, number: int, cells: Sequence[Cell], earlier: Sequence[str]) -> _Answer:
         """Ask for a case of each cell, again with the fault if nothing of a reply can be used."""
         plan = self._plan
@@ -199,6 +215,7 @@ class Making:
 
     async def _take(self, asked: _Asked, answer: _Answer) -> None:
         """Take in what a request brought; cells that stay empty are to be filled again."""
+        self._in.add(asked.number)
         cases: list[DraftedCase] = []
         left_out: list[LeftOut] = []
         open_cells = list(asked.cells)

@@ -4,7 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -15,6 +15,7 @@ from promptopt.domain.settings import ModelSettings, ProjectSettings
 from promptopt.runs.compliance import refuse_blocked
 from promptopt.runs.state import fold
 from promptopt.store.casefiles import load_dataset
+from promptopt.store.commands import Commands, SetLimits
 from promptopt.store.database import Database
 from promptopt.store.home import home
 from promptopt.store.projects import Project, load_project
@@ -121,11 +122,19 @@ def _require_trust(found: Sequence[Power], trusted: bool, where: str, fix: str) 
         raise TrustError(missing, where=where, fix=fix)
 
 
-def resume_run(database: Database, run_id: str, *, trusted: bool = False) -> "subprocess.Popen[bytes]":
+def resume_run(
+    database: Database,
+    run_id: str,
+    *,
+    trusted: bool = False,
+    limits: Mapping[str, float | None] | None = None,
+) -> "subprocess.Popen[bytes]":
     """Start a worker for a run that ended early or whose worker died.
 
     Args:
         trusted: the owner has looked at what changed since the run began, and trusts it.
+        limits: caps from now on, by name; None lifts one. A run that makes cases up and that a cap has ended
+            goes on under a higher one.
 
     Raises:
         TrustError: code that the run's checks call is not what its owner has trusted.
@@ -133,6 +142,8 @@ def resume_run(database: Database, run_id: str, *, trusted: bool = False) -> "su
             more search, would be no test.
     """
     may_resume(database, run_id, trusted=trusted)
+    if limits:
+        Commands(database, run_id).send(SetLimits(limits=dict(limits)))
     return start_worker(run_id)
 
 

@@ -183,6 +183,8 @@ class RunState:
             return False
         if self.finished is None:
             return True
+        if self.optimizer == "generate" and self.finished.stop_reason == "budget":
+            return True  # under a higher cap there is more to make
         if self.optimizer in ("tournament", "generate"):
             return self.finished.status != "finished"
         seed = self.candidates.get(self.seed_id)
