@@ -273,7 +273,7 @@ class EnterpriseDeploymentPipeline:
             assumptions=_assumptions(table.get("assumptions")),
             sizes=table.get("team_sizes"),
             size=table.get("team_size"),
-            called=[given] if isinstance(given := table.get("called") or (), str) else given,
+            called=_names(table.get("called")),
         )
 
 
@@ -286,6 +286,10 @@ def _deployment(given: Deployment | str) -> Deployment:
 
 def _log(given: UsageLog | str | Path) -> UsageLog:
     return given if isinstance(given, UsageLog) else read_usage(Path(given))
+
+
+def _names(given: Any) -> list[str]:
+    return [given] if isinstance(given, str) else list(given or ())
 
 
 def _assumptions(given: Any) -> Assumptions | None:

@@ -170,7 +170,7 @@ def adoption_of(
     uses, known = log.uses, dict(sizes or {})
     last = uses[-1].at
     recent = [use for use in uses if use.at > last - WINDOW]
-    names = {}  # the first spelling of each
+    names: dict[str, str] = {}  # the first spelling of each
     for name in (*(use.team for use in uses if use.team), *known):
         names.setdefault(team_key(name), name)
     counted = {team_key(name): people for name, people in known.items()}

@@ -190,7 +190,7 @@ def monthly_report(
     names = [deployment.row.prompt_id, deployment.id, deployment.name, *called]
     usage = adoption_of(used, sizes=sizes, size=size, deployed=names) if used else None
     unknown = strangers(log.uses, names) if log else []
-    notes = list(dict.fromkeys([*unknown, *(usage.notices if usage else [])]))
+    notes: list[str] = list(dict.fromkeys([*unknown, *(usage.notices if usage else ())]))
     worth = _Worth(deployment, None if unknown else used, names, mine, assumptions or Assumptions.of(), notes)
     figures, net = worth.figures(month)
     return MonthlyROIReport(
