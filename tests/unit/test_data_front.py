@@ -90,4 +90,4 @@ def test_a_good_set_is_let_through_and_a_poor_one_is_not() -> None:
     with pytest.raises(SettingsError, match="empty input"):
         DataValidator().require([*rows(20), {"input": "", "expected": "x"}])
     with pytest.raises(SettingsError, match=r"expected 9\.99"):
-        DataValidator(9.99).require([{"input": "the same thing again and again", "expected": "a"}] * 12)
+        DataValidator(9.99).require([{"input": "the same thing again and again"}] * 12)

@@ -102,6 +102,9 @@ def test_labels() -> None:
     found = kinds(cases)
     assert found["imbalance"].count == 18 and "right on 86%" in found["imbalance"].text
     assert "imbalance" not in kinds([case(str(i), f"text {i}", f"label {i % 2}") for i in range(20)])
+    same = kinds([case(str(i), f"text {i}", "x") for i in range(59)])
+    assert same["one label"].count == 60 and "all 60 cases expect 'x'" in same["one label"].text
+    assert "imbalance" not in same and "one label" not in found
     found = kinds([case("a", "Same", "x"), case("b", "same.", "y"), case("c", "same", " x ")])
     assert found["conflict"].cases == ("a ≠ b",)
 

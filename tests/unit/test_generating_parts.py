@@ -28,7 +28,7 @@ from promptopt.store.reviews import Reviews, of_file
 from promptopt.synthetic.asking import Unusable
 from promptopt.synthetic.grid import cells_of, dealt
 from promptopt.synthetic.making import example_of, making, read_batch
-from promptopt.synthetic.quality import WEIGHTS, evenness, measure
+from promptopt.synthetic.quality import WEIGHTS, DataQuality, evenness, measure
 from promptopt.synthetic.realism import read_realism
 from promptopt.synthetic.reviewing import ReviewQueue, with_texts
 from promptopt.synthetic.saving import Origin, content_of, save_as_project, save_cases
@@ -212,6 +212,28 @@ def test_quality_tells_good_from_poor_and_states_its_parts() -> None:
         10 * sum(WEIGHTS[name] * part for name, part in fine.parts.items()) / total, abs=0.01
     )
     assert measure(Dataset(train=(), validation=(), held_back=False)).quality_score == 0
+
+
+def test_one_label_for_all_is_no_balance_and_makes_a_score_meaningless() -> None:
+    rng = random.Random(2)
+
+    def measured(*labels: str, checks: tuple[dict[str, str], ...] = ()) -> DataQuality:
+        cases = [
+            Example(
+                id=str(n), inputs={"input": text_of(rng, 20)}, expected=labels[n % len(labels)], checks=checks
+            )
+            for n in range(60)
+        ]
+        return measure(
+            Dataset(train=tuple(cases[:20]), validation=tuple(cases[20:40]), test=tuple(cases[40:]))
+        )
+
+    same = measured("refund")
+    assert same.balance == {"expected output": 0.0} and same.parts["balanced"] == 0.0
+    assert same.quality_score < measured("refund", "delivery").quality_score - 1
+    (told,) = same.serious
+    assert told.text.endswith("all 60 cases expect 'refund': a prompt that always says so passes")
+    assert not measured("refund", checks=({"type": "contains", "value": "x"},)).serious
 
 
 def test_quality_finds_private_data_and_asks_for_no_names() -> None:

@@ -18,8 +18,8 @@ SourceArgument = Annotated[str, Parameter(name="SOURCE", help=_SOURCE)]
 def validate(source: SourceArgument, /, *, strict: bool = False, json: bool = False) -> int:
     """Measure cases: repetitions, leaks between splits, variety, balance, labels, texts, private data.
 
-    It changes and spends nothing. The status is 1 if the score is below 5 of 10, or a case is in two splits,
-    is empty, or contradicts another.
+    It changes and spends nothing. The status is 1 if the score is below 5 of 10, a case is in two splits,
+    is empty, or contradicts another, or all cases expect the same.
 
     Args:
         strict: the status is 1 for anything odd, and for a score below 7.

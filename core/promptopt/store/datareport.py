@@ -23,6 +23,8 @@ LONG_BYTES = 16_000
 
 DOMINANT = 0.8
 FEWEST_LABELLED = 20
+FEWEST_ALIKE = 10
+"""Cases from which on it is no accident that all expect the same."""
 LONGEST_LABEL = 40
 """Characters of an expected output up to which other spellings of it are looked for."""
 
@@ -192,9 +194,17 @@ def _conflicts(cases: Sequence[Example]) -> Iterator[Finding]:
 
 
 def _imbalance(cases: Sequence[Example]) -> Iterator[Finding]:
-    """Labels, if the expected outputs are labels (few different ones), of which one nearly is all."""
+    """Labels, if the expected outputs are labels (few different ones), of which one is all or nearly all."""
     counts = Counter(case.expected.strip() for case in cases if case.expected is not None)
     total = counts.total()
+    if only_label(cases):
+        shown = one_line(repr(next(iter(counts))), 60)
+        yield Finding(
+            "one label",
+            total,
+            f"one label: all {total} cases expect {shown}: a prompt that always says so passes",
+        )
+        return
     if total < FEWEST_LABELLED or len(counts) > total // 5:
         return
     label, most = counts.most_common(1)[0]
@@ -205,6 +215,17 @@ def _imbalance(cases: Sequence[Example]) -> Iterator[Finding]:
         f"a prompt that always says it is right on {most / total:.0%}"
     )
     yield Finding("imbalance", most, text)
+
+
+def only_label(cases: Sequence[Example]) -> bool:
+    """Whether all that is expected of many cases, and all that they are checked by, is one and the same."""
+    expected = [case.expected.strip() for case in cases if case.expected is not None]
+    return (
+        len(expected) >= FEWEST_ALIKE
+        and len(set(expected)) == 1
+        and expected[0] != ""
+        and not any(case.checks for case in cases)
+    )
 
 
 def _spellings(cases: Sequence[Example]) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from promptopt.domain.pii.finding import WORDS, Kind
 from promptopt.domain.quality import PARTS, WEIGHTS
 from promptopt.domain.results import Interval
 from promptopt.evaluation.statistics import interval
-from promptopt.store.datareport import Finding, examine
+from promptopt.store.datareport import Finding, examine, only_label
 from promptopt.synthetic.private import INVENTED, counted, private_in
 from promptopt.synthetic.variety import distinct_pairs, neighbour_distance
 
@@ -42,7 +42,7 @@ _FLAWS = (
     "garbled",
     "conflict",
 )
-_SERIOUS = ("leak", "empty input", "conflict")
+_SERIOUS = ("leak", "empty input", "conflict", "one label")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class DataQuality:
         leaks, near_leaks: cases of one split whose input is, or nearly is, that of a case of another.
         distinct_2: share of different pairs of words in a sample of the inputs, in [0, 1].
         neighbour_distance: mean lexical distance of an input to its nearest neighbour, in [0, 1].
-        balance: evenness in [0, 1] of each dimension: of the labels, or of the tags with a name and a colon.
+        balance: evenness in [0, 1] of each dimension: of the labels (0 if all cases have the same), or of the
+            tags with a name and a colon.
         lengths: words of the inputs.
         unlabelled: cases with neither an expected output nor a check of their own.
         flawed: cases with a flaw of their own: empty, unlabelled where others are not, overlong, garbled.
@@ -247,7 +248,7 @@ def _balance(cases: Sequence[Example]) -> dict[str, float]:
             name, colon, value = tag.partition(": ")
             if colon:
                 columns.setdefault(name, []).append(value)
-    found: dict[str, float] = {}
+    found: dict[str, float] = {"expected output": 0.0} if only_label(cases) else {}
     for name, values in columns.items():
         even = evenness(values)
         if even is not None and len(set(values)) <= MOST_LABELS:
