@@ -204,6 +204,16 @@ class _Workbook:
         for name, value in changes.items():
             _cell_of(self._book, name).value = value
 
+    def formulas(self) -> dict[tuple[str, str], Any]:
+        """Every cell with a formula, and what that comes to."""
+        return {
+            (sheet.title, cell.coordinate): self._value(sheet.title, cell.coordinate)
+            for sheet in self._book.worksheets
+            for row in sheet.iter_rows()
+            for cell in row
+            if cell.data_type == "f"
+        }
+
     def summary(self) -> dict[str, Any]:
         sheet = self._book["Summary"]
         found: dict[str, Any] = {}
@@ -312,6 +322,76 @@ def test_the_formulas_follow_the_assumptions(changes: dict[str, float]) -> None:
     _same(_Workbook(body, changes).summary(), _expected(changes))
 
 
+ASSUMED: list[dict[str, float]] = [*CHANGES, {"maintenance_hours": 900.0}, {"requests_per_month": 0.0}]
+"""Also what never pays."""
+
+
+def _stored(body: bytes) -> dict[tuple[str, str], Any]:
+    """What a viewer shows that computes nothing, of each cell with a formula."""
+    import openpyxl
+
+    formulas = openpyxl.load_workbook(BytesIO(body))
+    values = openpyxl.load_workbook(BytesIO(body), data_only=True)
+    return {
+        (sheet.title, cell.coordinate): values[sheet.title][cell.coordinate].value
+        for sheet in formulas.worksheets
+        for row in sheet.iter_rows()
+        for cell in row
+        if cell.data_type == "f"
+    }
+
+
+def _alike(stored: Any, value: Any) -> bool:
+    if isinstance(value, int | float):
+        return stored == pytest.approx(value, rel=1e-9, abs=1e-9)
+    # An empty text is stored, and read as nothing; the evaluation above says "never" for a text of ours.
+    return (stored or "") == (value or "") or (value == "never" and str(stored).startswith("not within "))
+
+
+@pytest.mark.parametrize("changes", ASSUMED)
+def test_what_the_formulas_come_to_is_stored_beside_them(changes: dict[str, float]) -> None:
+    pytest.importorskip("openpyxl")
+    assumed = Assumptions.of("customer_support").changed(changes)
+    made = EnterpriseROICalculator(assumed, draws=200).calculate_comprehensive_roi(evidence())
+    body = workbook_of(view_of(made))
+    stored, computed = _stored(body), _Workbook(body, {}).formulas()
+    assert len(stored) > 300 and stored.keys() == computed.keys()
+    assert {place: stored[place] for place in stored if not _alike(stored[place], computed[place])} == {}
+    results = iter(view_of(made).results)
+    for (sheet, _), value in stored.items():
+        if sheet == "Summary":
+            base = next(results).base
+            assert _alike(value, "never" if base == float("inf") else base)
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not there")
+@pytest.mark.parametrize("changes", [ASSUMED[0], ASSUMED[4]])
+def test_what_is_stored_is_what_libreoffice_computes(changes: dict[str, float], tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    assumed = Assumptions.of("customer_support").changed(changes)
+    made = EnterpriseROICalculator(assumed, draws=200).calculate_comprehensive_roi(evidence())
+    body = workbook_of(view_of(made))
+    path = tmp_path / "case.xlsx"
+    openpyxl.load_workbook(BytesIO(body)).save(
+        path
+    )  # which drops what is stored: LibreOffice would believe it
+    assert not any(_stored(path.read_bytes()).values())
+    _through_libreoffice(path, tmp_path)
+    stored, computed = _stored(body), _stored((tmp_path / "out" / "case.xlsx").read_bytes())
+    assert stored.keys() == computed.keys()
+    assert {place: stored[place] for place in stored if not _alike(stored[place], computed[place])} == {}
+
+
+def _through_libreoffice(path: Path, folder: Path) -> None:
+    command = ["soffice", f"-env:UserInstallation=file://{folder}/office", "--headless"]
+    subprocess.run(
+        [*command, "--convert-to", "xlsx", "--outdir", str(folder / "out"), str(path)],
+        check=True,
+        capture_output=True,
+        timeout=100,
+    )
+
+
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not there")
 def test_the_formulas_in_libreoffice(tmp_path: Path) -> None:
     openpyxl = pytest.importorskip("openpyxl")
@@ -321,13 +401,7 @@ def test_the_formulas_in_libreoffice(tmp_path: Path) -> None:
         _cell_of(book, name).value = value
     path = tmp_path / "case.xlsx"
     book.save(path)
-    command = ["soffice", f"-env:UserInstallation=file://{tmp_path}/office", "--headless"]
-    subprocess.run(
-        [*command, "--convert-to", "xlsx", "--outdir", str(tmp_path / "out"), str(path)],
-        check=True,
-        capture_output=True,
-        timeout=100,
-    )
+    _through_libreoffice(path, tmp_path)
     sheet = openpyxl.load_workbook(tmp_path / "out" / "case.xlsx", data_only=True)["Summary"]
     expected = _expected(changes)
     rows = [(row[0], row[1]) for row in sheet.iter_rows(values_only=True)]

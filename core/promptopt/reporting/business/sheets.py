@@ -6,6 +6,7 @@ from math import ceil
 from typing import Any
 
 from promptopt.domain.text import sanitize
+from promptopt.reporting.business.cached import Value
 from promptopt.reporting.business.fitting import cells
 from promptopt.reporting.business.views import SIMULATED, CaseView
 
@@ -48,6 +49,8 @@ class Sheet:
             "openpyxl.worksheet.properties"
         ).PageSetupProperties(fitToPage=True)
         self._widths: Sequence[float] = ()
+        self.values: dict[str, Value] = {}
+        """What formulas come to, by cell."""
         self.at = 0
         """The row that was written last."""
         if view.simulated:
@@ -102,10 +105,11 @@ class Sheet:
         cell.number_format = form
         self._called(name, column)
 
-    def formula(self, column: int, formula: str, form: str, name: str = "") -> None:
-        """A formula of ours in the current row."""
+    def formula(self, column: int, formula: str, form: str, value: Value, name: str = "") -> None:
+        """A formula of ours in the current row, and what it comes to."""
         cell: Any = self._sheet.cell(self.at, column)
         cell.value = formula
+        self.values[cell.coordinate] = value
         self._dress(cell, "live", wrap=False)
         cell.number_format = form
         self._called(name, column)

@@ -1,6 +1,7 @@
 """A business case as a workbook: assumptions in cells to change, and formulas that follow them.
 
-The formulas are those of ``enterprise/case/money.py``, by the same names; a test holds the two together.
+The formulas are those of ``enterprise/case/money.py``, by the same names; a test holds the two together. What
+they come to is stored beside them (``cached.py``), and computed anew by programs that compute.
 Texts are never formulas, whatever they begin with.
 """
 
@@ -11,6 +12,7 @@ from io import BytesIO
 from typing import Any
 
 from promptopt.domain.errors import RunError
+from promptopt.reporting.business.cached import Computed, computed, with_values
 from promptopt.reporting.business.sheets import FORMATS, Sheet
 from promptopt.reporting.business.views import CaseView, Input
 
@@ -85,20 +87,22 @@ def workbook_of(view: CaseView) -> bytes:
     book.properties.title = f"Business case: {view.title}"
     book.properties.creator = "promptopt"
     book.remove(book.active)
-    summary, assumed = Sheet(book, "Summary", view), Sheet(book, "Assumptions", view)
-    _base(Sheet(book, "Base case", view))
-    _months(Sheet(book, "Months", view))
-    _assumptions(assumed, [one for one in view.inputs if one.editable])
-    _measured(Sheet(book, "Measured", view), view)
-    _sensitivity(Sheet(book, "Sensitivity", view), view)
-    _sources(Sheet(book, "Sources", view), view)
-    _summary(summary, view)
+    names = ("Summary", "Assumptions", "Base case", "Months", "Measured", "Sensitivity", "Sources")
+    sheets = {name: Sheet(book, name, view) for name in names}
+    found = computed({one.name: one.value for one in view.inputs}, MOST_MONTHS)
+    _base(sheets["Base case"], found)
+    _months(sheets["Months"], found)
+    _assumptions(sheets["Assumptions"], [one for one in view.inputs if one.editable])
+    _measured(sheets["Measured"], view)
+    _sensitivity(sheets["Sensitivity"], view)
+    _sources(sheets["Sources"], view)
+    _summary(sheets["Summary"], view, found)
     kept = BytesIO()
     book.save(kept)
-    return kept.getvalue()
+    return with_values(kept.getvalue(), [sheet.values for sheet in sheets.values()])
 
 
-def _summary(sheet: Sheet, view: CaseView) -> None:
+def _summary(sheet: Sheet, view: CaseView, found: Computed) -> None:
     sheet.widths(46, 20, 16, 16, 16, 60)
     sheet.title(f"Business case: {view.title}")
     sheet.row([f"{view.scenario}, {view.made}"], look="faint")
@@ -110,7 +114,7 @@ def _summary(sheet: Sheet, view: CaseView) -> None:
     sheet.header(["Figure", "Likeliest values (live)", "Low", "Median", "High", "Source"], (2, 3, 4, 5))
     for one in view.results:
         sheet.row([one.label, None, None, None, None, "likeliest: sheet Base case; range: source [2]"])
-        sheet.formula(2, RESULTS[one.name], FORMATS[one.kind])
+        sheet.formula(2, RESULTS[one.name], FORMATS[one.kind], found.results[one.name])
         for column, value in ((3, one.low), (4, one.middle), (5, one.high)):
             if value == float("inf"):
                 sheet.text(column, f"not within {view.months} months")
@@ -185,23 +189,23 @@ def _measured(sheet: Sheet, view: CaseView) -> None:
         sheet.row([1, pair.case, pair.given, pair.change, "", "", pair.before, "", pair.after])
 
 
-def _base(sheet: Sheet) -> None:
+def _base(sheet: Sheet, found: Computed) -> None:
     sheet.widths(26, 48, 18, 100)
     sheet.title("The likeliest values, step by step")
     sheet.header(["Name", "Figure", "Value", "Formula"], (3,))
     for name, label, formula, form in PER_REQUEST:
         sheet.row([name, label, None, formula[1:]])
-        sheet.formula(3, formula, form, name=name)
+        sheet.formula(3, formula, form, found.named[name], name=name)
     for name, label, formula in (
         ("requests_a_year", "Requests with the new prompt, first year", "=SUM(month_requests_year)"),
         ("flow_a_year", "Benefit less running cost, first year", "=SUM(month_flow_year)"),
         ("discounted", "Benefit less running cost, discounted, all months", "=SUM(month_discounted)"),
     ):
         sheet.row([name, label, None, formula[1:]])
-        sheet.formula(3, formula, "#,##0.00", name=name)
+        sheet.formula(3, formula, "#,##0.00", found.named[name], name=name)
 
 
-def _months(sheet: Sheet) -> None:
+def _months(sheet: Sheet, found: Computed) -> None:
     sheet.widths(10, 22, 22, 22, 22, 22)
     sheet.title("Month by month")
     sheet.header(
@@ -217,13 +221,18 @@ def _months(sheet: Sheet) -> None:
         earlier = "TRUE" if month == 1 else f'COUNTIF(E${first}:E{row - 1},">=0")=0'
         grown = f"MIN(1,A{row}/MAX(1,ramp_months))"
         worth = "(time_a_request+quality_a_request+tokens_a_request)"
-        sheet.formula(2, f"=IF({inside},requests_per_month*adoption*{grown},0)", "#,##0")
-        sheet.formula(3, f"=IF({inside},B{row}*{worth}-upkeep,0)", FORMATS["usd"])
-        sheet.formula(4, f"=C{row}/(1+discount_rate)^(A{row}/12)", FORMATS["usd"])
-        sheet.formula(5, f"={before}+C{row}", FORMATS["usd"])
         there = f"AND({inside},E{row}>=0,{earlier})"
         part = f"IF(C{row}>0,E{row}/C{row},0)"
-        sheet.formula(6, f'=IF({there},MAX(0,A{row}-{part}),"")', "0.0")
+        formulas = (
+            (f"=IF({inside},requests_per_month*adoption*{grown},0)", "#,##0"),
+            (f"=IF({inside},B{row}*{worth}-upkeep,0)", FORMATS["usd"]),
+            (f"=C{row}/(1+discount_rate)^(A{row}/12)", FORMATS["usd"]),
+            (f"={before}+C{row}", FORMATS["usd"]),
+            (f'=IF({there},MAX(0,A{row}-{part}),"")', "0.0"),
+        )
+        values = found.months[month - 1].cells
+        for column, ((formula, form), value) in enumerate(zip(formulas, values, strict=True), 2):
+            sheet.formula(column, formula, form, value)
     last, year = first + MOST_MONTHS - 1, first + 11
     sheet.span("month_requests_year", f"$B${first}:$B${year}")
     sheet.span("month_flow_year", f"$C${first}:$C${year}")
