@@ -198,7 +198,8 @@ class ProofScreen(Proofwork):
         stage, table = self._stage, self.query_one("#runs", Table)
         table.set_empty(proof.no_runs(stage, table.width or 60))
         table.set_rows(self.rows(stage) if stage else [])
-        table.border_title = Content(f"Runs: {stage.title}" if stage else "Runs")
+        figures = f" · {one_line(stage.figures, 100)}" if stage and stage.figures else ""
+        table.border_title = Content(f"Runs: {stage.title}{figures}" if stage else "Runs")
 
     @property
     def _stage(self) -> StageState | None:

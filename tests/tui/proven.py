@@ -8,10 +8,13 @@ from typing import Any
 
 from sqlalchemy import update
 
+from promptopt.domain.chat import ChatRequest, LLMResponse
 from promptopt.domain.dataset import Dataset
+from promptopt.domain.prompt import Message
 from promptopt.domain.settings import ModelSettings, ProjectSettings
 from promptopt.store.database import Database
 from promptopt.store.experiments import Experiments
+from promptopt.store.journal import Journal
 from promptopt.store.pocs import Pocs
 from promptopt.store.runs import Runs
 from promptopt.store.schema import pocs
@@ -143,10 +146,21 @@ class Proven:
         )  # fmt: skip
         self.clock[0] += 1
         run_id = self.runs.create(settings, Dataset(train=(), validation=()), self.folder, kind=kind)
-        self.runs.summarize(run_id, status=status, heartbeat_at=4e9, usd=0.0125, **values)
+        self.runs.summarize(run_id, status=status, heartbeat_at=4e9, usd=0.4, active_seconds=95.0, **values)
+        self._pay(run_id, 0.4, 40)
         self.database.transact(lambda connection: None).result()
         self.run_ids.append(run_id)
         return run_id
+
+    def _pay(self, run_id: str, usd: float, calls: int) -> None:
+        """So many calls cost so much together."""
+        journal = Journal(self.database, run_id)
+        for number in range(calls):
+            request = ChatRequest(model="sim/target", messages=(Message(role="user", content=f"{number}"),))
+            usage = {"prompt_tokens": 410, "completion_tokens": 90}
+            response = LLMResponse(text="a", usage=usage, cost=usd / calls, latency=0.4)
+            place = (request.content_key(), "", number)
+            journal.record(f"i{run_id}-{number}", "target", request, place, response)
 
     # Where one can stand
 

@@ -15,8 +15,12 @@ from promptopt.evaluation.reliability import merge
 from promptopt.store.trust import Power, TrustError
 from promptopt_tui.business import Business
 from promptopt_tui.client import Client
+from promptopt_tui.makings import Makings
+from promptopt_tui.proofs import Proofs
 
 from .test_business import CASE, PACKAGE
+from .test_making import SCENARIO
+from .test_proof import ESTIMATE
 from .used import in_use, look
 
 Make = Callable[..., Any]
@@ -98,6 +102,25 @@ def test_proof_that_is_over(
         proving(folder=folder).over()
 
         assert looks(make_app(), size, "tab", "tab", "enter", "tab", "tab", "tab")
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=NAMES[:2])
+def test_estimate_of_a_proof(
+    looks: Make, make_app: Make, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = {
+        "what": "no key for openai/gpt-4o-mini: set OPENAI_API_KEY",
+        "where": "",
+        "fix": "the simulator",
+    }
+    monkeypatch.setattr(Proofs, "estimate", lambda self, wish: {**ESTIMATE, "problem": problem})
+    monkeypatch.setattr(Makings, "scenarios", lambda self: [SCENARIO])
+    monkeypatch.setattr("promptopt_tui.screens.proving.absolute", lambda text: "/home/ann/poc")
+    monkeypatch.setattr("promptopt_tui.screens.proving.file_fault", lambda text: "")
+    # Notes go away after a while.
+    monkeypatch.setattr("promptopt_tui.app.PromptoptApp.notify", lambda self, *said, **how: None)
+
+    assert looks(make_app(), size, "P", "enter", "enter")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=NAMES)
