@@ -20,6 +20,13 @@ import pytest
 CHROMIUM = Path("/usr/bin/chromium")
 PREFIX = "/user/alice/"
 PATIENCE = 60.0
+"""Seconds for what needs no other process."""
+
+BOUND = 280.0
+"""Seconds that a page waits for kernels, servers and terminals: each wait ends with what it waits for, or with
+an error in the page, and after this only where neither ever comes."""
+
+FAILED = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
 CHANGED = (
     "([cell, before]) => "
     "document.querySelectorAll('.jp-Cell')[cell].querySelector('.jp-InputPrompt').textContent !== before"
@@ -88,7 +95,7 @@ def opened(address: str, notebook: str, *, text: bool = False) -> Generator[tupl
         flags = ["--no-sandbox", *(["--disable-3d-apis"] if text else [])]
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
         page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(PATIENCE * 1000)
+        page.set_default_timeout(BOUND * 1000)
         page.on("request", asked)
         page.goto(address.format(notebook))
         page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
@@ -106,7 +113,7 @@ def carry_out(page: Any, cell: int) -> None:
 
     prompt = page.locator(".jp-Cell").nth(cell).locator(".jp-InputPrompt")
     before = prompt.text_content()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + BOUND
     while prompt.text_content() == before:
         assert time.monotonic() < deadline, "the cell was not taken up"
         if page.locator(".jp-Dialog").count():  # that the kernel is not connected yet
@@ -116,6 +123,16 @@ def carry_out(page: Any, cell: int) -> None:
         # What is asked before the kernel is connected is lost, whatever the page says of the kernel.
         with suppress(TimeoutError):
             page.wait_for_function(CHANGED, arg=[cell, before], timeout=3000)
+
+
+def appeared(page: Any, wanted: Any) -> None:
+    """Wait until the page shows something, or an error in the place of it.
+
+    Args:
+        wanted: a locator of the page itself, not of a frame in it.
+    """
+    wanted.or_(page.locator(FAILED)).first.wait_for()
+    assert not page.locator(FAILED).count(), page.locator(FAILED).first.text_content()
 
 
 def write_notebook(path: Path, cells: Sequence[str]) -> None:

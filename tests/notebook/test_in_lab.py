@@ -11,9 +11,9 @@ import promptopt
 from promptopt.cli.creating import make_demo
 from promptopt.store.commands import Pause
 from tests.engine.bench import Bench
-from tests.notebook.jupyter import carry_out, lab, needs_browser, opened, write_notebook
+from tests.notebook.jupyter import appeared, carry_out, lab, needs_browser, opened, write_notebook
 
-pytestmark = [needs_browser, pytest.mark.timeout(300)]
+pytestmark = [needs_browser, pytest.mark.timeout(600)]
 WARM = True
 HOME = "import os\nos.environ['PROMPTOPT_HOME'] = {!r}"
 START = """
@@ -167,8 +167,10 @@ def test_a_form_is_filled_in_and_waited_for(home: Path, served: tuple[Path, str]
 
 
 def _screen(page: Any, way: str) -> Any:
-    where = page if way == "widget" else page.frame_locator("iframe[title=promptopt]")
-    where.locator(".promptopt-tui[aria-busy=false]").wait_for()
+    ready, frame = ".promptopt-tui[aria-busy=false]", "iframe[title=promptopt]"
+    appeared(page, page.locator(ready if way == "widget" else frame))
+    where = page if way == "widget" else page.frame_locator(frame)
+    where.locator(ready).wait_for()
     return where.locator(".xterm-screen")
 
 
