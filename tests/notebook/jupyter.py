@@ -23,8 +23,8 @@ PATIENCE = 60.0
 """Seconds for what needs no other process."""
 
 BOUND = 280.0
-"""Seconds that a page waits for kernels, servers and terminals: each wait ends with what it waits for, or with
-an error in the page, and after this only where neither ever comes."""
+"""Seconds that a page waits for kernels, servers and terminals: each ends with what is waited for, or with an
+error in the page, and after this only where neither ever comes."""
 
 FAILED = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
 CHANGED = (
