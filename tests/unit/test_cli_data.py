@@ -110,6 +110,32 @@ def test_a_file_is_reviewed_too(cli: CommandLine, tmp_path: Path, monkeypatch: p
     assert out.read_text(encoding="utf-8-sig").count("red") == 2
 
 
+def test_what_a_review_writes_is_said_and_undecided_cases_can_be_left_out(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, out = tmp_path / "my.jsonl", tmp_path / "kept.csv"
+    texts = ["=1+1", "+49 30", "plain", *(f"plain {n}" for n in range(7))]
+    path.write_text(
+        "".join(json.dumps({"input": text, "expected": "-" + "a" * 250}) + "\n" for text in texts)
+    )
+    monkeypatch.setattr(sys, "stdin", io.StringIO("k\nk\nd\nq\n"))
+    said = cli("data", "review", str(path), "--out", str(out))
+    assert "10 cases" not in said.err and "9 cases written: 2 kept, 0 edited, 7 undecided" in said.err
+    assert "--reviewed-only leaves these out" in said.err and "left out: 1 dropped:" in said.err
+    assert (
+        "11 cells begin with =, +, -, @" in said.err and ".jsonl and .json have no such problem" in said.err
+    )
+    assert "=1+1" in out.read_text(encoding="utf-8-sig")
+    assert "project.toml" not in said.err and "hardly ever pass" not in said.err
+    monkeypatch.setattr(sys, "stdin", io.StringIO("q\n"))
+    lines = tmp_path / "kept.jsonl"
+    said = cli("data", "review", str(path), "--out", str(lines), "--reviewed-only")
+    assert "2 cases written: 2 kept, 0 edited; left out: 1 dropped, 7 undecided" in said.err
+    assert len(lines.read_text().splitlines()) == 2 and "formula" not in said.err
+    told = " ".join(cli("data", "review", "--help").out.split())
+    assert "nobody has decided on" in told and "--reviewed-only" in told
+
+
 def test_only_runs_that_make_cases_have_cases_to_review(cli: CommandLine) -> None:
     assert "there is no run 'nothing'" in cli("data", "review", "nothing").err
 

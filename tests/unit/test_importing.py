@@ -8,7 +8,7 @@ import pytest
 
 from promptopt.domain.errors import SettingsError
 from promptopt.store.casefiles import load_dataset
-from promptopt.store.importing import import_project, litellm_name
+from promptopt.store.importing import import_project, litellm_name, load_cases
 from promptopt.store.projects import load_project, save_project
 
 CONFIG = """\
@@ -89,6 +89,14 @@ def test_the_configuration_as_it_stands(tmp_path: Path) -> None:
         ("Terrible quality, broke immediately", "negative"),
         ("It's okay, nothing special", "neutral"),
     ]
+
+
+def test_of_checks_only_a_project_is_told(tmp_path: Path) -> None:
+    rows = [{"input": f"text {n}", "expected": f"{n} " * 200} for n in range(12)]
+    path = write(tmp_path, "long.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert any("choose another check in project.toml" in one for one in import_project(path).notices)
+    loaded, notices = load_cases(path)
+    assert len(loaded.dataset.train) and not any("project.toml" in one for one in notices)
 
 
 def test_the_configuration_becomes_a_project_file(tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def _save(
     database: "Database", run: str, place: Place, *, quiet: bool, reviewed_only: bool = False
 ) -> dict[str, Any]:
     from promptopt.runs.generated import generated_by, queue_of
-    from promptopt.synthetic.saving import Origin, save_as_project, save_cases
+    from promptopt.synthetic.saving import Origin, hint_of_formulas, save_as_project, save_cases
 
     found: Generated = generated_by(database, run)
     dataset = found.dataset(queue_of(database, found).kept(reviewed_only=reviewed_only))
@@ -244,6 +244,8 @@ def _save(
         paths["out"] = str(save_cases(dataset, place.out, origin, overwrite=place.overwrite))
         if place.out.suffix.lower() == ".csv" and any(case.checks for case in dataset.cases()):
             note("note: a CSV file can't hold the checks of single cases; .jsonl does")
+        if told := hint_of_formulas(dataset, place.out):
+            note(f"note: {told}")
     if place.project is not None:
         paths["project"] = str(save_as_project(dataset, found.plan.scenario, place.project, None, origin))
     for kind in () if quiet else ("out", "project"):

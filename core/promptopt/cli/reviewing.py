@@ -32,18 +32,21 @@ def review(
     *,
     out: Path | None = None,
     overwrite: bool = False,
+    reviewed_only: bool = False,
     json: bool = False,
 ) -> int:
     """Go through cases one by one: keep, edit, drop or skip. Decisions are kept, and a review goes on later.
 
     Args:
-        out: write what is kept into this file (.jsonl, .json, .csv).
+        out: write into this file (.jsonl, .json, .csv) what was not dropped: kept and edited cases, and
+            those that nobody has decided on yet.
         overwrite: the file may be there.
+        reviewed_only: with --out: leave out what nobody has decided on yet.
         json: ask nothing; print where the review stands and what was decided, as one JSON object.
     """
     from promptopt.domain.dataset import Dataset
     from promptopt.store.database import Database
-    from promptopt.synthetic.saving import save_cases
+    from promptopt.synthetic.saving import hint_of_formulas, save_cases
 
     with closing(Database.open()) as database:
         queue, whole = _queue(database, source)
@@ -52,13 +55,27 @@ def review(
         elif out is None or queue.waiting():
             _Session(queue).run()
         if out is not None:
-            kept = queue.kept()
+            kept = queue.kept(reviewed_only=reviewed_only)
             dataset = (
                 whole(kept) if whole else Dataset(train=tuple(kept), validation=tuple(kept), held_back=False)
             )
             path = save_cases(dataset, out, overwrite=overwrite)
-            note(f"{len(dataset)} cases: {path}")
+            note(_written(queue, len(dataset), path, reviewed_only=reviewed_only))
+            if told := hint_of_formulas(dataset, path):
+                note(f"note: {told}")
     return 0
+
+
+def _written(queue: "ReviewQueue", count: int, path: Path, *, reviewed_only: bool) -> str:
+    """What a file has: undecided cases are in it unless somebody wants the decided ones alone."""
+    standing = queue.standing()
+    parts = f"{standing.kept} kept, {standing.edited} edited"
+    if reviewed_only:
+        left = f"left out: {standing.dropped} dropped, {standing.open} undecided"
+    else:
+        parts += f", {standing.open} undecided (--reviewed-only leaves these out)"
+        left = f"left out: {standing.dropped} dropped"
+    return f"{count} cases written: {parts}; {left}: {path}"
 
 
 def _queue(

@@ -138,7 +138,7 @@ def load_cases(source: Path, columns: ColumnChoice = NOT_SAID, **data: Any) -> t
     Raises:
         SettingsError: the source can't be used.
     """
-    made = import_project(source, columns=columns)
+    made = _imported(source, columns, None, accepts_core, cases_only=True)
     # A prompt that was made up says nothing of what people wrote into theirs.
     kept = made.settings.data.model_copy(update=data)
     settings = made.settings.model_copy(update={"prompt": "", "data": kept})
@@ -149,7 +149,9 @@ def load_cases(source: Path, columns: ColumnChoice = NOT_SAID, **data: Any) -> t
         return load_dataset(settings, Path(folder)), made.notices
 
 
-def _imported(source: Path, columns: ColumnChoice, ask: Ask | None, accepts: Accepts) -> Imported:
+def _imported(
+    source: Path, columns: ColumnChoice, ask: Ask | None, accepts: Accepts, *, cases_only: bool = False
+) -> Imported:
     path = _file_in(source) if is_folder(source) else source
     suffix = path.suffix.lower()
     config: Any = _yaml(path) if suffix in YAML else None
@@ -165,7 +167,7 @@ def _imported(source: Path, columns: ColumnChoice, ask: Ask | None, accepts: Acc
         return _copy_project(path)
     if is_folder(path) or format_of(path):
         _check_has_cases(config, path)
-        return Imported(*project_of_cases(path, columns, ask))
+        return Imported(*project_of_cases(path, columns, ask, cases_only=cases_only))
     kinds = ", ".join((".toml", *FORMATS))
     what = "there is no such file" if not is_file(path) else f"unknown kind of file, expected one of {kinds}"
     raise SettingsError(what, where=str(path))

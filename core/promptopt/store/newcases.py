@@ -28,11 +28,16 @@ LONG_ANSWER = 200
 MadeOf = tuple[ProjectSettings, dict[str, bytes], list[str]]
 
 
-def project_of_cases(path: Path, given: ColumnChoice = NOT_SAID, ask: Ask | None = None) -> MadeOf:
+def project_of_cases(
+    path: Path, given: ColumnChoice = NOT_SAID, ask: Ask | None = None, *, cases_only: bool = False
+) -> MadeOf:
     """Settings, data files and notices of a project with the cases of ``path``.
 
     A text file is taken over as it is. Columnar files, folders and conversations become JSON Lines, with a
     column for the input and one for the expected output, so that the project can be read and edited.
+
+    Args:
+        cases_only: there will be no project: nothing is told of its checks.
 
     Raises:
         SettingsError: the cases can't be read, or no column can be the input.
@@ -63,7 +68,7 @@ def project_of_cases(path: Path, given: ColumnChoice = NOT_SAID, ask: Ask | None
     checks: list[dict[str, Any]] = []
     if chosen.expected is not None:
         data["expected"] = chosen.expected
-        checks = [_check(rows, chosen.expected, notices)]
+        checks = [_check(rows, chosen.expected, [] if cases_only else notices)]
     raw = {
         "name": path.absolute().stem[:LONGEST_NAME],
         "prompt": prompt or _seed_prompt(chosen.inputs, chosen.expected),

@@ -21,6 +21,8 @@ CASES = "cases.jsonl"
 
 FORMATS = (".jsonl", ".json", ".csv")
 
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+
 SIMULATED: dict[Role, ModelSettings] = {
     "target": ModelSettings(model="sim/target"),
     "optimizer": ModelSettings(model="sim/optimizer"),
@@ -90,6 +92,24 @@ def content_of(dataset: Dataset, form: str, origin: Origin | None = None) -> byt
     writer.writeheader()
     writer.writerows(flat)
     return text.getvalue().encode("utf-8-sig")
+
+
+def hint_of_formulas(dataset: Dataset, path: Path) -> str:
+    """Of a CSV file with cells that a spreadsheet may take for formulas, that it has them; else empty.
+
+    The cells stay as they are: a mark put before them would be sent to a model with the case.
+    """
+    if path.suffix.lower() != ".csv":
+        return ""
+    cells = (str(value) for row in rows_of(dataset) for value in _flat(row).values())
+    count = sum(cell.startswith(_FORMULA_SIGNS) for cell in cells)
+    if not count:
+        return ""
+    begin = "1 cell begins" if count == 1 else f"{count:,} cells begin"
+    return (
+        f"{begin} with =, +, -, @, a tab or a carriage return, which a spreadsheet may take for a formula; "
+        "the text stays as it is; .jsonl and .json have no such problem"
+    )
 
 
 def save_cases(
