@@ -1,9 +1,11 @@
 """The documents of a business case, read back."""
 
+import html
 import re
 import shutil
 import subprocess
 import tomllib
+from datetime import date
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from promptopt.domain.errors import RunError, SettingsError
+from promptopt.domain.prompt import OptimizedPrompt
 from promptopt.domain.results import Comparison, Interval
 from promptopt.domain.settings import Price
 from promptopt.enterprise.case.assumptions import Assumptions
@@ -19,10 +22,14 @@ from promptopt.enterprise.case.calculator import BusinessCase, EnterpriseROICalc
 from promptopt.enterprise.case.documents import FORMATS, write_documents
 from promptopt.enterprise.case.evidence import Contender, Evidence, Pair, Usage
 from promptopt.enterprise.case.viewing import view_of
+from promptopt.enterprise.deployment.criteria import Wishes
+from promptopt.enterprise.deployment.offers import offer_of
+from promptopt.enterprise.deployment.rollout import RolloutPlan, plan_of
+from promptopt.reporting.business.deck import deck_of
 from promptopt.reporting.business.fitting import cells, cut, fitted, height_of, right_to_left
 from promptopt.reporting.business.markdown import markdown_of
 from promptopt.reporting.business.page import page_of_case
-from promptopt.reporting.business.views import SIMULATED, CaseView
+from promptopt.reporting.business.views import SIMULATED, STOP, CaseView
 from promptopt.reporting.business.workbook import workbook_of
 
 HOSTILE = '=cmd|"/c calc"!A1 <script>alert(1)</script> | **b** `c` [x](http://evil) \x1b[31m'
@@ -502,3 +509,65 @@ def test_the_parts_of_a_bar() -> None:
     assert _parts(-4, -2, -1) == (-1, -1, -2, 0, 0)
     assert _parts(-3, 1, 2) == (0, 0, -3, 1, 1)
     assert _parts(-3, -1, 2) == (0, -1, -2, 0, 2)
+
+
+def planned(verdict: str) -> RolloutPlan:
+    gap = {
+        "verdict": verdict, "difference": 0.4, "interval": [0.2, 0.6], "p_value": 0.01, "n": 40,
+        "method": "m",
+    }  # fmt: skip
+    score = {"score": 0.6, "low": 0.5, "high": 0.7, "n": 40, "passed": 24, "errors": 0}
+    seed = {"candidate_id": "a", "prompt": "Old", "demonstrations": [], "validation": None, "test": score,
+            "failures": None}  # fmt: skip
+    about = {
+        "run_id": "r1", "optimizer": "refine", "candidate_id": "b", "seed": seed, "comparison": gap,
+        "test": score, "validation": score,
+    }  # fmt: skip
+    wishes = Wishes(teams=(HOSTILE, "sales"), start=date(2026, 12, 7))
+    return plan_of([offer_of(OptimizedPrompt(text="New", metadata=about), HOSTILE)], wishes)
+
+
+def test_the_phases_of_a_plan_with_what_stops_them_stand_in_all_forms(tmp_path: Path) -> None:
+    view = view_of(case(simulated=True, text=HOSTILE), planned("better"))
+    assert [phase.when for phase in view.rollout] == [
+        "2026-12-07 to 2026-12-21", "2026-12-21 to 2027-01-04", "from 2027-01-04"
+    ]  # fmt: skip
+    plan_source = view.sources[-1]
+    assert plan_source.kind == "plan" and plan_source.mark == len(view.sources)
+    conditions = [*view.gate.stop, *view.gate.onward]
+    assert conditions and all(one.marks == (plan_source.mark,) for one in conditions)
+    assert any("50.0%" in one.text for one in view.gate.stop), "the lower end of the sealed test"
+    page, text = _Page(), page_of_case(view)
+    page.feed(text)
+    assert "script" not in page.tags and f"s{plan_source.mark}" in page.ids
+    assert {link[1:] for link in page.links} <= set(page.ids)
+    for written in (text, markdown_of(view)):
+        assert "2026-12-21 to 2027-01-04" in written and STOP in html.unescape(written)
+        assert "first month" not in written, "no generic step stands beside the plan"
+    assert "if you decide otherwise" in view.gate.note, "a simulated case recommends nothing"
+    pytest.importorskip("pptx")
+    slides = _slides(deck_of(view))
+    (slide,) = [one for one in slides if "Roll-out: step by step" in one]
+    assert "2026-12-07 to 2026-12-21" in slide and STOP in slide and "decide otherwise" in slide
+
+
+def test_where_nothing_is_rolled_out_no_step_is_shown() -> None:
+    view = view_of(case(), planned("not distinguishable"))
+    assert not view.rollout and not view.gate.stop and "could not tell it from" in view.gate.none[0]
+    for written in (page_of_case(view), markdown_of(view)):
+        assert "None is planned." in written and "could not tell it from" in written
+    pytest.importorskip("pptx")
+    (slide,) = [one for one in _slides(deck_of(view)) if "Roll-out" in one]
+    assert "none is planned" in slide and "could not tell it from" in slide
+
+
+def _slides(body: bytes) -> list[str]:
+    from pptx import Presentation
+
+    found: list[str] = []
+    for slide in Presentation(BytesIO(body)).slides:
+        texts = [shape.text_frame.text for shape in slide.shapes if shape.has_text_frame]
+        tables = [shape.table for shape in slide.shapes if shape.has_table]
+        texts += [cell.text for table in tables for row in table.rows for cell in row.cells]
+        found.append("\n".join(texts))
+    return found

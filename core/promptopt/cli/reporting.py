@@ -12,6 +12,9 @@ from promptopt.domain.errors import SettingsError
 if TYPE_CHECKING:
     from promptopt.enterprise.case.assumptions import Assumptions
     from promptopt.enterprise.case.calculator import BusinessCase
+    from promptopt.enterprise.case.evidence import Evidence
+    from promptopt.enterprise.deployment.rollout import RolloutPlan
+    from promptopt.store.database import Database
 
 ReportArgument = Annotated[
     str, Parameter(name="RUN", help="a run, or an experiment by its id (they begin with x).")
@@ -59,16 +62,37 @@ def report(
     assumed = _assumed(scenario, assumptions, set_)
     with closing(Database.open()) as database:
         evidence = evidence_of(database, reference)
+        plan = _plan(database, evidence)
     made = EnterpriseROICalculator(assumed).calculate_comprehensive_roi(evidence)
     formats = [one.strip() for one in form.split(",") if one.strip()]
     kept = [assumed.save(save_assumptions)] if save_assumptions is not None else []
-    written = [*write_documents(made, out, formats), *kept]
+    written = [*write_documents(made, out, formats, plan), *kept]
     if json:
         emit({**made.as_json(), "told": in_words(made), "files": [str(path) for path in written]})
         return
     _say(made)
     for path in written:
         note(f"written: {path}")
+
+
+def _plan(database: "Database", evidence: "Evidence") -> "RolloutPlan | None":
+    """The roll-out plan of what was measured; None if nothing of it could be given to a team."""
+    from promptopt.domain.errors import PromptoptError
+    from promptopt.enterprise.deployment.criteria import Wishes
+    from promptopt.enterprise.deployment.offers import offer_of, offer_of_run
+    from promptopt.enterprise.deployment.rollout import plan_of
+    from promptopt.enterprise.poc.concluding import best_prompt
+    from promptopt.store.runs import Runs
+
+    try:
+        if evidence.experiment_id:
+            best = best_prompt(database, evidence.experiment_id, evidence)
+            offer = offer_of(best, evidence.title) if best else None
+        else:
+            offer = offer_of_run(database, Runs(database).find(evidence.run_ids[0]))
+    except PromptoptError:
+        return None
+    return plan_of([offer], Wishes(), title=evidence.title) if offer else None
 
 
 def _assumed(scenario: str | None, path: Path | None, given: tuple[str, ...]) -> "Assumptions":

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from promptopt.domain.errors import RunError, SettingsError
 from promptopt.domain.text import one_line
@@ -12,6 +12,9 @@ from promptopt.enterprise.case.viewing import view_of
 from promptopt.reporting.business.markdown import markdown_of
 from promptopt.reporting.business.page import page_of_case
 from promptopt.reporting.business.views import CaseView, Line
+
+if TYPE_CHECKING:
+    from promptopt.enterprise.deployment.rollout import RolloutPlan
 
 Format = Literal["md", "html", "pptx", "xlsx"]
 
@@ -24,8 +27,16 @@ INFLUENCES = 5
 """Influences that are told in words."""
 
 
-def write_documents(case: BusinessCase, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+def write_documents(
+    case: BusinessCase,
+    folder: Path,
+    formats: Sequence[str] = FORMATS,
+    plan: "RolloutPlan | None" = None,
+) -> list[Path]:
     """Write a case into a folder, which is made if it is not there; files that are there are replaced.
+
+    Args:
+        plan: whose phases, and what stops them, are told; without one the usual steps are.
 
     Raises:
         SettingsError: there is no such format.
@@ -36,7 +47,7 @@ def write_documents(case: BusinessCase, folder: Path, formats: Sequence[str] = F
         raise SettingsError(
             f"there is no format {one_line(unknown[0], 30)!r}", fix=f"take some of {', '.join(FORMATS)}"
         )
-    view = view_of(case)
+    view = view_of(case, plan)
     made = [(folder / f"{NAME}.{form}", _MAKERS[form](view)) for form in dict.fromkeys(formats)]
     for path, body in made:
         _write(path, body)
@@ -74,17 +85,20 @@ def _line(line: Line) -> dict[str, Any]:
     }
 
 
-def generate_executive_presentation(business_case: BusinessCase, path: Path | str | None = None) -> Path:
+def generate_executive_presentation(
+    business_case: BusinessCase, path: Path | str | None = None, plan: "RolloutPlan | None" = None
+) -> Path:
     """Write a case as slides; returns the file.
 
     Args:
         path: file to write; default is ``business-case.pptx`` here.
+        plan: as for :func:`write_documents`.
 
     Raises:
         RunError: python-pptx is not there, or the file can't be written.
     """
     target = Path(path) if path else Path(f"{NAME}.pptx")
-    _write(target, _deck(view_of(business_case)))
+    _write(target, _deck(view_of(business_case, plan)))
     return target
 
 

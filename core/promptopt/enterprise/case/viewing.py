@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from promptopt.domain import figures as fm
 from promptopt.domain.results import Interval
@@ -11,12 +12,14 @@ from promptopt.enterprise.case.calculator import BusinessCase
 from promptopt.enterprise.case.evidence import Evidence, Usage
 from promptopt.enterprise.case.quantity import Quantity
 from promptopt.enterprise.case.ranges import CONFIDENCE, Range
+from promptopt.enterprise.case.steps import gate_of, source_of, steps_of
 from promptopt.enterprise.consistency import MEASURES, Consistency
 from promptopt.reporting.business.money import usd
 from promptopt.reporting.business.views import (
     Bar,
     CaseView,
     Example,
+    Gate,
     Input,
     Kind,
     Line,
@@ -27,6 +30,9 @@ from promptopt.reporting.business.views import (
     Span,
     Told,
 )
+
+if TYPE_CHECKING:
+    from promptopt.enterprise.deployment.rollout import RolloutPlan
 
 RUN, COMPUTED = 1, 2
 """Marks of the evidence and of the computation; the quantities have those after them."""
@@ -56,12 +62,13 @@ _UNITS = {
 _MEASURED = ("gain", "failing", "tokens_in_today", "tokens_out_today", "tokens_in_new", "tokens_out_new")
 
 
-def view_of(case: BusinessCase) -> CaseView:
+def view_of(case: BusinessCase, plan: "RolloutPlan | None" = None) -> CaseView:
     """What documents show of a case."""
     evidence = case.evidence
     names = [*_MEASURED, *(name for name in case.quantities if name not in _MEASURED)]
     marks = {name: COMPUTED + 1 + at for at, name in enumerate(names)}
     inputs = [_input(name, case.quantities[name], marks[name]) for name in names]
+    plan_mark = COMPUTED + 1 + len(names)
     return CaseView(
         title=one_line(evidence.title, 90),
         scenario=_SCENARIOS.get(case.assumptions.scenario, one_line(case.assumptions.scenario, 40)),
@@ -83,10 +90,11 @@ def view_of(case: BusinessCase) -> CaseView:
         warnings=case.risk_mitigation.notes,
         tornado=_tornado(case, marks),
         base=case.npv.base,
-        rollout=_rollout(case, marks),
+        rollout=steps_of(plan, plan_mark) if plan else _rollout(case, marks),
+        gate=gate_of(plan, plan_mark, _against(case)) if plan else Gate(),
         inputs=inputs,
         results=_results(case),
-        sources=_sources(case, inputs),
+        sources=[*_sources(case, inputs), *([source_of(plan, plan_mark)] if plan else ())],
         method=_method(case),
         months=int(case.quantities["horizon_months"].value),
         first_prompt=sanitize(evidence.first_prompt, 20_000),
@@ -370,6 +378,11 @@ def _tornado(case: BusinessCase, marks: dict[str, int]) -> list[Bar]:
         )
         for one in found
     ]
+
+
+def _against(case: BusinessCase) -> str:
+    """The headline, if it is no recommendation."""
+    return "" if case.advice == "recommended" else case.headline
 
 
 def _rollout(case: BusinessCase, marks: dict[str, int]) -> list[Phase]:

@@ -157,7 +157,7 @@ def conclude(database: Database, row: PocRow, plan: POCPlan) -> Conclusion:
         files += write_report(folder / "comparison", experiment, told.board, told.entries)
     notes: list[str] = []
     if told.case is not None:
-        files += _documents(told.case, folder, notes)
+        files += _documents(told.case, folder, notes, told.rollout)
     if told.offer is not None and told.rollout is not None:
         earlier = _written(pocs.parts(row.id))
         files += _package(package_for(database, told), folder, row.id, earlier)
@@ -282,12 +282,12 @@ def _written(parts: Mapping[str, Part]) -> list[str]:
     return json.loads(part.body)["files"] if part else []
 
 
-def _documents(case: BusinessCase, folder: Path, notes: list[str]) -> list[Path]:
+def _documents(case: BusinessCase, folder: Path, notes: list[str], plan: RolloutPlan | None) -> list[Path]:
     """The business case in all forms; a form whose package is missing is left out, and that is told."""
     files: list[Path] = []
     for form in FORMATS:
         try:
-            files += write_documents(case, folder, [form])
+            files += write_documents(case, folder, [form], plan)
         except RunError as error:
             if form not in ("pptx", "xlsx"):
                 raise

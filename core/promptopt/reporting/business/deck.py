@@ -21,7 +21,7 @@ from promptopt.reporting.business.slides import (
     Deck,
     Piece,
 )
-from promptopt.reporting.business.views import CaseView, Line, Told
+from promptopt.reporting.business.views import ONWARD, STOP, CaseView, Line, Told
 
 _ROOM = WIDTH - 2 * MARGIN
 _BOTTOM = HEIGHT - 34
@@ -209,8 +209,16 @@ def _costs(deck: Deck, view: CaseView) -> None:
 
 
 def _rollout(deck: Deck, view: CaseView) -> None:
+    gate = view.gate
+    if gate.none:
+        _slide(deck, view, "Roll-out: none is planned", [view.sources[-1].mark])
+        deck.box((MARGIN, TOP, _ROOM, _BOTTOM - TOP), gate.none, size=16, least=9, bullets=True)
+        return
     marks = [mark for phase in view.rollout for mark in (*phase.who.marks, *phase.stop.marks)]
     _slide(deck, view, "Roll-out: step by step, each with what stops it", marks)
+    if gate.stop:
+        _planned(deck, view)
+        return
     rows: list[list[Piece]] = [["step", "who", "when", "stop if"]]
     rows += [[phase.name, phase.who, phase.when, phase.stop] for phase in view.rollout]
     end = deck.table(MARGIN, TOP, [190, 210, 140, _ROOM - 540], rows, size=14, height=56, bold_first=True)
@@ -221,9 +229,30 @@ def _rollout(deck: Deck, view: CaseView) -> None:
     deck.box((MARGIN, end + 14, _ROOM, 60), said, size=13, colour=FAINT, bullets=True)
 
 
+def _planned(deck: Deck, view: CaseView) -> None:
+    """A plan with dates: its steps, and below them what ends one and what leads to the next."""
+    rows: list[list[Piece]] = [["step", "who", "when"]]
+    rows += [[phase.name, phase.who, phase.when] for phase in view.rollout]
+    widths = [150, _ROOM - 150 - 200, 200]
+    top = TOP
+    if view.gate.note:
+        deck.box((MARGIN, TOP - 4, _ROOM, 36), [view.gate.note], size=13, least=9, colour=WARN)
+        top += 36
+    end = deck.table(MARGIN, top, widths, rows, size=14, height=36, bold_first=True)
+    half, top = (_ROOM - 20) / 2, end + 16
+    columns = [(STOP, view.gate.stop), (ONWARD, view.gate.onward)]
+    shown = [(title, told) for title, told in columns if told]
+    wide = half if len(shown) > 1 else _ROOM
+    for at, (title, told) in enumerate(shown):
+        left = MARGIN + at * (half + 20)
+        deck.box((left, top, wide, 40), [f"{title}:"], size=13, least=10, bold=True)
+        deck.box((left, top + 42, wide, _BOTTOM - top - 42), list(told), size=13, least=8, bullets=True)
+
+
 def _sources(deck: Deck, view: CaseView) -> None:
     _slide(deck, view, "Sources and assumptions", [source.mark for source in view.sources])
-    head = [f"[{source.mark}] {source.kind}: {source.text}" for source in view.sources[:2]]
+    told = [*view.sources[:2], *(source for source in view.sources if source.kind == "plan")]
+    head = [f"[{source.mark}] {source.kind}: {source.text}" for source in told]
     deck.box((MARGIN, TOP - 6, _ROOM, 44), head, size=10, least=8)
     inputs = view.inputs
     half = -(-len(inputs) // 2)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from promptopt.domain.markdown import fenced, inline
 from promptopt.domain.text import one_line
 from promptopt.reporting.business.money import usd
-from promptopt.reporting.business.views import SIMULATED, CaseView, Line, Told
+from promptopt.reporting.business.views import ONWARD, SIMULATED, STOP, CaseView, Line, Told
 
 _MARKS = {"recommended": "✓", "not shown": "≈", "against": "✗"}
 
@@ -31,11 +31,7 @@ def markdown_of(view: CaseView) -> str:
     lines += _tornado(view, label)
     lines += [f"## Risks{label}", "", *_table(view.risks), ""]
     lines += [f"- {inline(warning)}" for warning in view.warnings]
-    lines += ["", f"## Roll-out, with what stops it{label}", "", "| step | who | when | stop if |"]
-    lines += ["| --- | --- | --- | --- |"]
-    for phase in view.rollout:
-        cells = (inline(phase.name), _told(phase.who), inline(phase.when), _told(phase.stop))
-        lines.append(f"| {' | '.join(cells)} |")
+    lines += _rollout(view, label)
     lines += ["", "## Assumptions and measured figures", "", "| | figure | range | from | why |"]
     lines += ["| --- | --- | --- | --- | --- |"]
     lines += [
@@ -59,6 +55,21 @@ def _told(told: Told) -> str:
 def _table(lines: Sequence[Line]) -> list[str]:
     rows = [f"| {inline(line.label)} | {_told(line.told)} | {inline(line.note)} |" for line in lines]
     return ["| | | |", "| --- | --- | --- |", *rows]
+
+
+def _rollout(view: CaseView, label: str) -> list[str]:
+    lines = ["", f"## Roll-out, with what stops it{label}", ""]
+    if view.gate.none:
+        return [*lines, "None is planned.", "", *(f"- {inline(one)}" for one in view.gate.none)]
+    lines += [inline(view.gate.note), ""] if view.gate.note else []
+    lines += ["| step | who | when | stop if |", "| --- | --- | --- | --- |"]
+    for phase in view.rollout:
+        cells = (inline(phase.name), _told(phase.who), inline(phase.when), _told(phase.stop))
+        lines.append(f"| {' | '.join(cells)} |")
+    for title, told in ((STOP, view.gate.stop), (ONWARD, view.gate.onward)):
+        if told:
+            lines += ["", f"{title}:", "", *(f"- {_told(one)}" for one in told)]
+    return lines
 
 
 def _scores(view: CaseView, label: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from promptopt.reporting.business.money import usd
 from promptopt.reporting.business.scales import score_scale, span_scale, tornado_scale
-from promptopt.reporting.business.views import SIMULATED, CaseView
+from promptopt.reporting.business.views import ONWARD, SIMULATED, STOP, CaseView
 from promptopt.reporting.page import pages
 
 LOOKS = {"recommended": ("✓", "good"), "not shown": ("≈", "warn"), "against": ("✗", "bad")}
@@ -21,5 +21,7 @@ def page_of_case(view: CaseView) -> str:
             money=span_scale(view.money),
             tornado=tornado_scale(view.tornado, view.base),
             usd=usd,
+            stop=STOP,
+            onward=ONWARD,
         )
     )

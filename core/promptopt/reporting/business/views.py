@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+STOP = "A step is stopped, and today's prompt comes back, if one of these holds"
+ONWARD = "The next step begins only if all of these hold"
 SIMULATED = "SIMULATED: says nothing about a real model"
 
-Kind = Literal["measured", "assumption", "price list", "computed"]
+Kind = Literal["measured", "assumption", "price list", "computed", "plan"]
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,22 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """What steps of the roll-out have in common.
+
+    Attributes:
+        stop: one of these ends a step; ``onward``: all of these lead to the next one.
+        none: why there is no step at all.
+        note: what to know before the steps are taken.
+    """
+
+    stop: Sequence[Told] = ()
+    onward: Sequence[Told] = ()
+    none: Sequence[str] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Input:
     """A figure that all is computed from.
 
@@ -162,6 +180,7 @@ class CaseView:
         inputs: all that it is computed from, the measured ones first.
         results: in numbers.
         method: how it was computed, a sentence each.
+        rollout: its steps; ``gate`` has what they have in common, or why there is none.
     """
 
     title: str
@@ -192,3 +211,4 @@ class CaseView:
     months: int
     first_prompt: str = ""
     best_prompt: str = ""
+    gate: Gate = Gate()
