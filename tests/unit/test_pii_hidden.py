@@ -107,6 +107,7 @@ def test_what_only_looks_like_a_vendors_key_is_left_alone(prose: str) -> None:
             "lena\\u0040example\\u002ecom",
             "lena.brandt\\\\u0040example\\\\u002Ecom",
         ),
+        *("lena\\x40example\\x2ecom", "lena%2540example.com", "lena&amp;#64;example.com"),
         *("lena%2Ebrandt%40example%2Ecom", "&#108;ena&#64;example.com", "lena%2Bshop%40example.com"),
         *("lena.brandt@\nexample.com", "lena.brandt\n@example.com", "lena.brandt@example\n.com"),
         *("lena.brandt@example.\r\ncom", "lena.brandt@exam\nple.com", "lena.bra\nndt@example.com"),
@@ -165,6 +166,16 @@ def test_an_account_is_found_whole(account: str, frame: str) -> None:
     _whole("iban", account, frame)
 
 
+@pytest.mark.parametrize(
+    "number", ["4111 1111\n1111 1111", "4111-1111-\r\n1111-1111", "4111 1111 1111\\n1111"]
+)
+@pytest.mark.parametrize(
+    "frame", ["Card: {}", "my visa card {} was charged", "Kreditkarte {}\ngültig bis 11/28"]
+)
+def test_a_card_that_is_called_one_is_found_whole(number: str, frame: str) -> None:
+    _whole("card", number, frame)
+
+
 def test_a_heading_in_the_line_above_introduces_a_number() -> None:
     _whole("phone", "555 12345", "Phone:\n{}")
     assert find_pii("Order:\n555 12345") == []
@@ -189,6 +200,8 @@ def test_a_heading_in_the_line_above_introduces_a_number() -> None:
         ("change: +12.5\n100000 units\n250000 units", []),
         ("1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11", []),
         ("Sum: 12345\n67890", []),
+        ("4111 1111\n1111 1111\n", []),
+        ("Visa 4111 1111\n1111 1112\n", []),
         ("DE44 is a motor type\nand DE89 a valve", []),
         ("GB82 WEST 1234\n5698 7654 33", []),
         ("100%40 of 5%30, R&D, a \\u00 b, C:\\new\\reports\\table.txt", []),

@@ -1,4 +1,4 @@
-"""E-mail addresses and phone numbers that a line break runs through.
+"""E-mail addresses, phone numbers and cards that a line break runs through.
 
 Only what stands right before and right after a break is looked at, so time grows with the length only.
 """
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from promptopt.domain.pii.contacts import EMAIL, PHONE_WORDS, TLD, phone_confidence
 from promptopt.domain.pii.finding import Finding
+from promptopt.domain.pii.numbers import CARD_WORDS, card_in
 
 _BREAK = re.compile(r"=?[ \t]{0,8}(?:\r\n|\n|\r)[ \t>]{0,8}")
 """Also with the sign of a soft break (``=``), and behind the marks of a quoted mail."""
@@ -29,6 +30,8 @@ _OF_A_FILE = re.compile(
 
 _DIGITS_BEFORE = re.compile(r"(?:\+|\()?\d(?:[ ().\-/]{0,3}\d){0,14}[ ().\-/]{0,3}\Z|\+\Z")
 _DIGITS_AFTER = re.compile(r"\(?\d(?:[ ().\-/]{0,3}\d){0,14}(?![\w%€$£]|[.,:/-]\d)")
+_CARD_BEFORE = re.compile(r"\d(?:[ .-]{0,2}\d){0,17}[ .-]{0,2}\Z")
+_CARD_AFTER = re.compile(r"\d(?:[ .-]{0,2}\d){0,17}(?![\d%]|[.,/-]\d)")
 _NOT_BEFORE = re.compile(r"[\w.,:/+$€£#-]\Z|[€$£#] \Z")
 _POSTAL_CODE = re.compile(r"\d{4,5} [^\W\d_a-z]")
 _COMPLETE, _COMPLETE_ABROAD = 8, 10
@@ -37,8 +40,11 @@ another.
 """
 
 
-def find_broken(text: str, *, emails: bool, phones: bool) -> Iterator[Finding]:
-    """Addresses and numbers of which a part stands in the next line of a folded text."""
+def find_broken(text: str, *, emails: bool, phones: bool, cards: bool) -> Iterator[Finding]:
+    """Addresses and numbers of which a part stands in the next line of a folded text.
+
+    A card must be called one: in a table of figures the check digit of one number in ten is right by chance.
+    """
     emails = emails and "@" in text
     for match in _BREAK.finditer(text):
         before = text[max(0, match.start() - _MOST) : match.start()]
@@ -49,10 +55,28 @@ def find_broken(text: str, *, emails: bool, phones: bool) -> Iterator[Finding]:
             number = _number(before, after)
             if number:
                 yield Finding("phone", match.start() - number[0], match.end() + number[1], number[2])
+        if cards and after[0].isdecimal() and before[-1] in "0123456789-.":
+            card = _card(before, after)
+            if card:
+                yield Finding("card", match.start() - card[0], match.end() + card[1], 0.97)
         if emails:
             address = _address(before, after)
             if address:
                 yield Finding("email", match.start() - address[0], match.end() + address[1], 0.99)
+
+
+def _card(before: str, after: str) -> tuple[int, int] | None:
+    """Digits of a named card before and after a break, in characters; None if there is none."""
+    left, right = _CARD_BEFORE.search(before), _CARD_AFTER.match(after)
+    if not left or not right or not CARD_WORDS.search(before[: left.start()].rpartition("\n")[2]):
+        return None
+    # As if it stood in one line, the break a space.
+    joined = f"{left[0].rstrip(' ')} {right[0]}"
+    found = card_in(joined, [at for at, char in enumerate(joined) if char.isdecimal()])
+    edge = len(left[0].rstrip(" "))
+    if found is None or not found[0] < edge < found[1]:
+        return None
+    return len(left[0]) - found[0], found[1] - edge - 1
 
 
 def _address(before: str, after: str) -> tuple[int, int] | None:

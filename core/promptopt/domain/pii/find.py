@@ -74,7 +74,7 @@ def _every(
     if _DIGIT.search(text):
         yield from _numbers(text, kinds)
     if "\n" in text or "\r" in text:
-        yield from find_broken(text, emails="email" in kinds, phones="phone" in kinds)
+        yield from find_broken(text, emails="email" in kinds, phones="phone" in kinds, cards="card" in kinds)
     if "name" in kinds:
         yield from find_given(text, names)
         yield from find_names(text, languages)

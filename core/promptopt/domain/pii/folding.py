@@ -18,9 +18,9 @@ _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\u30fc\ufe5
 _DOTS = frozenset("\u2024\u3002\uff0e\uff61\ufe52\u00b7\u2027")
 
 _ESCAPE = re.compile(
-    r"\\{1,4}u(?P<json>[0-9A-Fa-f]{4})|\\{1,4}(?P<control>[nrt\"/])"
-    r"|%(?P<url>2[0BDEF]|3[AD]|40|5F|7E|2[bdef]|3[ad]|5f|7e)"
-    r"|(?P<html>&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|commat|period|plus|lowbar|hyphen|dash|nbsp);)"
+    r"\\{1,4}(?:u(?:0{4})?(?P<json>[0-9A-Fa-f]{4})|x(?P<byte>[0-7][0-9A-Fa-f]))|\\{1,4}(?P<control>[nrt\"/])"
+    r"|%(?:25)?(?P<url>2[0BDEF]|3[AD]|40|5F|7E|2[bdef]|3[ad]|5f|7e)"
+    r"|(?P<html>&(?:amp;)?(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|commat|period|plus|lowbar|hyphen|dash|nbsp);)"
 )
 """Characters as JSON, addresses of the web and HTML write them. Of ``%XX`` only signs: no writer of addresses
 writes letters and digits so, and ``15%30`` is more likely a figure.
@@ -98,12 +98,14 @@ def _meant(match: "re.Match[str]") -> str:
         code = int(match["json"], 16)
         # Half of a character beyond the first plane, a control: neither belongs to a value.
         char = "\ufffd" if 0xD800 <= code < 0xE000 else chr(code)
+    elif match["byte"]:
+        char = chr(int(match["byte"], 16))
     elif match["control"]:
         char = _CONTROLS[match["control"]]
     elif match["url"]:
         char = chr(int(match["url"], 16))
     elif match["html"]:
-        char = html.unescape(match["html"])[:1]
+        char = html.unescape(html.unescape(match["html"]))[:1]
     else:
         return ""
     return _folded(char)

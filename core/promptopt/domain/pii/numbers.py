@@ -15,7 +15,7 @@ _SEPARATORS = " .-"
 _BREAKS = "\r\n\t>"
 
 _CARD = re.compile(r"(?<![\d.,/-])(?<!\w)\d(?:[ .-]{0,2}\d){12,22}(?![\d%]|[.,/-]\d)")
-_CARD_WORDS = re.compile(
+CARD_WORDS = re.compile(
     r"(?i)card|karte|visa|master|amex|american express|kredit|credit|debit|cvv|cvc|maestro"
 )
 _NO_CARD_WORDS = re.compile(
@@ -121,16 +121,16 @@ def find_cards(text: str) -> Iterator[Finding]:
     """Card numbers in an issuer's range with their check digit, grouped as cards are or not at all."""
     for match in _CARD.finditer(text):
         places = [at for at in range(match.start(), match.end()) if text[at].isdecimal()]
-        found = _card_in(text, places)
+        found = card_in(text, places)
         if found:
             start, end = found
             before = text[max(0, start - 40) : start]
-            named = _CARD_WORDS.search(before)
+            named = CARD_WORDS.search(before)
             if named or not (text[start:end].isdecimal() and _NO_CARD_WORDS.search(before)):
                 yield Finding("card", start, end, 0.97 if named else 0.9)
 
 
-def _card_in(text: str, places: list[int]) -> tuple[int, int] | None:
+def card_in(text: str, places: list[int]) -> tuple[int, int] | None:
     """Where a card number stands among digits that may be more than it; None if none does."""
     for first in range(max(1, len(places) - CARD_LENGTHS[-1] + 1)):
         if first and places[first] == places[first - 1] + 1:
