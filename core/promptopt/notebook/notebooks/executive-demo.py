@@ -101,11 +101,15 @@ except PromptoptError as error:  # without matplotlib
 # made up for your company and several optimizers.
 
 # %%
-from promptopt.enterprise import EnterpriseROICalculator
+from promptopt.enterprise import EnterpriseROICalculator, TeamDeploymentManager
 
 business_case = EnterpriseROICalculator("customer_support").calculate_comprehensive_roi(run.id)
 print(business_case.headline)
 print("ROI, first year:", business_case.annual_roi)
+
+plan = TeamDeploymentManager(teams=["support"]).create_rollout_plan({"Sorting tickets": best})
+for decision in plan.decisions:
+    print(decision.headline, *decision.why, sep="\n· ")
 
 # %% [markdown]
 # ## 5. What this does not say
@@ -118,4 +122,4 @@ print("ROI, first year:", business_case.annual_roi)
 colab.create_shareable_results(run)
 
 # %%
-colab.create_shareable_executive_dashboard(business_case)
+colab.create_shareable_executive_dashboard(business_case, plan)

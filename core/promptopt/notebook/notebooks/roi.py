@@ -35,7 +35,7 @@ run = promptopt.start(
 )
 
 # %%
-run.wait()
+best = run.wait()
 figures = run.summary()
 found = figures["comparison"]
 gain = found["interval"] if found else [0.0, 0.0]  # of the share of cases that are right; 95 % interval
@@ -101,19 +101,22 @@ for one in business_case.influences[:6]:
 # %% [markdown]
 # ## 5. To pass on
 # Markdown, a page and, with `pip install 'promptopt[reports]'`, slides and a workbook whose formulas follow
-# the assumptions that you put in.
+# the assumptions that you put in. Who gets the prompt when, and which figure stops it, is in them; or that it
+# is not to be rolled out, and why.
 
 # %%
 from pathlib import Path
 
 from promptopt.domain.errors import PromptoptError
+from promptopt.enterprise import TeamDeploymentManager
 from promptopt.enterprise.case.documents import FORMATS, write_documents
 
+plan = TeamDeploymentManager(teams=["support"]).create_rollout_plan({"Sorting tickets": best})
 for form in FORMATS:
     try:
-        print(*write_documents(business_case, Path("business-case"), [form]))
+        print(*write_documents(business_case, Path("business-case"), [form], plan))
     except PromptoptError as error:  # without the packages for slides and workbooks
         print(error)
 
 # %%
-colab.create_shareable_executive_dashboard(business_case)
+colab.create_shareable_executive_dashboard(business_case, plan)
