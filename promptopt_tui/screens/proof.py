@@ -145,10 +145,10 @@ class ProofScreen(Proofwork):
         self._show_news([[(said, "bad")]])
 
     def _count(self) -> None:
-        """Have the figures computed again if a stage went on."""
-        state = self.look.state
-        stands = (state.status, [(one.status, len(one.runs)) for one in state.stages])
-        if self._counting or stands == self._counted:
+        """Have the figures computed again if a stage is over: that takes a process some seconds."""
+        over = proof.over(self.look)
+        stands = (self.look.row.status == "finished", over)
+        if self._counting or not over or stands == self._counted:
             return
         self._counting, self._counted = True, stands
         self.desk.background(

@@ -58,6 +58,9 @@ PARTS = ("other wordings", "today's prompt", "new prompt")
 LABEL = 34
 """Cells of a figure's name at most, if its value stands beside it."""
 
+SPENT = "Spent so far"
+"""The figure that is old as soon as the next call ends."""
+
 ROOMY = 74
 """Cells across from which the values of figures stand below each other."""
 
@@ -263,36 +266,44 @@ def no_runs(stage: StageState | None, width: int) -> list[Line]:
 # What it found
 
 
+def over(look: Look) -> list[str]:
+    """Names of the stages that are over or wait for a word: only these have figures."""
+    return [stage.name for stage in look.state.stages if stage.status in ("done", "left out", "held")]
+
+
 def found(look: Look, record: Mapping[str, Any] | None, problem: str, width: int) -> list[Line]:
     """The headline, the figures so far with their sources, what comes next, what was spent."""
     lines: list[Line] = []
     if look.row.simulated:
         lines += [*wrap([(SIMULATED, "warn-bold")], width), []]
-    over = look.row.status == "finished"
-    if over and record:
-        lines += _headline(record, width)
+    if look.row.status == "finished":
+        lines += _headline(look.state.headline, record or {}, width)
     if record:
-        lines += _figures(record.get("figures", ()), width)
+        figures = record.get("figures", ())
+        if look.row.live:  # then the meters below know it better
+            figures = [one for one in figures if one.get("label") != SPENT]
+        lines += _figures(figures, width)
     elif problem:
         lines += [*wrap([("✗ ", "bad"), (f"The figures can't be read: {problem}", "")], width), []]
     else:
-        lines += [[("figures: a moment…", "muted")], []]
+        lines += [[("figures: a moment…" if over(look) else "no figure yet", "muted")], []]
     lines += _next(look, record, width)
     lines += _spending(look.state, width)
-    out = record.get("left_out", {}) if record else {}
-    if out:
-        lines += [[], [("left out", "heading")]]
-        lines += _listed((f"{name}: {why}" for name, why in out.items()), width)
+    told = record or {}
+    out = [f"{name}: {why}" for name, why in told.get("left_out", {}).items()]
+    for title, texts in (("to know", told.get("to_know", ())), ("left out", out)):
+        lines += [[], [(title, "heading")], *_listed(texts, width)] if texts else []
     if look.state.notes:
         lines += [[], [("could not be written", "heading")], *_listed(look.state.notes, width)]
     return lines
 
 
-def _headline(record: Mapping[str, Any], width: int) -> list[Line]:
+def _headline(headline: str, record: Mapping[str, Any], width: int) -> list[Line]:
+    """The recommendation in a line, and why; the figures of the record may be from before the end."""
     case = record.get("business_case") or {}
     pill = ADVICE.get(str(case.get("advice")))
     lines: list[Line] = [[pill]] if pill and not record.get("simulated") else []
-    lines += wrap([(one_line(str(record.get("headline", "")), 600), "bold")], width)
+    lines += wrap([(one_line(headline, 600), "bold")], width)
     return [*lines, *_listed(case.get("reasons", ()), width), []]
 
 

@@ -135,7 +135,11 @@ class Proven:
                 path.mkdir()
             else:
                 path.write_text("# Summary\n\nIt **pays**.\n" if name.endswith(".md") else "x" * 1_400)
-        summary = {"headline": "It is worth it.", "files": FILES, "notes": []}
+        summary = {
+            "headline": "No decision can rest on this: the figures are simulated.",
+            "files": FILES,
+            "notes": [],
+        }
         self.pocs.keep(self.poc_id, "summary", json.dumps(summary))
         return self.say("finished")
 
@@ -185,7 +189,6 @@ class Proven:
         figures = [dict(zip(keys, (a, b, c.format(**refs)), strict=True)) for a, b, c in FIGURES]
         return {
             "simulated": self.simulated,
-            "headline": "No decision can rest on this: the figures are simulated.",
             "figures": figures,
             "next_steps": ["Begin with the support team, 2026-12-01 to 2026-12-14."],
             "business_case": {
@@ -193,6 +196,7 @@ class Proven:
                 "reasons": ["The new prompt is better: +12.4 points."],
             },
             "left_out": {},
+            "to_know": ["One model has made the cases up and judges the outputs."],
             "deployment_id": "d1" if self.pocs.find(self.poc_id).status == "finished" else None,
             **more,
         }

@@ -242,7 +242,7 @@ async def test_it_shows_stages_figures_the_one_budget_and_what_comes_next(
         assert "+12.4 points [+4.7, +19.3]: better" in found and f"run {told.run_ids[0]}" in found
         assert "consistency, then business case and package" in found
         assert "one budget over all stages" in found and "of 4,000" in found and "SIMULATED" in found
-        assert "It is worth it" not in found  # it is not over
+        assert "No decision can rest on this" not in found  # it is not over
 
 
 async def test_a_stage_opens_its_run_or_leads_to_its_runs(
@@ -465,7 +465,7 @@ async def test_hostile_texts_are_shown_and_do_nothing_else(
     told = proving(name=BAD).data().gate(BAD * 9).comparison("finished", "failed")
     told.say("held", BAD * 9)
     figures = [{"label": BAD, "text": BAD * 20, "source": BAD}]
-    record = told.record(headline=BAD, figures=figures, next_steps=[BAD], left_out={BAD: BAD})
+    record = told.record(figures=figures, next_steps=[BAD], left_out={BAD: BAD})
     monkeypatch.setattr(Proofs, "record", lambda self, poc_id: record)
     async with make_app().run_test(size=size) as pilot:
         await opened(pilot, settle)

@@ -49,6 +49,7 @@ from promptopt.store.journal import Journal
 from promptopt.store.pocs import Pocs
 from promptopt.store.runs import Runs
 from promptopt.store.schema import pocs
+from promptopt_tui.views.proof import SPENT
 from tests.unit.command_line import CommandLine
 
 PRICED = {"price": {"input": 1.0, "output": 2.0}}
@@ -409,6 +410,7 @@ def test_texts_of_others_stay_texts_in_summary_and_dashboard(database: Database,
     assert "| [x](javascript" not in summary and "Raise the budget" in summary
     assert html_of(state_of(database, row)).count("<script") == 0
     json.dumps(record_of(told))
+    assert SPENT in {one["label"] for one in record_of(told)["figures"]}
     assert results_of(database, row).optimization_improvements.__str__().startswith("not shown")
 
 

@@ -48,7 +48,7 @@ def look(
     told = row(status, **known)
     state = POCState(
         "p1", told.name, status, told.detail, told.simulated, 0.0, 0.25, more.pop("stages", stages),
-        spent or Spent(), limits or {}, "/out",
+        spent or Spent(), limits or {}, "/out", "Do it." if status == "finished" else "",
     )  # fmt: skip
     return Look(told, state, more.pop("runs", {}), more.pop("paid", frozenset()), (), **more)
 
@@ -105,7 +105,7 @@ def test_news_say_what_helps_and_only_what_can_be_done() -> None:
 def record(**more: Any) -> dict[str, Any]:
     case = {"advice": "recommended", "reasons": ["better"]}
     return {
-        "simulated": False, "headline": "Do it.", "figures": [], "next_steps": ["go"], "left_out": {},
+        "simulated": False, "figures": [], "next_steps": ["go"], "left_out": {},
         "business_case": case, **more,
     }  # fmt: skip
 
@@ -121,6 +121,19 @@ def test_the_headline_is_not_told_before_the_end() -> None:
     under_way = paint.plain(proof.found(look(), record(), "", 80))
     assert "Do it." not in under_way and "go" not in under_way.split() and "no figure yet" in under_way
     assert "cases, then quality gate, then comparison" in under_way
+
+
+def test_while_it_goes_on_only_the_meters_tell_what_was_spent() -> None:
+    stages = (StageState("gate", "quality gate", "done", 1.0),)
+    figures = [
+        {"label": "Spent so far", "text": "$9", "source": "journal"},
+        {"label": "Cases", "text": "60", "source": "r"},
+    ]
+    live = paint.plain(proof.found(look(stages=stages), record(figures=figures), "", 80))
+    assert "$9" not in live and "60" in live
+    assert "$9" in paint.plain(proof.found(look("finished", stages=stages), record(figures=figures), "", 80))
+    assert "a moment" in paint.plain(proof.found(look(stages=stages), None, "", 80))
+    assert "no figure yet" in paint.plain(proof.found(look(), None, "", 80))
 
 
 def test_each_cap_of_the_one_budget_has_a_meter_and_doubts_are_told() -> None:
@@ -171,7 +184,7 @@ def test_no_line_is_wider_than_its_place(status: Any, words: list[str], width: i
     a, b, c, d = words
     stage = StageState("gate", "quality gate", status, 0.5, a, b)
     told = look("held", detail=c, objects=True, stages=(stage,))
-    full = record(headline=a, next_steps=[b], left_out={c: d}, figures=[{"label": a, "text": b, "source": c}])
+    full = record(next_steps=[b], left_out={c: d}, figures=[{"label": a, "text": b, "source": c}])
     shown = [
         *proof.found(told, full, "", width),
         *proof.found(look("finished"), full, "", width),
