@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
@@ -208,9 +208,16 @@ class PromptoptApp(Manners, inherit_bindings=False):
     def start_project(self, path: Path, name: str) -> None:
         """Start a run of a project and show it."""
         self.notify(f"Starting a run of {one_line(name, 60)}…", markup=False)
+        from promptopt_tui.screens.sending import once_looked_through
         from promptopt_tui.screens.trusting import with_trust
 
-        with_trust(self, lambda: self.client.start(path), self._started)
+        def start() -> None:
+            with_trust(self, lambda: self.client.start(path), self._started)
+
+        def looked(found: Mapping[str, Any]) -> None:
+            once_looked_through(self, path, found, start)
+
+        self.background(lambda: self.client.check(path), looked)
 
     def resume_run(
         self, run_id: str, done: Callable[[None], object], given_up: Callable[[], object] = lambda: None
@@ -229,8 +236,7 @@ class PromptoptApp(Manners, inherit_bindings=False):
 
     def start_demo(self) -> None:
         """Start a run of the built-in demo and show it."""
-        self.notify("Starting the demo: simulated models, no cost…", markup=False)
-        self.background(lambda: self.client.start(self.client.demo()), self._started)
+        self.start_project(self.client.demo(), "the demo: simulated models, no cost")
 
     def _started(self, started: tuple[str, list[str]]) -> None:
         run_id, notices = started

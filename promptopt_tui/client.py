@@ -230,17 +230,25 @@ class Client:
         start_worker(started)
         return started
 
-    def start(self, project: Path) -> tuple[str, list[str]]:
-        """Make a run of a project and start its worker; returns the run's id and notices.
+    def check(self, project: Path) -> Mapping[str, Any]:
+        """Look whether a project can run, and what it would send of personal data and secrets; see
+        :mod:`promptopt.runs.apart`.
 
         Raises:
             RunError: something is wrong with its checks, optimizer, models, keys or cases.
-            TrustError: it has code or an endpoint of its own that its owner has not trusted.
         """
         from promptopt.runs.apart import in_its_own_process
+
+        return in_its_own_process(self.database, {"job": "check", "project": str(project)})
+
+    def start(self, project: Path) -> tuple[str, list[str]]:
+        """Make a run of a project that was checked, and start its worker; returns the run's id and notices.
+
+        Raises:
+            TrustError: it has code or an endpoint of its own that its owner has not trusted.
+        """
         from promptopt.runs.launch import create_run, start_worker
 
-        in_its_own_process(self.database, {"job": "check", "project": str(project)})
         run_id, notices = create_run(self.database, project)
         start_worker(run_id)
         return run_id, notices

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,6 +118,28 @@ class Projects:
         return {
             name: CheckType(_about(kind), fields_of(kind)) for name, kind in CHECKS.items() if name != PROGRAM
         }
+
+    def comply(self, path: Path, settings: Mapping[str, str]) -> None:
+        """Write what a project may send into its file.
+
+        Args:
+            settings: ``pii``, ``secrets``: allow, redact or block.
+
+        Raises:
+            SettingsError: the file can't be read or written, or a profile asks for more.
+        """
+        from promptopt.domain.errors import SettingsError
+
+        document = self.open(path)
+        for key, value in settings.items():
+            if flaw := document.flaw_if(("compliance", key), value):
+                raise SettingsError(flaw, where=f"{path}: compliance.{key}")
+            document.set(("compliance", key), value)
+        document.save()
+
+    def what_is_sent(self, path: Path, text: str) -> dict[str, Any]:
+        """What a project would send of personal data and secrets, if its file said ``text``."""
+        return errands.about(path, text, "check", "{}")["compliance"]
 
     def check_flaw(self, table: Any) -> str:
         """Why there is no check of this table of a project file; empty if there is one."""

@@ -20,7 +20,7 @@ PROJECT: tuple[Action, ...] = (
         "project.test",
         ("v",),
         "try",
-        "Try the checks on an output, ask whether the models can be reached, or foretell a run.",
+        "Try the checks, ask whether models can be reached, foretell a run, or look what it would send.",
         6,
     ),
     Action(

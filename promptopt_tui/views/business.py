@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from promptopt.domain.text import one_line
-from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, fit, width_of, wrap
 from promptopt_tui.views.outcome import SIMULATED
 
@@ -48,9 +47,6 @@ def case_lines(found: Mapping[str, Any], width: int) -> list[Line]:
         kind = {"assumption": "warn", "measured": "good"}.get(source["kind"], "muted")
         head: Line = [(fit(f"[{source['mark']}]", 5), "muted"), (f"{source['kind']}  ", kind)]
         lines += wrap([*head, (one_line(source["text"], 600), "")], width, [(" " * 5, "")])
-    if told["placeholders"]:
-        said = f"{fm.plural(told['placeholders'], 'assumption')} are placeholders: put your own in a file."
-        lines += [[], *wrap([("! ", "warn"), (said, "")], width, [("  ", "")])]
     return lines
 
 

@@ -55,6 +55,9 @@ def header(view: View, width: int) -> list[Line]:
     doing = asked or ("" if state.over else phase)
     if doing and (asked or width >= 90):
         status += [("  ", ""), (doing, "warn" if asked else "muted")]
+    kept = sum(state.withheld.redacted.values())
+    if kept and width >= 110:
+        status.append((f"  {fm.plural(kept, 'placeholder')} sent", "muted"))
     project = one_line(state.project or (view.row.project if view.row else ""), 100)
     run_id = view.row.id if view.row else state.run_id
     room = width - width_of(status) - width_of(right) - 4

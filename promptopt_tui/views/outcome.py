@@ -8,6 +8,7 @@ from promptopt.runs.standings import Candidate
 from promptopt_tui import formatting as fm
 from promptopt_tui.paint import Line, columns, fit, text_lines, wrap
 from promptopt_tui.views import tournament
+from promptopt_tui.views.compliance import withheld
 from promptopt_tui.views.diff import prompt_text
 from promptopt_tui.views.quality import quality_lines
 from promptopt_tui.views.view import View
@@ -143,7 +144,12 @@ def _evaluation(view: View, width: int) -> list[Line]:
     for split, score in prompt.scores.items() if prompt else ():
         shown: Line = [(f"{split:14}", "muted"), (fm.interval(score.interval), "bold")]
         lines.append([*shown, (f"   {score.passed:,} of {score.interval.n:,} pass", "muted")])
-    return [*lines, [], [(f"{'run time':14}", "muted"), (fm.clock(view.active_seconds), "")], *_spent(view)]
+    return [
+        *lines,
+        [],
+        [(f"{'run time':14}", "muted"), (fm.clock(view.active_seconds), "")],
+        *_spent(view, width),
+    ]
 
 
 def _made(view: View, width: int) -> list[Line]:
@@ -213,10 +219,10 @@ def _facts(view: View, width: int) -> list[Line]:
     lines: list[Line] = []
     for label, text in rows:
         lines += wrap([(f"{label:14}", "muted"), (text, "")], width, [(" " * 14, "")])
-    return [*lines, *_spent(view)]
+    return [*lines, *_spent(view, width)]
 
 
-def _spent(view: View) -> list[Line]:
+def _spent(view: View, width: int) -> list[Line]:
     lines: list[Line] = []
     for name in ("usd", "calls", "tokens"):
         meter = view.state.meters.get(name)
@@ -230,7 +236,7 @@ def _spent(view: View) -> list[Line]:
         text += f", {fm.amount(name, meter.uncertain)} more uncertain" if meter.uncertain else ""
         line: Line = [(f"{'spent' if name == 'usd' else name:14}", "muted"), (text, "")]
         lines.append([*line, (_foretold(view, name), "muted")])
-    return lines
+    return [*lines, *withheld(view, width)]
 
 
 def _foretold(view: View, name: str) -> str:
@@ -250,7 +256,7 @@ def _failure(view: View, width: int) -> list[Line]:
     lines += text_lines(finished.detail or "The worker gave no reason.", width)
     if not view.state.resumable:
         said = "The sealed test was scored before that, so the run can't be resumed."
-        return [*lines, [], *wrap([(said, "muted")], width), [], *_spent(view)]
+        return [*lines, [], *wrap([(said, "muted")], width), [], *_spent(view, width)]
     lines += [[], [("what to do", "heading")]]
     lines += wrap(
         [("  Mend what is named above, then press ", ""), ("R", "key"), (" or run", "")], width, [("  ", "")]
@@ -259,7 +265,7 @@ def _failure(view: View, width: int) -> list[Line]:
     kept = "  What was answered is kept: nothing is paid for twice. "
     frozen = "Prompt, settings and cases of a run are frozen: if they are at fault, start a new one."
     lines += wrap([(kept, "muted"), (frozen, "muted")], width, [("  ", "")])
-    return [*lines, [], *_spent(view)]
+    return [*lines, [], *_spent(view, width)]
 
 
 def _score(candidate: Candidate | None, split: str) -> Interval | None:

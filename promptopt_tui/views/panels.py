@@ -11,6 +11,7 @@ from promptopt_tui.paint import Line, columns, cut, fit, width_of, wrap
 from promptopt_tui.views import making
 from promptopt_tui.views.chart import course
 from promptopt_tui.views.clusters import cluster_lines
+from promptopt_tui.views.compliance import withheld
 from promptopt_tui.views.header import waiting
 from promptopt_tui.views.trials import trials
 from promptopt_tui.views.view import View
@@ -206,6 +207,7 @@ def budget(view: View, width: int, height: int) -> list[Line]:
     if any(m.held or m.uncertain or m.reserved for m in meters.values()):
         lines.append([("█", "accent"), (" spent ", "muted"), ("▓", "human"), (" reserved ", "muted")])
         lines[-1] += [("▒", "warn"), (" uncertain ", "muted"), ("░", "good"), (" test", "muted")]
+    lines += withheld(view, width)
     if view.state.replayed:
         said = f"{fm.plural(view.state.replayed, 'call')} answered from the journal, free"
         lines += wrap([(said, "muted")], width)

@@ -155,7 +155,6 @@ async def test_a_business_case_is_asked_for_written_and_told(
             "$1,100 to $2,600 [2]",
             "34%",
             "[9]  assumption",
-            "22 assumptions",
         ):
             assert said in body
         assert "/work/report/business-case.md" in body and "[b]no markup[/b]" in body and "\x1b" not in body

@@ -13,14 +13,18 @@ from textual.pilot import Pilot
 
 from promptopt.evaluation.reliability import merge
 from promptopt.store.trust import Power, TrustError
-from promptopt_tui.business import Business
+from promptopt_tui.business import CaseWish
 from promptopt_tui.client import Client
 from promptopt_tui.makings import Makings
 from promptopt_tui.proofs import Proofs
+from promptopt_tui.screens.casing import show_case
+from promptopt_tui.screens.deploying import show_package
+from promptopt_tui.screens.sending import once_looked_through
 
 from .test_business import CASE, PACKAGE
 from .test_making import SCENARIO
 from .test_proof import ESTIMATE
+from .test_sending import FOUND
 from .used import in_use, look
 
 Make = Callable[..., Any]
@@ -304,6 +308,7 @@ def test_trust(
     def refuse(self: Client, path: Path) -> Any:
         raise TrustError(powers, where="/projects/theirs/project.toml", fix="look at it")
 
+    monkeypatch.setattr(Client, "check", lambda self, path: {"actions": {}, "chosen": False, "away": False})
     monkeypatch.setattr(Client, "start", refuse)
     monkeypatch.setattr(Client, "around", lambda *_: "Here the code runs behind landlock and seccomp.")
     assert looks(make_app(), size, "r")
@@ -331,12 +336,21 @@ def test_prompts_in_use(looks: Make, story: Make, make_app: Make, size: tuple[in
     assert looks(app, size, "D", "g")
 
 
-@pytest.mark.parametrize("what", ["case", "package"])
-def test_what_was_written(
-    looks: Make, story: Make, make_app: Make, what: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("what", ["case", "package", "sending"])
+def test_what_is_written_and_what_would_be_sent(
+    snap_compare: Make, settle: Make, make_app: Make, tmp_path: Path, what: str
 ) -> None:
-    monkeypatch.setattr(Business, "report", lambda self, wish: CASE)
-    monkeypatch.setattr(Business, "deploy", lambda self, wish: PACKAGE)
-    monkeypatch.setattr("promptopt_tui.screens.casing.in_use", lambda folder: False)
-    key = {"case": "b", "package": "d"}[what]
-    assert looks(make_app(story().finish().run_id), (80, 24), "o", key, "enter")
+    wish = CaseWish("251009-000001", tmp_path, ("md",))
+
+    async def before(pilot: Pilot[int]) -> None:
+        await settle(pilot)
+        app: Any = pilot.app
+        if what == "case":
+            show_case(app, CASE, wish)
+        elif what == "package":
+            show_package(app, PACKAGE)
+        else:
+            once_looked_through(app, tmp_path / "replies" / "project.toml", FOUND, lambda: None)
+        await settle(pilot)
+
+    assert snap_compare(make_app(), terminal_size=(80, 24), run_before=before)

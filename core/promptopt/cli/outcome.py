@@ -247,15 +247,10 @@ def failure_lines(failures: dict[str, Any], simulated: str = "") -> list[str]:
 
 def withheld_lines(withheld: dict[str, Any]) -> list[str]:
     """What the project's policy has kept from the models."""
-    from promptopt.domain.pii.finding import in_words
+    from promptopt.domain.pii.finding import withheld_in_words
 
-    shown: list[str] = []
-    if withheld["redacted"]:
-        calls = counted(withheld["calls"], "call")
-        shown.append(f"  sent as placeholders in {calls}: {in_words(withheld['redacted'])}")
-    if withheld["refused"]:
-        shown.append(f"  not sent, by compliance: calls with {in_words(withheld['refused'])}")
-    return shown
+    told = withheld_in_words(withheld["redacted"], withheld["calls"], withheld["refused"])
+    return [f"  {label}: {words}" for label, words in told]
 
 
 def _money(summary: dict[str, Any], simulated: str) -> list[str]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 from promptopt.domain.markdown import fenced, inline
+from promptopt.domain.pii.finding import withheld_in_words
 from promptopt.domain.results import EFFECTS, Interval, signed
 from promptopt.domain.words import ROLES, Split
 from promptopt.runs.aftermath import Aftermath
@@ -44,6 +45,8 @@ def report(state: RunState, row: RunRow, found: Aftermath) -> str:
         lines += [f"- {_time(act.at)} {inline(act.text)}" for act in found.acts]
         lines.append("")
     lines += ["## What it took", "", *_spent(state), ""]
+    if withheld := _withheld(state):
+        lines += ["## What was kept from the models", "", *withheld, ""]
     best = state.candidates.get(state.best_id)
     if best is not None:
         lines += [f"## The prompt ({best.id})", "", fenced(best.text), ""]
@@ -172,6 +175,12 @@ def _spent(state: RunState) -> list[str]:
             price = "unknown" if took["cost_usd"] is None else f"${took['cost_usd']:.4f}"
             lines.append(f"| {role} | {took['calls']:,} calls, {took['tokens']:,} tokens, {price} | |")
     return lines
+
+
+def _withheld(state: RunState) -> list[str]:
+    kept = state.withheld
+    told = withheld_in_words(kept.redacted, kept.calls, kept.refused)
+    return [f"- {label}: {words}" for label, words in told]
 
 
 def _foretold(value: float | None) -> str:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from promptopt.domain import figures as fm
+from promptopt.domain.pii.finding import withheld_in_words
 from promptopt.domain.text import one_line, sanitize
 from promptopt.domain.words import ROLES
 from promptopt.evaluation.diff import diff_words
@@ -63,6 +64,7 @@ def page_of(database: Database, reference: str = "latest") -> str:
             others=[_candidate(state, each) for each in standings if not each.validation],
             tournament=_tournament(state),
             costs=_costs(state),
+            withheld=withheld_in_words(state.withheld.redacted, state.withheld.calls, state.withheld.refused),
             acts=[(_when(act.at), sanitize(act.text)) for act in found.acts],
         )
     )

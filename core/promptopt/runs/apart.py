@@ -78,9 +78,16 @@ def _look_over(url: str, run_id: str) -> dict[str, Any]:
     return {"private": [case.id for case in cases if has_private(case)], "alike": alike_among(cases)}
 
 
-def _check(path: Path) -> None:
-    """Raise what is wrong with a project, before a run is made of it."""
+def _check(path: Path) -> dict[str, Any]:
+    """Raise what is wrong with a project, before a run is made of it; else what it would send of personal
+    data and secrets, as ``promptopt check`` says it.
+
+    Beside that ``chosen`` says whether somebody has decided on what it may send, ``away`` whether any of it
+    leaves this machine.
+    """
+    from promptopt.domain.compliance import is_local, said
     from promptopt.runs.checking import check_cases, check_runnable
+    from promptopt.runs.compliance import MOST_CASES, examine
     from promptopt.store.casefiles import load_dataset
     from promptopt.store.projects import load_project
 
@@ -88,7 +95,20 @@ def _check(path: Path) -> None:
     to_try = "let sim/target and sim/optimizer stand for its models"
     check_runnable(project.settings, project.dir, to_try=to_try)
     dataset = load_dataset(project.settings, project.dir).dataset
-    check_cases(project.settings, dataset, project.dir, to_try=to_try)
+    compliance = project.settings.compliance
+    policy = compliance.policy()
+    found = examine(project.settings, dataset, most_cases=MOST_CASES if policy.pii == "allow" else None)
+    if not found.counts("block"):
+        check_cases(project.settings, dataset, project.dir, to_try=to_try)
+    models = [model for _, _, model in project.settings.every_model()]
+    return {
+        **said(policy),
+        **found.as_json(),
+        "chosen": bool(compliance.pii or compliance.profile),
+        "away": any(
+            not model.simulated and not (policy.local and is_local(model.base_url)) for model in models
+        ),
+    }
 
 
 def main() -> None:

@@ -205,17 +205,24 @@ class ProjectScreen(Trying):
             title, lines = "Tried out", self.answer_lines("checks", width)
             if self.flaws:
                 lines = [*view.flaw_lines(self.flaws, width), [], *lines]
+        elif self.section == "settings":
+            title, lines = "What would be sent", self.answer_lines("settings", width)
+            lines = [*view.flaw_lines(self.flaws, width), [], *lines] if self.flaws else lines
+            lines += self._notice_lines(width)
         elif self.section == "models":
             title, lines = "Reached and priced", self.answer_lines("models", width)
         else:
             title, lines = "What is wrong", view.flaw_lines(self.flaws, width)
             lines = lines or [[("✓ ", "good"), ("nothing is wrong with the file", "muted")]]
-            for notice in self.notices:
-                lines += paint.wrap([("· ", "muted"), (notice, "muted")], width, [("  ", "")])
+            lines += self._notice_lines(width)
         if whole and self.section in ("task", "budget", "models"):
             lines = [*view.flaw_lines(whole, width), [], *lines]
         aside.border_title = title
         aside.set_lines(lines)
+
+    def _notice_lines(self, width: int) -> list[paint.Line]:
+        noted = [paint.wrap([("· ", "muted"), (each, "muted")], width, [("  ", "")]) for each in self.notices]
+        return [line for lines in noted for line in lines]
 
     def columns(self) -> list[str]:
         """The columns of the input, as far as they are known."""
@@ -249,7 +256,7 @@ class ProjectScreen(Trying):
             "project.split": self.section == "cases",
             "project.import": self.section == "cases",
             "project.generate": self.section == "cases",
-            "project.test": self.section in ("budget", "models", "checks"),
+            "project.test": self.section in ("budget", "models", "checks", "settings"),
             "project.difference": self.document.changed,
             "project.outside": self.theirs is not None,
             "project.external": not self.app.is_web,

@@ -11,11 +11,13 @@ from promptopt_tui.screens.editor import Written
 from promptopt_tui.screens.project.keeping import Keeping
 from promptopt_tui.screens.writing import WriteScreen
 from promptopt_tui.views import project as view
+from promptopt_tui.views.compliance import finding_lines
 from promptopt_tui.widgets.table import Table
 
 HOW = {
     "models": "v asks whether the models can be reached; no key is sent, nothing is spent",
     "budget": "v foretells a run",
+    "settings": "v looks what a run would send of personal data and secrets; nothing is sent for that",
     "checks": "v judges an output that you type; no model is asked unless you say so",
 }
 
@@ -23,6 +25,7 @@ SHOWN: dict[str, Callable[[Any, int], list[paint.Line]]] = {
     "models": view.doctor_lines,
     "budget": view.forecast_lines,
     "checks": view.verdict_lines,
+    "settings": finding_lines,
 }
 
 ASKING = ("judge", "pairwise")
@@ -47,6 +50,8 @@ class Trying(Keeping):
             self._ask_engine("models", lambda text: projects.doctor(self.document.path, text))
         elif self.section == "budget":
             self._ask_engine("budget", lambda text: projects.estimate(self.document.path, text))
+        elif self.section == "settings":
+            self._ask_engine("settings", lambda text: projects.what_is_sent(self.document.path, text))
         elif self.section == "checks":
             self._try_checks()
 

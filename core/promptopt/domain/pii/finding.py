@@ -1,5 +1,6 @@
 """What was found, and how it is called."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -71,6 +72,25 @@ class Finding:
     confidence: float
 
 
-def in_words(counts: dict[Kind, int]) -> str:
+def in_words(counts: Mapping[Kind, int] | Mapping[str, int]) -> str:
     """``2 names, 1 e-mail address``, in the order of :data:`KINDS`."""
-    return ", ".join(f"{counts[kind]} {WORDS[kind][counts[kind] != 1]}" for kind in KINDS if counts.get(kind))
+    numbers = {str(kind): number for kind, number in counts.items()}
+    found = [(numbers[kind], WORDS[kind]) for kind in KINDS if numbers.get(kind)]
+    return ", ".join(f"{number} {words[number != 1]}" for number, words in found)
+
+
+def withheld_in_words(
+    redacted: Mapping[str, int], calls: int, refused: Mapping[str, int]
+) -> list[tuple[str, str]]:
+    """What a policy has kept from the models, as labels and words; nothing if there was none.
+
+    Args:
+        redacted: values that placeholders took the place of, by kind, in ``calls`` calls.
+        refused: values for which calls were not made, by kind.
+    """
+    said: list[tuple[str, str]] = []
+    if redacted:
+        said.append((f"sent as placeholders in {calls:,} call{'s' * (calls != 1)}", in_words(redacted)))
+    if refused:
+        said.append(("not sent, by compliance", f"calls with {in_words(refused)}"))
+    return said

@@ -58,7 +58,6 @@ def in_words(case: BusinessCase) -> dict[str, Any]:
     """The ranges of a case as its documents word them, in JSON values.
 
     Each figure has the ``marks`` of its sources, and so have the strongest influences; ``sources`` has these.
-    ``placeholders`` counts the assumptions that nobody has looked at yet.
     """
     view = view_of(case)
     strongest = view.tornado[:INFLUENCES]
@@ -72,7 +71,6 @@ def in_words(case: BusinessCase) -> dict[str, Any]:
             for bar in strongest
         ],
         "sources": [asdict(source) for source in view.sources if source.mark in used],
-        "placeholders": len(case.assumptions.quantities()) - len(case.assumptions.given),
     }
 
 
