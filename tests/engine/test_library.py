@@ -33,6 +33,7 @@ from promptopt.store.cells import Cells
 from promptopt.store.commands import Edit, Pause, Resume, Stop
 from promptopt.store.runs import Runs
 from tests.engine.bench import Bench
+from tests.engine.warm import WarmScript
 from tests.loopback import API_KEY_ENV, LoopbackServer, ticket_cases
 from tests.loopback.persona import SEED_PROMPT
 from tests.unit.test_readme import section
@@ -305,14 +306,15 @@ print(best.text)
 
 
 def test_a_script_with_a_class_of_its_own_is_killed_and_resumed(
-    bench: Bench, loopback: LoopbackServer, tmp_path: Path
+    bench: Bench, forking: None, loopback: LoopbackServer, tmp_path: Path
 ) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT, encoding="utf-8")
 
-    def start(what: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, str(script), loopback.url, what]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def start(what: str) -> WarmScript:
+        folder = tmp_path / what
+        folder.mkdir()
+        return WarmScript([str(script), loopback.url, what], folder)
 
     loopback.latency = 0.02
     process = start("new")

@@ -8,9 +8,11 @@ fork them: each is a process of its own, in a session of its own, with a relay o
 import multiprocessing
 import multiprocessing.forkserver
 import os
+import runpy
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -84,17 +86,12 @@ class Worker(_Forked):
         super().__init__(_work, run_id, dict(os.environ), log)
 
 
-class WarmCommand(_Forked):
-    """A command of promptopt in a process of its own, whose workers are forked, too.
+class _Printing(_Forked):
+    """A forked process, and what it prints."""
 
-    Args:
-        arguments: of the command line.
-        folder: an empty one, for what it prints.
-    """
-
-    def __init__(self, arguments: Sequence[str], folder: Path) -> None:
+    def __init__(self, target: Callable[..., None], arguments: Sequence[str], folder: Path) -> None:
         self._printed = folder / "out", folder / "err"
-        super().__init__(_command, list(arguments), dict(os.environ), *self._printed)
+        super().__init__(target, list(arguments), dict(os.environ), *self._printed)
 
     @property
     def returncode(self) -> int | None:
@@ -108,6 +105,30 @@ class WarmCommand(_Forked):
         self.wait(timeout)
         out, err = (path.read_text("utf-8") for path in self._printed)
         return out, err
+
+
+class WarmCommand(_Printing):
+    """A command of promptopt in a process of its own, whose workers are forked, too.
+
+    Args:
+        arguments: of the command line.
+        folder: an empty one, for what it prints.
+    """
+
+    def __init__(self, arguments: Sequence[str], folder: Path) -> None:
+        super().__init__(_command, arguments, folder)
+
+
+class WarmScript(_Printing):
+    """A script in a process of its own.
+
+    Args:
+        arguments: its path, and what follows.
+        folder: an empty one, for what it prints.
+    """
+
+    def __init__(self, arguments: Sequence[str], folder: Path) -> None:
+        super().__init__(_script, arguments, folder)
 
 
 def _work(run_id: str, environment: dict[str, str], log: Path) -> None:
@@ -125,6 +146,19 @@ def _command(arguments: list[str], environment: dict[str, str], out: Path, err: 
         status = main()
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    _leave(status)
+
+
+def _script(arguments: list[str], environment: dict[str, str], out: Path, err: Path) -> None:
+    _become(environment, out, err)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv[:] = arguments
+    status = 0
+    try:
+        runpy.run_path(arguments[0], run_name="__main__")
+    except BaseException:
+        traceback.print_exc()
+        status = 1
     _leave(status)
 
 

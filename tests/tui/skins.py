@@ -28,7 +28,7 @@ async def skins(pilot: Pilot[int]) -> str:
     """
     app: Any = pilot.app
     before = app.theme
-    words = _words(app)
+    words = _words(_strips(app))
     lines: list[str] = []
     for name in app.our_themes:
         if name != before:
@@ -36,8 +36,9 @@ async def skins(pilot: Pilot[int]) -> str:
             await pilot.pause()
             await pilot.pause()
             mixed = not app.our_themes[name].of_terminal or len(app.screen_stack) == 2
-            assert not mixed or _words(app) == words, f"the words differ in {name}"
-            lines += [name, *_styles(app), ""]
+            strips = _strips(app)
+            assert not mixed or _words(strips) == words, f"the words differ in {name}"
+            lines += [name, *_styles(strips), ""]
     app.theme = before
     await pilot.pause()
     await pilot.pause()
@@ -51,13 +52,13 @@ def _strips(app: Any) -> list[Strip]:
     return strips
 
 
-def _words(app: Any) -> list[str]:
-    return [strip.text for strip in _strips(app)]
+def _words(strips: list[Strip]) -> list[str]:
+    return [strip.text for strip in strips]
 
 
-def _styles(app: Any) -> list[str]:
+def _styles(strips: list[Strip]) -> list[str]:
     cells: Counter[str] = Counter()
-    for strip in _strips(app):
+    for strip in strips:
         for segment in strip:
             cells[_named(segment.style or Style.null())] += segment.cell_length
     return [f"  {cells[name]:6} {name}" for name in sorted(cells)]
