@@ -74,7 +74,8 @@ def small_settings(**changes: Any) -> ProjectSettings:
 
 def test_example_loads_as_it_stands(tmp_path: Path) -> None:
     for split, number in (("train", 6), ("val", 3), ("test", 3)):
-        lines = [f'{{"text": "{split} ticket {i}", "queue": "billing"}}' for i in range(number)]
+        queues = ("billing", "bug")
+        lines = [f'{{"text": "{split} ticket {i}", "queue": "{queues[i % 2]}"}}' for i in range(number)]
         write(tmp_path, "\n".join(lines), f"{split}.jsonl")
     project = load_project(write(tmp_path, EXAMPLE))
     assert project.notices == ()
