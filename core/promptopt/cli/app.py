@@ -11,7 +11,7 @@ _EXIT = """\
 Exit status
   0    done; a run ended in order (finished, stopped, out of budget)
   1    a run failed or its worker died; eval gave no score, rescore another one; doctor
-       found a fault, data validate bad cases
+       found a fault, data validate bad cases, consistency a goal that is missed
   2    bad input or usage: nothing was started or changed
   4    the run paused itself, as a model answers no call any more; promptopt resume goes on
   130  you left with Ctrl-C; the run goes on without you
