@@ -34,7 +34,7 @@ def _ask(
     desk: PromptoptApp, path: Path, found: Mapping[str, Any], start: Callable[[], object], keys: list[str]
 ) -> None:
     blocked = "block" in found["actions"].values()
-    said = ", ".join(f'{key} = "redact"' for key in keys)
+    said = f'{", ".join(keys)} = "redact"'
     options = [Option("n", "Send nothing", "no run is started", "")]
     if not (found["profiles"] and "secrets" in keys):  # a profile lets nobody say less of secrets
         options.append(Option("r", "Send placeholders", f"{said} in the project; starts", "redact"))

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,22 @@ def test_what_is_said_of_a_draft_is_said_of_the_file_itself(tmp_path: Path) -> N
 def test_one_that_takes_too_long_is_given_up() -> None:
     with pytest.raises(errands.ErrandFailed, match="no answer within"):
         errands.ask("optimizers", patience=0.001)
+
+
+def ended(errand: errands.Errand) -> errands.Errand:
+    deadline = time.monotonic() + 60
+    while not errand.over and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert errand.over
+    return errand
+
+
+def test_an_errand_answers_when_it_is_over() -> None:
+    assert {each["name"] for each in ended(errands.Errand("optimizers")).answer()} >= {"refine", "grpo"}
+
+
+def test_an_errand_that_fails_says_why() -> None:
+    errand = ended(errands.Errand("monitor", "nothing", "--cases=/no/such.csv"))
+    with pytest.raises(errands.ErrandFailed) as failed:
+        errand.answer()
+    assert "no deployment" in failed.value.what and failed.value.where == "promptopt monitor"

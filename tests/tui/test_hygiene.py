@@ -9,6 +9,8 @@ import pytest
 
 import promptopt_tui
 
+from .used import in_use, look
+
 PACKAGE = Path(promptopt_tui.__file__).parent
 PATHS = [str(PACKAGE.parent / "core"), str(PACKAGE.parent), str(PACKAGE.parent / "themes")]
 FORBIDDEN = ("litellm", "dspy", "scipy", "numpy", "promptopt.models", "promptopt.optimizers", "tree_sitter")
@@ -29,6 +31,22 @@ async def main():
 asyncio.run(main())
 """
 
+
+AFTER_PROMPTS_IN_USE_WERE_SHOWN = """
+import asyncio
+from promptopt_tui.app import PromptoptApp
+from promptopt_tui.client import Client
+async def main():
+    app = PromptoptApp(Client())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("D")
+        while not getattr(app.screen, "listed", None):
+            await pilot.pause()
+        for key in ("m", "escape", "tab"):
+            await pilot.press(key)
+            await app.workers.wait_for_complete()
+asyncio.run(main())
+"""
 
 LIVE = "4 enter escape 3 d v 2 enter e escape s escape question_mark"
 OVER = "o tab enter enter escape Y c x down escape"
@@ -98,6 +116,21 @@ def test_showing_a_proof_of_concept_loads_no_model_library_and_no_statistics(pro
 
     assert "promptopt_tui.screens.proof" in found and "promptopt.enterprise.poc.state" in found
     assert found.isdisjoint({*FORBIDDEN, "matplotlib", "pptx", "openpyxl", "promptopt.evaluation.checks"})
+
+
+def test_prompts_in_use_load_no_library_that_computes(story, tmp_path: Path) -> None:
+    told = story().finish()
+    in_use(told, looks=[look(1), look(2, "has fallen", 0.6)])
+    told.database.close()
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    for file in tmp_path.glob("store.db*"):
+        file.rename(home / file.name)
+
+    found = modules_after(AFTER_PROMPTS_IN_USE_WERE_SHOWN)
+
+    assert "promptopt_tui.deploybook" in found
+    assert found.isdisjoint({*FORBIDDEN, "matplotlib", "pptx", "openpyxl", "promptopt.enterprise"})
 
 
 def test_no_text_of_others_is_given_to_a_markup_parser() -> None:

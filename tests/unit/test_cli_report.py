@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from promptopt.store.database import Database
+from promptopt_tui import paint
+from promptopt_tui.views.business import case_lines
 from tests.unit.command_line import CommandLine
 from tests.unit.finished_run import finished_run
 
@@ -32,6 +34,15 @@ def test_a_report_of_a_run(cli: CommandLine, run_id: str, tmp_path: Path) -> Non
         "business-case.html",
         "ours.yaml",
     }
+    told = found["told"]
+    marks = {
+        mark for part in ("asked", "measured", "influences") for one in told[part] for mark in one["marks"]
+    }
+    assert marks == {source["mark"] for source in told["sources"]}, (
+        "every figure has its source, and no other"
+    )
+    assert {one["label"] for one in told["asked"]} >= {"Set-up, once", "ROI, first year", "Paid back after"}
+    assert "Set-up, once" in paint.plain(case_lines(found, 76))
     assert f"run {run_id}" in (out / "business-case.md").read_text(encoding="utf-8")
     again = cli("report", run_id, "--assumptions", str(kept), "--out", str(out), "--format", "md", "--json")
     second = json.loads(again.out)

@@ -37,6 +37,8 @@ from promptopt.store.cells import Cells
 from promptopt.store.database import Database
 from promptopt.store.deployments import Deployments, MonitoringRow
 from promptopt.store.runs import Runs
+from promptopt_tui import paint
+from promptopt_tui.views.deploying import package_lines
 from tests.unit.command_line import CommandLine
 from tests.unit.finished_run import BEST, CASES, SEED, finished_run
 
@@ -257,6 +259,9 @@ def test_deploy_writes_a_package_and_keeps_a_deployment(
     done = cli("deploy", run_id, "--out", str(tmp_path / "pkg"), "--zip", "--json", "--title", "Tickets")
     (told,) = done.objects
     assert done.status == 0 and told["advice"] == "deploy" and told["n"] == 4
+    (first, *_) = told["phases"]
+    assert first["begins"] and first["stop"] and told["monitor"].startswith("promptopt monitor")
+    assert "the roll-out" in paint.plain(package_lines(told, 76))
     assert Path(told["zip"]).is_file() and (tmp_path / "pkg" / "index.html").is_file()
     exercises = (tmp_path / "pkg" / "training" / "exercises.md").read_text("utf-8")
     assert "ticket 6" in exercises and "ticket 9" not in exercises, "the sealed test stays out of sight"
