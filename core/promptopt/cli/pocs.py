@@ -377,7 +377,9 @@ def _say(state: "POCState", database: "Database", row: "PocRow") -> None:
         for step in next_steps(told):
             say(f"  · {step}")
     say("")
-    for line in table(["figure", "value", "source"], [[f.label, f.text, f.source] for f in figures_of(told)]):
+    for line in table(
+        ["figure", "value", "source"], [[f.label, one_line(f.text, 72), f.source] for f in figures_of(told)]
+    ):
         say(f"  {line}")
     if state.files:
         say(f"\nwritten to {state.output_dir}: {', '.join(state.files)}")
