@@ -361,8 +361,9 @@ def test_intervals_of_several_comparisons_hold_together(before: list[float], aft
     assert wide.mean == alone.difference.mean
     assert (alone.together, alone.interval_name, alone.correction) == (1, "95 % interval", "")
     assert three[0].interval_name == "simultaneous 95 % interval of 3 comparisons"
-    assert (
-        three[0].correction == "corrected for 3 comparisons: p by Holm, each interval at 98.33 % (Bonferroni)"
+    assert three[0].correction == (
+        "corrected for 3 comparisons: p by Holm, each interval at 98.33 % (Bonferroni), "
+        "to 0 where p leaves it open"
     )
     assert "together" not in alone.model_dump(mode="json")
     assert Comparison.model_validate(three[0].model_dump(mode="json")) == three[0]
@@ -376,9 +377,9 @@ def test_no_corrected_verdict_stands_beside_an_interval_that_says_something_else
     base, *others = (evaluation(list(column)) for column in zip(*cases, strict=True))
     for one in compare_several([(base, other) for other in others]):
         low, high = one.difference.low, one.difference.high
-        assert one.verdict == ("better" if low > 0 and not one.doubt else one.verdict)
-        assert (one.verdict == "better") <= (low > 0)
-        assert (one.verdict == "worse") <= (high < 0)
+        assert (one.verdict == "better") == (low > 0)
+        assert (one.verdict == "worse") == (high < 0)
+        assert low <= one.difference.mean <= high and not one.doubt
         assert (one.exceeds(0.0) == "met") == (one.verdict == "better")
         assert (one.exceeds(0.0) == "missed") == (high < 0)
 

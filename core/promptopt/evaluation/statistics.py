@@ -158,16 +158,27 @@ def compare_several(pairs: Sequence[tuple[Evaluation, Evaluation]]) -> list[Comp
 
     With more than one, the verdicts go by the corrected p-values and by simultaneous intervals (Bonferroni),
     which hold together with 95 %: the chance that any verdict is wrong by luck stays below 5 %, however many
-    there are, and no verdict stands beside an interval that says something else.
+    there are. An interval is widened to 0 where the corrected test leaves 0 open, so that no verdict stands
+    beside an interval that says something else.
     """
     found = [compare(first, second, max(1, len(pairs))) for first, second in pairs]
     if len(found) < 2:
         return found
     corrected = holm([comparison.p_value for comparison in found])
-    return [
-        comparison.model_copy(update={"p_adjusted": p, "verdict": _verdict(comparison.difference, p)})
-        for comparison, p in zip(found, corrected, strict=True)
-    ]
+    return [_corrected(comparison, p) for comparison, p in zip(found, corrected, strict=True)]
+
+
+def _corrected(comparison: Comparison, p_adjusted: float) -> Comparison:
+    """With the verdict by the corrected p-value, and an interval that says no more than it.
+
+    Interval and test are different methods, and can differ at the edge: where the test leaves 0 open, the
+    interval is widened to 0, which only adds to what it covers.
+    """
+    gap = comparison.difference
+    verdict = _verdict(gap, p_adjusted)
+    if verdict == "not distinguishable":
+        gap = gap.model_copy(update={"low": min(gap.low, 0.0), "high": max(gap.high, 0.0)})
+    return comparison.model_copy(update={"difference": gap, "p_adjusted": p_adjusted, "verdict": verdict})
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
