@@ -7,6 +7,7 @@ when graded scores are met.
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from importlib import import_module
 from statistics import NormalDist
 from typing import Any
@@ -282,9 +283,13 @@ def _pass_fail(pairs: Sequence[tuple[CaseResult, CaseResult]]) -> bool:
 
 def _wilcoxon(gaps: Sequence[float]) -> float:
     """Two-sided p-value of Wilcoxon's signed-rank test; cases without a difference are left out."""
-    moved = [round(gap, 12) for gap in gaps if abs(gap) > _SLACK]  # ties by value, not by rounding error
-    if not moved:
-        return 1.0
+    moved = tuple(round(gap, 12) for gap in gaps if abs(gap) > _SLACK)  # ties by value, not by rounding error
+    return _signed_rank(moved) if moved else 1.0
+
+
+@lru_cache(maxsize=256)
+def _signed_rank(moved: tuple[float, ...]) -> float:
+    """Kept, since with ties among few cases it permutes them, which takes half a second."""
     stats: Any = import_module("scipy.stats")
     return float(stats.wilcoxon(moved).pvalue)
 

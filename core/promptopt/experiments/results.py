@@ -37,6 +37,13 @@ def frozen_plan(plan: Plan) -> str:
 
 def results_of(database: Database, row: ExperimentRow) -> tuple[Scoreboard, list[Entry]]:
     """The scoreboard of an experiment, finished or not, and the runs that it is made of."""
+    entries = entries_of(database, row)
+    splits: list[Split] = [split for cell, split in planned(row) if not cell.judge]
+    return scoreboard(entries, "test" if "test" in splits else "validation"), entries
+
+
+def entries_of(database: Database, row: ExperimentRow) -> list[Entry]:
+    """The runs of an experiment at their places; no figures are computed."""
     cells = planned(row)
     runs, experiments = Runs(database), Experiments(database)
     assigned = experiments.runs(row.id)
@@ -45,7 +52,7 @@ def results_of(database: Database, row: ExperimentRow) -> tuple[Scoreboard, list
         for cell, split in cells
         if cell.key in assigned
     }
-    entries = [
+    return [
         Entry(
             dataset=cell.dataset,
             label=cell.label,
@@ -56,8 +63,6 @@ def results_of(database: Database, row: ExperimentRow) -> tuple[Scoreboard, list
         for cell, _ in cells
         if not cell.judge
     ]
-    splits: list[Split] = [split for cell, split in cells if not cell.judge]
-    return scoreboard(entries, "test" if "test" in splits else "validation"), entries
 
 
 def planned(row: ExperimentRow) -> list[tuple[Cell, Split]]:

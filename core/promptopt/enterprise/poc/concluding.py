@@ -24,7 +24,7 @@ from promptopt.enterprise.deployment.rollout import RolloutPlan, plan_of
 from promptopt.enterprise.poc.cases import Gate
 from promptopt.enterprise.poc.plan import POCPlan
 from promptopt.enterprise.poc.spending import Spent, own_runs, spent_by
-from promptopt.experiments.results import results_of
+from promptopt.experiments.results import entries_of, results_of
 from promptopt.experiments.writing import write_report
 from promptopt.runs.assets import columns_of
 from promptopt.runs.library import best_of
@@ -226,8 +226,7 @@ def package_for(database: Database, told: Conclusion) -> OnboardingPackage:
 
 def _chosen(database: Database, experiment_id: str) -> tuple[str, str, str] | None:
     """Run, best prompt and first prompt of the search whose winner is taken."""
-    _, entries = results_of(database, Experiments(database).find(experiment_id))
-    found_ = chosen_outcome(entries)
+    found_ = chosen_outcome(entries_of(database, Experiments(database).find(experiment_id)))
     return (found_[1].run_id, found_[1].best_id, found_[1].seed_id) if found_ else None
 
 
