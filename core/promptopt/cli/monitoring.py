@@ -14,9 +14,10 @@ from promptopt.domain.errors import PromptoptError, SettingsError
 from promptopt.domain.text import one_line
 
 if TYPE_CHECKING:
+    from promptopt.cli.follow import Followed
     from promptopt.enterprise.deployment.recording import Deployment
     from promptopt.enterprise.monitoring.looks import Look
-    from promptopt.enterprise.monitoring.watching import Fresh
+    from promptopt.enterprise.monitoring.watching import Begun, Fresh
     from promptopt.enterprise.monitoring.webhook import Told
     from promptopt.store.database import Database
 
@@ -130,37 +131,36 @@ def _monitor(
     fresh = watching.read_fresh(deployment, cases)
     for notice in fresh.notices:
         note(f"note: {notice}")
-    begun = with_trust(
-        lambda trusted: watching.begin(
-            database, deployment, fresh, again=asked.again, max_usd=asked.max_usd, trusted=trusted
-        ),
-        trusted=asked.trust,
-        quiet=telling.json,
-    )
-    look, status = begun.told, None
+
+    def begin() -> "Begun":
+        return with_trust(
+            lambda trusted: watching.begin(
+                database, deployment, fresh, again=asked.again, max_usd=asked.max_usd, trusted=trusted
+            ),
+            trusted=asked.trust,
+            quiet=telling.json,
+        )
+
+    begun = begin()
+    look = begun.told
     if look is None:
-        look, status = _measured(database, deployment, begun, fresh, asked.threshold, telling)
+        followed = _followed(database, begun, telling)
+        if followed.end == "died" and not begun.work:  # it was another's worker, and is seen to be gone now
+            begun = begin()
+            followed = _followed(database, begun, telling)
+        look = watching.conclude(database, deployment, begun.row, fresh, asked.threshold)
+        if look is None:
+            return _not_measured(deployment, begun, followed, telling)
     else:
         note("note: these cases were scored before; nothing is sent. --again asks anew")
         if look.fall.margin != asked.threshold:
             look = watching.conclude(database, deployment, begun.row, fresh, asked.threshold) or look
-    if look is None:
-        return status if status is not None else NOT_MEASURED
     return _told(database, deployment, look, fresh, adopted, telling)
 
 
-def _measured(
-    database: "Database",
-    deployment: "Deployment",
-    begun: Any,
-    fresh: "Fresh",
-    margin: float,
-    telling: Telling,
-) -> "tuple[Look | None, int | None]":
-    """Carry the run of a look out; the look, or the exit status if there is none."""
+def _followed(database: "Database", begun: "Begun", telling: Telling) -> "Followed":
+    """Carry the run of a look out, or follow who does."""
     from promptopt.cli.follow import Interruptions, PlainLines, follow, silent
-    from promptopt.cli.outcome import report_death, unfinished
-    from promptopt.enterprise.monitoring import watching
     from promptopt.runs.launch import start_worker
     from promptopt.store.runlog import RunLog
 
@@ -169,7 +169,7 @@ def _measured(
     worker = start_worker(run_id) if begun.work else None
     with Interruptions(database, run_id, stop_first=True, sealed_test=False) as interruptions:
         show = silent if telling.json else PlainLines(before)
-        followed = follow(
+        return follow(
             database,
             run_id,
             show,
@@ -179,9 +179,13 @@ def _measured(
             unattended=True,
             leave=interruptions.leave,
         )
-    look = watching.conclude(database, deployment, begun.row, fresh, margin)
-    if look is not None:
-        return look, None
+
+
+def _not_measured(deployment: "Deployment", begun: "Begun", followed: "Followed", telling: Telling) -> int:
+    """Say why there is nothing to look at; the exit status."""
+    from promptopt.cli.outcome import report_death, unfinished
+
+    run_id = begun.row.eval_run
     if followed.end == "died":
         report_death(run_id)
     status, finished = unfinished(run_id, followed), followed.state.finished
@@ -199,7 +203,7 @@ def _measured(
                 "why": why,
             }
         )
-    return None, NOT_MEASURED if status is None else status
+    return NOT_MEASURED if status is None else status
 
 
 def _told(
