@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from promptopt.domain.dataset import Split
+from promptopt.domain.results import interval_name
 from promptopt.domain.text import one_line
 from promptopt.store.runs import RunRow
 from promptopt_tui import formatting as fm
@@ -75,7 +76,11 @@ def _verdict(told: Told, found: Told, base: Told, width: int) -> list[Line]:
     low, high = found["interval"]
     difference = f"{fm.points(found['difference'])} points [{fm.points(low)}, {fm.points(high)}]"
     lines = wrap([(f" {glyph} {word} ", f"pill-{style}"), (f"  {than} {base['run_id']}", "")], width)
-    lines += [[], *wrap([("difference  ", "muted"), (difference, "bold")], width, [(" " * 12, "")])]
+    told_as = f"  {interval_name(found.get('together', 1))}"
+    lines += [
+        [],
+        *wrap([("difference  ", "muted"), (difference, "bold"), (told_as, "muted")], width, [(" " * 12, "")]),
+    ]
     corrected = "" if found["p_adjusted"] is None else f", corrected {found['p_adjusted']:.3g}"
     said = f"{found['p_value']:.3g}{corrected}"
     method = f"  {one_line(found['method'], 100)}"
