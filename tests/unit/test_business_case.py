@@ -152,10 +152,28 @@ def test_placeholders_alone_recommend_nothing_and_advise_against_nothing() -> No
 
 
 def test_figures_that_are_still_placeholders_are_counted() -> None:
-    made = EnterpriseROICalculator().calculate_comprehensive_roi(evidence(), {"error_cost": 5000})
-    assert made.advice == "recommended"
-    assert made.reasons[-1].startswith(f"{len(NAMES) - 1} of {len(NAMES)} assumptions are placeholders")
-    assert "middle 90% of the draws" in made.reasons[-2]
+    def made(*names: str) -> BusinessCase:
+        spans = {name: base.quantity(name) for name in names}
+        given: dict[str, Any] = {name: [one.low, one.value, one.high] for name, one in spans.items()}
+        return EnterpriseROICalculator().calculate_comprehensive_roi(
+            evidence(), {**given, "error_cost": "4000..6000"}
+        )
+
+    base = Assumptions.of()
+    one = made("error_cost")
+    strongest = [each.name for each in one.influences if each.quantity.source == "assumption"][:3]
+    assert one.advice == "not shown" and "it hangs most on what is a placeholder still" in one.reasons[-1]
+    told = made("error_cost", *strongest)
+    assert told.advice == "recommended"
+    left = len(NAMES) - len({"error_cost", *strongest})
+    assert told.reasons[-1].startswith(f"{left} of {len(NAMES)} assumptions are placeholders")
+    assert "middle 90% of the draws" in told.reasons[-2]
+
+
+def test_a_search_that_found_nothing_better_claims_nothing() -> None:
+    made = case(evidence(same=True), error_cost=5000)
+    assert made.advice == "not shown" and made.headline == "Keep today's prompt: nothing better was found."
+    assert made.time_savings.low == made.time_savings.high == 0
 
 
 def test_draws_tell_neither_never_nor_always() -> None:

@@ -95,9 +95,32 @@ def test_only_what_is_proven_is_given_out(about: dict[str, Any], advice: str, sa
     assert plan.go is (advice == "deploy") and offer.gives_new is (advice == "deploy" or not offer.before)
     text = plan.markdown()
     assert ("## Phase 1" in text) is (advice == "deploy")
-    assert ("Do not deploy" in text) is (advice != "deploy")
+    assert any(said in text for said in ("Do not deploy", "no new prompt")) is (advice != "deploy")
     if advice == "keep" and offer.before:
         assert offer.given.prompt.text == "Old {text}."
+
+
+@pytest.mark.parametrize(
+    ("business", "given_out", "said"),
+    [
+        ("recommended", True, "Deploy the new prompt."),
+        ("not shown", True, "that it pays is not shown"),
+        ("against", False, "it is better, and it does not pay"),
+    ],
+)
+def test_what_a_business_case_says_is_said_in_the_whole_package(
+    business: str, given_out: bool, said: str
+) -> None:
+    offer = offer_of(optimized()).weighed(business, ["The chance of a loss is 80%."])
+    assert offer.gives_new is given_out and said in offer.headline
+    plan = plan_of([offer], Wishes(start=date(2026, 12, 1)))
+    assert plan.go is given_out
+    files = package_of(offer, plan).files
+    for name in ("README.md", "index.html", "rollout/plan.md", "training/video-script.md"):
+        assert said in files[name], name
+        assert ("chance of a loss is 80" in files[name]) is (business != "recommended"), name
+    kept = offer_of(optimized(comparison=gap("worse", -0.2)))
+    assert kept.weighed(business, ["x"]) == kept
 
 
 def test_simulated_figures_are_a_rehearsal_everywhere() -> None:

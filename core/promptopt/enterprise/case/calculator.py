@@ -193,7 +193,8 @@ class EnterpriseROICalculator:
 
         npv = span("npv")
         risk = _risk(evidence, drawn, spread, span("errors", "count"))
-        advice, reasons = advise(evidence, npv, risk.chance_of_loss, assumed)
+        hangs_on = influences(quantities, drawn, spread.npv)
+        advice, reasons = advise(evidence, npv, risk.chance_of_loss, assumed, hangs_on)
         return BusinessCase(
             setup_costs=span("setup"),
             ongoing_costs=span("running"),
@@ -207,7 +208,7 @@ class EnterpriseROICalculator:
             net_benefit=span("net"),
             npv=npv,
             fewer_unusable=span("fewer", "share"),
-            influences=influences(quantities, drawn, spread.npv),
+            influences=hangs_on,
             advice=advice,
             headline=headline(advice, evidence),
             reasons=tuple(reasons),

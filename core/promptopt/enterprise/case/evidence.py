@@ -162,7 +162,7 @@ class Evidence(_Frozen):
 
     def _gain(self) -> Quantity:
         label = "Gain in score"
-        if self.comparison is None or not self.sealed:
+        if self.comparison is None or not self.sealed or self.same:
             why = f"Counted as none, since none was shown on sealed cases ({self.source})."
             return Quantity(value=0, low=0, high=0, unit="points", label=label, source="measured", why=why)
         gap = self.comparison.difference

@@ -80,6 +80,7 @@ def figures_text(offer: Offer, use: PerUse | None) -> str:
     """All figures, each with its interval and where it comes from."""
     lines = [f"# Figures of {inline(offer.name)}", "", *_simulated(offer)]
     given = "the new prompt" if offer.gives_new else "the prompt before: the new one is not given out"
+    given = "today's prompt: nothing better was found" if offer.same else given
     lines += [f"What is in this folder is **{given}**.", ""]
     lines += ["| what | figure | source |", "| --- | --- | --- |"]
     for what, side in (("new prompt", offer.new), ("prompt before", offer.before)):

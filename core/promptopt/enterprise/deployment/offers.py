@@ -1,6 +1,6 @@
 """What could be given to a team: the prompt that was found or the one before it, and which of the two."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -31,6 +31,13 @@ LOOKS: dict[Advice, tuple[str, str]] = {
     "keep": ("Do not deploy the new prompt: keep the one before.", "bad"),
     "wait": ("Do not deploy yet: nothing is proven.", "warn"),
 }
+
+
+_BUSINESS = {
+    "against": "Do not deploy the new prompt: it is better, and it does not pay. Keep the one before.",
+    "not shown": "The new prompt is better; that it pays is not shown. Decide by your own figures.",
+}
+"""What is said of a better prompt if a business case does not recommend it."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class Offer:
         advice: whether to give it out; ``why`` says why, a sentence each.
         insisted: somebody chose the prompt, whatever the advice.
         context: the business that it is for.
+        business: what a business case says of rolling it out; empty: there was none.
     """
 
     name: str
@@ -88,6 +96,28 @@ class Offer:
     why: tuple[str, ...]
     insisted: bool = False
     context: BusinessContext | None = None
+    business: str = ""
+
+    def weighed(self, advice: str, reasons: Sequence[str]) -> "Offer":
+        """This offer in the light of a business case: what is better and does not pay is not given out.
+
+        Args:
+            advice: as :mod:`promptopt.enterprise.case.advice` has it; ``reasons`` say why.
+        """
+        if self.advice != "deploy" or advice == "recommended":
+            return self
+        kept: Advice = "keep" if advice == "against" else "deploy"
+        return replace(self, advice=kept, business=advice, why=(*self.why, *reasons))
+
+    @property
+    def same(self) -> bool:
+        """Nothing better was found than the prompt that it started from."""
+        return _same(self.about) and self.about.get("optimizer") != "none"
+
+    @property
+    def look(self) -> str:
+        """The style of the advice: ``good``, ``warn`` or ``bad``."""
+        return "warn" if self.business == "not shown" or self.same else LOOKS[self.advice][1]
 
     @property
     def given(self) -> Side:
@@ -116,7 +146,9 @@ class Offer:
     @property
     def headline(self) -> str:
         """The advice in a sentence."""
-        said = LOOKS[self.advice][0]
+        said = _BUSINESS.get(self.business, LOOKS[self.advice][0])
+        if self.same:
+            said = "There is no new prompt: keep the one that you have."
         if self.simulated:
             said = f"A rehearsal on simulated models; on real ones this would say: {said}"
         if self.insisted and self.advice != "deploy":

@@ -22,7 +22,7 @@ from promptopt.enterprise.deployment.guides import (
     video_script,
     weak_points,
 )
-from promptopt.enterprise.deployment.offers import LOOKS, Figure, Offer
+from promptopt.enterprise.deployment.offers import Figure, Offer
 from promptopt.enterprise.deployment.pages import page
 from promptopt.enterprise.deployment.recording import Deployment, as_file
 from promptopt.enterprise.deployment.rollout import RolloutPlan
@@ -311,7 +311,7 @@ def _index(offer: Offer, plan: RolloutPlan, extras: Extras, line: str, *, alone:
         "index.html.j2",
         offer=offer,
         about=about,
-        look=LOOKS[offer.advice][1],
+        look=offer.look,
         figures=figures,
         use=extras.per_use,
         weak=[point for point in weak_points(offer) if point][1:] or weak_points(offer),

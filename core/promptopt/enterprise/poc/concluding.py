@@ -112,6 +112,8 @@ def concluded(database: Database, row: PocRow) -> Conclusion:
         best_prompt(database, comparison.ref, evidence) if evidence and comparison and not forgotten else None
     )
     offer = offer_of(best, _title(plan), context=plan.business) if best else None
+    if offer is not None and case is not None:
+        offer = offer.weighed(case.advice, case.reasons[1:])
     deployment = _deployment(database, parts)
     gate = parts.get("gate")
     return Conclusion(

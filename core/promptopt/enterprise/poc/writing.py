@@ -205,12 +205,9 @@ def next_steps(told: Conclusion) -> list[str]:
             "emergency budget) and resume: without a comparison nothing can be said."
         ]
     offer, pays = told.offer, told.case is not None and told.case.advice == "recommended"
-    steps = [*offer.why] if offer.advice == "deploy" and not pays else [offer.headline, *offer.why]
-    if offer.advice == "deploy" and not pays:
-        steps.append(
-            "That it pays is not shown: put your own figures into business-case.xlsx, or into a file for "
-            "--assumptions, before you decide."
-        )
+    steps = [offer.headline, *offer.why]
+    if offer.business == "not shown":
+        steps.append("Your own figures go into business-case.xlsx, or into a file for --assumptions.")
     if told.rollout and told.rollout.phases:
         first = told.rollout.phases[0]
         begin = "Begin with" if pays else "If you decide to roll it out all the same, begin with"
@@ -260,7 +257,9 @@ def _of_comparison(told: Conclusion) -> Iterable[Figure]:
         if evidence.same:
             label = "Score of what was found: today's prompt"
         yield Figure(label, _interval(evidence.best), evidence.where)
-    if evidence.comparison is not None:
+    if evidence.same:
+        yield Figure("Difference", "none: nothing better than today's prompt was found", evidence.where)
+    elif evidence.comparison is not None:
         found, least = evidence.comparison, told.plan.least_gain
         corrected = f"; {found.correction}" if found.correction else ""
         yield Figure(
