@@ -255,7 +255,8 @@ def test_what_is_not_better_is_recommended_against(
     told = concluded(bench.database, row)
     assert told.case and told.case.advice != "recommended"
     assert told.offer and told.offer.advice != "deploy" and not (told.rollout and told.rollout.phases)
-    assert "Do not" in (tmp_path / "out" / "executive-summary.md").read_text("utf-8")
+    said = (tmp_path / "out" / "executive-summary.md").read_text("utf-8")
+    assert "Keep today's prompt" in said if told.evidence and told.evidence.same else "Do not" in said
 
 
 @pytest.mark.timeout(300)
