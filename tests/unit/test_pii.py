@@ -114,6 +114,13 @@ def test_names_that_are_given_are_found_wherever_they_stand() -> None:
     assert text[found.start : found.end] == "ANNA  schmidt"
 
 
+def test_what_is_public_is_nobodys_name_nor_are_its_words() -> None:
+    text = "This is Acme Desk. The Desk asks Dear Sarah, open Acme Desk"
+    look = looker(ComplianceSettings(pii="redact", public=["Acme Desk"]).policy(), KINDS)
+    assert [text[each.start : each.end] for each in look(text)] == ["Sarah"]
+    assert "Desk" in [text[each.start : each.end] for each in find_pii(text)]
+
+
 def test_only_what_is_wanted_is_looked_for() -> None:
     text = "Dear Sarah, mail sarah@acme.com"
     assert [each.kind for each in find_pii(text, kinds=["email"])] == ["email"]

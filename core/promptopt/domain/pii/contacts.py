@@ -13,6 +13,12 @@ TLD = (
 EMAIL = re.compile(
     r"(?<![\w.+%'-])[\w.+%'-]{1,128}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-]{0,2}@)(?:\b|$)"
 )
+_APART = re.compile(
+    r"(?<![\w.+%'-])[^\W_][\w.+%'-]{0,127}@[ ]{1,2}(?=[\w-]{0,62}[^\W\d_])(?:[\w-]{1,63}\.){1,8}"
+    rf"{TLD}(?![\w(\[@=-]|\.\w)"
+)
+"""With a line break after the sign that became a space."""
+
 _BRACKETED_AT = r"(?:\s{0,2}[(\[{<]\s?(?:at|ät|AT|@)\s?[)\]}>]\s{0,2}|\s{1,2}@\s{1,2}|@)"
 _BRACKETED_DOT = r"(?:\s{0,2}[(\[{<]\s?(?:dot|punkt|DOT|\.)\s?[)\]}>]\s{0,2})"
 _ANY_DOT = rf"(?:{_BRACKETED_DOT}|\s{{1,2}}(?:dot|punkt|DOT)\s{{1,2}}|\s\.\s|\.)"
@@ -32,8 +38,10 @@ _PHONE = re.compile(
     r"(?<![\w.,:/+$€£#-])(?<![$€£#] )(?:\+|\()?\d(?:[ ().\-/]{0,3}\d){5,17}(?![\w%€$£]|[.,:/-]\d)"
 )
 PHONE_WORDS = re.compile(
-    r"(?i)(?:phone|tele|tel\b|mobile|cell|call|dial|fax|ring|reach|text me|sms|whatsapp|contact|handy"
-    r"|mobil|ruf|\bnummer"
+    r"(?i)(?:phone(?![ -](?:models?|cases?|covers?|bills?)\b)|tele|tel\b|mobile|cell"
+    r"|call(?![ -](?:volumes?|counts?|rates?|durations?|queues?|logs?|minutes)\b)"
+    r"(?![ -]cent(?:er|re)s?\b(?![ -](?:number|line|phone)))|dial|fax|ring|reach|text me|sms|whatsapp|contact"
+    r"|handy|mobil|ruf(?!volumen|aufkommen|zahl)|\bnummer"
     r"|erreich|durchwahl|hotline|festnetz|my number|\bt:|\bm:|\bph\b)"
 )
 _HEADING = re.compile(r"(?i):\s{0,4}$|\b(?:tel|ph|mob|fax)\.\s{0,4}$")
@@ -69,6 +77,8 @@ def find_emails(text: str) -> Iterator[Finding]:
             # git@github.com:owner/repository is an address of another kind.
             if not (found.startswith("git@") and text[match.end() : match.end() + 1] in (":", "/")):
                 yield Finding("email", start, match.end(), 0.99)
+        if "@ " in text:
+            yield from (Finding("email", m.start(), m.end(), 0.85) for m in _APART.finditer(text))
     lower = text.lower()
     if any(spelling in lower for spelling in _SPELLINGS):
         yield from (Finding("email", m.start(), m.end(), 0.85) for m in _SPELLED.finditer(text))

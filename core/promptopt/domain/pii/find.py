@@ -46,6 +46,7 @@ def find_pii(
     *,
     kinds: Collection[Kind] = KINDS,
     names: Iterable[str] = (),
+    public: Collection[str] = (),
     least: float = 0.5,
 ) -> list[Finding]:
     """What is personal or secret in ``text``, in order, no two overlapping.
@@ -54,10 +55,13 @@ def find_pii(
         languages: whose greetings, titles and introductions tell of names: ``en``, ``de``.
         kinds: what to look for; ``national_id`` is looked for elsewhere (:mod:`.national`).
         names: exact names to find wherever they stand.
+        public: in lower case, names of products and the like that are taken for no person's.
         least: smallest confidence that counts.
     """
     folded = fold(text)
-    found = [each for each in _every(folded.text, languages, kinds, names) if each.confidence >= least]
+    found = [
+        each for each in _every(folded.text, languages, kinds, names, public) if each.confidence >= least
+    ]
     if not found:
         return []
     spans = [(each, *folded.span(each.start, each.end)) for each in apart(found)]
@@ -65,7 +69,11 @@ def find_pii(
 
 
 def _every(
-    text: str, languages: Collection[str], kinds: Collection[Kind], names: Iterable[str]
+    text: str,
+    languages: Collection[str],
+    kinds: Collection[Kind],
+    names: Iterable[str],
+    public: Collection[str],
 ) -> Iterator[Finding]:
     if "secret" in kinds:
         yield from find_keys(text)
@@ -77,7 +85,7 @@ def _every(
         yield from find_broken(text, emails="email" in kinds, phones="phone" in kinds, cards="card" in kinds)
     if "name" in kinds:
         yield from find_given(text, names)
-        yield from find_names(text, languages)
+        yield from find_names(text, languages, public)
 
 
 def _numbers(text: str, kinds: Collection[Kind]) -> Iterator[Finding]:

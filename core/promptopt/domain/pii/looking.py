@@ -19,7 +19,7 @@ def looker(policy: Policy, kinds: Collection[Kind]) -> Callable[[str], list[Find
     national = "presidio" in policy.detectors and "national_id" in kinds
 
     def look(text: str) -> list[Finding]:
-        found = find_pii(text, policy.languages, kinds=kinds, names=policy.names)
+        found = find_pii(text, policy.languages, kinds=kinds, names=policy.names, public=policy.public)
         if national:
             found = apart([*found, *_national(text)])
         return [

@@ -25,6 +25,8 @@ _FULL = rf"(?P<name>{_FIRST}(?:{_MORE}){{1,3}})"
 _TITLE = r"(?:(?:Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Frau|Herrn?|Hr|Fr|Professor|Doctor|Ing|med|Dipl)\b[.-]?[ ]?){0,3}"
 _STOP = r"(?=[ ]*(?:[,!.:;?–—\n-]|$))"
 _END = r"(?=[ ]*(?:[.,|(/]|\n|$|\\n))"
+_LINE_END = r"(?=[ ]*(?:[.,|(/\"<\]}\r]|\n|$|\\n))"
+_NEXT_LINE = r"(?:[ ]*(?:\r?\n|(?:\\r)?\\n))+[ ]*"
 
 _ENGLISH = (
     (
@@ -67,12 +69,15 @@ _ENGLISH = (
     (
         "regards wishes best sincerely yours thanks thank cheers respectfully take love cordially "
         "nregards nbest nsincerely nyours nthanks nthank ncheers",
-        rf"(?:^|\n|\\n)[ ]*(?:(?:(?:[Bb]est|[Kk]ind|[Ww]arm|[Ww]armest|[Mm]any)[ ])?(?:[Rr]egards"
-        rf"|[Ww]ishes)|Best|Sincerely|[Yy]ours(?: (?:truly"
+        rf"(?:^|\n|\\n|[.!?;][ ]{{1,3}})[ ]*(?:(?:(?:[Bb]est|[Kk]ind|[Ww]arm|[Ww]armest|[Mm]any)[ ])?"
+        rf"(?:[Rr]egards|[Ww]ishes)|Best|Sincerely|[Yy]ours(?: (?:truly"
         r"|sincerely|faithfully))?|(?:Many )?[Tt]hanks(?: (?:again|so much|a lot|in advance"
         r"|and regards))?|Thank you(?: very much)?"
-        rf"|Cheers|Respectfully|Take care|Love|Cordially|Yours)[,.!]?[ ]*(?:\n"
-        rf"|\\n)+[ ]*{_TITLE}{_NAME}{_END}",
+        rf"|Cheers|Respectfully|Take care|Love|Cordially|Yours)[,.!]?{_NEXT_LINE}{_TITLE}{_NAME}{_LINE_END}",
+    ),
+    (
+        "regards wishes",
+        rf"\b(?:[Rr]egards|[Ww]ishes)[,!]?{_NEXT_LINE}{_TITLE}{_NAME}{_LINE_END}",
     ),
     (
         "thanks thank regards wishes cheers best sincerely love",
@@ -135,12 +140,12 @@ _GERMAN = (
     (
         "grüßen gruessen grüssen grüße gruesse grüsse mfg lg vg bg gruß gruss hochachtungsvoll danke "
         "dank ihr ihre dein deine euer eure nmfg nlg nvg nviele nmit",
-        r"(?:^|\n|\\n)[ ]*(?:[Mm]it (?:freundlichen|besten|lieben|herzlichen|vielen"
+        r"(?:^|\n|\\n|[.!?;,][ ]{1,3})[ ]*(?:[Mm]it (?:freundlichen|besten|lieben|herzlichen|vielen"
         r"|sonnigen)(?: und \w+)?[ ](?:Grüßen|Gruessen|Grüssen)"
         r"|(?:[Ff]reundliche|[Vv]iele|[Ll]iebe|[Bb]este|[Hh]erzliche|[Ss]chöne|[Ss]onnige)[ ]Gr(?:ü"
         r"|ue)(?:ß|ss)e|MfG|LG|VG|BG|Gruß|Gruss"
         r"|Hochachtungsvoll|Danke(?: und Gruß)?|Vielen Dank|Besten Dank|Ihre?|Deine?|Euer|Eure)"
-        rf"[,.!]?[ ]*(?:\n|\\n)+[ ]*(?:Ihre?[ ]|Deine?[ ])?{_TITLE}{_NAME}{_END}",
+        rf"[,.!]?{_NEXT_LINE}(?:Ihre?[ ]|Deine?[ ])?{_TITLE}{_NAME}{_LINE_END}",
     ),
     (
         "grüßen gruessen grüße gruesse grüssen grüsse mfg lg vg gruß gruss danke dank hochachtungsvoll",
@@ -169,12 +174,33 @@ _FIELDS = re.compile(
         |kontakt(?:person)?|mitarbeiter(?:in)?|versicherungsnehmer(?:in)?|versicherter?|kontoinhaber(?:in)?
         |karteninhaber(?:in)?
         |mieter(?:in)?|absender(?:in)?|empfänger(?:in)?|von|an|bearbeiter(?:in)?|auftraggeber(?:in)?
-        |teilnehmer(?:in)?)
+        |teilnehmer(?:in)?|caller(?:[ _]name)?|handled[ ]by|sachbearbeiter(?:in)?
+        |anrufer(?:in)?|betreuer(?:in)?)
         ["'*]*[ ]*[:=][ ]*["'*]*"""
     + _TITLE.replace(" ", "[ ]").replace("[[ ]]", "[ ]")
     + _NAME,
     re.VERBOSE,
 )
+_GENDERED = r"(?:in|/-?in|[*:_]in|[ ]?\((?:in|m/w/d|w/m/d)\))?"
+_FIELDS_ANYWHERE = re.compile(
+    r"""(?<![\w-])(?<![Uu]ser[ ])(?i:(?:customer|client|patient|employee|tenant|cardholder|caller|applicant
+    |agent|owner|account[ ](?:holder|owner|manager)|policy[ ]?holder)(?:['’]s)?(?:[ _](?:full[ ])?name)?
+    |contact(?:[ ](?:person|name))?|case[ ]?(?:worker|handler)|attn
+    |(?:handled|reported|assigned|requested|submitted|processed|approved|taken)[ ](?:by|to)
+    |kund(?:e|in)|kundenname|kontakt(?:person)?|ansprechperson|versicherte[rn]?
+    |name[ ]des[ ](?:kunden|patienten|mieters)
+    |(?:bearbeitet|gemeldet|betreut|genehmigt)[ ](?:von|durch)
+    |(?:patient|ansprechpartner|(?:sach)?bearbeiter|mitarbeiter|betreuer|anrufer|kontoinhaber|karteninhaber|mieter
+    |versicherungsnehmer|auftraggeber|antragsteller|teilnehmer)"""
+    + _GENDERED
+    + r""")["'*]*[ ]?:[ ]*["'*]*"""
+    + _TITLE.replace(" ", "[ ]").replace("[[ ]]", "[ ]")
+    + _FULL,
+    re.VERBOSE,
+)
+"""Words that ordinary text has before no colon: wherever they stand, a first and a last name behind one is
+a person's."""
+
 _FIELD_CUES = _words(
     """
     name full first last surname sur given customer client patient contact employee applicant tenant
@@ -187,7 +213,10 @@ _FIELD_CUES = _words(
     kontoinhaber kontoinhaberin karteninhaber
     karteninhaberin mieter mieterin absender absenderin empfänger empfängerin von an bearbeiter
     bearbeiterin auftraggeber auftraggeberin
-    teilnehmer teilnehmerin
+    teilnehmer teilnehmerin caller agent owner holder policyholder caseworker worker handler handled processed
+    approved taken sachbearbeiter
+    sachbearbeiterin anrufer anruferin betreuer betreuerin bearbeitet gemeldet betreut genehmigt
+    ansprechperson antragsteller antragstellerin versicherten patienten mieters
     """
 )
 _NAME_FIELD = re.compile(rf"(?:^|[\n{{,;.]|\\n)[ ]*[\"'*]*[Nn]ame[\"'*]*[ ]*[:=][ ]*[\"'*]*{_TITLE}{_FULL}")
@@ -236,6 +265,9 @@ _NOT_NAMES = _words(
     november dezember today tomorrow yesterday heute gestern none null unknown anonymous unbekannt keiner
     niemand
     pepper hörer hören wie was wann wo warum mit ohne für zum zur am im auf aus bei von nach seit über unter
+    viele grüße grüßen grüsse grüssen gruesse gruessen gruß gruss freundliche freundlichen beste besten
+    herzliche herzlichen schöne sonnige mfg lg vg bg warm warmest many take tel fax phone mobile mobil
+    handy ext
     siri alexa cortana god universe america python java linux windows google amazon apple microsoft openai
     chatgpt claude
     """
@@ -246,6 +278,13 @@ _LOWER_STOPS = _words(
     """
 )
 _OF_A_TEAM = frozenset(("support", "team", "customer", "kunden", "kunde", "service", "sales", "dear"))
+_OF_A_FIRM = _words(
+    """
+    gmbh ag kg ohg se ug mbh ev inc corp corporation company co ltd llc plc group holding holdings bank
+    foundation university industries logistics solutions systems software technologies labs studio
+    stiftung verein verlag
+    """
+)
 _AGAIN_NOT = _words(
     """
     will mark may bill rose grace hope faith art sunny summer lang klein groß gross kurz jung alt weiß weiss
@@ -262,11 +301,17 @@ LANGUAGES = tuple(_PATTERNS)
 _WORDS = re.compile(r"[^\W\d_]+")
 
 
-def find_names(text: str, languages: Collection[str]) -> Iterator[Finding]:
-    """Names that something in a folded text introduces, and every other place where they stand in it."""
+def find_names(text: str, languages: Collection[str], public: Collection[str] = ()) -> Iterator[Finding]:
+    """Names that something in a folded text introduces, and every other place where they stand in it.
+
+    Args:
+        public: in lower case, what is no person's name though it is introduced as one is: a product's.
+    """
     found: dict[tuple[int, int], float] = {}
     for match, confidence in _introduced(text, languages):
         _add(found, text, match.span("name"), confidence)
+    for start, end in [span for span in found if text[slice(*span)].casefold() in public]:
+        del found[start, end]
     small = _SAID_SMALL.finditer(text) if "ame" in text or "hei" in text or "AME" in text else ()
     for match in small:
         _add_small(found, text, match.span("name"))
@@ -287,6 +332,13 @@ def _introduced(text: str, languages: Collection[str]) -> Iterator[tuple["re.Mat
     if (":" in text or "=" in text) and not words.isdisjoint(_FIELD_CUES):
         for pattern in (_FIELDS, _NAME_FIELD):
             yield from ((match, 0.75) for match in pattern.finditer(text))
+        yield from ((match, 0.75) for match in _FIELDS_ANYWHERE.finditer(text) if _of_a_person(match["name"]))
+
+
+def _of_a_person(name: str) -> bool:
+    """Whether what stands in a field is a first and a last name, and names no firm."""
+    words = name.split()
+    return not any(map(_no_part, words[:2])) and _OF_A_FIRM.isdisjoint(word.lower() for word in words)
 
 
 def find_given(text: str, given: Iterable[str]) -> Iterator[Finding]:
@@ -318,6 +370,8 @@ def _add(found: dict[tuple[int, int], float], text: str, span: tuple[int, int], 
         if _no_part(word.group()):
             break
         kept += 1
+    if kept > 2 and text.startswith(":", start + words[kept - 1].end()):
+        kept -= 1  # the name of the next field
     while kept and not words[kept - 1].group()[0].isupper():
         kept -= 1
     rest = {word.group().lower() for word in words[kept:]}

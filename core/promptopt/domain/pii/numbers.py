@@ -73,6 +73,9 @@ _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w
 _VERSION_WORDS = re.compile(
     r"(?i)(?:version|\bv|release|build|firmware|driver|section|chapter|abschnitt|kapitel|§"
     r"|update)[\s.:#]{0,3}$"
+    r"|\b(?:firmware|version|release|build|driver|treiber)(?:[ -](?:version|release|build|update))?"
+    r"(?:[ ](?:number|nummer|no\.?|nr\.?|is|was|ist|war|now|jetzt|currently|aktuell|still|noch|updated to"
+    r"|upgraded to|(?:\d{1,3}\.){3}\d{1,3} (?:to|auf|->|→))){0,3}[ ]?[ :=(\"]{0,2}$"
 )
 
 
@@ -179,7 +182,7 @@ def find_birth_dates(text: str) -> Iterator[Finding]:
 def find_ips(text: str) -> Iterator[Finding]:
     """IP addresses of hosts, but for those that are every machine's own."""
     for match in _IPV4.finditer(text):
-        if not _VERSION_WORDS.search(text[max(0, match.start() - 20) : match.start()]):
+        if not _VERSION_WORDS.search(text[max(0, match.start() - 40) : match.start()]):
             yield from _ip(match, 0.85)
     if "::" in text or text.count(":") >= 7:
         for match in _IPV6.finditer(text):
