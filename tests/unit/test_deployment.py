@@ -111,7 +111,7 @@ def test_only_what_is_proven_is_given_out(about: dict[str, Any], advice: str, sa
 def test_what_a_business_case_says_is_said_in_the_whole_package(
     business: str, given_out: bool, said: str
 ) -> None:
-    offer = offer_of(optimized()).weighed(business, ["The chance of a loss is 80%."])
+    offer = offer_of(optimized(business={"advice": business, "reasons": ["The chance of a loss is 80%."]}))
     assert offer.gives_new is given_out and said in offer.headline
     plan = plan_of([offer], Wishes(start=date(2026, 12, 1)))
     assert plan.go is given_out

@@ -62,8 +62,8 @@ def report(
     assumed = _assumed(scenario, assumptions, set_)
     with closing(Database.open()) as database:
         evidence = evidence_of(database, reference)
-        plan = _plan(database, evidence)
-    made = EnterpriseROICalculator(assumed).calculate_comprehensive_roi(evidence)
+        made = EnterpriseROICalculator(assumed).calculate_comprehensive_roi(evidence)
+        plan = _plan(database, evidence, made)
     formats = [one.strip() for one in form.split(",") if one.strip()]
     kept = [assumed.save(save_assumptions)] if save_assumptions is not None else []
     written = [*write_documents(made, out, formats, plan), *kept]
@@ -75,7 +75,7 @@ def report(
         note(f"written: {path}")
 
 
-def _plan(database: "Database", evidence: "Evidence") -> "RolloutPlan | None":
+def _plan(database: "Database", evidence: "Evidence", case: "BusinessCase") -> "RolloutPlan | None":
     """The roll-out plan of what was measured; None if nothing of it could be given to a team."""
     from promptopt.domain.errors import PromptoptError
     from promptopt.enterprise.deployment.criteria import Wishes
@@ -86,10 +86,11 @@ def _plan(database: "Database", evidence: "Evidence") -> "RolloutPlan | None":
 
     try:
         if evidence.experiment_id:
-            best = best_prompt(database, evidence.experiment_id, evidence)
+            best = best_prompt(database, evidence.experiment_id, evidence, case)
             offer = offer_of(best, evidence.title) if best else None
         else:
             offer = offer_of_run(database, Runs(database).find(evidence.run_ids[0]))
+            offer = offer.weighed(case.advice, case.reasons[1:])
     except PromptoptError:
         return None
     return plan_of([offer], Wishes(), title=evidence.title) if offer else None

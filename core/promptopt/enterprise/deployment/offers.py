@@ -199,7 +199,7 @@ def offer_of(
     about = new.metadata
     advice, why = _advice(about)
     given = None if context is None else _told_of(BusinessContext.of(context), new)
-    return Offer(
+    offer = Offer(
         name=name or subject_of(new, given, "", ()).title,
         new=Side(new, _figure(about, about)),
         before=_before(about),
@@ -207,6 +207,8 @@ def offer_of(
         why=tuple(why),
         context=given,
     )
+    worth = cast("Mapping[str, Any] | None", about.get("business"))
+    return offer.weighed(worth["advice"], worth["reasons"]) if worth else offer
 
 
 def offer_of_run(

@@ -108,12 +108,10 @@ def concluded(database: Database, row: PocRow) -> Conclusion:
         evidence = evidence.model_copy(update={"title": plan.name, "consistency": new or today})
         case = EnterpriseROICalculator(plan.assumptions).calculate_comprehensive_roi(evidence)
     forgotten = MARK in parts
-    best = (
-        best_prompt(database, comparison.ref, evidence) if evidence and comparison and not forgotten else None
-    )
+    best = None
+    if evidence and comparison and not forgotten:
+        best = best_prompt(database, comparison.ref, evidence, case)
     offer = offer_of(best, _title(plan), context=plan.business) if best else None
-    if offer is not None and case is not None:
-        offer = offer.weighed(case.advice, case.reasons[1:])
     deployment = _deployment(database, parts)
     gate = parts.get("gate")
     return Conclusion(
@@ -194,8 +192,14 @@ def winner_of(database: Database, experiment_id: str) -> tuple[Prompt, Prompt] |
     return (seed, best) if seed and best else None
 
 
-def best_prompt(database: Database, experiment_id: str, evidence: Evidence | None) -> OptimizedPrompt | None:
-    """The chosen prompt of a comparison, with the comparison's verdict: corrected for the number of them."""
+def best_prompt(
+    database: Database, experiment_id: str, evidence: Evidence | None, case: BusinessCase | None = None
+) -> OptimizedPrompt | None:
+    """The chosen prompt of a comparison, with the comparison's verdict: corrected for the number of them.
+
+    Args:
+        case: what it is worth, which whoever gives the prompt out is told too.
+    """
     found_ = _chosen(database, experiment_id)
     if found_ is None:
         return None
@@ -209,6 +213,8 @@ def best_prompt(database: Database, experiment_id: str, evidence: Evidence | Non
     }
     if evidence is not None and evidence.comparison is not None and about.get("comparison"):
         about["comparison"] = comparison_summary(evidence.comparison)
+    if case is not None:
+        about["business"] = {"advice": case.advice, "reasons": list(case.reasons[1:])}
     return best.model_copy(update={"metadata": about})
 
 

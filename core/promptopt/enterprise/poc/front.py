@@ -361,7 +361,7 @@ def results_of(database: Database, row: PocRow) -> POCResults:
     told = concluded(database, row)
     prompt = None
     if told.evidence is not None and told.evidence.experiment_id and not told.texts_removed:
-        prompt = best_prompt(database, told.evidence.experiment_id, told.evidence)
+        prompt = best_prompt(database, told.evidence.experiment_id, told.evidence, told.case)
     folder = Path(row.output_dir)
     return POCResults(
         poc_id=row.id,
