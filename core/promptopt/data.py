@@ -16,6 +16,7 @@ from pydantic import Field
 from promptopt.domain.dataset import Dataset
 from promptopt.domain.errors import ModelError, SettingsError
 from promptopt.domain.events import Forecast
+from promptopt.domain.pii.find import find_pii
 from promptopt.domain.settings import BudgetSettings, ModelSettings, ProjectSettings
 from promptopt.domain.words import Role
 from promptopt.models.keys import missing_key
@@ -166,7 +167,7 @@ class SyntheticDataGenerator:
         Args:
             scenario: a name (``customer_support``), the path of a scenario file, or a ``Scenario``.
             company_context: a mapping, a ``BusinessContext``, or a text. Norms that it names under
-                ``compliance`` and that a profile covers hold for the run.
+                ``compliance`` and that a profile covers hold for the run; its products are no persons' names.
             count: cases.
             options: ``personas``, ``difficulties``, ``situations`` (names; default: all), ``realism``
                 (default: if there is a judge), ``answers`` (a good answer to each case too; default: true),
@@ -199,6 +200,9 @@ class SyntheticDataGenerator:
         )
         settings = planned(plan, self._models, self._budget, name, self._compliance)
         held = settings.compliance.with_norms(norms_of(company_context))
+        products = products_of(company_context)
+        if products:
+            held = held.model_copy(update={"public": [*held.public, *products]})
         return settings.model_copy(update={"compliance": held})
 
     def quote(
@@ -379,6 +383,24 @@ def norms_of(context: Any) -> tuple[str, ...]:
         context = _context_of(context)
     named: Any = getattr(context, "compliance", ())
     return tuple(one for one in named if isinstance(one, str))
+
+
+def products_of(context: Any) -> tuple[str, ...]:
+    """The products of a company's context that may be sent though they look like a person's name.
+
+    One of a single word is not among them, for it may be a customer's name as well; nor is one that has an
+    address or a number of a person in it.
+    """
+    if isinstance(context, Mapping):
+        context = _context_of(context)
+    named: Any = getattr(context, "products", ())
+    return tuple(
+        one
+        for one in named
+        if isinstance(one, str)
+        and len(one.split()) > 1
+        and all(found.kind == "name" for found in find_pii(one))
+    )
 
 
 def _context_of(table: Any) -> "BusinessContext":

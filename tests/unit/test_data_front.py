@@ -13,6 +13,7 @@ from promptopt.data import (
     validate,
 )
 from promptopt.domain.errors import ModelError, SettingsError
+from promptopt.domain.pii.looking import looker
 from promptopt.runs.generating import generation_plan_of
 
 
@@ -31,6 +32,17 @@ def test_a_plan_has_scenario_company_models_and_budget() -> None:
     assert "Company: Acme" in plan.company and "Products: A, B" in plan.company
     assert [facet.name for facet in plan.scenario.difficulties] == ["hard"]
     assert settings.models["generator"].max_tokens == plan.reply_tokens
+
+
+def test_a_companys_products_are_no_names_of_persons_for_its_run() -> None:
+    products = ["Acme Desk", "Maya", "Desk for jo@acme.com", "12 Baker Street"]
+    generator = SyntheticDataGenerator(
+        "sim/generator", compliance={"profile": ["gdpr"], "public": ["@acme.com"]}
+    )
+    policy = generator.plan("support", {"products": products, "compliance": "GDPR"}).compliance.policy()
+    text = "This is Acme Desk. Customer: Jane Doe"
+    assert policy.public == ("@acme.com", "acme desk") and policy.profiles == ("gdpr",)
+    assert [text[each.start : each.end] for each in looker(policy, ["name"])(text)] == ["Jane Doe"]
 
 
 @pytest.mark.parametrize(
