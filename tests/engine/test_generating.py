@@ -82,6 +82,13 @@ def story(bench: Bench, state: RunState) -> dict[str, Any]:
     }
 
 
+def places(bench: Bench, run_id: str) -> dict[str, str]:
+    """The split of each case."""
+    dataset = dataset_of_run(bench.database, run_id)
+    assert dataset.held_back
+    return {case.id: split for split in ("train", "validation", "test") for case in dataset[split]}
+
+
 @pytest.fixture
 def server(loopback: LoopbackServer) -> LoopbackServer:
     loopback.behaviour = simulated
@@ -161,11 +168,14 @@ def test_paused_stopped_and_resumed_it_goes_on(
     bench.send(run_id, Stop(now=True))
     stopped = bench.end(run_id)
     assert stopped.status == "stopped" and stopped.resumable and stopped.generation
+    dealt = places(bench, run_id)
     assert len(generated_by(bench.database, run_id).drafts) == stopped.generation.done < COUNT
     bench.start(run_id)
     state = bench.until(run_id, lambda state: state.status == "finished")
     assert server.answered_twice() == {}
-    assert story(bench, state) == undisturbed, bench.said(run_id)
+    told = story(bench, state)
+    assert {**told, "splits": undisturbed["splits"]} == undisturbed, bench.said(run_id)
+    assert dealt.items() <= places(bench, run_id).items()  # what was there keeps its split
 
 
 def test_a_cap_in_the_middle_keeps_what_was_made(bench: Bench, server: LoopbackServer) -> None:
@@ -209,6 +219,25 @@ def test_one_that_a_cap_has_ended_goes_on_under_a_higher_one(
     assert state.generation.quality["cases"] == COUNT
     inputs = {draft.case_id: draft.case["inputs"]["input"] for draft in made.drafts}
     assert {case.id: case.input_text for case in dataset_of_run(bench.database, run_id).cases()} == inputs
+
+
+def test_cases_that_were_there_keep_their_splits_when_more_are_made(
+    bench: Bench, server: LoopbackServer
+) -> None:
+    server.latency = 0.02
+    run_id = create(bench, server, BudgetSettings(calls=6), realism=False)
+    assert run(bench, run_id).resumable
+    first = places(bench, run_id)
+    bench.workers[run_id] = launch.resume_run(bench.database, run_id, limits={"calls": 200})
+    kill_after(bench, server, run_id, server.count(answered=True) + 2)
+    bench.start(run_id)
+    state = bench.end(run_id)
+    assert state.finished and state.finished.stop_reason == "generated", bench.said(run_id)
+    whole = places(bench, run_id)
+    assert 8 <= len(first) < len(whole) and first.items() <= whole.items()
+    sizes = Counter(whole.values())
+    assert len(whole) == COUNT and abs(sizes["train"] - 30) <= 2 and abs(sizes["test"] - 15) <= 2
+    assert state.generation and state.generation.quality and state.generation.quality["near_leaks"] == 0
 
 
 def test_the_same_call_with_a_higher_budget_tops_up_and_with_a_lower_one_reads(

@@ -33,7 +33,7 @@ from promptopt.synthetic.realism import read_realism
 from promptopt.synthetic.reviewing import ReviewQueue, with_texts
 from promptopt.synthetic.saving import Origin, content_of, save_as_project, save_cases
 from promptopt.synthetic.scenarios import Scenario, find_scenario
-from promptopt.synthetic.splitting import split_by_cell
+from promptopt.synthetic.splitting import split_by_cell, tying
 
 SUPPORT = find_scenario("customer_support")
 CELLS = cells_of(SUPPORT)
@@ -192,6 +192,44 @@ def test_no_split_has_what_another_has_nearly(seed: int, count: int) -> None:
             for other, others in runs[:place]:
                 if len(own & others) >= 0.8 * len(own | others):
                     assert where[one] == where[other]
+
+
+@given(st.integers(0, 10_000), st.lists(st.integers(1, 60), min_size=2, max_size=4))
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_what_was_dealt_stays_in_its_split_when_more_is_made(seed: int, ends: list[int]) -> None:
+    ends = sorted(ends)
+    cases = made_cases(random.Random(seed), ends[-1])
+    before: dict[str, set[str]] = {}
+    for place, end in enumerate(ends):
+        dataset = split_by_cell(cases[:end], seed, ends=ends[: place + 1])
+        assert dataset == split_by_cell(cases[:end], seed, ends=ends[:place])  # its own end changes nothing
+        splits = ("train", "validation", "test")
+        where = {case.id: {split for split in splits if case in dataset[split]} for case in dataset.cases()}
+        for name, there in before.items():
+            assert where[name] <= there
+        assert all(len(there) == 1 for there in where.values()) or not dataset.held_back
+        groups: dict[str, set[str]] = {}
+        for case in dataset.cases():
+            if case.group is not None:
+                groups.setdefault(case.group, set()).update(where[case.id])
+        assert not dataset.held_back or all(len(there) == 1 for there in groups.values())
+        assert measure(dataset).near_leaks == 0
+        before = where
+
+
+def test_more_cases_are_dealt_by_the_shares_and_one_that_ties_splits_together_is_left_out() -> None:
+    rng = random.Random(5)
+    cases = [Example(id=f"c{n}", inputs={"input": text_of(rng, 24)}) for n in range(60)]
+    first = split_by_cell(cases[:30], 1)
+    assert split_by_cell(cases[:30], 1, ends=[30]) == first
+    whole = split_by_cell(cases, 1, ends=[30])
+    assert [len(whole[split]) for split in ("train", "validation", "test")] == [30, 15, 15]
+    learnt, sealed = first.train[0], first.test[0]
+    near = Example(id="near", inputs={"input": f"{sealed.input_text} please"})
+    tie = Example(id="tie", inputs={"input": f"{learnt.input_text} {sealed.input_text}"})
+    after = split_by_cell([*cases, near, tie], 1, ends=[30])
+    assert "near" in {case.id for case in after.test} and "tie" not in {case.id for case in after.cases()}
+    assert len(after) == 61 and tying(["tie"]).startswith("1 case is left out")
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:

@@ -235,9 +235,14 @@ def _save(
 ) -> dict[str, Any]:
     from promptopt.runs.generated import generated_by, queue_of
     from promptopt.synthetic.saving import Origin, hint_of_formulas, save_as_project, save_cases
+    from promptopt.synthetic.splitting import tying
 
     found: Generated = generated_by(database, run)
-    dataset = found.dataset(queue_of(database, found).kept(reviewed_only=reviewed_only))
+    kept = queue_of(database, found).kept(reviewed_only=reviewed_only)
+    dataset = found.dataset(kept)
+    there = {case.id for case in dataset.cases()}
+    if tied := [case.id for case in kept if case.id not in there]:
+        note(f"note: {tying(tied)}")
     origin = Origin(found.model, found.run.id, found.simulated)
     paths: dict[str, Any] = {"run_id": found.run.id, "cases": len(dataset)}
     if place.out is not None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -117,6 +117,7 @@ def split_cases(
     shares: tuple[float, float, float] = (0.5, 0.25, 0.25),
     seed: int = 0,
     stratum: Callable[[Example], str] | None = None,
+    kept: Mapping[str, Split] | None = None,
 ) -> Dataset:
     """Split ``cases`` by ``shares`` (train, validation, test), seeded, stratified and grouped.
 
@@ -126,6 +127,7 @@ def split_cases(
 
     Args:
         stratum: of a case, in place of that by its expected output.
+        kept: splits of cases that are dealt already, by id; the others of their groups go with them.
 
     Raises:
         SettingsError: no case, or an id used twice.
@@ -141,8 +143,14 @@ def split_cases(
     wanted: dict[Split, float] = {
         split: share / total for split, share in zip(SPLITS, shares, strict=True) if share > 0
     }
-    for part in _strata(cases, random.Random(seed), stratum):
-        counts: dict[Split, int] = dict.fromkeys(wanted, 0)
+    strata = [_parted(part, kept or {}) for part in _strata(cases, random.Random(seed), stratum)]
+    for there, _ in strata:
+        for split, group in there:
+            dealt[split].extend(group)
+    for there, part in strata:
+        counts: dict[Split, int] = dict.fromkeys(SPLITS, 0)
+        for split, group in there:
+            counts[split] += len(group)
         for group in part:
             overall = sum(len(dealt[split]) for split in wanted) + len(group)
             size = sum(counts.values()) + len(group)
@@ -188,6 +196,21 @@ def _strata(
     for part in strata.values():
         rng.shuffle(part)
     return [strata[name] for name in sorted(strata)]
+
+
+def _parted(
+    part: Sequence[list[Example]], kept: Mapping[str, Split]
+) -> tuple[list[tuple[Split, list[Example]]], list[list[Example]]]:
+    """The groups of a stratum that have a split, with it, and those that are still to be dealt."""
+    there: list[tuple[Split, list[Example]]] = []
+    coming: list[list[Example]] = []
+    for group in part:
+        split = next((kept[case.id] for case in group if case.id in kept), None)
+        if split is None:
+            coming.append(group)
+        else:
+            there.append((split, group))
+    return there, coming
 
 
 def _groups(cases: Iterable[Example]) -> dict[str, list[Example]]:

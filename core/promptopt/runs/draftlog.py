@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 
 from promptopt.domain.dataset import Example
-from promptopt.domain.drafted import CaseRated, CasesDrafted, DraftedCase, LeftOut
+from promptopt.domain.drafted import CaseRated, CasesDrafted, DatasetMeasured, DraftedCase, LeftOut
 from promptopt.store.database import Database
 from promptopt.store.reviews import Reviews
 from promptopt.store.runlog import RunLog
 from promptopt.synthetic.reviewing import ReviewQueue
 
-KINDS = ("cases_drafted", "case_rated")
+KINDS = ("cases_drafted", "case_rated", "dataset_measured")
 
 PAGE = 1000
 """Events that are read at once."""
@@ -24,6 +24,7 @@ class Drafts:
         batches: of each the number of its request.
         ratings: what the judge said of each, by id.
         left_out: drafts that were not taken, in order.
+        ends: how many of them there were whenever the run had ended.
         upto: place in the stream of the last event that was read.
     """
 
@@ -31,6 +32,7 @@ class Drafts:
     batches: dict[str, int] = field(default_factory=dict[str, int])
     ratings: dict[str, CaseRated] = field(default_factory=dict[str, CaseRated])
     left_out: list[LeftOut] = field(default_factory=list[LeftOut])
+    ends: list[int] = field(default_factory=list[int])
     upto: int = 0
 
 
@@ -52,6 +54,8 @@ def read_drafts(log: RunLog, after: int = 0) -> Drafts:
                 found.left_out += event.left_out
             elif isinstance(event, CaseRated):
                 found.ratings[event.case_id] = event
+            elif isinstance(event, DatasetMeasured):
+                found.ends.append(len(found.cases))
         found.upto = page[-1].n
     return found
 

@@ -32,6 +32,7 @@ class Generation:
         noted: cases of which something was left out.
         ratings: how real each case seems, by its id; None: the judge gave no verdict.
         quality: figures of all cases, once they are made.
+        ends: how many cases there were whenever the run had ended, and they were dealt to splits.
     """
 
     plan: GenerationStarted
@@ -43,6 +44,7 @@ class Generation:
     noted: int = 0
     ratings: dict[str, float | None] = field(default_factory=dict[str, float | None])
     quality: dict[str, Any] | None = None
+    ends: list[int] = field(default_factory=list[int])
 
     @property
     def repetitions(self) -> int:
@@ -144,6 +146,8 @@ def _(event: CaseRated, state: "RunState", at: float) -> bool:
 def _(event: DatasetMeasured, state: "RunState", at: float) -> bool:
     if state.generation is not None:
         state.generation.quality = event.quality
+        if state.generation.done not in state.generation.ends:
+            state.generation.ends.append(state.generation.done)
         state.log(at, f"quality {event.quality['quality_score']:.1f} of 10")
     return True
 

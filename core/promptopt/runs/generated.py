@@ -28,6 +28,7 @@ class Generated:
         ratings: how real each seems, from 0 to 10, by id; None: without a verdict.
         model: that made them up.
         simulated: that model is a simulation.
+        ends: how many cases there were whenever the run had ended; they keep the splits of then.
     """
 
     run: RunRow
@@ -36,6 +37,7 @@ class Generated:
     ratings: Mapping[str, float | None]
     model: str
     simulated: bool
+    ends: tuple[int, ...] = ()
 
     @property
     def cases(self) -> list[Example]:
@@ -64,7 +66,7 @@ class Generated:
         """
         if not self.drafts:
             raise RunError("it has made no case yet", where=f"run {self.run.id}")
-        whole = split_by_cell(self.cases, self.plan.seed if seed is None else seed, shares)
+        whole = split_by_cell(self.cases, self.plan.seed if seed is None else seed, shares, self.ends)
         if cases is None:
             return whole
         kept = {case.id: case for case in cases}
@@ -105,6 +107,7 @@ def generated_by(database: Database, reference: str) -> Generated:
         {name: rated.score for name, rated in drafts.ratings.items()},
         generator.model,
         generator.simulated,
+        tuple(drafts.ends),
     )
 
 

@@ -34,7 +34,7 @@ from promptopt.synthetic.grid import Cell, cells_of, dealt
 from promptopt.synthetic.making import Batch, Drafted, example_of, making, read_batch
 from promptopt.synthetic.quality import measure
 from promptopt.synthetic.realism import asking_realism, read_realism
-from promptopt.synthetic.splitting import split_by_cell
+from promptopt.synthetic.splitting import split_by_cell, tying
 
 ALIKE = 0.6
 """Share of common runs from which on a draft is nearly a repetition; of files less is told."""
@@ -130,7 +130,10 @@ class Making:
         made = self._state.generation
         if made is None or not self._taken:
             return
-        dataset = split_by_cell(self._taken, self._plan.seed)
+        dataset = split_by_cell(self._taken, self._plan.seed, ends=made.ends)
+        there = {case.id for case in dataset.cases()}
+        if tied := [case.id for case in self._taken if case.id not in there]:
+            self._emit(ev.Notice(level="warning", text=tying(tied)))
         quality = measure(dataset, made.ratings, self._plan.scenario.prompt, self._plan.seed)
         self._emit(DatasetMeasured(quality=quality.as_json()))
 
