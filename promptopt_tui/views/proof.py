@@ -25,6 +25,7 @@ STAGES: dict[str, fm.Look] = {
     "done": ("✓", "done", "good"),
     "left out": ("▫", "left out", "warn"),
     "held": HELD,
+    "failed": ("✗", "failed", "bad"),
 }
 """How a stage looks that stands so."""
 

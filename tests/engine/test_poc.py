@@ -241,6 +241,31 @@ def test_a_budget_that_is_too_small_leaves_stages_out_and_says_so(
 
 
 @pytest.mark.timeout(300)
+def test_a_generator_that_gave_no_case_is_asked_anew_under_what_is_left(
+    bench: Bench, server: LoopbackServer, tmp_path: Path
+) -> None:
+    server.behaviour = lambda call: "I can't help with that." if "maker" in call.model else answer(call)
+    row = begun(bench, planned(server), tmp_path)
+    state = carried_out(bench, row)
+    assert state.status == "failed" and "no case was made: none of the model's replies" in state.detail
+    assert f"promptopt poc resume {row.id} begins them anew" in state.detail
+    assert "--generator-model" in state.detail
+    assert (state.stages[0].status, state.stages[0].share) == ("failed", 0.0)
+    first, sent = state.stages[0].runs, server.count()
+    cap = Runs(bench.database).settings(first[0]).budget.limits()["calls"]
+    state = carried_out(bench, row)
+    assert state.status == "failed" and server.count() == 2 * sent  # asked again, and told the same
+    assert state.spent.calls == 2 * sent and state.stages[0].runs[1:] == first
+    server.behaviour = answer
+    state = carried_out(bench, row)
+    assert state.status == "finished", state.detail
+    assert state.stages[0].status == "done" and len(state.stages[0].runs) == 3
+    runs = Runs(bench.database)
+    assert runs.settings(state.stages[0].runs[0]).budget.limits()["calls"] == cap - 2 * sent
+    assert state.spent.calls == server.count() <= 3000
+
+
+@pytest.mark.timeout(300)
 def test_what_is_not_better_is_recommended_against(
     bench: Bench, server: LoopbackServer, tmp_path: Path
 ) -> None:

@@ -72,6 +72,22 @@ def test_it_is_found_by_name_part_of_the_id_digest_and_organization(database: Da
         pocs.find("zzz")
 
 
+def test_a_run_that_is_put_aside_stays_one_of_its_own_and_leaves_its_place_free(database: Database) -> None:
+    pocs, row = Pocs(database), made(database)
+    for number in (1, 2):
+        pocs.assign(row.id, "data", "run", f"r{number}")
+        pocs.put_aside(row.id, "data", "another", "{}")
+        assert pocs.parts(row.id)["data"].ref == f"r{number}"  # only what was meant
+        pocs.put_aside(row.id, "data", f"r{number}", "{}")
+    pocs.assign(row.id, "data", "run", "r3")
+    assert {name: part.ref for name, part in pocs.parts(row.id).items()} == {
+        "data/1": "r1",
+        "data/2": "r2",
+        "data": "r3",
+    }
+    assert sorted(pocs.run_ids(row.id)) == ["r1", "r2", "r3"]
+
+
 def test_its_runs_are_listed_and_can_not_be_deleted(database: Database) -> None:
     pocs, row, run = Pocs(database), made(database), a_run(database)
     pocs.assign(row.id, "cases", "run", run)

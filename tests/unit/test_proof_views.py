@@ -17,7 +17,7 @@ from promptopt_tui.proofs import Listed, Look, ProofFile, ProofWish
 from promptopt_tui.views import proof, proving
 from promptopt_tui.views.markdown import markdown_lines
 
-STATUSES = ("waiting", "running", "done", "left out", "held")
+STATUSES = ("waiting", "running", "done", "left out", "held", "failed")
 
 
 def row(status: str = "running", wish: str = "", *, simulated: bool = False, detail: str = "") -> PocRow:

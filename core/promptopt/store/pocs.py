@@ -5,6 +5,7 @@ import secrets
 import socket
 import time
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping, and_, insert, literal, or_, select, update
@@ -184,6 +185,18 @@ class Pocs:
             connection.execute(insert(poc_stages), row)
 
         self._db.transact(put).result()
+
+    def put_aside(self, poc_id: str, part: str, ref: str, body: str) -> None:
+        """Give a part's place free: what carried it out is kept as ``part/1``, ``part/2`` and so on."""
+
+        def move(connection: Connection) -> None:
+            mine = poc_stages.c.poc_id == poc_id
+            names = set(connection.execute(select(poc_stages.c.part).where(mine)).scalars())
+            name = next(name for number in count(1) if (name := f"{part}/{number}") not in names)
+            here = and_(mine, poc_stages.c.part == part, poc_stages.c.ref == ref)
+            connection.execute(update(poc_stages).where(here).values(part=name, body=body))
+
+        self._db.transact(move).result()
 
     def run_ids(self, poc_id: str) -> "list[str]":
         """All its runs: those of its own, and those of its experiments."""

@@ -55,7 +55,12 @@ def made_already(database: Database, settings: ProjectSettings, usd: float | Non
     """
     runs, said = Runs(database), _without_budget(settings)
     for row in runs.list(archived=True):
-        if row.kind != NAME or row.status != "finished" or (usd is not None and (row.usd or 0.0) > usd):
+        if (
+            row.kind != NAME
+            or row.status != "finished"
+            or not row.made
+            or (usd is not None and (row.usd or 0.0) > usd)
+        ):
             continue
         with suppress(ValidationError):  # what another version has frozen may not be read any more
             if _without_budget(runs.settings(row.id)) == said:

@@ -20,6 +20,7 @@ from promptopt.domain.errors import PromptoptError, RunError
 from promptopt.domain.prompt import Prompt
 from promptopt.domain.settings import ProjectSettings
 from promptopt.enterprise.poc import comparing, phrasing
+from promptopt.enterprise.poc.anew import is_barren, left_of_stage, no_case, put_aside
 from promptopt.enterprise.poc.cases import Gate, gate, made_already, of_generated, of_own
 from promptopt.enterprise.poc.concluding import conclude, winner_of
 from promptopt.enterprise.poc.month import headroom, left_of_month
@@ -180,21 +181,18 @@ class POCDriver:
         return dataset, gate(self.plan, dataset, quality, "your own cases", simulated=False), ""
 
     def _made(self) -> tuple[Dataset, Gate, str]:
+        put_aside(self._db, self._row.id)
         row = self._part_run("data", self._begin_making)
         made = generated_by(self._db, row.id)
         if not made.drafts:
-            raise RunError(
-                f"no case was made: {row.detail or row.status}",
-                where=f"run {row.id}",
-                fix=f"mend that, then: promptopt poc resume {self._row.id}",
-            )
+            raise no_case(row, self._row.id, barren=is_barren(self._db, row))
         dataset, quality = of_generated(self._db, made, self.plan.seed)
         source = f"run {row.id}, made up by {made.model}"
         return dataset, gate(self.plan, dataset, quality, source, simulated=made.simulated), row.id
 
     def _begin_making(self) -> Part:
         """Begin the run that makes the cases, or take one that has made the same."""
-        caps = self._allowance("data")
+        caps = left_of_stage(self._db, self._row.id, self._allowance("data"))
         wanted = generation_of(self.plan, {})
         there = made_already(self._db, wanted, self._limits().get("usd"))
         if there is not None:
@@ -374,6 +372,7 @@ class POCDriver:
                 self._end_if_it_waits(row)
             return False
         resumable = row.status != "finished" and fold(RunLog(self._db, row.id)).resumable
+        resumable = resumable and not is_barren(self._db, row)
         if resumable and row.id not in self._revived:
             if row.id in self._workers:
                 raise Halt("stopped" if row.status == "stopped" else "failed", self._why(row))

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from promptopt.runs.state import fold
 from promptopt.store.database import Database
 from promptopt.store.journal import spending_of
-from promptopt.store.pocs import Pocs
+from promptopt.store.pocs import Part, Pocs
 from promptopt.store.runlog import RunLog
 from promptopt.store.runs import Runs
+
+DATA = "data"
+"""The part whose run makes the cases."""
+
+ASIDE = "put aside"
+"""In the body of a part: its run is over, and another one was begun in its place."""
 
 KINDS: tuple[str, ...] = ("usd", "calls", "tokens", "minutes")
 
@@ -28,6 +34,15 @@ class Spent:
     tokens: int = 0
     minutes: float = 0.0
     unpriced: bool = False
+
+    def by_cap(self) -> dict[str, float]:
+        """What counts to each cap, by its name."""
+        return {
+            "usd": self.usd + self.uncertain,
+            "calls": self.calls,
+            "tokens": self.tokens,
+            "minutes": self.minutes,
+        }
 
 
 def spent_by(database: Database, run_ids: Iterable[str]) -> Spent:
@@ -49,7 +64,7 @@ def spent_by(database: Database, run_ids: Iterable[str]) -> Spent:
 def own_runs(database: Database, poc_id: str) -> list[str]:
     """Its runs, without one whose cases it has found made already."""
     parts = Pocs(database).parts(poc_id).values()
-    reused = {part.ref for part in parts if part.kind == "run" and _reused(part.body)}
+    reused = {part.ref for part in parts if part.kind == "run" and is_reused(part.body)}
     return [run_id for run_id in Pocs(database).run_ids(poc_id) if run_id not in reused]
 
 
@@ -57,20 +72,16 @@ def committed(database: Database, poc_id: str) -> dict[str, float]:
     """What is spent, or can still be spent by runs that may go on, by the name of the cap.
 
     A run that was stopped, or has failed, can be taken up again: so its own caps count, not what it spent.
+    One that was put aside is not.
     """
     total = dict.fromkeys(KINDS, 0.0)
     runs = Runs(database)
+    aside = {part.ref for part in runs_aside(database, poc_id)}
     for run_id in own_runs(database, poc_id):
-        one = spent_by(database, [run_id])
-        used = {
-            "usd": one.usd + one.uncertain,
-            "calls": one.calls,
-            "tokens": one.tokens,
-            "minutes": one.minutes,
-        }
+        used = spent_by(database, [run_id]).by_cap()
         row = runs.find(run_id)
         caps: dict[str, float] = {}
-        if row.status != "finished":
+        if row.status != "finished" and run_id not in aside:
             state = fold(RunLog(database, run_id))
             if state.resumable:
                 caps = dict(state.limits) if state.version else runs.settings(run_id).budget.limits()
@@ -79,5 +90,12 @@ def committed(database: Database, poc_id: str) -> dict[str, float]:
     return total
 
 
-def _reused(body: str) -> bool:
+def runs_aside(database: Database, poc_id: str) -> list[Part]:
+    """The runs that were put aside, oldest first."""
+    parts = Pocs(database).parts(poc_id)
+    return [part for name, part in parts.items() if name.startswith(f"{DATA}/") and part.kind == "run"]
+
+
+def is_reused(body: str) -> bool:
+    """Whether a part's run was found, and not paid for by this proof of concept."""
     return bool(body) and bool(json.loads(body).get("reused"))

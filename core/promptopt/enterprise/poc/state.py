@@ -4,13 +4,13 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from promptopt.enterprise.poc.spending import Spent, own_runs, spent_by
+from promptopt.enterprise.poc.spending import Spent, own_runs, runs_aside, spent_by
 from promptopt.store.database import Database
 from promptopt.store.experiments import ExperimentRow, Experiments
 from promptopt.store.pocs import Part, PocRow, Pocs
 from promptopt.store.runs import RunRow, Runs
 
-StageStatus = Literal["waiting", "running", "done", "left out", "held"]
+StageStatus = Literal["waiting", "running", "done", "left out", "held", "failed"]
 
 TITLES = {
     "data": "cases",
@@ -24,6 +24,8 @@ TITLES = {
 WEIGHTS = {"data": 0.2, "gate": 0.02, "comparison": 0.55, "consistency": 0.18, "case": 0.05}
 """Of the time that all takes, as is usual."""
 
+NO_CASE = "no case was made"
+
 _OVER = ("finished", "stopped", "failed")
 
 
@@ -34,7 +36,7 @@ class StageState:
     Attributes:
         share: done, in [0, 1].
         figures: what is known of it so far, in words.
-        note: why it waits, is held, or was left out.
+        note: why it waits, is held, has failed, or was left out.
         runs: ids of its runs; ``experiment`` is the id of its experiment.
     """
 
@@ -144,11 +146,14 @@ class _Look:
         row = self._runs.find(part.ref)
         done, asked = row.made or 0, row.asked or 0
         over = row.status in _OVER
+        runs = (row.id, *(aside.ref for aside in runs_aside(self._db, self._row.id)))
+        if over and not done:
+            return _stage("data", "waiting" if row.status == "stopped" else "failed", 0.0, NO_CASE, runs=runs)
         figures = f"{done} of {asked} made" if asked else ""
         if part.body:
             figures += ", found made already: free"
         share = 1.0 if over else min(1.0, done / asked) if asked else 0.0
-        return _stage("data", "done" if over else "running", share, figures, runs=(row.id,))
+        return _stage("data", "done" if over else "running", share, figures, runs=runs)
 
     def gate(self) -> StageState:
         part = self._parts.get("gate")
