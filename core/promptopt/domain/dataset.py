@@ -205,7 +205,7 @@ def _parted(
     there: list[tuple[Split, list[Example]]] = []
     coming: list[list[Example]] = []
     for group in part:
-        split = next((kept[case.id] for case in group if case.id in kept), None)
+        split: Split | None = next((kept[case.id] for case in group if case.id in kept), None)
         if split is None:
             coming.append(group)
         else:
