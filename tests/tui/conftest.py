@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 from syrupy import SnapshotAssertion
-from textual.css.model import RuleSet
-from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from promptopt.store.database import Database
@@ -23,34 +21,6 @@ from .skins import SkinExtension, skins
 from .story import START, Story
 
 WAIT = 20.0
-
-
-@pytest.fixture(scope="session", autouse=True)
-def read_once() -> Iterator[None]:
-    """Style sheets are parsed by the first app that has them, for all."""
-    parse = Stylesheet._parse_rules
-    known: dict[object, list[RuleSet]] = {}
-
-    def parsed(self: Stylesheet, css: str, *place: Any, **more: Any) -> list[RuleSet]:
-        key = css, place, tuple(more.items()), tuple(self._variables.items())
-        if key not in known:
-            known[key] = parse(self, css, *place, **more)
-        return known[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Stylesheet, "_parse_rules", parsed)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def drawn_when_asked() -> Iterator[None]:
-    """A screen is drawn when a test looks at it or presses a key, and seldom in between.
-
-    The pilot draws what has changed whenever it pauses; sixty times a second is for people.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("textual.screen.UPDATE_PERIOD", 0.5)
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -223,7 +193,6 @@ async def _settle(pilot: Pilot[int]) -> None:
                     screen.draw()
             await app.workers.wait_for_complete()
             await pilot.pause()
-            await pilot.pause()  # what came meanwhile, such as a dialog, has its texts now
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"the screen {app.screen!r} did not settle")
