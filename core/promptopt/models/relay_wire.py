@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import socket
 import subprocess
 import sys
@@ -175,4 +176,6 @@ def _spawn(receipts: Path, fd: int) -> "subprocess.Popen[bytes]":
         stdout=subprocess.DEVNULL,
         pass_fds=(fd,),
         start_new_session=True,  # what kills the worker's group does not kill the relay
+        # A copy: libraries that are imported meanwhile set variables, and the C environment moves beneath.
+        env=dict(os.environ),
     )
