@@ -337,10 +337,10 @@ def test_ctrl_c_stops_a_script_and_leaves_a_run_to_resume(
     script = tmp_path / "script.py"
     script.write_text(SCRIPT, encoding="utf-8")
     command = [sys.executable, str(script), loopback.url, "new"]
-    with loopback.holding(after=20):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        bench.wait(lambda: loopback.count() > 20)
-        process.send_signal(signal.SIGINT)
+    loopback.latency = 0.05
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    bench.wait(lambda: loopback.count(answered=True) >= 20)
+    process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode != 0 and "KeyboardInterrupt" in err
     state = bench.state(Runs(bench.database).find("latest").id)

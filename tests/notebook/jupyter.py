@@ -22,7 +22,7 @@ PREFIX = "/user/alice/"
 PATIENCE = 60.0
 """Seconds for what needs no other process."""
 
-BOUND = 280.0
+BOUND = 100.0
 """Seconds that a page waits for kernels, servers and terminals: each ends with what is waited for, or with an
 error in the page, and after this only where neither ever comes."""
 
