@@ -118,7 +118,7 @@ def test_a_run_is_watched_and_steered(
         before = notebook.stat().st_mtime_ns  # it may have saved itself, with less in it
         page.keyboard.press("Control+s")
         bench.wait(lambda: notebook.stat().st_mtime_ns > before)
-        assert "promptopt" in notebook.read_text().partition('"outputs": [')[2]
+        bench.wait(lambda: "promptopt" in notebook.read_text().partition('"outputs": [')[2])
         page.reload()
         page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
         _press_space(_screen(page, way))
