@@ -337,13 +337,15 @@ def test_ctrl_c_stops_a_script_and_leaves_a_run_to_resume(
     script = tmp_path / "script.py"
     script.write_text(SCRIPT, encoding="utf-8")
     command = [sys.executable, str(script), loopback.url, "new"]
-    loopback.latency = 0.05
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    bench.wait(lambda: loopback.count(answered=True) >= 20)
-    process.send_signal(signal.SIGINT)
+    with loopback.holding(after=20):  # so that it can't end by itself before it is asked to
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        bench.wait(lambda: loopback.count() > 20)
+        run_id = Runs(bench.database).find("latest").id
+        process.send_signal(signal.SIGINT)
+        bench.wait(lambda: bench.state(run_id).stop_requested is not None)
     _, err = process.communicate(timeout=60)
     assert process.returncode != 0 and "KeyboardInterrupt" in err
-    state = bench.state(Runs(bench.database).find("latest").id)
+    state = bench.state(run_id)
     assert state.status == "stopped" and state.resumable
 
 
