@@ -296,3 +296,9 @@ def _whole(kind: Kind, value: str, frame: str) -> None:
     text = frame.format(value)
     found = [one for one in find_pii(text) if one.kind == kind]
     assert [text[one.start : one.end] for one in found] == [value]
+
+
+def test_the_second_of_two_closings_tells_the_name() -> None:
+    text = "We are sorry. Thank you. Regards, Petra Lindemannova"
+    found = find_pii(text)
+    assert [text[each.start : each.end] for each in found] == ["Petra Lindemannova"]

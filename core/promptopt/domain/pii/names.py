@@ -328,7 +328,7 @@ def _introduced(text: str, languages: Collection[str]) -> Iterator[tuple["re.Mat
     for language in languages:
         for cues, pattern in _PATTERNS[language]:
             if not words.isdisjoint(cues):
-                yield from ((match, 0.8) for match in pattern.finditer(text))
+                yield from ((match, 0.8) for match in _every(pattern, text))
     if (":" in text or "=" in text) and not words.isdisjoint(_FIELD_CUES):
         for pattern in (_FIELDS, _NAME_FIELD):
             yield from ((match, 0.75) for match in pattern.finditer(text))
@@ -339,6 +339,14 @@ def _of_a_person(name: str) -> bool:
     """Whether what stands in a field is a first and a last name, and names no firm."""
     words = name.split()
     return not any(map(_no_part, words[:2])) and _OF_A_FIRM.isdisjoint(word.lower() for word in words)
+
+
+def _every(pattern: "re.Pattern[str]", text: str) -> Iterator["re.Match[str]"]:
+    """Matches, each of which may begin in the name of the one before: ``Thank you. Regards, Jane``."""
+    at = 0
+    while match := pattern.search(text, at):
+        yield match
+        at = max(match.start() + 1, match.start("name"))
 
 
 def find_given(text: str, given: Iterable[str]) -> Iterator[Finding]:
