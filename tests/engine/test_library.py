@@ -338,7 +338,14 @@ def test_ctrl_c_stops_a_script_and_leaves_a_run_to_resume(
     script.write_text(SCRIPT, encoding="utf-8")
     command = [sys.executable, str(script), loopback.url, "new"]
     with loopback.holding(after=20):  # so that it can't end by itself before it is asked to
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell has what it puts in the background ignore Ctrl-C, and so would all that is started there.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         bench.wait(lambda: loopback.count() > 20)
         run_id = Runs(bench.database).find("latest").id
         process.send_signal(signal.SIGINT)
