@@ -343,7 +343,7 @@ def test_ctrl_c_stops_a_script_and_leaves_a_run_to_resume(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A shell has what it puts in the background ignore Ctrl-C, and so would all that is started there.
+            # What a shell starts in the background ignores Ctrl-C, and so does all that is started from it.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         bench.wait(lambda: loopback.count() > 20)
